@@ -1,0 +1,1 @@
+"""Field protocols to Samples: Modbus endpoints and MQTT subscriptions, described by device profiles."""

@@ -1,0 +1,1 @@
+"""Configuration, wiring and command line: the only place where everything meets."""

@@ -1,0 +1,1 @@
+"""Dashboards as Python functions, datasources and publishing."""

@@ -1,0 +1,1 @@
+"""Validation, live image, tick, journal, stores and Prometheus exposition."""

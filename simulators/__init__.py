@@ -1,0 +1,1 @@
+"""Plant physics and devices on the wire, for tests, demos and replay."""
