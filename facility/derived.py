@@ -1,0 +1,208 @@
+"""Everything computed from readings each second: rollups, energies, key figures, as one Sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from facility.catalogue import Catalogue, carried
+from facility.energy import CounterState, Finding
+from facility.energy_totals import Amount, SpaceEnergy, energy_totals
+from facility.kpis import COMPLETE, Snapshot, WindowBook
+from facility.quality import Quality, QualityArray
+from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
+from facility.rollups import RollupPlan
+from facility.sample import NANOSECONDS, Sample
+from facility.site import Site
+from facility.sources import Floats, Instant, Ints
+
+_LITRES_PER_KWH = 1e6
+"""m³ per Wh to L/kWh."""
+_POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratio:
+    """A key figure of one space, and where its value over each window is written."""
+
+    upper: SpaceEnergy
+    lower: SpaceEnergy
+    factor: float
+    slots: dict[Window, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What must outlive the process: counters by (energy, device), and the windows of key figures."""
+
+    counters: Mapping[tuple[str, str], CounterState]
+    ratios: tuple[str, ...]
+    """Names of the ratios, in the order of the snapshots' arrays."""
+    rolling: tuple[Snapshot, ...]
+    fixed: Mapping[Window, Snapshot]
+    first: Snapshot | None
+
+
+class Derived:
+    """Rollups, energies and key figures of a site; called once a tick."""
+
+    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+        """Prepare all plans."""
+        self.first = int(site.first_points[-1])
+        self._count = catalogue.point_count - self.first
+        self._rollups = RollupPlan(site, catalogue, self.first)
+        self._energies = energy_totals(site, catalogue, self._rollups)
+        self._ratios = _find_ratios(site, catalogue, self.first)
+        self._instants = _find_instants(site, catalogue, self.first)
+        self._windows = WindowBook(ZoneInfo(site.timezone))
+        self._covered = np.zeros(len(self._ratios))
+        self._noted_at = 0
+
+    def __call__(self, values: Floats, times: Ints, quality: QualityArray, now: int) -> Sample:
+        """All derived points at ``now``, from the live image's arrays (indexed by point)."""
+        out = np.full(self._count, np.nan)
+        marks = np.full(self._count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
+        instant = Instant(values, times, quality, now)
+        estimates = self._rollups.estimates(instant)
+        self._rollups.write(estimates, out, marks)
+        amounts: dict[SpaceEnergy, Amount] = {}
+        for each in self._energies:
+            amounts |= each.write(instant, estimates.get(each.power), out, marks)
+        self._write_instants(out, marks)
+        self._write_ratios(amounts, now, out, marks)
+        return Sample(self.first, now, out, marks)
+
+    def corrections(self) -> dict[Finding, int]:
+        """How often counters did anything but advance."""
+        return {
+            finding: sum(each.book.event_counts[finding] for each in self._energies)
+            for finding in Finding
+            if finding is not Finding.ADVANCE
+        }
+
+    def remember(self) -> Remembered:
+        """What to give to ``restore`` after a restart."""
+        counters = {
+            (each.quantity.key, device): state
+            for each in self._energies
+            for device, state in each.states().items()
+        }
+        windows = self._windows
+        return Remembered(
+            counters, self._ratio_names(), tuple(windows.rolling), dict(windows.fixed), windows.first
+        )
+
+    def restore(self, remembered: Remembered) -> None:
+        """Go on from what was remembered, also of a site that has changed since."""
+        for each in self._energies:
+            each.restore(
+                {d: state for (key, d), state in remembered.counters.items() if key == each.quantity.key}
+            )
+        columns = [
+            remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
+        ]
+        places = np.array(columns, dtype=np.int64)
+        self._windows.rolling = [_rearranged(each, places) for each in remembered.rolling]
+        self._windows.fixed = {w: _rearranged(each, places) for w, each in remembered.fixed.items()}
+        if remembered.first is not None:
+            self._windows.first = _rearranged(remembered.first, places)
+        if remembered.rolling:
+            self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
+
+    def _ratio_names(self) -> tuple[str, ...]:
+        return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
+
+    def _write_instants(self, out: Floats, marks: QualityArray) -> None:
+        for slot, upper, lower in self._instants:
+            if np.isfinite(out[upper]) and np.isfinite(out[lower]) and out[lower] > 0:
+                out[slot] = out[upper] / out[lower]
+                marks[slot] = min(marks[upper], marks[lower])
+
+    def _write_ratios(
+        self,
+        amounts: Mapping[SpaceEnergy, Amount],
+        now: int,
+        out: Floats,
+        marks: QualityArray,
+    ) -> None:
+        if not self._ratios:
+            return
+        upper = np.array([amounts[ratio.upper].total for ratio in self._ratios])
+        lower = np.array([amounts[ratio.lower].total for ratio in self._ratios])
+        known = np.isfinite(upper) & np.isfinite(lower)
+        share = [min(amounts[r.upper].coverage, amounts[r.lower].coverage) for r in self._ratios]
+        seconds = (now - self._noted_at) / NANOSECONDS if self._noted_at else 0.0
+        self._covered += np.where(known, share, 0.0) * seconds
+        self._noted_at = now
+        snapshot = Snapshot(
+            now,
+            np.where(known, upper, np.nan),
+            np.where(known, lower, np.nan),
+            self._covered.copy(),
+        )
+        self._windows.note(snapshot)
+        for window in Window:
+            result = self._windows.ratios(window, snapshot)
+            for at, ratio in enumerate(self._ratios):
+                slot = ratio.slots[window]
+                out[slot], out[slot + 1] = result.values[at] * ratio.factor, result.coverage[at]
+                marks[slot + 1] = Quality.GOOD
+                if np.isfinite(out[slot]):
+                    complete = result.coverage[at] >= COMPLETE
+                    marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
+
+
+def _find_ratios(site: Site, catalogue: Catalogue, first: int) -> list[_Ratio]:
+    """The key figures that the energies of each space allow."""
+    found = []
+    for space, _, energies in carried(site):
+        have = {energy.key for energy in energies}
+        if "facility_energy" not in have:
+            continue
+        facility = (space.id, "facility_energy")
+        pairs = [
+            (c, (space.id, IT_ENERGY_OF_CATEGORY[c])) for c in Category if IT_ENERGY_OF_CATEGORY[c] in have
+        ]
+        for category, it in pairs:
+            slots = _window_slots(catalogue, first, f"{space.id}.pue.{category}", "pue")
+            found.append(_Ratio(facility, it, 1.0, slots))
+        if "heat_reused_energy" in have:
+            slots = _window_slots(catalogue, first, f"{space.id}.erf", "erf")
+            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots))
+        if "water_volume" in have and pairs:
+            slots = _window_slots(catalogue, first, f"{space.id}.wue", "wue")
+            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots))
+    return found
+
+
+def _window_slots(catalogue: Catalogue, first: int, figure: str, name: str) -> dict[Window, int]:
+    return {window: catalogue.index(f"{figure}.{window}.{name}") - first for window in Window}
+
+
+def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[tuple[int, int, int]]:
+    """(slot, slot of facility power, slot of IT power) of each instant power ratio."""
+    found = []
+    for space, quantities, energies in carried(site):
+        have = {quantity.key for quantity in quantities}
+        counted = {energy.key for energy in energies}
+        if "facility_energy" not in counted or "facility_power" not in have:
+            continue
+        for category, power in _POWER_OF_CATEGORY.items():
+            if power in have and IT_ENERGY_OF_CATEGORY[category] in counted:
+                slot = catalogue.index(f"{space.id}.power_ratio.{category}.power_ratio_instant")
+                upper = catalogue.index(f"{space.id}.facility_power")
+                lower = catalogue.index(f"{space.id}.{power}")
+                found.append((slot - first, upper - first, lower - first))
+    return found
+
+
+def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
+    """A snapshot with its ratios in another order; those it doesn't hold are unknown."""
+    held = places >= 0
+    return Snapshot(
+        snapshot.time,
+        np.where(held, snapshot.upper[places], np.nan),
+        np.where(held, snapshot.lower[places], np.nan),
+        np.where(held, snapshot.covered[places], 0.0),
+    )

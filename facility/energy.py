@@ -1,0 +1,253 @@
+"""Energy from counters: deltas that survive rollover, reset and glitches, carried to now by power.
+
+A counter's delta is taken only if the meter could have delivered it (domain rule: 1.2 × rated power over
+the time between the readings). While a counter is silent its amount is carried on by the power that
+rollups use for it, and marked as estimated; when the counter returns, its own delta takes that place, so
+a total is exact again once everything has been heard.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from facility.quality import FIRST_GOOD
+from facility.sample import NANOSECONDS
+from facility.sources import Bools, Estimate, Floats, Instant, Ints
+
+PLAUSIBLE_FACTOR = 1.2
+"""How far above rated power × time a delta may lie."""
+_LEAST_SECONDS = 60.0
+"""Deltas are judged over at least this time, as counters step in whole units."""
+_EVENTS_KEPT = 1000
+
+
+class Finding(StrEnum):
+    """What a pair of counter readings was."""
+
+    ADVANCE = "advance"
+    ROLLOVER = "rollover"
+    RESET = "reset"
+    GLITCH = "glitch"
+    """The reading is impossible, or the return from one that was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a counter moved by, and why that is believed; ``amount`` is None if it is not known."""
+
+    amount: float | None
+    finding: Finding
+
+
+def counter_delta(
+    previous: float, current: float, *, seconds: float, greatest_rate: float, modulus: float | None
+) -> Delta:
+    """The amount between two readings of one counter.
+
+    Args:
+        previous: Earlier reading, in base units.
+        current: Later reading.
+        seconds: Time between them.
+        greatest_rate: Most it can count in a second; ``inf`` if nobody knows.
+        modulus: Where the counter rolls over, if it does.
+    """
+    limit = greatest_rate * PLAUSIBLE_FACTOR * seconds
+    step = current - previous
+    if step >= 0:
+        return Delta(step, Finding.ADVANCE) if step <= limit else Delta(None, Finding.GLITCH)
+    if modulus is not None:
+        rolled = step % modulus
+        if rolled <= min(limit, modulus / 2):
+            return Delta(rolled, Finding.ROLLOVER)
+    return Delta(current, Finding.RESET) if current <= limit else Delta(None, Finding.RESET)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterEvent:
+    """A counter that did anything but advance, for the journal of corrections."""
+
+    point: int
+    """Index over the whole site."""
+    time: int
+    finding: Finding
+    previous: float
+    current: float
+    amount: float | None
+    """What was counted; None if the gap was filled from power."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterState:
+    """What must be remembered of one counter to go on after a restart."""
+
+    reading: float
+    time: int
+    counted: float
+    estimated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What each counter has counted since it was first read; shapes (counters,)."""
+
+    total: Floats
+    """Up to now; NaN if nothing is known."""
+    estimated: Floats
+    """The part of it that rests on estimates."""
+
+
+class CounterBook:
+    """The counters of one source set, in the order of ``points``."""
+
+    def __init__(
+        self, points: Ints, rates: Ints, ratings: Floats, moduli: Floats, rate_divisor: float
+    ) -> None:
+        """Prepare.
+
+        Args:
+            points: Index of each counter over the whole site.
+            rates: For each, the place of its power in the estimates, or -1.
+            ratings: Rated power of each, NaN if unknown.
+            moduli: Rollover of each, NaN if none.
+            rate_divisor: Power × seconds / divisor = amount.
+        """
+        self.points = points
+        self.events: deque[CounterEvent] = deque(maxlen=_EVENTS_KEPT)
+        self.event_counts: dict[Finding, int] = dict.fromkeys(Finding, 0)
+        self._rates = rates
+        self._greatest = np.where(np.isfinite(ratings), ratings / rate_divisor, np.inf)
+        self._moduli = moduli
+        self._divisor = rate_divisor
+        count = len(points)
+        self._reading = np.full(count, np.nan)
+        self._time = np.zeros(count, dtype=np.int64)
+        self._counted = np.zeros(count)
+        self._estimated = np.zeros(count)
+        self._before_reset = np.full(count, np.nan)
+        self._open = np.zeros(count)
+        self._open_estimated = np.zeros(count)
+        self._carried_to = 0
+
+    def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
+        """Take in what the live image holds now and say what has been counted."""
+        power, covered = self._power(rates)
+        reading, read_at = instant.values[self.points], instant.times[self.points]
+        good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
+        unseen = self._time == 0
+        fresh = good & (read_at > self._time)
+        started = fresh & unseen
+        self._reading[started] = reading[started]
+        self._time[started] = read_at[started]
+        self._advance(fresh & ~unseen, reading, read_at)
+        self._time[unseen & ~started & np.isfinite(power)] = instant.now
+        self._carry(fresh, power, covered & np.isfinite(self._reading), instant.now)
+        known = self._time > 0
+        return Amounts(
+            np.where(known, self._counted + self._open, np.nan),
+            np.where(known, self._estimated + self._open_estimated, np.nan),
+        )
+
+    def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
+        """Carry each amount from the last reading of its counter to now."""
+        since = np.maximum(self._time, self._carried_to)
+        since[fresh] = self._time[fresh]
+        self._open[fresh] = 0.0
+        self._open_estimated[fresh] = 0.0
+        amount = power * np.maximum(now - since, 0) / NANOSECONDS / self._divisor
+        amount = np.where((self._time > 0) & np.isfinite(amount), amount, 0.0)
+        self._open += amount
+        self._open_estimated += np.where(measured, 0.0, amount)
+        self._carried_to = now
+
+    def covered(self, rates: Estimate | None) -> Bools:
+        """Which counters are read and measured now."""
+        _, covered = self._power(rates)
+        measured: Bools = covered & np.isfinite(self._reading)
+        return measured
+
+    def weights(self, rates: Estimate | None) -> Floats:
+        """Expected load of each counter, for weighing coverage."""
+        ones = np.ones(len(self.points))
+        if rates is None:
+            return ones
+        return np.where(self._rates >= 0, rates.weights[np.maximum(self._rates, 0)], ones)
+
+    def states(self) -> dict[int, CounterState]:
+        """What to remember, by place in the book."""
+        return {
+            int(at): CounterState(
+                float(self._reading[at]),
+                int(self._time[at]),
+                float(self._counted[at]),
+                float(self._estimated[at]),
+            )
+            for at in np.flatnonzero(self._time > 0)
+        }
+
+    def restore(self, states: Mapping[int, CounterState]) -> None:
+        """Go on from what was remembered; the delta over the time between is taken like any other."""
+        for at, state in states.items():
+            self._reading[at], self._time[at] = state.reading, state.time
+            self._counted[at], self._estimated[at] = state.counted, state.estimated
+
+    def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
+        if rates is None:
+            return np.full(len(self.points), np.nan), np.zeros(len(self.points), dtype=np.bool_)
+        has = self._rates >= 0
+        at = np.where(has, self._rates, 0)
+        return np.where(has, rates.values[at], np.nan), has & rates.covered[at]
+
+    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
+        seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
+        judged = np.maximum(seconds, _LEAST_SECONDS)
+        step = reading - self._reading
+        plain = fresh & (step >= 0) & (step <= self._greatest * PLAUSIBLE_FACTOR * judged)
+        plain &= np.isnan(self._before_reset)
+        self._counted[plain] += step[plain]
+        for at in np.flatnonzero(fresh & ~plain):
+            self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]))
+        self._reading[fresh] = reading[fresh]
+        self._time[fresh] = read_at[fresh]
+
+    def _judge(self, at: int, current: float, time: int, judged: float) -> None:
+        previous = float(self._reading[at])
+        if np.isnan(previous):
+            # Silent since the start: what was carried until the counter was first heard stays an estimate.
+            self._keep_carried(at)
+            return
+        greatest = float(self._greatest[at])
+        before = float(self._before_reset[at])
+        self._before_reset[at] = np.nan
+        if np.isfinite(before) and 0 <= current - before <= greatest * PLAUSIBLE_FACTOR * judged:
+            amount = current - before
+            self._counted[at] += amount
+            self._note(CounterEvent(int(self.points[at]), time, Finding.GLITCH, previous, current, amount))
+            return
+        modulus = float(self._moduli[at])
+        delta = counter_delta(
+            previous,
+            current,
+            seconds=judged,
+            greatest_rate=greatest,
+            modulus=modulus if np.isfinite(modulus) else None,
+        )
+        if delta.finding is Finding.RESET:
+            self._before_reset[at] = previous
+        if delta.amount is None:
+            self._keep_carried(at)
+        else:
+            self._counted[at] += delta.amount
+        if delta.finding is not Finding.ADVANCE:
+            point = int(self.points[at])
+            self._note(CounterEvent(point, time, delta.finding, previous, current, delta.amount))
+
+    def _keep_carried(self, at: int) -> None:
+        self._counted[at] += self._open[at]
+        self._estimated[at] += self._open[at]
+
+    def _note(self, event: CounterEvent) -> None:
+        self.events.append(event)
+        self.event_counts[event.finding] += 1

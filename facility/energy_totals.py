@@ -1,0 +1,113 @@
+"""Energies of spaces: the counters of a boundary below each, added up and never falling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from facility.catalogue import Catalogue
+from facility.energy import CounterBook, CounterState
+from facility.quality import Quality, QualityArray
+from facility.quantities import ENERGIES, EnergyQuantity
+from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
+from facility.site import Site
+from facility.sources import Estimate, Floats, Instant, Ints, SourceSet
+
+SpaceEnergy = tuple[str, str]
+"""(space id, key of the energy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a space has counted of one energy."""
+
+    total: float
+    """Since it was first read, estimates included; NaN if nothing is known."""
+    coverage: float
+    """Share of the expected load whose counters are read now."""
+
+
+class EnergyTotals:
+    """One energy over all spaces that carry it."""
+
+    def __init__(
+        self,
+        site: Site,
+        catalogue: Catalogue,
+        quantity: EnergyQuantity,
+        counters: SourceSet,
+        rollups: RollupPlan,
+    ) -> None:
+        """Prepare."""
+        self.quantity = quantity
+        self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
+        self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
+        self._devices = tuple(site.devices[at].id for at in counters.devices)
+        self._members: Members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
+        first = int(site.first_points[-1])
+        slots = [catalogue.index(f"{space}.{quantity.key}") - first for space in self._members.spaces]
+        self._slots: Ints = np.array(slots, dtype=np.int64)
+        self._published = np.full(len(slots), -np.inf)
+
+    def write(
+        self, instant: Instant, power: Estimate | None, out: Floats, marks: QualityArray
+    ) -> dict[SpaceEnergy, Amount]:
+        """Bring the counters up to now and write each space's amount and its estimated part."""
+        each = self.book.update(instant, power)
+        members, starts = self._members.sources, self._members.starts
+        known = np.logical_or.reduceat(np.isfinite(each.total[members]), starts)
+        total = np.add.reduceat(np.nan_to_num(each.total[members]), starts)
+        estimated = np.add.reduceat(np.nan_to_num(each.estimated[members]), starts)
+        # An estimate that proves too high is made up by standing still: a falling counter reads as a reset.
+        rising = np.maximum(total, self._published)
+        self._published = np.where(known, rising, self._published)
+        weights = self.book.weights(power)[members]
+        covered = np.where(self.book.covered(power)[members], weights, 0.0)
+        coverage = np.add.reduceat(covered, starts) / np.add.reduceat(weights, starts)
+        self._mark(np.where(known, rising, np.nan), np.where(known, estimated, np.nan), coverage, out, marks)
+        keys = [(space, self.quantity.key) for space in self._members.spaces]
+        rows = zip(keys, np.where(known, total, np.nan), coverage, strict=True)
+        return {key: Amount(float(amount), float(share)) for key, amount, share in rows}
+
+    def states(self) -> dict[str, CounterState]:
+        """What to remember of each counter, by device."""
+        return {self._devices[at]: state for at, state in self.book.states().items()}
+
+    def restore(self, states: Mapping[str, CounterState]) -> None:
+        """Go on from what was remembered."""
+        self.book.restore({at: states[d] for at, d in enumerate(self._devices) if d in states})
+
+    def _mark(
+        self, total: Floats, estimated: Floats, coverage: Floats, out: Floats, marks: QualityArray
+    ) -> None:
+        out[self._slots], out[self._slots + 1] = total, estimated
+        code = np.where(coverage >= 1.0, np.uint8(Quality.GOOD), np.uint8(Quality.SUBSTITUTE))
+        code = np.where(np.isfinite(total), code, np.uint8(Quality.WAITING_FOR_DATA))
+        marks[self._slots] = marks[self._slots + 1] = code
+
+
+def energy_totals(site: Site, catalogue: Catalogue, rollups: RollupPlan) -> list[EnergyTotals]:
+    """Every energy that the site has counters for."""
+    found = []
+    for quantity in ENERGIES:
+        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
+        if len(counters):
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups))
+    return found
+
+
+def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: SourceSet | None) -> CounterBook:
+    """The counters with the power that carries each."""
+    place = {device: at for at, device in enumerate(powers.devices)} if powers is not None else {}
+    devices = [site.devices[at] for at in counters.devices]
+    moduli = [
+        site.devices[at].points[int(point - site.first_points[at])].modulus or np.nan
+        for at, point in zip(counters.devices, counters.points, strict=True)
+    ]
+    return CounterBook(
+        counters.points,
+        np.array([place.get(at, -1) for at in counters.devices], dtype=np.int64),
+        np.array([device.rated_power or np.nan for device in devices], dtype=np.float64),
+        np.array(moduli, dtype=np.float64),
+        quantity.rate_divisor,
+    )

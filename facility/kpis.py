@@ -1,0 +1,118 @@
+"""Key figures over windows: ratios of energies over the same period, never means of ratios.
+
+PUE = facility energy / IT energy by category (ISO/IEC 30134-2); ERF = reused heat / facility energy
+(30134-6); WUE = water / IT energy in L/kWh (30134-9). A figure carries the share of its window that was
+really measured; below ``COMPLETE`` it is uncertain.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+import numpy as np
+
+from facility.quantities import Window
+from facility.sample import NANOSECONDS
+from facility.sources import Floats
+
+COMPLETE = 0.98
+"""Coverage from which a figure is complete."""
+_SNAPSHOT_SECONDS = 15
+_ROLLING_SECONDS = {Window.QUARTER: 900, Window.HOUR: 3600, Window.DAY: 86400}
+_LONGEST_SECONDS = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where the two amounts of each ratio stood at one time; arrays of shape (ratios,).
+
+    Both amounts are NaN until both are known, so that a ratio never compares different periods.
+    """
+
+    time: int
+    upper: Floats
+    lower: Floats
+    covered: Floats
+    """Seconds until then, each weighed by the lesser coverage of the two amounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """Ratios over one window; arrays of shape (ratios,)."""
+
+    values: Floats
+    """NaN where nothing is known or nothing was used."""
+    coverage: Floats
+    """Share of the whole window that was measured, 0…1."""
+
+
+@dataclass(slots=True)
+class WindowBook:
+    """Remembers where amounts stood, so that each window can be read off as a difference."""
+
+    timezone: tzinfo
+    rolling: list[Snapshot] = field(default_factory=list)
+    """Oldest first, one each 15 s for the last day."""
+    fixed: dict[Window, Snapshot] = field(default_factory=dict)
+    """Where the current month and year began to be known."""
+    first: Snapshot | None = None
+    """Where each ratio began to be known."""
+
+    def note(self, now: Snapshot) -> None:
+        """Remember a state, forget what no window can reach, begin a new month or year."""
+        self.first = now if self.first is None else _completed(self.first, now)
+        for window in (Window.MONTH, Window.YEAR):
+            known = self.fixed.get(window)
+            if known is None or known.time < self._beginning(window, now.time):
+                self.fixed[window] = now
+        if self.rolling and now.time - self.rolling[-1].time < _SNAPSHOT_SECONDS * NANOSECONDS:
+            return
+        self.rolling.append(now)
+        horizon = now.time - (_LONGEST_SECONDS + 2 * _SNAPSHOT_SECONDS) * NANOSECONDS
+        while self.rolling[0].time < horizon:
+            del self.rolling[0]
+
+    def ratios(self, window: Window, now: Snapshot) -> Ratios:
+        """The ratios over the window that ends now, as far back as it is remembered."""
+        begin, start = self._start(window, now.time)
+        if start is None or self.first is None:
+            unknown = np.full(len(now.upper), np.nan)
+            return Ratios(unknown, np.zeros(len(now.upper)))
+        start = _completed(start, self.first)
+        upper, lower = now.upper - start.upper, now.lower - start.lower
+        used = np.isfinite(lower) & (lower > 0)
+        values = np.divide(upper, lower, out=np.full(len(upper), np.nan), where=used)
+        length = max(now.time - begin, 1) / NANOSECONDS
+        coverage = np.nan_to_num((now.covered - start.covered) / length)
+        return Ratios(values, np.clip(coverage, 0.0, 1.0))
+
+    def _start(self, window: Window, now: int) -> tuple[int, Snapshot | None]:
+        """(when the window begins, the last state not after that, else the earliest there is)."""
+        if window not in _ROLLING_SECONDS:
+            return self._beginning(window, now), self.fixed.get(window)
+        begin = now - _ROLLING_SECONDS[window] * NANOSECONDS
+        if not self.rolling:
+            return begin, None
+        at = bisect_right(self.rolling, begin, key=lambda each: each.time)
+        start = self.rolling[max(at - 1, 0)]
+        return min(begin, start.time) if at else begin, start
+
+    def _beginning(self, window: Window, now: int) -> int:
+        """When the local month or year of ``now`` began."""
+        local = datetime.fromtimestamp(now / NANOSECONDS, self.timezone)
+        month = local.month if window is Window.MONTH else 1
+        start = datetime(local.year, month, 1, tzinfo=self.timezone)
+        return int(start.astimezone(UTC).timestamp()) * NANOSECONDS
+
+
+def _completed(state: Snapshot, later: Snapshot) -> Snapshot:
+    """A state in which ratios that were not yet known take their place from a later one."""
+    unknown = np.isnan(state.upper) & np.isfinite(later.upper)
+    if not unknown.any():
+        return state
+    return Snapshot(
+        state.time,
+        np.where(unknown, later.upper, state.upper),
+        np.where(unknown, later.lower, state.lower),
+        np.where(unknown, later.covered, state.covered),
+    )

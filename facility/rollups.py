@@ -1,0 +1,143 @@
+"""Live rollups: each quantity of each space, with its coverage, worst quality and oldest age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.catalogue import Catalogue, carried, is_source
+from facility.devices import Boundary, DeviceKind
+from facility.quality import Quality, QualityArray
+from facility.quantities import QUANTITIES, Aggregate, Quantity
+from facility.site import Site
+from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet
+
+SourceKey = tuple[str, Boundary | None, frozenset[DeviceKind] | None]
+"""What makes a set of sources: point type, boundary, device kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One quantity over all spaces that carry it.
+
+    ``sources`` holds, space after space, the members of each; space ``i`` has those from ``starts[i]`` on.
+    """
+
+    quantity: Quantity
+    key: SourceKey
+    sources: Ints
+    starts: Ints
+    slots: Ints
+    """Where each space's value lies in the derived points; coverage and age follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which sources stand below which spaces, space after space."""
+
+    spaces: tuple[str, ...]
+    sources: Ints
+    starts: Ints
+
+
+def members_by_space(site: Site, sources: SourceSet, chosen: Bools) -> Members:
+    """The chosen sources of a set below every space that has any."""
+    below: dict[str, list[int]] = {}
+    for at in np.flatnonzero(chosen):
+        for space in site.ancestors(site.devices[sources.devices[at]].space):
+            below.setdefault(space.id, []).append(int(at))
+    spaces = tuple(space.id for space in site.spaces if space.id in below)
+    counts = [len(below[space]) for space in spaces]
+    flat = [at for space in spaces for at in below[space]]
+    starts = np.concatenate(([0], np.cumsum(counts)[:-1])) if counts else np.zeros(0)
+    return Members(spaces, np.array(flat, dtype=np.int64), starts.astype(np.int64))
+
+
+class RollupPlan:
+    """Everything needed to roll a site up, prepared once."""
+
+    def __init__(self, site: Site, catalogue: Catalogue, first: int) -> None:
+        """Prepare; ``first`` is the index of the first derived point."""
+        self.sets: dict[SourceKey, SourceSet] = {}
+        self._totals: list[Total] = []
+        carriers = {space.id: {q.key for q in quantities} for space, quantities, _ in carried(site)}
+        for quantity in QUANTITIES:
+            key = (quantity.type_key, quantity.boundary, quantity.kinds)
+            if key not in self.sets:
+                additive = quantity.aggregate is Aggregate.SUM
+                self.sets[key] = SourceSet(site, *key, additive=additive)
+            sources = self.sets[key]
+            chosen = np.array([is_source(quantity, site.devices[d]) for d in sources.devices], dtype=np.bool_)
+            if not chosen.any():
+                continue
+            members = members_by_space(site, sources, chosen)
+            slots = [
+                catalogue.index(f"{space}.{quantity.key}") - first
+                for space in members.spaces
+                if quantity.key in carriers[space]
+            ]
+            slot_array = np.array(slots, dtype=np.int64)
+            self._totals.append(Total(quantity, key, members.sources, members.starts, slot_array))
+
+    def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:
+        """What every source of every set adds now."""
+        return {key: each.estimate(instant) for key, each in self.sets.items() if len(each)}
+
+    def write(self, estimates: Mapping[SourceKey, Estimate], out: Floats, out_quality: QualityArray) -> None:
+        """Write each total's value, coverage and age into the derived arrays."""
+        for total in self._totals:
+            sums = total.quantity.aggregate is Aggregate.SUM
+            (_sum if sums else _highest)(total, estimates[total.key], out, out_quality)
+
+
+def _sum(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
+    members, starts, slots = total.sources, total.starts, total.slots
+    values = estimate.values[members]
+    counted = np.isfinite(values)
+    any_counted = np.logical_or.reduceat(counted, starts)
+    weights = estimate.weights[members]
+    covered = np.add.reduceat(np.where(estimate.covered[members], weights, 0.0), starts)
+    out[slots] = np.where(any_counted, np.add.reduceat(np.where(counted, values, 0.0), starts), np.nan)
+    out[slots + 1] = covered / np.add.reduceat(weights, starts)
+    out[slots + 2] = _oldest(estimate, members, starts)
+    own = estimate.quality[members]
+    # A source that was left out makes the sum too small: its own code says why only if nothing is left.
+    inside = np.where(counted, own, np.uint8(Quality.SUB_NORMAL))
+    _mark(
+        total,
+        marks,
+        np.where(any_counted, np.minimum.reduceat(inside, starts), np.maximum.reduceat(own, starts)),
+    )
+
+
+def _highest(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
+    members, starts, slots = total.sources, total.starts, total.slots
+    own = estimate.quality[members]
+    measured = np.isfinite(estimate.values[members])
+    values = np.where(measured, estimate.values[members], -np.inf)
+    highest = np.maximum.reduceat(values, starts)
+    any_measured = np.isfinite(highest)
+    counts = np.diff(np.append(starts, len(members)))
+    out[slots] = np.where(any_measured, highest, np.nan)
+    out[slots + 1] = np.add.reduceat(estimate.covered[members].astype(np.float64), starts) / counts
+    out[slots + 2] = _oldest(estimate, members, starts)
+    inside = np.where(measured, own, np.uint8(Quality.SUB_NORMAL))
+    _mark(
+        total,
+        marks,
+        np.where(any_measured, np.minimum.reduceat(inside, starts), np.maximum.reduceat(own, starts)),
+    )
+
+
+def _oldest(estimate: Estimate, members: Ints, starts: Ints) -> Floats:
+    """Age of the oldest last reading, s; NaN where nothing was ever read."""
+    ages = np.where(np.isnan(estimate.ages), -1.0, estimate.ages)[members]
+    oldest: Floats = np.maximum.reduceat(ages, starts)
+    return np.where(oldest >= 0, oldest, np.nan)
+
+
+def _mark(total: Total, marks: QualityArray, worst: NDArray[np.uint8]) -> None:
+    marks[total.slots] = worst
+    marks[total.slots + 1] = Quality.GOOD
+    marks[total.slots + 2] = Quality.GOOD

@@ -1,0 +1,135 @@
+import math
+
+import numpy as np
+import pytest
+
+from facility.energy import CounterBook, Delta, Finding, counter_delta
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from facility.sources import Estimate, Instant
+from tests.facility.plant import START
+
+MEGAWATT_5_IN_WH_PER_SECOND = 5e6 / 3600
+
+
+@pytest.mark.parametrize(
+    ("previous", "current", "modulus", "expected"),
+    [
+        (4294967000, 704, 2**32, Delta(1000.0, Finding.ROLLOVER)),
+        (999990, 15, 10**6, Delta(25.0, Finding.ROLLOVER)),
+        (65530, 10, 2**16, Delta(16.0, Finding.ROLLOVER)),
+        (1000, 1300, 2**32, Delta(300.0, Finding.ADVANCE)),
+        (1000000, 5000, 2**32, Delta(5000.0, Finding.RESET)),
+        (1000000, 900000, None, Delta(None, Finding.RESET)),
+        (1000, 9_000_000, 2**32, Delta(None, Finding.GLITCH)),
+    ],
+)
+def test_counter_delta(previous, current, modulus, expected):
+    delta = counter_delta(
+        previous, current, seconds=60.0, greatest_rate=MEGAWATT_5_IN_WH_PER_SECOND, modulus=modulus
+    )
+    assert delta == expected
+
+
+class Meter:
+    """One counter of a 3.6 MW meter (1 kWh a second at full load) with its power."""
+
+    def __init__(self, modulus=math.nan):
+        point = np.array([0])
+        self.book = CounterBook(point, point, np.array([3.6e6]), np.array([modulus]), 3600.0)
+        self.reading, self.time, self.quality = math.nan, 0, Quality.WAITING_FOR_DATA
+
+    def read(self, second, reading):
+        self.reading, self.time, self.quality = reading, START + second * NANOSECONDS, Quality.GOOD
+
+    def at(self, second, power=3.6e6, code=Quality.GOOD):
+        instant = Instant(
+            np.array([self.reading]),
+            np.array([self.time]),
+            np.array([self.quality], dtype=np.uint8),
+            START + second * NANOSECONDS,
+        )
+        codes = np.array([code], dtype=np.uint8)
+        rates = Estimate(np.array([power]), codes, codes >= 192, np.zeros(1), np.ones(1))
+        amounts = self.book.update(instant, rates)
+        return float(amounts.total[0]), float(amounts.estimated[0])
+
+
+def test_counts_from_the_first_reading_and_carries_on_by_power_until_the_next():
+    meter = Meter()
+    meter.read(0, 5000.0)
+    assert meter.at(0) == (0.0, 0.0)
+    assert meter.at(4) == (4000.0, 0.0)
+    meter.read(10, 14990.0)
+    assert meter.at(10) == (9990.0, 0.0)
+
+
+def test_a_gap_is_estimated_and_exact_again_once_the_counter_returns():
+    meter = Meter()
+    meter.read(0, 5000.0)
+    meter.at(0)
+    assert meter.at(100, power=1.8e6, code=Quality.SUBSTITUTE) == (50_000.0, 50_000.0)
+    meter.read(200, 125_000.0)
+    assert meter.at(200) == (120_000.0, 0.0)
+
+
+def test_a_varying_estimate_is_integrated_not_multiplied_out():
+    meter = Meter()
+    meter.read(0, 5000.0)
+    meter.at(0)
+    meter.at(10, power=3.6e6, code=Quality.SUBSTITUTE)
+    assert meter.at(20, power=7.2e6, code=Quality.SUBSTITUTE) == (30_000.0, 30_000.0)
+
+
+def test_a_counter_silent_from_the_start_keeps_its_estimate_as_an_estimate():
+    meter = Meter()
+    meter.at(0, code=Quality.SUBSTITUTE)
+    assert meter.at(10, code=Quality.SUBSTITUTE) == (10_000.0, 10_000.0)
+    meter.read(10, 777_000.0)
+    assert meter.at(10) == (10_000.0, 10_000.0)
+    meter.read(20, 787_500.0)
+    assert meter.at(20) == (20_500.0, 10_000.0)
+
+
+def test_a_transient_zero_costs_nothing():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+    assert [event.finding for event in meter.book.events] == [Finding.RESET, Finding.GLITCH]
+
+
+def test_rollover_is_counted_across():
+    meter = Meter(modulus=2.0**32)
+    meter.read(0, 4294967000.0)
+    meter.at(0)
+    meter.read(10, 704.0)
+    assert meter.at(10) == (1000.0, 0.0)
+    assert meter.book.event_counts[Finding.ROLLOVER] == 1
+
+
+def test_an_impossible_jump_is_replaced_by_power_and_said():
+    meter = Meter()
+    meter.read(0, 1000.0)
+    meter.at(0)
+    meter.at(10)
+    meter.read(10, 50_000_000.0)
+    assert meter.at(10) == (10_000.0, 10_000.0)
+    meter.read(20, 50_010_000.0)
+    assert meter.at(20) == (20_000.0, 10_000.0)
+
+
+def test_state_survives_a_restart_and_the_time_between_is_counted_exactly():
+    meter = Meter()
+    meter.read(0, 1000.0)
+    meter.at(0)
+    meter.read(10, 11_000.0)
+    meter.at(10)
+    states = meter.book.states()
+    after = Meter()
+    after.book.restore(states)
+    after.read(1000, 900_000.0)
+    assert after.at(1000) == (899_000.0, 0.0)

@@ -1,0 +1,150 @@
+import math
+
+import pytest
+
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from tests.facility.plant import START, Bench, small_site
+
+POWERS = {"k1": 20e3, "k2": 30e3, "k3": 40e3, "k4": 50e3}
+
+
+def read_all(bench: Bench, now: int, *, scale: float = 1.0, without: tuple[str, ...] = ()) -> None:
+    for rack, power in POWERS.items():
+        for feed in "ab":
+            if f"{rack}-pdu-{feed}" not in without:
+                bench.read(f"{rack}-pdu-{feed}", now, active_power=power * scale)
+            tap = f"{rack}-tap-{feed}"
+            if tap in bench.site.device_index and tap not in without:
+                bench.read(tap, now, active_power=power * scale / 0.99)
+    for feed in "ab":
+        bench.read(f"utility-{feed}", now, active_power=200e3 * scale)
+
+
+def test_power_adds_up_from_rack_to_campus():
+    bench = Bench(small_site())
+    read_all(bench, START)
+    bench.tick(START + 4 * NANOSECONDS)
+    assert bench.value("k1.power") == 40e3
+    assert bench.value("r1.power") == 100e3
+    assert bench.value("r2.power") == 180e3
+    assert bench.value("h1.power") == bench.value("b1.power") == bench.value("campus.power") == 280e3
+    assert bench.value("campus.power_coverage") == 1.0
+    assert bench.value("campus.power_age") == 4.0
+    assert bench.code("campus.power") == Quality.GOOD
+
+
+def test_feeds_are_told_apart_and_facility_input_is_its_own_total():
+    bench = Bench(small_site())
+    read_all(bench, START)
+    bench.tick(START)
+    assert bench.value("h1.power_a") == 140e3
+    assert bench.value("campus.facility_power") == 400e3
+    assert "h1.facility_power" not in set(bench.catalogue.series())
+
+
+def test_nothing_read_is_unknown_not_zero():
+    bench = Bench(small_site())
+    bench.tick(START)
+    assert math.isnan(bench.value("campus.power"))
+    assert bench.code("campus.power") == Quality.WAITING_FOR_DATA
+    assert bench.value("campus.power_coverage") == 0.0
+    assert math.isnan(bench.value("campus.power_age"))
+
+
+def test_measured_zero_is_zero_and_good():
+    bench = Bench(small_site())
+    read_all(bench, START, scale=0.0)
+    bench.tick(START)
+    assert bench.value("campus.power") == 0.0
+    assert bench.code("campus.power") == Quality.GOOD
+
+
+@pytest.mark.parametrize("with_taps", [True, False])
+def test_a_silent_pdu_is_estimated_marked_and_not_covered(with_taps):
+    bench = Bench(small_site(with_taps=with_taps))
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    bench.lose("k4-pdu-a")
+    now = START + 90 * NANOSECONDS
+    read_all(bench, now, scale=0.5, without=("k4-pdu-a",))
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(140e3, rel=0.005)
+    assert bench.code("campus.power") == Quality.SUBSTITUTE
+    assert bench.value("campus.power_coverage") == pytest.approx(1 - 50 / 280, rel=0.01)
+    assert bench.value("campus.power_age") == 31.0
+    assert bench.value("r1.power_coverage") == 1.0
+
+
+def test_a_lost_feed_taken_over_by_the_other_is_not_counted_twice():
+    bench = Bench(small_site(with_taps=False))
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 90 * NANOSECONDS
+    for rack, power in POWERS.items():
+        bench.lose(f"{rack}-pdu-a")
+        bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
+    assert bench.code("campus.power") == Quality.LAST_USABLE
+    assert bench.value("campus.power_a") == pytest.approx(0.0, abs=1.0)
+
+
+def test_a_parent_meter_that_reads_zero_means_its_silent_children_draw_nothing():
+    bench = Bench(small_site())
+    for second in range(5):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 30 * NANOSECONDS
+    read_all(bench, now, without=("k1-pdu-a",))
+    bench.lose("k1-pdu-a")
+    bench.read("k1-tap-a", now, active_power=0.0)
+    bench.tick(now)
+    assert bench.value("k1.power_a") == 0.0
+    assert bench.code("k1.power_a") == Quality.SUBSTITUTE
+
+
+def test_when_nothing_else_is_known_the_last_value_is_held_and_then_left_out():
+    bench = Bench(small_site(with_taps=False))
+    read_all(bench, START)
+    bench.tick(START)
+    for rack in POWERS:
+        bench.lose(f"{rack}-pdu-a")
+        bench.lose(f"{rack}-pdu-b")
+    bench.tick(START + 60 * NANOSECONDS)
+    assert bench.value("campus.power") == 280e3
+    assert bench.code("campus.power") == Quality.LAST_USABLE
+    assert bench.value("campus.power_coverage") == 0.0
+    bench.tick(START + 901 * NANOSECONDS)
+    assert math.isnan(bench.value("campus.power"))
+    assert bench.code("campus.power") == Quality.COMM_FAILURE_LAST_VALUE
+
+
+def test_worst_temperature_is_the_highest_measured_and_uncertain_if_a_sensor_is_lost():
+    bench = Bench(small_site())
+    for rack, temperature in (("k1", 22.0), ("k2", 25.5), ("k3", 24.0), ("k4", 31.0)):
+        bench.read(f"{rack}-climate", START, air_inlet_temperature=temperature)
+    bench.tick(START)
+    assert bench.value("campus.inlet_temperature") == 31.0
+    assert bench.value("r1.inlet_temperature") == 25.5
+    assert bench.code("campus.inlet_temperature") == Quality.GOOD
+    bench.lose("k4-climate")
+    bench.tick(START)
+    assert bench.value("campus.inlet_temperature") == 25.5
+    assert bench.code("campus.inlet_temperature") == Quality.SUB_NORMAL
+    assert bench.value("campus.inlet_temperature_coverage") == 0.75
+
+
+def test_ten_percent_silent_from_the_start_stays_within_two_percent_under_a_load_step():
+    bench = Bench(small_site(with_taps=False))
+    silent = ("k2-pdu-b",)
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS, without=silent)
+        bench.tick(START + second * NANOSECONDS)
+        assert bench.value("campus.power") == pytest.approx(280e3, rel=0.02)
+    now = START + 61 * NANOSECONDS
+    read_all(bench, now, scale=1.8, without=silent)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3 * 1.8, rel=0.02)
