@@ -59,7 +59,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         label="IT power at the racks",
     ),
     Quantity(
-        key="power_a",
+        key="power_feed_a",
         unit="W",
         type_key="active_power",
         boundary=Boundary.IT_RACK,
@@ -67,7 +67,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         label="IT power on feed A",
     ),
     Quantity(
-        key="power_b",
+        key="power_feed_b",
         unit="W",
         type_key="active_power",
         boundary=Boundary.IT_RACK,

@@ -1,4 +1,3 @@
-
 import pytest
 
 from facility.quality import Quality
