@@ -1,0 +1,117 @@
+// The list of alarms, and how collection goes.
+
+import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
+import { age, clockTime, percent, words } from "./format.js";
+import { getJson } from "./live.js";
+
+const MARKS = { high: "▲", medium: "◆", low: "●" };
+const COLLECTION_EVERY = 5000;
+const MOST_SHOWN = 100;
+const MOST_DEVICES = 20;
+
+export class AlarmPanel {
+  constructor(live, open) {
+    this.live = live;
+    this.open = open;
+    this.state = "active";
+    this.revision = null;
+    this.list = document.getElementById("alarm-list");
+    this.buttons = [...document.querySelectorAll("#alarms .choice button")];
+    for (const button of this.buttons) button.addEventListener("click", () => this.setState(button.dataset.state));
+    live.on("tick", () => {
+      if (live.alarms.revision !== this.revision) this.load();
+    });
+    live.on("state", () => this.tellAges());
+  }
+
+  setState(state) {
+    this.state = state;
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.state === state));
+    this.load();
+  }
+
+  async load() {
+    const revision = this.live.alarms?.revision;
+    this.revision = revision;
+    try {
+      const answer = await getJson(`/api/v1/alarms?state=${this.state}`);
+      this.render(answer);
+    } catch {
+      if (this.revision === revision) this.revision = null;
+    }
+  }
+
+  render(answer) {
+    const shown = answer.alarms.slice(0, MOST_SHOWN);
+    keyed(this.list, shown, (alarm) => `${alarm.id}@${alarm.raised}`, (alarm) => this.create(alarm), () => {});
+    const empty = document.getElementById("alarm-empty");
+    const nothing = this.state === "active" ? "No active alarms" : "None has ended yet";
+    setText(empty, answer.total > shown.length ? `and ${answer.total - shown.length} more` : answer.total ? "" : nothing);
+    this.tellAges();
+  }
+
+  create(alarm) {
+    const place = alarm.place.slice(1).map((each) => each.name).join(" › ") || alarm.space;
+    const target = alarm.device || alarm.space;
+    return h(
+      "li",
+      { class: `alarm ${alarm.priority}`, "data-alarm": alarm.id, "data-raised": Date.parse(alarm.raised), "data-cleared": alarm.cleared ? Date.parse(alarm.cleared) : null },
+      h("div", { class: "alarm-head" },
+        h("span", { class: "priority" }, `${MARKS[alarm.priority]} ${alarm.priority}`),
+        alarm.category === "communication" ? h("span", { class: "category", title: "communication alarm" }, "comm.") : null,
+        h("span", { class: "alarm-age muted" })),
+      h("button", { type: "button", class: "link place", onclick: () => this.open(target, alarm.space) }, place),
+      h("p", { class: "message" }, alarm.message),
+      alarm.action ? h("p", { class: "action" }, alarm.action) : null,
+    );
+  }
+
+  tellAges() {
+    const now = this.live.now();
+    for (const row of this.list.children) {
+      const box = row.querySelector(".alarm-age");
+      const raised = Number(row.dataset.raised);
+      const cleared = Number(row.dataset.cleared);
+      setText(box, cleared ? `ended ${clockTime(cleared, this.live.timezone)}, lasted ${age((cleared - raised) / 1000)}` : now ? age(Math.max(0, (now - raised) / 1000)) : "");
+    }
+  }
+}
+
+export class CollectionPanel {
+  constructor(open) {
+    this.open = open;
+    this.load();
+    setInterval(() => this.load(), COLLECTION_EVERY);
+  }
+
+  async load() {
+    if (document.hidden) return;
+    try {
+      this.render(await getJson("/api/v1/collection?state=waiting,suspect,dormant"));
+    } catch {
+      // The stream's state already says that nothing comes.
+    }
+  }
+
+  render(answer) {
+    const { totals, states } = answer;
+    const all = Object.values(states).reduce((sum, count) => sum + count, 0);
+    const text = `${states.online} of ${all} devices online · polls ${totals.polls_done.toLocaleString("en")} done, ${totals.polls_missed.toLocaleString("en")} missed, ${totals.polls_failed.toLocaleString("en")} failed`;
+    setText(document.getElementById("collection-totals"), text);
+    keyed(document.getElementById("endpoint-list"), answer.endpoints, (each) => each.endpoint, () => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "what" }), h("span", { class: "how muted" })), fillEndpoint);
+    const silent = answer.devices.slice(0, MOST_DEVICES);
+    keyed(document.getElementById("device-list"), silent, (each) => each.device, (each) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => this.open(each.device) }, each.device), h("span", { class: "how muted" })), (row, each) => {
+      setText(row.children[1], [each.state, each.last_error].filter(Boolean).join(": "));
+    });
+  }
+}
+
+function fillEndpoint(row, endpoint) {
+  setClass(row, endpoint.state, "");
+  setText(row.children[0], endpoint.state === "connected" ? "●" : endpoint.state === "down" ? "✕" : "…");
+  setText(row.children[1], `${endpoint.endpoint} ${endpoint.address}`);
+  const busy = endpoint.protocol.startsWith("modbus") && endpoint.utilisation !== null ? `, ${percent(endpoint.utilisation)} busy` : "";
+  const errors = Object.values(endpoint.errors).reduce((sum, count) => sum + count, 0);
+  setText(row.children[2], `${words(endpoint.state)}${busy}${errors ? `, ${errors} errors` : ""}`);
+  setAttribute(row, "title", endpoint.last_error ? `last error: ${endpoint.last_error}` : endpoint.round_trip === null ? "not asked yet" : `round trip ${(endpoint.round_trip * 1000).toFixed(1)} ms`);
+}

@@ -1,0 +1,43 @@
+// Puts the page together. The URL's hash names the open node, so a reload or a link shows it again.
+
+import { AlarmPanel, CollectionPanel } from "./alarms.js";
+import { Detail } from "./detail.js";
+import { Header } from "./header.js";
+import { Live } from "./live.js";
+import { Tree } from "./tree.js";
+
+const live = new Live();
+
+function open(id) {
+  const hash = `#${encodeURIComponent(id)}`;
+  if (location.hash === hash) follow();
+  else location.hash = hash;
+  if (window.innerWidth <= 900) document.getElementById("main").scrollIntoView({ block: "start" });
+}
+
+function follow() {
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const id = wanted || live.order[0];
+  if (!id) return;
+  tree.select(id);
+  detail.show(id);
+}
+
+new Header(live);
+const tree = new Tree(live, open);
+const detail = new Detail(live, open);
+new AlarmPanel(live, open);
+new CollectionPanel(open);
+
+document.getElementById("alarm-tile").addEventListener("click", () => {
+  const panel = document.getElementById("alarms");
+  panel.scrollIntoView({ block: "start" });
+  panel.focus({ preventScroll: true });
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the hash is the open node's
+  document.getElementById("main").focus();
+});
+window.addEventListener("hashchange", follow);
+live.on("structure", follow);
+live.start();

@@ -1,0 +1,291 @@
+// The open node: its totals, its two feeds, its history, its racks, its devices and their points.
+
+import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
+import { age, brief, explain, judge, marked, percent, pointValue, quantity, words, DASH } from "./format.js";
+import { Chart } from "./chart.js";
+import { HallMap } from "./map.js";
+import { getJson } from "./live.js";
+
+const EVERY = 2000; // ms between two looks at the open node
+const HIDDEN_TOTALS = new Set(["power_feed_a", "power_feed_b"]); // shown as the split
+const MOST_POINTS = 200;
+const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
+const WINDOWS = ["15min", "1h", "24h", "month", "year"];
+const FIGURES = { pue: "PUE", erf: "ERF", wue: "WUE, L/kWh" };
+
+export class Detail {
+  constructor(live, open) {
+    this.live = live;
+    this.open = open;
+    this.id = null;
+    this.loadedAt = 0;
+    this.loading = false;
+    this.chart = new Chart(live);
+    this.map = new HallMap(live, open);
+    this.box = document.getElementById("detail");
+    this.parts = this.build();
+    live.on("tick", () => this.refresh());
+  }
+
+  build() {
+    return {
+      path: h("nav", { class: "path", "aria-label": "Where it stands" }),
+      title: h("h2", { id: "node-title" }),
+      facts: h("p", { class: "facts muted" }),
+      totals: h("div", { class: "totals" }),
+      split: h("div", { class: "split" }),
+      figures: h("div", { class: "figures" }),
+      devices: h("section", { class: "devices" }),
+      points: h("section", { class: "points" }),
+      energies: h("section", { class: "energies" }),
+    };
+  }
+
+  async show(id) {
+    this.id = id;
+    this.chartChosen = false;
+    this.loadedAt = 0;
+    await this.refresh(true);
+  }
+
+  async refresh(now = false) {
+    if (!this.id || document.hidden) return;
+    if (!now && (this.loading || performance.now() - this.loadedAt < EVERY)) return;
+    this.loadedAt = performance.now();
+    this.loading = true;
+    const id = this.id;
+    try {
+      const node = await getJson(`/api/v1/nodes/${encodeURIComponent(id)}`);
+      const inside = node.node === "space" && node.level === "rack" ? await getJson(`/api/v1/points?space=${encodeURIComponent(id)}&limit=${MOST_POINTS}`) : null;
+      if (id === this.id) this.render(node, inside);
+    } catch (error) {
+      if (id === this.id && now) this.fail(error);
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  fail(error) {
+    this.box.replaceChildren(h("p", { class: "empty", role: "alert" }, error.message));
+  }
+
+  render(node, inside) {
+    const { parts, chart, map } = this;
+    if (!parts.title.isConnected) {
+      const top = h("div", { class: "top" }, parts.totals, chart.element);
+      const bottom = h("div", { class: "bottom" }, parts.figures, parts.energies);
+      this.box.replaceChildren(parts.path, parts.title, parts.facts, top, parts.split, map.element, parts.devices, parts.points, bottom);
+    }
+    this.box.dataset.open = node.id;
+    this.renderHead(node);
+    if (node.node === "space") this.renderSpace(node, inside);
+    else this.renderDevice(node);
+  }
+
+  renderHead(node) {
+    const { parts } = this;
+    const steps = node.node === "space" ? node.path.slice(0, -1) : node.path;
+    keyed(parts.path, steps, (place) => place.id, (place) => h("button", { type: "button", class: "link", onclick: () => this.open(place.id) }, place.name), () => {});
+    setText(parts.title, node.name);
+    const facts = node.node === "space"
+      ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
+    setText(parts.facts, facts.filter(Boolean).join(" · "));
+  }
+
+  renderSpace(node, inside) {
+    const { parts } = this;
+    const totals = Object.entries(node.rollups).filter(([key]) => !HIDDEN_TOTALS.has(key));
+    keyed(parts.totals, totals, ([key]) => key, ([key]) => this.createTotal(key), (card, [, reading]) => this.fillTotal(card, reading));
+    this.renderSplit(node.rollups.power_feed_a, node.rollups.power_feed_b);
+    if (!this.chartChosen) {
+      const first = node.rollups.power ?? totals[0]?.[1];
+      this.chart.show(first?.series, first?.label);
+    }
+    this.map.show(node.id);
+    this.renderFigures(node.id);
+    this.renderDevices(node.devices, node.served_by);
+    this.renderPoints(inside ? inside.points : []);
+    this.renderEnergies(node.energies);
+  }
+
+  renderDevice(node) {
+    const { parts } = this;
+    for (const part of [parts.totals, parts.split, parts.figures, parts.devices, parts.energies]) part.replaceChildren();
+    this.map.element.hidden = true;
+    if (!this.chartChosen) {
+      const first = node.points.find((point) => point.name === "active_power") ?? node.points[0];
+      this.chart.show(first?.series, first ? words(first.name) : "");
+    }
+    this.renderPoints(node.points);
+  }
+
+  createTotal(key) {
+    return h("button", { type: "button", class: "total", "data-quantity": key, onclick: (event) => this.choose(event.currentTarget.dataset.series, event.currentTarget.dataset.label) },
+      h("span", { class: "label" }), h("span", { class: "value" }), h("span", { class: "sub" }));
+  }
+
+  fillTotal(card, reading) {
+    const state = judge(reading.value, reading.quality, reading.coverage);
+    Object.assign(card.dataset, { series: reading.series, label: reading.label, quality: reading.quality });
+    setClass(card, "total", state);
+    setText(card.children[0], reading.label);
+    setText(card.children[1], marked(quantity(reading.value, reading.unit), state));
+    const coverage = reading.coverage !== null && reading.coverage < 0.9995 ? `${percent(reading.coverage)} measured · ` : "";
+    const oldest = coverage && state !== "stale" ? age(reading.age) : `${state === "stale" ? "stale" : "oldest"} ${age(reading.age)}`;
+    setText(card.children[2], reading.age === null ? "never read" : `${coverage}${oldest}`);
+    setAttribute(card, "title", explain(reading));
+  }
+
+  choose(series, label) {
+    this.chartChosen = true;
+    this.chart.show(series, label);
+  }
+
+  renderSplit(a, b) {
+    const { split } = this.parts;
+    if (!a || !b || a.value === null || b.value === null || a.value + b.value <= 0) {
+      split.replaceChildren();
+      return;
+    }
+    if (!split.children.length) {
+      split.append(h("span", { class: "feed" }), h("span", { class: "bar", role: "img" }, h("i", { class: "a" })), h("span", { class: "feed" }));
+    }
+    const share = a.value / (a.value + b.value);
+    [a, b].forEach((reading, at) => {
+      const box = split.children[at * 2];
+      const state = judge(reading.value, reading.quality, reading.coverage);
+      setClass(box, "feed", state);
+      setText(box, `Feed ${at ? "B" : "A"}  ${marked(quantity(reading.value, "W"), state)}`);
+      setAttribute(box, "title", explain(reading));
+    });
+    split.children[1].style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
+    setAttribute(split.children[1], "aria-label", `feed A carries ${percent(share)}`);
+    setText(split.children[1].firstChild, `${Math.round(share * 100)} : ${100 - Math.round(share * 100)}`);
+  }
+
+  async renderFigures(id) {
+    const { figures } = this.parts;
+    const campus = this.live.order[0];
+    const kpis = id === campus ? this.live.kpis : ["building"].includes(this.live.nodes.get(id)?.level) ? await this.figuresOf(id) : [];
+    const rows = new Map();
+    for (const kpi of kpis.filter((each) => FIGURES[each.figure])) {
+      const name = kpi.category ? `${FIGURES[kpi.figure]} cat. ${kpi.category} (${CATEGORIES[kpi.category]})` : FIGURES[kpi.figure];
+      if (!rows.has(name)) rows.set(name, new Map());
+      rows.get(name).set(kpi.window, kpi);
+    }
+    if (!rows.size || this.id !== id) {
+      if (this.id === id) figures.replaceChildren();
+      return;
+    }
+    const head = h("tr", {}, h("th", { scope: "col" }, "Key figures"), ...WINDOWS.map((window) => h("th", { scope: "col" }, window)));
+    const body = [...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...WINDOWS.map((window) => figureCell(cells.get(window)))));
+    figures.replaceChildren(h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body))));
+  }
+
+  async figuresOf(id) {
+    try {
+      return (await getJson(`/api/v1/kpis?node=${encodeURIComponent(id)}`)).kpis;
+    } catch {
+      return [];
+    }
+  }
+
+  renderDevices(devices, servedBy) {
+    const { devices: box } = this.parts;
+    const all = [...devices.map((device) => ["here", device]), ...servedBy.map((device) => ["feeds it", device])];
+    if (!all.length) {
+      box.replaceChildren();
+      return;
+    }
+    if (!box.children.length) {
+      const names = ["Device", "Kind", "Feed", "Reading", "Quality", "Oldest"];
+      box.append(h("h3", {}, "Devices"), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+    }
+    keyed(box.querySelector("tbody"), all, ([, device]) => device.id, ([, device]) => this.createDevice(device), (row, [where, device]) => this.fillDevice(row, where, device));
+  }
+
+  createDevice(device) {
+    return h("tr", { "data-node": device.id }, h("th", { scope: "row" }, h("button", { type: "button", class: "link", onclick: () => this.open(device.id) }, device.name)), ...Array.from({ length: 5 }, () => h("td")));
+  }
+
+  fillDevice(row, where, device) {
+    const reading = device.headline;
+    const state = reading ? judge(reading.value, reading.quality, null) : "none";
+    const cells = row.children;
+    setText(cells[1], words(device.kind) + (where === "here" ? "" : ` (${where})`));
+    setText(cells[2], device.feed ?? "");
+    setText(cells[3], reading ? marked(quantity(reading.value, reading.unit), state) : DASH);
+    setClass(cells[3], "number", state);
+    setAttribute(cells[3], "title", reading ? `${words(reading.label)}: ${explain(reading)}` : null);
+    setText(cells[4], brief(device.worst_text));
+    setAttribute(cells[4], "title", device.worst_text);
+    setClass(cells[4], device.worst >= 192 ? "muted" : "doubt", "");
+    setText(cells[5], age(device.oldest));
+    setAttribute(row, "data-quality", device.worst);
+    setAttribute(row, "data-age", device.oldest);
+  }
+
+  renderPoints(points) {
+    const { points: box } = this.parts;
+    if (!points.length) {
+      box.replaceChildren();
+      return;
+    }
+    if (!box.children.length) {
+      const names = ["Point", "Value", "Quality", "Age"];
+      box.append(h("h3", {}, "Points"), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+    }
+    const several = new Set(points.map((point) => point.group)).size > 1;
+    keyed(box.querySelector("tbody"), points, (point) => point.series, (point) => this.createPoint(point, several), fillPoint);
+  }
+
+  createPoint(point, several) {
+    const choose = () => this.choose(point.series, `${several ? `${point.group} ` : ""}${words(point.name)}`);
+    return h("tr", { "data-series": point.series }, h("th", { scope: "row" }, h("button", { type: "button", class: "link", title: "show its history", onclick: choose }, words(point.name)), several ? h("small", { class: "muted" }, ` ${point.group}`) : null), h("td"), h("td"), h("td"));
+  }
+
+  renderEnergies(energies) {
+    const { energies: box } = this.parts;
+    const rows = Object.entries(energies);
+    if (!rows.length) {
+      box.replaceChildren();
+      return;
+    }
+    if (!box.children.length) {
+      const names = ["Counted since first read", "Amount", "of it estimated"];
+      box.append(h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+    }
+    keyed(box.querySelector("tbody"), rows, ([key]) => key, ([, energy]) => h("tr", {}, h("th", { scope: "row" }, energy.label), h("td", { class: "number" }), h("td", { class: "number" })), (row, [, energy]) => {
+      setText(row.children[1], quantity(energy.value, energy.unit));
+      setText(row.children[2], quantity(energy.estimated, energy.unit));
+      setAttribute(row.children[1], "title", energy.quality_text);
+    });
+  }
+}
+
+function counted(alarms) {
+  if (!alarms) return "no active alarm";
+  return alarms === 1 ? "1 active alarm" : `${alarms} active alarms`;
+}
+
+function fillPoint(row, point) {
+  const state = judge(point.value, point.quality, null);
+  const cells = row.children;
+  setText(cells[1], marked(pointValue(point), state));
+  setClass(cells[1], "number", state);
+  setText(cells[2], brief(point.quality_text));
+  setClass(cells[2], point.quality >= 192 ? "muted" : "doubt", "");
+  setText(cells[3], age(point.age));
+  setAttribute(cells[1], "title", `${point.quality_text} · read ${point.time ?? "never"}`);
+  setAttribute(row, "data-quality", point.quality);
+  setAttribute(row, "data-age", point.age);
+}
+
+function figureCell(kpi) {
+  if (!kpi) return h("td", {}, "");
+  const state = kpi.status === "complete" ? "good" : kpi.status === "incomplete" ? "estimated" : "none";
+  const text = kpi.value === null ? DASH : marked(kpi.value.toFixed(3), state);
+  const note = kpi.status === "incomplete" ? h("small", { class: "muted" }, ` ${percent(kpi.coverage)}`) : null;
+  return h("td", { class: `number ${state}`, title: `${kpi.status} · ${percent(kpi.coverage)} of the window measured` }, text, note);
+}

@@ -1,0 +1,111 @@
+// Numbers, ages and times as people read them. Unknown is always a dash, never 0.
+
+export const DASH = "—";
+const NARROW = "\u202f";
+
+function digits(value, significant = 4) {
+  const size = Math.abs(value);
+  const before = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
+  return value.toFixed(Math.max(0, Math.min(2, significant - before)));
+}
+
+function scaled(value, steps) {
+  const size = Math.abs(value);
+  const [factor, unit] = steps.find(([at]) => size >= at) ?? steps[steps.length - 1];
+  return [digits(value / factor), unit];
+}
+
+const LADDERS = {
+  W: [[1e6, "MW"], [1e3, "kW"], [1, "W"]],
+  VA: [[1e6, "MVA"], [1e3, "kVA"], [1, "VA"]],
+  var: [[1e6, "Mvar"], [1e3, "kvar"], [1, "var"]],
+  Wh: [[1e9, "GWh"], [1e6, "MWh"], [1e3, "kWh"], [1, "Wh"]],
+  V: [[1e4, "kV"], [1, "V"]],
+};
+const DECIMALS = { "°C": 1, K: 1, A: 1, Hz: 2, "%": 1, "%RH": 0, "L/s": 1, kPa: 1, "L/kWh": 2, "1": 3, rpm: 0, "m³": 1 };
+
+// Number and unit apart, for large type.
+export function parts(value, unit) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return [DASH, ""];
+  if (LADDERS[unit]) {
+    return value === 0 ? ["0", unit === "V" ? "V" : `k${unit}`] : scaled(value, LADDERS[unit]);
+  }
+  if (unit === "s") return [age(value), ""];
+  const shown = value.toFixed(DECIMALS[unit] ?? 2);
+  return [shown, unit === "1" ? "" : unit];
+}
+
+export function quantity(value, unit) {
+  const [number, symbol] = parts(value, unit);
+  return symbol ? `${number}${NARROW}${symbol}` : number;
+}
+
+// A point: states are words, everything else a quantity.
+export function pointValue(point) {
+  if (point.value === null) return DASH;
+  if (point.behaviour === "state" && (point.value === 0 || point.value === 1)) return point.value ? "yes" : "no";
+  return quantity(point.value, point.unit);
+}
+
+export function percent(share) {
+  if (share === null || share === undefined || !Number.isFinite(share)) return DASH;
+  const value = share * 100;
+  // 99.97 % must not read as 100 %: something is missing.
+  const shown = value >= 99.995 || value === 0 ? value.toFixed(0) : value >= 99.5 ? Math.min(value, 99.9).toFixed(1) : value.toFixed(value < 9.5 ? 1 : 0);
+  return `${shown}${NARROW}%`;
+}
+
+export function age(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return DASH;
+  if (seconds < 120) return `${Math.round(seconds)}${NARROW}s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}${NARROW}min`;
+  if (seconds < 172800) return `${(seconds / 3600).toFixed(1)}${NARROW}h`;
+  return `${Math.round(seconds / 86400)}${NARROW}d`;
+}
+
+export function clockTime(milliseconds, timezone, withDate = false) {
+  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: timezone || "UTC" };
+  if (withDate) Object.assign(options, { day: "2-digit", month: "short", second: undefined });
+  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+}
+
+const CAPITALS = new Set(["chw", "cw", "tcs", "fws", "l1", "l2", "l3", "it", "ups", "cdu", "crah", "pdu", "rpp", "pue", "erf", "wue"]);
+export function words(name) {
+  const text = name.split("_").map((word) => (CAPITALS.has(word) ? word.toUpperCase() : word)).join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+const GOOD = 192;
+const USABLE = 64;
+const HELD = new Set([20, 68]);
+const SUBSTITUTE = 72;
+
+// How far a number may be believed: good | estimated | uncertain | stale | none.
+// A total is stale once nothing in it is measured, and estimated while only a part of it is.
+export function judge(value, quality, coverage) {
+  if (value === null || value === undefined) return "none";
+  if (coverage !== null && coverage !== undefined) {
+    if (coverage <= 0.0005) return "stale";
+    return coverage < 0.9995 || quality < GOOD ? "estimated" : "good";
+  }
+  if (quality >= GOOD) return "good";
+  if (HELD.has(quality) || quality < USABLE) return "stale";
+  return quality === SUBSTITUTE ? "estimated" : "uncertain";
+}
+
+export function marked(text, state) {
+  return state === "estimated" || state === "uncertain" ? `≈${NARROW}${text}` : text;
+}
+
+// The first words of a quality, where there is no room for all of them.
+export function brief(text) {
+  return text.split(",")[0];
+}
+
+export function explain(reading, seconds) {
+  const parts = [reading.quality_text];
+  if (reading.coverage !== null && reading.coverage !== undefined) parts.push(`${percent(reading.coverage)} measured`);
+  const shown = seconds ?? reading.age;
+  parts.push(shown === null || shown === undefined ? "never read" : `oldest reading ${age(shown)} ago`);
+  return parts.join(" · ");
+}

@@ -1,0 +1,162 @@
+// The top of the page: the campus in seven numbers, and whether they are current.
+
+import { setAttribute, setClass, setText, h } from "./dom.js";
+import { age, clockTime, explain, judge, marked, parts, percent, DASH } from "./format.js";
+
+const element = (id) => document.getElementById(id);
+const WINDOWS = { "15min": "15 min", "1h": "1 h", "24h": "24 h", month: "month", year: "year" };
+const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
+
+export class Header {
+  constructor(live) {
+    this.live = live;
+    this.choice = localStorage.getItem("dcops.pue");
+    this.choices = "";
+    element("pue-choice").addEventListener("change", (event) => {
+      this.choice = event.target.value;
+      localStorage.setItem("dcops.pue", this.choice);
+      this.showPue();
+    });
+    live.on("structure", () => this.showSite());
+    live.on("tick", () => this.show());
+    live.on("state", () => {
+      this.showState();
+      this.showAges();
+    });
+  }
+
+  showSite() {
+    setText(element("site-name"), this.live.site);
+    document.title = `${this.live.site} · dcops`;
+  }
+
+  show() {
+    this.showReading("campus-power", this.live.campus.power);
+    this.showReading("facility-power", this.live.campus.facility_power);
+    this.showReading("worst-inlet", this.live.campus.inlet_temperature);
+    this.showReading("worst-liquid", this.live.campus.tcs_supply_temperature);
+    this.showPue();
+    this.showAlarms();
+    this.showState();
+    this.showAges();
+  }
+
+  showReading(id, reading) {
+    const box = element(id);
+    if (!reading) {
+      show(box, DASH, "", "none");
+      setText(element(`${id}-sub`), "not metered");
+      return;
+    }
+    const state = judge(reading.value, reading.quality, reading.coverage);
+    const [number, unit] = parts(reading.value, reading.unit);
+    show(box, marked(number, state), unit, state);
+    if (reading.unit === "W") setAttribute(box, "data-watts", reading.value);
+    else setAttribute(box, "data-value", reading.value);
+    setAttribute(box, "data-quality", reading.quality);
+    setAttribute(box, "data-coverage", reading.coverage);
+  }
+
+  showAges() {
+    for (const [id, key] of Object.entries(READINGS)) {
+      const reading = this.live.campus[key];
+      if (!reading) continue;
+      const seconds = this.live.since(reading);
+      const box = element(id);
+      setAttribute(box, "data-age", seconds === null ? null : seconds.toFixed(1));
+      setAttribute(box, "title", explain(reading, seconds));
+      const coverage = reading.coverage === null ? "" : `${percent(reading.coverage)} measured`;
+      const oldest = seconds === null ? "never read" : age(seconds);
+      setText(element(`${id}-sub`), [coverage, oldest].filter(Boolean).join(" · "));
+    }
+    this.showFreshness();
+  }
+
+  showFreshness() {
+    const ages = Object.values(this.live.campus).map((reading) => this.live.since(reading)).filter((each) => each !== null);
+    const box = element("freshness");
+    const oldest = ages.length ? Math.max(...ages) : null;
+    const sources = Object.values(this.live.campus).filter((reading) => reading.coverage !== null && reading.coverage < 0.9995);
+    setText(box, age(oldest));
+    setAttribute(box, "data-age", oldest === null ? null : oldest.toFixed(1));
+    setClass(box, "big", oldest === null ? "none" : sources.length ? "estimated" : "good");
+    const text = sources.length ? `${sources.length} of ${Object.keys(this.live.campus).length} totals partial` : "all totals measured";
+    setText(element("freshness-sub"), ages.length ? text : "nothing read yet");
+  }
+
+  showPue() {
+    const figures = this.live.kpis.filter((kpi) => kpi.figure === "pue");
+    this.offer(figures);
+    const figure = figures.find((kpi) => keyOf(kpi) === this.choice) ?? figures[0];
+    const box = element("campus-pue");
+    if (!figure) {
+      show(box, DASH, "", "none");
+      setText(element("campus-pue-sub"), "not metered");
+      return;
+    }
+    const state = figure.status === "complete" ? "good" : figure.status === "incomplete" ? "estimated" : "none";
+    show(box, figure.value === null ? DASH : marked(figure.value.toFixed(3), state), "", state);
+    setAttribute(box, "data-value", figure.value);
+    setAttribute(box, "data-category", figure.category);
+    setAttribute(box, "data-window", figure.window);
+    setAttribute(box, "data-coverage", figure.coverage);
+    setAttribute(box, "title", `${figure.status} · IT energy at ${CATEGORIES[figure.category]} · last ${WINDOWS[figure.window]}`);
+    setText(element("campus-pue-sub"), `${figure.status} · ${percent(figure.coverage)}`);
+  }
+
+  offer(figures) {
+    const keys = figures.map(keyOf);
+    if (!keys.includes(this.choice)) {
+      const best = figures.filter((kpi) => kpi.window === "15min").sort((a, b) => b.category - a.category)[0];
+      this.choice = best ? keyOf(best) : null;
+    }
+    if (keys.join() === this.choices) return;
+    this.choices = keys.join();
+    const select = element("pue-choice");
+    select.replaceChildren(
+      ...figures.map((kpi) => h("option", { value: keyOf(kpi) }, `cat. ${kpi.category} · ${WINDOWS[kpi.window]}`)),
+    );
+    select.value = this.choice;
+  }
+
+  showAlarms() {
+    for (const box of element("alarm-counts").children) {
+      const count = this.live.alarms[box.dataset.priority];
+      setText(box.querySelector("b"), String(count));
+      setClass(box, `count ${box.dataset.priority}`, count ? "some" : "");
+    }
+  }
+
+  showState() {
+    const { live } = this;
+    const box = element("stream-state");
+    document.body.dataset.stream = live.state;
+    box.dataset.state = live.state;
+    if (live.state === "live") setText(box, "live");
+    else if (!live.time) setText(box, live.state === "lost" ? "no connection" : "connecting…");
+    else setText(box, `no data since ${clockTime(live.time, live.timezone)} (${age((live.now() - live.time) / 1000)})`);
+    setText(element("clock"), live.time ? `${clockTime(live.now(), live.timezone)} ${live.timezone}` : "");
+  }
+}
+
+const READINGS = {
+  "campus-power": "power",
+  "facility-power": "facility_power",
+  "worst-inlet": "inlet_temperature",
+  "worst-liquid": "tcs_supply_temperature",
+};
+
+function keyOf(kpi) {
+  return `${kpi.category}.${kpi.window}`;
+}
+
+function show(box, number, unit, state) {
+  setClass(box, "big", state);
+  let value = box.querySelector(".value");
+  if (!value) {
+    box.replaceChildren(h("span", { class: "value" }), h("span", { class: "unit" }));
+    value = box.querySelector(".value");
+  }
+  setText(value, number);
+  setText(box.querySelector(".unit"), unit);
+}

@@ -1,0 +1,146 @@
+// Halls as seen from above: a strip a row, a cell a rack, coloured by load or by inlet temperature.
+// What the colour says is also written in the cell; what can't be believed is hatched and says so.
+
+import { h, keyed, setAttribute, setText } from "./dom.js";
+import { age, judge, percent, quantity, DASH } from "./format.js";
+import { describe, showAge, STATES } from "./tree.js";
+
+const LOAD_STEPS = [0.25, 0.5, 0.75, 0.9, 1.0];
+const HEAT_STEPS = [18, 22, 25, 27, 32];
+const MODES = {
+  load: { title: "Load", steps: LOAD_STEPS, labels: ["< 25 %", "25–50", "50–75", "75–90", "90–100", "▲ > 100 %"] },
+  temperature: { title: "Air inlet", steps: HEAT_STEPS, labels: ["< 18 °C", "18–22", "22–25", "25–27", "▲ 27–32", "▲▲ > 32 °C"] },
+};
+const PERIODS_UNTIL_STALE = 2.5;
+const MARKS = { high: "▲", medium: "◆", low: "●" };
+
+export class HallMap {
+  constructor(live, open) {
+    this.live = live;
+    this.open = open;
+    this.mode = localStorage.getItem("dcops.map") === "temperature" ? "temperature" : "load";
+    this.cells = new Map();
+    this.halls = [];
+    this.current = null;
+    this.legend = h("ul", { class: "legend", "aria-label": "Colours" });
+    this.buttons = Object.entries(MODES).map(([mode, { title }]) =>
+      h("button", { type: "button", "data-mode": mode, onclick: () => this.setMode(mode) }, title),
+    );
+    this.body = h("div", { class: "halls" });
+    this.element = h(
+      "section",
+      { class: "map", "aria-label": "Racks" },
+      h("div", { class: "section-head" }, h("h3", {}, "Racks"), h("div", { class: "choice", role: "group", "aria-label": "Colour by" }, ...this.buttons), this.legend),
+      this.body,
+    );
+    live.on("tick", (ids) => ids.forEach((id) => this.fill(id)));
+    live.on("state", () => this.tellAges());
+    this.setMode(this.mode);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    localStorage.setItem("dcops.map", mode);
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+    const steps = MODES[mode].labels.map((label, at) => h("li", {}, h("i", { class: `swatch ${mode}-${at}`, "aria-hidden": "true" }), label));
+    steps.push(h("li", {}, h("i", { class: "swatch hatched", "aria-hidden": "true" }), "not fully measured"));
+    this.legend.replaceChildren(...steps);
+    for (const id of this.cells.keys()) this.fill(id);
+  }
+
+  // Show the halls that the node stands in or holds.
+  show(nodeId) {
+    const hall = this.live.ancestors(nodeId).find((node) => node.level === "hall");
+    const halls = hall ? [hall] : this.live.below(nodeId, "hall");
+    this.current = nodeId;
+    this.element.hidden = !halls.some((each) => this.live.below(each.id, "rack").length);
+    const same = halls.map((each) => each.id).join() === this.halls.join();
+    if (!same) {
+      this.halls = halls.map((each) => each.id);
+      this.cells = new Map();
+      this.body.replaceChildren(...halls.map((each) => this.hall(each)));
+    }
+    for (const [id, cell] of this.cells) {
+      setAttribute(cell, "aria-current", id === nodeId ? "true" : null);
+      this.fill(id);
+    }
+  }
+
+  hall(node) {
+    const rows = this.live.below(node.id, "row");
+    const strips = rows.length ? rows : [node];
+    const widest = Math.max(1, ...strips.map((row) => this.live.below(row.id, "rack").length));
+    const body = h("div", { class: "hall-rows" });
+    for (const row of strips) {
+      const racks = this.live.below(row.id, "rack");
+      if (!racks.length) continue;
+      const strip = h("div", { class: "strip", role: "group", "aria-label": row.name }, ...racks.map((rack) => this.cell(rack)));
+      strip.style.setProperty("--racks", widest);
+      body.append(h("div", { class: "hall-row" }, h("span", { class: "row-name" }, row.name), strip));
+    }
+    return h("figure", { class: "hall" }, h("figcaption", {}, h("button", { type: "button", class: "link", onclick: () => this.open(node.id) }, node.name)), body);
+  }
+
+  cell(rack) {
+    const cell = h(
+      "button",
+      { type: "button", class: "cell", "data-node": rack.id, onclick: () => this.open(rack.id) },
+      h("span", { class: "cell-name" }, rack.position === null ? rack.name : String(rack.position)),
+      h("span", { class: "cell-value" }),
+      h("span", { class: "cell-note" }),
+    );
+    this.cells.set(rack.id, cell);
+    return cell;
+  }
+
+  fill(id) {
+    const cell = this.cells.get(id);
+    if (!cell) return;
+    const node = this.live.nodes.get(id);
+    describe(cell, node);
+    const state = judge(node.power, node.quality, node.coverage);
+    const load = node.rated_power && node.power !== null ? node.power / node.rated_power : null;
+    const byLoad = this.mode === "load";
+    const shown = byLoad ? load : node.temperature;
+    const heat = judge(node.temperature, node.temperature_quality, null);
+    const doubtful = (node.quality !== null && state !== "good") || (!byLoad && node.temperature_quality !== null && heat !== "good");
+    const step = shown === null ? "unknown" : MODES[this.mode].steps.filter((limit) => shown >= limit).length;
+    cell.dataset.flag = step === 5 ? (byLoad ? "▲" : "▲▲") : step === 4 && !byLoad ? "▲" : "";
+    cell.className = `cell ${step === "unknown" ? "no-value" : `${this.mode}-${step}`}${doubtful ? " hatched" : ""}${state === "stale" ? " stale" : ""}`;
+    setText(cell.children[1], byLoad ? this.loadText(node, load, state) : node.temperature === null ? DASH : `${node.temperature.toFixed(1)}°`);
+    setText(cell.children[0], (node.position === null ? node.name : String(node.position)) + (node.alarms ? ` ${MARKS[node.priority]}` : ""));
+    this.tellAge(id, cell);
+  }
+
+  loadText(node, load, state) {
+    if (node.power === null) return DASH;
+    const about = state === "estimated" ? "≈" : "";
+    const text = load === null ? quantity(node.power, "W") : `${Math.round(load * 100)}%`;
+    return about + text;
+  }
+
+  tellAges() {
+    for (const [id, cell] of this.cells) this.tellAge(id, cell);
+  }
+
+  tellAge(id, cell) {
+    const node = this.live.nodes.get(id);
+    const seconds = this.live.age(node);
+    showAge(cell, seconds);
+    const note = this.note(node, seconds);
+    setText(cell.children[2], note || cell.dataset.flag || "");
+    const state = judge(node.power, node.quality, node.coverage);
+    const text = `${node.name}: ${quantity(node.power, "W")}, inlet ${quantity(node.temperature, "°C")}, ${STATES[state]}${note ? `, ${note}` : ""}${node.alarms ? `, alarms: ${node.alarms}` : ""}`;
+    setAttribute(cell, "aria-label", text);
+    setAttribute(cell, "title", `${text}, ${percent(node.coverage)} measured, oldest reading ${age(seconds)}`);
+  }
+
+  note(node, seconds) {
+    if (node.quality === null) return "";
+    const full = node.coverage !== null && node.coverage >= 0.9995;
+    if (full) return "";
+    if (seconds === null) return "no data";
+    if (seconds > PERIODS_UNTIL_STALE * (node.period ?? 0)) return `stale ${age(seconds)}`;
+    return `${percent(node.coverage)} ok`;
+  }
+}

@@ -1,0 +1,1 @@
+"""How the platform and the servers around it are started, with containers or without."""

@@ -1,0 +1,154 @@
+import asyncio
+import gzip
+import logging
+import socket
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient
+
+from console.guard import allowed_names
+from console.server import serve
+from tests.console.plant import Plant
+from tests.console.test_nodes import get
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
+async def test_loopback_names_are_served(client: TestClient, host: str) -> None:
+    async with client.get("/healthz", headers={"Host": host}) as response:
+        assert response.status == 200
+        assert await response.json() == {"status": "alive"}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8080", "169.254.169.254", ""])
+async def test_another_host_name_is_refused_on_every_path(client: TestClient, host: str) -> None:
+    for path in ("/", "/api/v1/nodes", "/metrics", "/static/app.js", "/nowhere"):
+        async with client.get(path, headers={"Host": host}) as response:
+            assert response.status == 421
+            assert (await response.json())["error"]["code"] == "wrong_host"
+
+
+async def test_any_name_is_served_where_bound_to_an_outer_address(plant: Plant) -> None:
+    assert allowed_names("0.0.0.0") is None
+    assert allowed_names("127.0.0.1") == {"localhost", "127.0.0.1", "::1"}
+    assert allowed_names("127.0.0.2") == {"localhost", "127.0.0.1", "::1", "127.0.0.2"}
+    assert allowed_names("localhost") == {"localhost", "127.0.0.1", "::1"}
+    async with (
+        plant.client(names=None) as client,
+        client.get("/healthz", headers={"Host": "noc.example"}) as response,
+    ):
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/v1/nodes", "/metrics", "/nowhere", "/readyz"])
+async def test_every_response_carries_the_security_headers(client: TestClient, path: str) -> None:
+    async with client.get(path) as response:
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_nothing_can_be_written(client: TestClient, method: str) -> None:
+    for path in ("/api/v1/nodes", "/api/v1/alarms", "/api/v1/stream", "/", "/metrics"):
+        async with client.request(method, path) as response:
+            assert response.status == 405
+            assert "GET" in response.headers["Allow"]
+            assert (await response.json())["error"]["code"] == "method_not_allowed"
+
+
+async def test_a_query_that_is_too_long_is_refused(client: TestClient) -> None:
+    answer = await get(client, f"/api/v1/points?device={'x' * 5000}", 414)
+    assert answer["error"]["code"] == "query_too_long"
+
+
+async def test_large_answers_are_compressed_for_those_who_can(client: TestClient) -> None:
+    client.session._auto_decompress = False
+    async with client.get("/api/v1/nodes", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(await response.read()).startswith(b'{"site"')
+    async with client.get("/healthz", headers={"Accept-Encoding": "gzip"}) as response:
+        assert "Content-Encoding" not in response.headers
+    async with client.get("/api/v1/nodes", headers={"Accept-Encoding": "identity"}) as response:
+        assert "Content-Encoding" not in response.headers
+
+
+async def test_a_fault_inside_is_500_without_its_text(plant: Plant, caplog) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret inside")
+
+    plant.board.active = broken
+    async with plant.client() as client:
+        answer = await get(client, "/api/v1/alarms", 500)
+    assert answer["error"]["code"] == "internal_error"
+    assert "secret inside" not in str(answer)
+    assert "secret inside" in caplog.text
+
+
+async def test_the_page_is_served_once_and_then_from_the_browsers_store(client: TestClient) -> None:
+    async with client.get("/") as response:
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert 'id="campus-power"' in await response.text()
+        etag = response.headers["ETag"]
+    async with client.get("/", headers={"If-None-Match": etag}) as response:
+        assert response.status == 304
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_metrics_are_passed_through_with_their_content_type(client: TestClient) -> None:
+    async with client.get("/metrics") as response:
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert await response.text() == "dcops_up 1\n"
+
+
+async def test_readiness_is_503_with_the_reasons_if_any_check_fails(plant: Plant) -> None:
+    async with plant.client() as client:
+        assert await get(client, "/readyz") == {
+            "ready": True,
+            "checks": [{"check": "journal", "ok": True, "detail": "12 batches"}],
+        }
+        plant.checks.append(("influxdb", False, "no connection to 127.0.0.1:8086"))
+        answer = await get(client, "/readyz", 503)
+    assert answer["ready"] is False
+    assert answer["checks"][1] == {
+        "check": "influxdb",
+        "ok": False,
+        "detail": "no connection to 127.0.0.1:8086",
+    }
+
+
+class Noted(logging.Handler):
+    """Tells when a number of records of the console's server have come."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+        self.enough = asyncio.Event()
+        self._count = count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+        if len(self.messages) >= self._count:
+            self.enough.set()
+
+
+async def test_a_taken_port_is_waited_for_and_said_once(plant: Plant, monkeypatch) -> None:
+    monkeypatch.setattr("console.server._RETRY", 0.01)
+    noted = Noted(1)
+    logging.getLogger("console.server").addHandler(noted)
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(10):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            server = asyncio.create_task(serve(plant.view(), port=port, on_listening=listening.set_result))
+            await noted.enough.wait()
+        assert await listening == port
+        url = f"http://127.0.0.1:{port}/healthz"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            assert answer.status == 200
+        server.cancel()
+        await asyncio.wait([server])
+    logging.getLogger("console.server").removeHandler(noted)
+    assert [message for message in noted.messages if "can't listen" in message] == noted.messages[:1]
+    assert f"127.0.0.1:{port}" in noted.messages[0]

@@ -1,0 +1,266 @@
+"""The page in a real browser, over a real server."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from console.server import serve
+from tests.console.plant import Plant, alarm
+
+PATIENCE = 15.0
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+RACK = "b1-h1-r1-k02"
+
+
+def needed(*names: str) -> str:
+    """Path of the first of the programs that is here."""
+    for name in names:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    pytest.skip(f"{' or '.join(names)} is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    options = ChromeOptions()
+    options.binary_location = needed("chromium", "chromium-browser", "google-chrome")
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=Service(needed("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@asynccontextmanager
+async def serving(plant: Plant, port: int = 0) -> AsyncIterator[int]:
+    """The console on a port of its own."""
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(plant.view(), port=port, on_listening=listening.set_result))
+    try:
+        yield await listening
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.fixture
+async def port(plant: Plant) -> AsyncIterator[int]:
+    async with serving(plant) as found:
+        yield found
+
+
+async def show(browser: Chrome, port: int, *, width: int = 1600, height: int = 1000, node: str = "") -> None:
+    """Open the page afresh and wait until the stream is live."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 900}
+    await asyncio.to_thread(browser.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", size)
+    await asyncio.to_thread(browser.get, "about:blank")
+    await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/{node}")
+    await until(browser, lambda: text(browser, "#stream-state") == "live")
+
+
+async def until(browser: Chrome, condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(WebDriverWait(browser, PATIENCE, 0.05).until, lambda _: condition())
+
+
+def text(browser: Chrome, selector: str) -> str:
+    return browser.execute_script("return document.querySelector(arguments[0])?.innerText", selector)
+
+
+def data(browser: Chrome, selector: str) -> dict[str, str]:
+    script = "const e = document.querySelector(arguments[0]); return e ? {...e.dataset} : {}"
+    return browser.execute_script(script, selector)
+
+
+async def api(port: int, path: str) -> dict:
+    def ask() -> dict:
+        with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return json.load(answer)
+
+    return await asyncio.to_thread(ask)
+
+
+async def test_campus_power_on_the_page_is_the_apis(plant: Plant, browser: Chrome, port: int) -> None:
+    await show(browser, port)
+    for watts in (61_000.0, 44_000.0):
+        plant.set(f"{RACK}-pdu-a", active_power=watts, active_energy=1e9)
+        plant.tick()
+        power = (await api(port, "/api/v1/nodes/campus"))["rollups"]["power"]
+        await until(
+            browser, lambda value=power["value"]: data(browser, "#campus-power")["watts"] == str(value)
+        )
+        shown = await asyncio.to_thread(text, browser, "#campus-power .value")
+        assert shown == f"{power['value'] / 1000:.1f}"
+        assert text(browser, "#campus-power .unit") == "kW"
+    assert data(browser, "#campus-power")["quality"] == "192"
+    assert data(browser, "#campus-power")["coverage"] == "1"
+    row = data(browser, '[data-node="campus"]')
+    assert float(row["watts"]) == round(power["value"])
+
+
+async def test_a_rack_gone_silent_is_visibly_stale_and_comes_back(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port)
+    cell, row = f'.cell[data-node="{RACK}"]', f'.row[data-node="{RACK}"]'
+    assert data(browser, cell)["state"] == "good"
+    plant.silent = {f"{RACK}-pdu-a", f"{RACK}-pdu-b"}
+    for _ in range(3):
+        plant.tick(10.0)
+        plant.read_all()
+        plant.tick(0.0)
+    await until(browser, lambda: data(browser, cell)["state"] == "stale")
+    await until(browser, lambda: "stale 31" in text(browser, cell).replace("\n", " "))
+    classes = browser.execute_script("return document.querySelector(arguments[0]).className", cell)
+    assert {"hatched", "stale"} <= set(classes.split())
+    assert data(browser, row)["coverage"] == "0"
+    assert float(data(browser, row)["age"]) >= 31.0
+    assert data(browser, '.cell[data-node="b1-h1-r1-k01"]')["state"] == "good"
+    struck = "return getComputedStyle(document.querySelector(arguments[0])).textDecorationLine"
+    assert browser.execute_script(struck, f"{row} .power") == "line-through"
+    campus = data(browser, "#campus-power")
+    assert 0.7 < float(campus["coverage"]) < 0.95
+    assert text(browser, "#campus-power").startswith("≈")
+    plant.silent = set()
+    plant.read_all()
+    plant.tick()
+    await until(browser, lambda: data(browser, cell)["state"] == "good")
+    assert "stale" not in text(browser, cell)
+
+
+async def test_unknown_is_a_dash_and_never_zero(plant: Plant, browser: Chrome, port: int) -> None:
+    plant.image.values[:] = float("nan")
+    plant.image.quality[:] = 32
+    plant.ticks.notify(plant.clock.time)
+    await show(browser, port)
+    for selector in ("#campus-power", "#facility-power", "#campus-pue", "#worst-inlet", "#worst-liquid"):
+        assert text(browser, selector) == "—", selector
+    assert "watts" not in data(browser, "#campus-power")
+    await until(browser, lambda: text(browser, ".total .value") == "—")
+    assert text(browser, f'.cell[data-node="{RACK}"] .cell-value') == "—"
+
+
+async def test_pue_shows_its_category_window_and_that_it_is_incomplete(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port)
+    shown = data(browser, "#campus-pue")
+    kpis = (await api(port, "/api/v1/kpis?node=campus&window=15min"))["kpis"]
+    figure = next(k for k in kpis if k["category"] == shown["category"])
+    assert (shown["category"], shown["window"]) == ("3", "15min")
+    assert shown["value"] == str(figure["value"])
+    assert figure["status"] == "incomplete"
+    assert text(browser, "#campus-pue").startswith("≈")
+    assert "incomplete" in text(browser, "#campus-pue-sub")
+
+
+async def test_an_alarm_appears_with_place_and_action_and_goes(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port)
+    await until(browser, lambda: text(browser, "#alarm-empty") == "No active alarms")
+    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, message="too <b>hot</b>"))
+    plant.tick()
+    await until(browser, lambda: text(browser, ".alarm .message") == "too <b>hot</b>")
+    assert text(browser, ".alarm .priority") == "▲ HIGH"
+    assert text(browser, ".alarm .place") == "Building 1 › Hall 1 › Row 1 › R1.02"
+    assert "Check containment" in text(browser, ".alarm .action")
+    assert text(browser, '#alarm-counts [data-priority="high"] b') == "1"
+    assert "▲" in text(browser, f'.cell[data-node="{RACK}"] .cell-name')
+    plant.board.clear(f"inlet-high:{RACK}-climate.air_inlet_temperature", plant.clock.time)
+    plant.tick()
+    await until(browser, lambda: text(browser, "#alarm-empty") == "No active alarms")
+    assert text(browser, '#alarm-counts [data-priority="high"] b') == "0"
+
+
+async def test_the_address_keeps_the_open_node_and_keys_reach_it(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port, node=f"#{RACK}")
+    await until(browser, lambda: text(browser, "#node-title") == "R1.02")
+    await until(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".points tbody tr")) == 11)
+    await until(browser, lambda: int(data(browser, ".chart").get("points", 0)) > 100)
+    series = f'[data-series="{RACK}-climate.air_inlet_temperature"]'
+    assert data(browser, series)["quality"] == "192"
+    row = browser.find_element(By.CSS_SELECTOR, f'.row[data-node="{RACK}"]')
+    assert row.get_attribute("aria-selected") == "true"
+    browser.execute_script("arguments[0].focus()", row)
+    row.send_keys(Keys.ARROW_DOWN)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    await until(browser, lambda: text(browser, "#node-title") == "R1.03")
+    assert browser.current_url.endswith("#b1-h1-r1-k03")
+    await asyncio.to_thread(browser.refresh)
+    await until(browser, lambda: text(browser, "#node-title") == "R1.03")
+    browser.find_element(By.CSS_SELECTOR, ".devices .link").send_keys(Keys.ENTER)
+    await until(browser, lambda: text(browser, "#node-title") == "b1-h1-r1-k03-pdu-a")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".points tbody tr")) == 5
+
+
+async def test_a_lost_stream_says_since_when_and_recovers(plant: Plant, browser: Chrome) -> None:
+    async with serving(plant) as taken:
+        await show(browser, taken)
+        # 00:00:31 UTC in Paris; the last tick the page has heard of.
+    await until(browser, lambda: text(browser, "#stream-state").startswith("no data since 01:00:31"))
+    assert data(browser, "body")["stream"] == "lost"
+    plant.ticks.closed = False
+    async with serving(plant, taken):
+        plant.tick()
+        await until(browser, lambda: text(browser, "#stream-state") == "live")
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
+async def test_nothing_sticks_out_at_any_width(
+    plant: Plant, browser: Chrome, port: int, width: int, tmp_path: Path
+) -> None:
+    await show(browser, port, width=width, height=844, node=f"#{RACK}")
+    await until(browser, lambda: text(browser, "#node-title") == "R1.02")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    for selector in ("#campus-power", "#campus-pue", "#alarm-counts", "#tree", "#alarms", ".cell"):
+        box = browser.execute_script(
+            "const b = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return [b.left, b.right, b.width, b.height]",
+            selector,
+        )
+        assert box[0] >= 0
+        assert box[1] <= width
+        assert min(box[2:]) > 10
+    picture = tmp_path / "page.png"
+    assert browser.save_screenshot(str(picture))
+    assert picture.stat().st_size > 10_000
+
+
+async def test_the_browser_has_nothing_to_complain_about(plant: Plant, browser: Chrome, port: int) -> None:
+    browser.get_log("browser")
+    await show(browser, port)
+    await until(browser, lambda: text(browser, "#node-title") == "North campus")
+    plant.tick()
+    await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, '[data-mode="temperature"]').click)
+    await until(
+        browser,
+        lambda: "temperature-" in browser.find_element(By.CSS_SELECTOR, ".cell").get_attribute("class"),
+    )
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert len(loaded) > 8
+    assert {name.split("/")[2] for name in loaded} == {f"127.0.0.1:{port}"}
