@@ -1,0 +1,91 @@
+"""``dcops check SITE``: every mistake of a site at once; connects to nothing."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from collectors.config import CollectionPlan
+from collectors.planning import plan_blocks
+from dcops.site_file import LoadedSite, SiteProblems, load
+from facility.catalogue import build_catalogue
+from facility.spaces import LEVELS
+
+_EXAMPLE = """examples:
+  dcops check site/
+  dcops check site.yaml
+
+Every mistake is one line, FILE:LINE: what is wrong; how to mend it. Exit code 1 if there are any.
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "check",
+        help="print every mistake of a site, with file, line and mend",
+        description="Check a site without connecting to anything.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a summary, or all mistakes; 1 if there are any."""
+    try:
+        loaded = load(args.site)
+    except SiteProblems as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{args.site}: {count} mistake{'s' if count != 1 else ''}", file=sys.stderr)
+        return 1
+    for line in summary(loaded):
+        print(line)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for line in loaded.missing_secrets(os.environ):
+        print(f"warning: {loaded.path}: {line}", file=sys.stderr)
+    return 0
+
+
+def summary(loaded: LoadedSite) -> Iterator[str]:
+    """What is in a site, line by line, for people."""
+    site, plan = loaded.site, loaded.plan
+    levels = Counter(space.level for space in site.spaces)
+    kinds = Counter(device.kind for device in site.devices)
+    derived = build_catalogue(site).point_count - site.point_count
+    buses = len(plan.endpoints)
+    yield f"{loaded.path}: {site.name}, no mistakes"
+    yield f"  spaces     {_counts((level, levels[level]) for level in LEVELS)}"
+    yield f"  devices    {len(site.devices):,}: {_counts(sorted(kinds.items()))}"
+    yield f"  points     {site.point_count:,} read, {derived:,} derived"
+    yield f"  endpoints  {_counts([('Modbus TCP', buses), ('MQTT', len(plan.brokers))])}"
+    yield f"  polls      {_polls(plan):.1f} a second, in {_requests(plan):.1f} requests"
+    yield f"  messages   {sum(1 / binding.period for binding in plan.mqtt):.1f} a second expected"
+    yield f"  alarms     {len(loaded.rules)} rules"
+    yield f"  stores     {_names([store.name for store in loaded.stores])}"
+    yield f"  notify     {_names([notifier.name for notifier in loaded.notifiers])}"
+
+
+def _counts(counts: "Iterator[tuple[str, int]] | list[tuple[str, int]]") -> str:
+    return ", ".join(f"{count:,} {word}" for word, count in counts if count) or "none"
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _polls(plan: CollectionPlan) -> float:
+    """Modbus devices read a second."""
+    return sum(1 / binding.period for binding in plan.modbus)
+
+
+def _requests(plan: CollectionPlan) -> float:
+    """Modbus requests a second."""
+    profiles = {binding.profile.name: binding.profile for binding in plan.modbus}
+    blocks = {name: len(plan_blocks(profile)) for name, profile in profiles.items()}
+    return sum(blocks[binding.profile.name] / binding.period for binding in plan.modbus)

@@ -1,0 +1,151 @@
+"""``dcops demo``: a simulated data centre and the platform on it, in one process."""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dcops.errors import DcopsError
+from dcops.logs import configure
+from dcops.options import add_address, add_verbose, positive, seconds
+from dcops.platform import Platform, Settings
+from dcops.ports import free_base_port
+from dcops.running import load_site, run_async, stop_on_signal
+from dcops.site_file import LoadedSite
+from dcops.stages import stage
+from dcops.summary import Summary, print_summary
+from dcops.truth import TruthLog
+from facility.sample import NANOSECONDS
+from facility.spaces import Level
+from simulators.clock import ScaledClock
+from simulators.errors import SimulationError
+from simulators.plant import Plant
+from simulators.scenario import Scenario, load_scenario
+from simulators.simulation import Simulation
+from simulators.sitegen import PRESETS, ShapeError, generate, write_site
+
+_TICKS_A_SECOND = 10
+_POLLS_A_SECOND = 2
+_STEPS_A_SECOND = 20
+_READY_SECONDS = 30.0
+_EXAMPLE = """examples:
+  dcops demo                                   the live page at http://127.0.0.1:8080/ until Ctrl-C
+  dcops demo --duration 60                     ends by itself and prints a summary
+  dcops demo --scenario feed-a-lost            with something going wrong
+  dcops demo --speed 720 --duration 120        a day in two minutes
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="show the live page of a simulated data centre",
+        description="Generate a site, serve its devices on the wire, collect them and show the live page."
+        " Everything is embedded: no server is needed, and nothing is left behind unless --data is given.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_address(parser)
+    parser.add_argument(
+        "--duration", type=seconds, metavar="TIME", help="end after this time (default: run on)"
+    )
+    parser.add_argument("--speed", type=positive, default=1.0, help="simulated seconds a second (default: 1)")
+    parser.add_argument("--period", type=seconds, metavar="TIME", help="time between two polls (default: 5s)")
+    parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
+    parser.add_argument("--seed", type=int, default=1, help="of all randomness (default: 1)")
+    parser.add_argument("--racks", type=int, default=PRESETS["demo"].racks, help="racks a row (default: 10)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep site, journal and history here")
+    add_verbose(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until a signal or the duration; 1 if the world is wrong."""
+    configure(verbose=args.verbose)
+    with ExitStack() as cleanup:
+        folder = args.data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="dcops-demo-")))
+        try:
+            loaded = _prepare(folder, args)
+            scenario = _scenario(args.scenario, loaded) if loaded is not None else None
+        except (DcopsError, SimulationError, ShapeError, OSError) as error:
+            print(f"dcops demo: {error}", file=sys.stderr)
+            return 1
+        if loaded is None:
+            return 1
+        demo = _Demo(loaded, scenario, folder, args)
+        return run_async(demo.run)
+
+
+def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
+    """Write the site and read it back, as a user's own would be."""
+    period = args.period or max(5.0, args.speed / _POLLS_A_SECOND)
+    shape = replace(PRESETS["demo"], racks=args.racks, period=f"{period:g}s")
+    endpoints = len(generate(shape, args.seed).endpoints)
+    base = free_base_port(endpoints)
+    shape = replace(shape, base_port=base, broker_port=base + endpoints - 1)
+    write_site(generate(shape, args.seed), folder / "site")
+    return load_site(str(folder / "site"))
+
+
+def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:
+    if name is None:
+        return None
+    return load_scenario(name, loaded.site, [endpoint.id for endpoint in loaded.plan.endpoints])
+
+
+@dataclass(slots=True)
+class _Demo:
+    """One run."""
+
+    loaded: LoadedSite
+    scenario: Scenario | None
+    folder: Path
+    args: argparse.Namespace
+
+    async def run(self) -> int:
+        speed = self.args.speed
+        start = time.time_ns()
+        clock = ScaledClock(start, speed)
+        site = self.loaded.site
+        plant = Plant(site, self.args.seed, start)
+        simulation = Simulation(
+            site,
+            self.loaded.plan,
+            plant,
+            clock,
+            scenario=self.scenario,
+            start_broker=True,
+            resolution=max(1.0, speed / _STEPS_A_SECOND),
+        )
+        settings = Settings(
+            data=self.folder,
+            host=self.args.host,
+            port=self.args.port,
+            tick_period=round(max(1.0, speed / _TICKS_A_SECOND)) * NANOSECONDS,
+            on_listening=self._say,
+        )
+        platform = Platform(self.loaded, clock, settings, os.environ)
+        shown = tuple(s.id for s in site.spaces if s.level in {Level.CAMPUS, Level.BUILDING})
+        truth = TruthLog(plant, simulation.readings.refresh, shown)
+        async with stop_on_signal(self.args.duration) as stop, stage({"simulation": simulation.run()}):
+            async with asyncio.timeout(_READY_SECONDS):
+                await simulation.ready.wait()
+            done = asyncio.Event()
+            async with stage({"truth": truth.run(platform.signal)}), asyncio.TaskGroup() as group:
+                group.create_task(platform.run(done), name="platform")
+                await stop.wait()
+                await platform.catch_up()
+                compared = await truth.compare(platform.history.history)
+                summary = Summary.of(site, platform, compared, (clock.now() - start) / NANOSECONDS)
+                done.set()
+        print_summary(summary)
+        return 0
+
+    def _say(self, port: int) -> None:
+        print(f"The live page is at http://{self.args.host}:{port}/   (Ctrl-C ends)", flush=True)

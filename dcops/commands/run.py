@@ -1,0 +1,54 @@
+"""``dcops run SITE``: collect, compute, store and show a site."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from dcops.logs import configure
+from dcops.options import add_address, add_data, add_verbose
+from dcops.platform import Platform, Settings
+from dcops.running import load_site, run_async, stop_on_signal
+from dcops.site_file import LoadedSite
+from simulators.clock import SystemClock
+
+_EXAMPLE = """examples:
+  dcops run site/
+  dcops run site.yaml --data /var/lib/dcops --host 0.0.0.0 --port 8080
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "run",
+        help="collect, compute, store and show a site",
+        description="Run a site until it is told to stop. No device, broker or store has to answer at start.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
+    add_data(parser)
+    add_address(parser)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what collectors see, for replay")
+    add_verbose(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until a signal; 1 if the site has mistakes."""
+    configure(verbose=args.verbose)
+    loaded = load_site(args.site)
+    if loaded is None:
+        return 1
+    for line in loaded.missing_secrets(os.environ):
+        print(f"warning: {line}", file=sys.stderr)
+    settings = Settings(data=args.data, host=args.host, port=args.port, record=args.record)
+    return run_async(lambda: _serve(loaded, settings))
+
+
+async def _serve(loaded: LoadedSite, settings: Settings) -> int:
+    platform = Platform(loaded, SystemClock(), settings, os.environ)
+    async with stop_on_signal() as stop:
+        await platform.run(stop)
+    return 0

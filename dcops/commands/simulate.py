@@ -1,0 +1,96 @@
+"""``dcops simulate SITE``: serve the devices of a site on the wire."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from dcops.logs import configure
+from dcops.options import add_verbose, positive, seconds
+from dcops.running import load_site, run_async, stop_on_signal
+from dcops.site_file import LoadedSite
+from dcops.stages import stage
+from simulators.clock import ScaledClock
+from simulators.errors import SimulationError
+from simulators.plant import Plant
+from simulators.playback import Playback
+from simulators.readings import ValueSource
+from simulators.recording import Recording
+from simulators.scenario import Scenario, load_scenario
+from simulators.simulation import Simulation
+
+_EXAMPLE = """examples:
+  dcops simulate site/ --broker
+  dcops simulate site/ --scenario chiller-trip --seed 7
+  dcops simulate site/ --replay monday.rec --speed 10
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "simulate",
+        help="serve the devices of a site on the wire",
+        description="Serve every device of a site at its address, which must be one of this machine.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
+    parser.add_argument("--seed", type=int, default=1, help="of all randomness (default: 1)")
+    parser.add_argument("--speed", type=positive, default=1.0, help="simulated seconds a second (default: 1)")
+    parser.add_argument("--duration", type=seconds, metavar="TIME", help="end after this time")
+    parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
+    parser.add_argument("--broker", action="store_true", help="start an MQTT broker too")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve a recording instead")
+    add_verbose(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal or the duration; 1 if the site, the scenario or the world is wrong."""
+    configure(verbose=args.verbose)
+    loaded = load_site(args.site)
+    if loaded is None:
+        return 1
+    try:
+        return run_async(lambda: _serve(loaded, args))
+    except (SimulationError, OSError) as error:
+        print(f"dcops simulate: {error}", file=sys.stderr)
+    except ExceptionGroup as group:
+        _, others = group.split(SimulationError)
+        if others is not None:
+            raise
+        for each in group.exceptions:
+            print(f"dcops simulate: {each}", file=sys.stderr)
+    return 1
+
+
+async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
+    clock = ScaledClock(time.time_ns(), args.speed)
+    simulation = Simulation(
+        loaded.site,
+        loaded.plan,
+        _source(loaded, args, clock.now()),
+        clock,
+        _scenario(args.scenario, loaded),
+        start_broker=args.broker,
+        resolution=max(1.0, args.speed / 50),
+    )
+    async with stop_on_signal(args.duration) as stop, stage({"simulation": simulation.run()}):
+        await simulation.ready.wait()
+        print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
+        await stop.wait()
+    print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
+    return 0
+
+
+def _source(loaded: LoadedSite, args: argparse.Namespace, start: int) -> ValueSource:
+    if args.replay is None:
+        return Plant(loaded.site, args.seed, start)
+    return Playback(loaded.site, Recording.read(args.replay), start)
+
+
+def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:
+    if name is None:
+        return None
+    return load_scenario(name, loaded.site, [endpoint.id for endpoint in loaded.plan.endpoints])

@@ -1,0 +1,123 @@
+"""Prometheus metrics of what meets only here: collection, alarms, counters, the build."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from math import isfinite
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from alerting.board import AlarmBoard
+from alerting.delivery import Notifier
+from collectors.collection import Collection
+from collectors.health import DeviceState
+from facility.energy import Finding
+
+
+class BuildMetrics(Collector):
+    """Which dcops this is."""
+
+    def collect(self) -> Iterable[Metric]:
+        """``dcops_build_info``."""
+        yield InfoMetricFamily("dcops_build", "Version of dcops.", value={"version": version("dcops")})
+
+
+class CollectionMetrics(Collector):
+    """How collection goes, by endpoint and over all devices."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def collect(self) -> Iterable[Metric]:
+        """Polls, device states and endpoint health as of now."""
+        totals = self._collection.totals()
+        polls = CounterMetricFamily("dcops_polls", "Polls by outcome.", labels=["outcome"])
+        polls.add_metric(["done"], totals.polls_done)
+        polls.add_metric(["missed"], totals.polls_missed)
+        polls.add_metric(["failed"], totals.polls_failed)
+        yield polls
+        states = Counter(health.state for health in self._collection.devices())
+        devices = GaugeMetricFamily("dcops_device_state", "Devices by state of collection.", labels=["state"])
+        for state in DeviceState:
+            devices.add_metric([state], states[state])
+        yield devices
+        yield from self._endpoints()
+
+    def _endpoints(self) -> Iterable[Metric]:
+        name = ["endpoint"]
+        up = GaugeMetricFamily("dcops_endpoint_up", "1 if the endpoint is connected.", labels=name)
+        busy = GaugeMetricFamily(
+            "dcops_endpoint_utilisation_ratio", "Share of its time an endpoint is busy.", labels=name
+        )
+        trip = GaugeMetricFamily(
+            "dcops_endpoint_round_trip_seconds", "Smoothed time from request to reply.", labels=name
+        )
+        requests = CounterMetricFamily("dcops_endpoint_requests", "Requests or messages.", labels=name)
+        errors = CounterMetricFamily(
+            "dcops_endpoint_errors", "Errors by class.", labels=["endpoint", "class"]
+        )
+        for each in self._collection.endpoints():
+            up.add_metric([each.endpoint], float(each.state == "connected"))
+            if isfinite(each.utilisation):
+                busy.add_metric([each.endpoint], each.utilisation)
+            if isfinite(each.round_trip):
+                trip.add_metric([each.endpoint], each.round_trip)
+            requests.add_metric([each.endpoint], each.requests)
+            for kind, count in each.errors.items():
+                errors.add_metric([each.endpoint, kind], count)
+        yield from (up, busy, trip, requests, errors)
+
+
+class AlarmMetrics(Collector):
+    """How many alarms stand, and how many came and went."""
+
+    def __init__(self, board: AlarmBoard) -> None:
+        self._board = board
+
+    def collect(self) -> Iterable[Metric]:
+        """Active alarms by category and priority, transitions since the start."""
+        active = GaugeMetricFamily(
+            "dcops_alarms_active", "Alarms that stand.", labels=["category", "priority"]
+        )
+        for (category, priority), count in self._board.counts().items():
+            active.add_metric([category, priority], count)
+        yield active
+        changes = CounterMetricFamily("dcops_alarms", "Alarms raised and cleared.", labels=["transition"])
+        changes.add_metric(["raised"], self._board.raised_total)
+        changes.add_metric(["cleared"], self._board.cleared_total)
+        yield changes
+
+
+class CorrectionMetrics(Collector):
+    """How often energy counters did anything but advance."""
+
+    def __init__(self, corrections: Callable[[], Mapping[Finding, int]]) -> None:
+        self._corrections = corrections
+
+    def collect(self) -> Iterable[Metric]:
+        """Corrections by what was found."""
+        found = CounterMetricFamily(
+            "dcops_energy_corrections", "Counter readings that did not just advance.", labels=["finding"]
+        )
+        for finding, count in self._corrections().items():
+            found.add_metric([finding], count)
+        yield found
+
+
+class NotificationMetrics(Collector):
+    """What became of alarms that were to be sent."""
+
+    def __init__(self, notifiers: Callable[[], Sequence[Notifier]]) -> None:
+        self._notifiers = notifiers
+
+    def collect(self) -> Iterable[Metric]:
+        """Notifications by notifier and outcome."""
+        found = CounterMetricFamily(
+            "dcops_notifications", "Alarms sent, by what became of them.", labels=["notifier", "outcome"]
+        )
+        for notifier in self._notifiers():
+            for outcome, count in notifier.outcomes.items():
+                found.add_metric([notifier.name, outcome], count)
+        yield found

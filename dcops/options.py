@@ -1,0 +1,69 @@
+"""Arguments that several commands share."""
+
+import argparse
+import os
+from pathlib import Path
+
+DATA_VARIABLE = "DCOPS_DATA"
+_DEFAULT_DATA = "dcops-data"
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_HIGHEST_PORT = 65535
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """``--data``: the folder of journal and history."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get(DATA_VARIABLE) or _DEFAULT_DATA),
+        metavar="DIR",
+        help=f"folder of the journal and the history (default: ${DATA_VARIABLE}, else ./{_DEFAULT_DATA})",
+    )
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """``--host`` and ``--port``: where the console is served."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: loopback only)")
+    parser.add_argument(
+        "--port", type=port, default=8080, help="port to serve on, 0 for a free one (default: 8080)"
+    )
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """``--verbose``: log everything."""
+    parser.add_argument("--verbose", action="store_true", help="log everything, also what is routine")
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 for any free one."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {_HIGHEST_PORT}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A positive time such as ``60``, ``500ms``, ``10s``, ``5min``, ``24h``; a bare number is seconds."""
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text[len(number) :] or "s"
+    try:
+        value = float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 60, 500ms, 10s, 5min or 24h")
+    return value
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value

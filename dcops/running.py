@@ -1,0 +1,53 @@
+"""Running an asynchronous command until it is done or told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import uvloop
+
+from dcops.site_file import LoadedSite, SiteProblems, load
+
+
+def run_async(work: Callable[[], Awaitable[int]]) -> int:
+    """Run ``work`` on a fresh event loop and return its exit code."""
+
+    async def main() -> int:
+        return await work()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+@asynccontextmanager
+async def stop_on_signal(duration: float | None = None) -> AsyncIterator[asyncio.Event]:
+    """An event that is set by SIGINT, by SIGTERM or after ``duration`` seconds of real time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    timer = loop.call_later(duration, stop.set) if duration is not None else None
+    try:
+        yield stop
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for number in signals:
+            with contextlib.suppress(ValueError):
+                loop.remove_signal_handler(number)
+
+
+def load_site(path: str) -> LoadedSite | None:
+    """The site of a command's argument; None after its mistakes were printed, one a line."""
+    try:
+        return load(path)
+    except SiteProblems as problems:
+        for problem in problems.problems:
+            print(problem, file=sys.stderr)
+        count = len(problems.problems)
+        print(f"{path}: {count} mistake{'s' if count != 1 else ''}; nothing was started", file=sys.stderr)
+        return None
