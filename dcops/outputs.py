@@ -34,11 +34,11 @@ def build_notifier(
     channel: Channel
     if isinstance(config, AlertmanagerConfig):
         channel = Alertmanager(session, AlertmanagerOptions(url=config.url, site=site))
-        options = NotifierOptions(refresh=REFRESH)
+        options = NotifierOptions(name=config.name, refresh=REFRESH)
     else:
         secret = _secret(config.secret, environ)
         channel = Webhook(session, WebhookOptions(url=config.url, site=site, secret=secret))
-        options = NotifierOptions()
+        options = NotifierOptions(name=config.name)
     return Notifier(channel, active, options, Random())  # noqa: S311 - spreads retries
 
 

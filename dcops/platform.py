@@ -116,6 +116,7 @@ class Platform:
             Delivery(spool=self.spool, store=store, dead_letters=letters) for store in self._stores
         )
         self._notifiers: list[Notifier] = []
+        self._restored = False
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""
@@ -173,6 +174,7 @@ class Platform:
             ]
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
+            self._alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
                 for notifier in self._notifiers:
@@ -257,19 +259,27 @@ class Platform:
         return registry
 
     async def _restore(self) -> None:
-        """Take up what an earlier run remembered; without it everything begins anew, which is said."""
+        """Take up what an earlier run remembered. What can't be read is begun anew, which is said."""
         try:
             figures = await self.spool.load_state(_FIGURES)
             alarms = await self.spool.load_state(_ALARMS)
+        except JournalUnavailableError as error:
+            # Saving waits too: what is remembered there must not be overwritten by a beginning.
+            _log.warning("starting without what was remembered: %s", error)
+            return
+        try:
             if figures is not None:
                 self.derived.restore(decode(figures))
             if alarms is not None:
                 self.board.restore(alarms)
-        except (JournalUnavailableError, MemoryUnreadableError, SnapshotError) as error:
+        except (MemoryUnreadableError, SnapshotError) as error:
             _log.warning("starting without what was remembered: %s", error)
-        self._alarms.resume(self._clock.now())
+        self._restored = True
 
     async def _save(self) -> None:
+        if not self._restored:
+            await self._restore()
+            return
         with contextlib.suppress(JournalUnavailableError):
             await self.spool.save_state(_FIGURES, encode(self.derived.remember()))
             await self.spool.save_state(_ALARMS, self.board.snapshot())

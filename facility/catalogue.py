@@ -170,16 +170,19 @@ def _figures(
         return
     pairs = [c for c in Category if IT_ENERGY_OF_CATEGORY[c] in have]
     for category in pairs:
-        yield f"power_ratio.{category}", (Field("power_ratio_instant", "1"),), {"category": category}
+        instant: dict[str, str] = {"figure": "power_ratio", "category": category}
+        yield f"power_ratio.{category}", (Field("power_ratio_instant", "1"),), instant
         for window in Window:
-            tags: dict[str, str] = {"category": category, "window": window}
+            tags: dict[str, str] = {"figure": "pue", "category": category, "window": window}
             yield f"pue.{category}.{window}", (Field("pue", "1"), Field("coverage", "1")), tags
     if "heat_reused_energy" in have:
         for window in Window:
-            yield f"erf.{window}", (Field("erf", "1"), Field("coverage", "1")), {"window": window}
+            tags = {"figure": "erf", "window": window}
+            yield f"erf.{window}", (Field("erf", "1"), Field("coverage", "1")), tags
     if "water_volume" in have and pairs:
         for window in Window:
-            yield f"wue.{window}", (Field("wue", "L/kWh"), Field("coverage", "1")), {"window": window}
+            tags = {"figure": "wue", "window": window}
+            yield f"wue.{window}", (Field("wue", "L/kWh"), Field("coverage", "1")), tags
 
 
 def _device_fields(device: Device) -> tuple[Field, ...]:

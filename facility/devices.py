@@ -83,7 +83,7 @@ class PointSpec:
     name: str
     """Unique in the device, for example ``current_l1``; the field name in stores."""
     type: PointType
-    modulus: int | None = None
+    modulus: float | None = None
     """Where a counter rolls over, in base units; None if it never does in practice."""
 
 

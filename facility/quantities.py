@@ -50,6 +50,7 @@ class EnergyQuantity:
     label: str
 
 
+# Prometheus reads a lone "b" in a metric name as a unit, hence "feedb".
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         key="power",
@@ -59,7 +60,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         label="IT power at the racks",
     ),
     Quantity(
-        key="power_feed_a",
+        key="power_feeda",
         unit="W",
         type_key="active_power",
         boundary=Boundary.IT_RACK,
@@ -67,7 +68,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         label="IT power on feed A",
     ),
     Quantity(
-        key="power_feed_b",
+        key="power_feedb",
         unit="W",
         type_key="active_power",
         boundary=Boundary.IT_RACK,

@@ -106,8 +106,9 @@ def _sum(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> 
     inside = np.where(counted, own, np.uint8(Quality.SUB_NORMAL))
     _mark(
         total,
-        marks,
         np.where(any_counted, np.minimum.reduceat(inside, starts), np.maximum.reduceat(own, starts)),
+        out,
+        marks,
     )
 
 
@@ -125,8 +126,9 @@ def _highest(total: Total, estimate: Estimate, out: Floats, marks: QualityArray)
     inside = np.where(measured, own, np.uint8(Quality.SUB_NORMAL))
     _mark(
         total,
-        marks,
         np.where(any_measured, np.minimum.reduceat(inside, starts), np.maximum.reduceat(own, starts)),
+        out,
+        marks,
     )
 
 
@@ -137,7 +139,8 @@ def _oldest(estimate: Estimate, members: Ints, starts: Ints) -> Floats:
     return np.where(oldest >= 0, oldest, np.nan)
 
 
-def _mark(total: Total, marks: QualityArray, worst: NDArray[np.uint8]) -> None:
+def _mark(total: Total, worst: NDArray[np.uint8], out: Floats, marks: QualityArray) -> None:
     marks[total.slots] = worst
     marks[total.slots + 1] = Quality.GOOD
-    marks[total.slots + 2] = Quality.GOOD
+    known = np.isfinite(out[total.slots + 2])
+    marks[total.slots + 2] = np.where(known, np.uint8(Quality.GOOD), np.uint8(Quality.WAITING_FOR_DATA))

@@ -6,8 +6,8 @@ import { Chart } from "./chart.js";
 import { HallMap } from "./map.js";
 import { getJson } from "./live.js";
 
-const EVERY = 2000; // ms between two looks at the open node
-const HIDDEN_TOTALS = new Set(["power_feed_a", "power_feed_b"]); // shown as the split
+const EVERY = 900; // ms between two looks at the open node: once a tick
+const HIDDEN_TOTALS = new Set(["power_feeda", "power_feedb"]); // shown as the split
 const MOST_POINTS = 200;
 const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
 const WINDOWS = ["15min", "1h", "24h", "month", "year"];
@@ -97,7 +97,7 @@ export class Detail {
     const { parts } = this;
     const totals = Object.entries(node.rollups).filter(([key]) => !HIDDEN_TOTALS.has(key));
     keyed(parts.totals, totals, ([key]) => key, ([key]) => this.createTotal(key), (card, [, reading]) => this.fillTotal(card, reading));
-    this.renderSplit(node.rollups.power_feed_a, node.rollups.power_feed_b);
+    this.renderSplit(node.rollups.power_feeda, node.rollups.power_feedb);
     if (!this.chartChosen) {
       const first = node.rollups.power ?? totals[0]?.[1];
       this.chart.show(first?.series, first?.label);

@@ -60,7 +60,7 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     derived = build_catalogue(site).point_count - site.point_count
     buses = len(plan.endpoints)
     yield f"{loaded.path}: {site.name}, no mistakes"
-    yield f"  spaces     {_counts((level, levels[level]) for level in LEVELS)}"
+    yield f"  spaces     {_counts(_plural(level, levels[level]) for level in LEVELS)}"
     yield f"  devices    {len(site.devices):,}: {_counts(sorted(kinds.items()))}"
     yield f"  points     {site.point_count:,} read, {derived:,} derived"
     yield f"  endpoints  {_counts([('Modbus TCP', buses), ('MQTT', len(plan.brokers))])}"
@@ -69,6 +69,10 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     yield f"  alarms     {len(loaded.rules)} rules"
     yield f"  stores     {_names([store.name for store in loaded.stores])}"
     yield f"  notify     {_names([notifier.name for notifier in loaded.notifiers])}"
+
+
+def _plural(word: str, count: int) -> tuple[str, int]:
+    return (word if count == 1 else f"{word}s"), count
 
 
 def _counts(counts: "Iterator[tuple[str, int]] | list[tuple[str, int]]") -> str:

@@ -55,7 +55,7 @@ async def test_a_nodes_numbers_carry_quality_coverage_and_age(plant: Plant) -> N
         "coverage": 1.0,
         "age": 4.0,
     }
-    assert node["rollups"]["power_feed_a"]["value"] == 20_000.0
+    assert node["rollups"]["power_feeda"]["value"] == 20_000.0
     assert (summary["power"], summary["quality"], summary["coverage"], summary["age"]) == (42_500, 192, 1, 4)
     assert [place["id"] for place in node["path"]] == ["campus", "b1", "b1-h1", "b1-h1-r1", "b1-h1-r1-k01"]
     assert [device["id"] for device in node["devices"]] == [

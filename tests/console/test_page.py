@@ -229,6 +229,15 @@ async def test_a_lost_stream_says_since_when_and_recovers(plant: Plant, browser:
         await until(browser, lambda: text(browser, "#stream-state") == "live")
 
 
+async def test_a_stream_that_is_open_but_silent_says_since_when_too(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port)
+    await until(browser, lambda: text(browser, "#stream-state").startswith("no data since 01:00:31"))
+    plant.tick()
+    await until(browser, lambda: text(browser, "#stream-state") == "live")
+
+
 @pytest.mark.parametrize("width", [360, 390, 768, 1280, 1920])
 async def test_nothing_sticks_out_at_any_width(
     plant: Plant, browser: Chrome, port: int, width: int, tmp_path: Path

@@ -38,7 +38,7 @@ def test_feeds_are_told_apart_and_facility_input_is_its_own_total():
     bench = Bench(small_site())
     read_all(bench, START)
     bench.tick(START)
-    assert bench.value("h1.power_feed_a") == 140e3
+    assert bench.value("h1.power_feeda") == 140e3
     assert bench.value("campus.facility_power") == 400e3
     assert "h1.facility_power" not in set(bench.catalogue.series())
 
@@ -89,7 +89,7 @@ def test_a_lost_feed_taken_over_by_the_other_is_not_counted_twice():
     bench.tick(now)
     assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
     assert bench.code("campus.power") == Quality.LAST_USABLE
-    assert bench.value("campus.power_feed_a") == pytest.approx(0.0, abs=1.0)
+    assert bench.value("campus.power_feeda") == pytest.approx(0.0, abs=1.0)
 
 
 def test_a_parent_meter_that_reads_zero_means_its_silent_children_draw_nothing():
@@ -102,8 +102,8 @@ def test_a_parent_meter_that_reads_zero_means_its_silent_children_draw_nothing()
     bench.lose("k1-pdu-a")
     bench.read("k1-tap-a", now, active_power=0.0)
     bench.tick(now)
-    assert bench.value("k1.power_feed_a") == 0.0
-    assert bench.code("k1.power_feed_a") == Quality.SUBSTITUTE
+    assert bench.value("k1.power_feeda") == 0.0
+    assert bench.code("k1.power_feeda") == Quality.SUBSTITUTE
 
 
 def test_when_nothing_else_is_known_the_last_value_is_held_and_then_left_out():

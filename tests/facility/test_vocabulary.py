@@ -120,6 +120,15 @@ def test_a_rollup_is_tagged_with_its_place():
     }
 
 
+def test_no_two_series_share_measurement_tags_and_field():
+    seen = [
+        (group.measurement, group.tags, field.name)
+        for group in build_catalogue(small_site()).groups
+        for field in group.fields
+    ]
+    assert len(seen) == len(set(seen))
+
+
 def test_a_space_knows_where_it_stands():
     site = small_site()
     assert site.position("r2") == {

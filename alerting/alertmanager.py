@@ -1,0 +1,120 @@
+"""Prometheus Alertmanager as a channel: API v2, POST /api/v2/alerts.
+
+Alertmanager forgets an alert that is not repeated, so the notifier refreshes; each repetition says until
+when the alert holds without another one. Times are clamped to the present, because an alert that ends in the
+future would be taken as active, and one that begins there as none.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+from yarl import URL
+
+from alerting.alarms import Alarm, Priority
+from alerting.posting import post
+from facility.sample import NANOSECONDS
+
+REFRESH = 60.0
+"""Seconds between repetitions of active alarms."""
+HOLD = 5 * REFRESH
+"""Seconds an alert stays active without one."""
+
+SEVERITIES = {Priority.HIGH: "critical", Priority.MEDIUM: "warning", Priority.LOW: "info"}
+"""The label ``severity``, as Prometheus users know it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertmanagerOptions:
+    """Where to, and as whom."""
+
+    url: str = field(repr=False)
+    """Base address, such as http://127.0.0.1:9093; may hold user and password."""
+    site: str
+    runbook: str = "docs/runbook.md"
+    """Where runbook anchors lead."""
+    timeout: float = 10.0
+    """Seconds."""
+
+
+class Alertmanager:
+    """A channel that keeps an Alertmanager's alerts equal to the alarms."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        options: AlertmanagerOptions,
+        *,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """``wall`` tells the real time (ns, UTC), also where the platform's clock is a simulated one."""
+        self._session = session
+        self._options = options
+        self._base = URL(options.url)
+        self._url = self._base / "api/v2/alerts"
+        self._wall = wall
+
+    @property
+    def name(self) -> str:
+        """What to call it; leaves out user and password."""
+        return f"alertmanager {self._base.origin()}"
+
+    async def send(self, alarms: Sequence[Alarm]) -> None:
+        """See ``alerting.delivery.Channel``. Of several states of one alarm only the last is sent."""
+        latest = {alarm.id: alarm for alarm in alarms}
+        now = self._wall()
+        alerts = [alert_of(alarm, self._options, now) for alarm in latest.values()]
+        await post(
+            self._session,
+            self._url,
+            json.dumps(alerts, ensure_ascii=False).encode(),
+            headers={},
+            seconds=self._options.timeout,
+        )
+
+
+def alert_of(alarm: Alarm, options: AlertmanagerOptions, now: int) -> dict[str, object]:
+    """The alert that stands for an alarm at ``now`` (ns, UTC, real time)."""
+    starts = min(alarm.raised, now)
+    ends = now + round(HOLD * NANOSECONDS) if alarm.cleared is None else max(starts, min(alarm.cleared, now))
+    labels = {
+        "alertname": alarm.rule,
+        "rule": alarm.rule,
+        "device": alarm.device,
+        "point": alarm.point,
+        "node": alarm.space,
+        "priority": str(alarm.priority),
+        "severity": SEVERITIES[alarm.priority],
+        "category": str(alarm.category),
+        "instance": options.site,
+    }
+    return {
+        "labels": {name: value for name, value in labels.items() if value},
+        "annotations": _annotations(alarm, options),
+        "startsAt": _rfc3339(starts),
+        "endsAt": _rfc3339(ends),
+    }
+
+
+def _annotations(alarm: Alarm, options: AlertmanagerOptions) -> dict[str, str]:
+    runbook = alarm.runbook if "://" in alarm.runbook else f"{options.runbook}#{alarm.runbook}"
+    annotations = {
+        "summary": alarm.message,
+        "description": f"{alarm.message}. {alarm.action}",
+        "action": alarm.action,
+        "runbook": runbook if alarm.runbook else "",
+    }
+    if alarm.value is not None:
+        annotations["value"] = f"{alarm.value:g} {alarm.unit}".strip()
+    if alarm.limit is not None:
+        annotations["limit"] = f"{alarm.limit:g} {alarm.unit}".strip()
+    return {name: text for name, text in annotations.items() if text}
+
+
+def _rfc3339(time_ns: int) -> str:
+    whole, rest = divmod(time_ns, NANOSECONDS)
+    moment = datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest // 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,116 @@
+"""The alarm board: which alarms are active, which ended lately, and who is told."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from alerting.alarms import Alarm, Category, Priority, alarm_from_record
+from alerting.errors import SnapshotError
+
+_log = logging.getLogger(__name__)
+
+Listener = Callable[[Alarm], None]
+"""Told of each alarm when it is raised (``cleared`` is None) and again when it clears. Never blocks."""
+
+SNAPSHOT_VERSION = 1
+
+
+class AlarmBoard:
+    """All alarms of a site. Bounded: evaluation holds back what finds no room, and that is counted."""
+
+    def __init__(self, *, active_limit: int = 20_000, recent_limit: int = 1_000) -> None:
+        self._active: dict[str, Alarm] = {}
+        self._recent: deque[Alarm] = deque(maxlen=recent_limit)
+        self._active_limit = active_limit
+        self._listeners: list[Listener] = []
+        self._full = False
+        self.raised_total = 0
+        self.cleared_total = 0
+        self.held_back_total = 0
+        """How often an alarm found no room."""
+
+    def listen(self, listener: Listener) -> None:
+        """Tell the listener of every alarm raised or cleared from now on."""
+        self._listeners.append(listener)
+
+    def active(self) -> tuple[Alarm, ...]:
+        """What is wrong now; the latest last."""
+        return tuple(self._active.values())
+
+    def recent(self) -> tuple[Alarm, ...]:
+        """What ended lately; the latest last, the oldest forgotten."""
+        return tuple(self._recent)
+
+    def get(self, alarm_id: str) -> Alarm | None:
+        """The active alarm of that id, if there is one."""
+        return self._active.get(alarm_id)
+
+    def counts(self) -> dict[tuple[Category, Priority], int]:
+        """How many alarms are active in each category and priority; zeros included."""
+        counts = {(category, priority): 0 for category in Category for priority in Priority}
+        for alarm in self._active.values():
+            counts[alarm.category, alarm.priority] += 1
+        return counts
+
+    def room(self) -> int:
+        """How many more alarms can be active at once."""
+        return max(0, self._active_limit - len(self._active))
+
+    def hold_back(self, count: int) -> None:
+        """Note that alarms found no room; they are raised when there is some."""
+        self.held_back_total += count
+        if not self._full:
+            self._full = True
+            _log.warning("alarm board is full with %d active alarms, %d held back", len(self._active), count)
+
+    def raise_alarm(self, alarm: Alarm) -> None:
+        """Put an alarm up. One that is up already stays as it is."""
+        if alarm.id in self._active:
+            return
+        self._active[alarm.id] = alarm
+        self.raised_total += 1
+        self._tell(alarm)
+
+    def clear(self, alarm_id: str, time: int) -> None:
+        """Take an alarm down, at the time (ns, UTC) its condition ended. Nothing happens if it is not up."""
+        alarm = self._active.pop(alarm_id, None)
+        if alarm is None:
+            return
+        self._full = False
+        ended = replace(alarm, cleared=max(time, alarm.raised))
+        self._recent.append(ended)
+        self.cleared_total += 1
+        self._tell(ended)
+
+    def snapshot(self) -> bytes:
+        """The board as JSON, to be kept across a restart."""
+        content = {
+            "version": SNAPSHOT_VERSION,
+            "active": [alarm.as_record() for alarm in self._active.values()],
+            "recent": [alarm.as_record() for alarm in self._recent],
+        }
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take over what an earlier board saved; nobody is told anew.
+
+        Raises:
+            SnapshotError: the bytes are not a snapshot; the board is unchanged.
+        """
+        try:
+            content = json.loads(snapshot)
+            version = content["version"]
+            active = [alarm_from_record(record) for record in content["active"]]
+            recent = [alarm_from_record(record) for record in content["recent"]]
+        except (ValueError, TypeError, KeyError) as error:
+            raise SnapshotError(f"saved alarms cannot be read: {error!r}; they are found anew") from error
+        if version != SNAPSHOT_VERSION:
+            raise SnapshotError(f"saved alarms are of version {version}, not {SNAPSHOT_VERSION}")
+        self._active.update((alarm.id, alarm) for alarm in active[: self._active_limit])
+        self._recent.extend(recent)
+
+    def _tell(self, alarm: Alarm) -> None:
+        for listener in self._listeners:
+            listener(alarm)

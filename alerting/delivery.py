@@ -1,0 +1,224 @@
+"""Delivery of alarms: one notifier a channel, each with its own queue, so that a dead one delays nobody."""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from random import Random
+from typing import Protocol
+
+from alerting.alarms import Alarm
+from alerting.errors import Refused, Unreachable
+
+_log = logging.getLogger(__name__)
+
+
+class Channel(Protocol):
+    """A way out for alarms."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in logs and metrics; holds no secret."""
+        ...
+
+    async def send(self, alarms: Sequence[Alarm]) -> None:
+        """Send alarms raised (``cleared`` is None) and cleared, in order. Makes one attempt.
+
+        Raises:
+            Unreachable: it may work later.
+            Refused: it never will.
+        """
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of an alarm that was to be sent; the failed ones are tried again."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Pauses between attempts: doubled each time up to the cap, then shortened at random by up to half."""
+
+    first: float = 1.0
+    """Seconds."""
+    cap: float = 60.0
+
+    def pause(self, failures: int, random: Random) -> float:
+        """Seconds to wait after so many failures in a row (from 1)."""
+        longest = min(self.cap, self.first * 2.0 ** min(failures - 1, 30))
+        return longest * random.uniform(0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierOptions:
+    """How a notifier goes about it."""
+
+    name: str = ""
+    """What the site calls it; the channel's name if empty. Two of a site must differ."""
+    queue_limit: int = 10_000
+    """Alarms kept while the channel is away; beyond that the oldest are dropped and counted."""
+    batch: int = 200
+    """Most alarms in one message."""
+    backoff: Backoff = field(default_factory=Backoff)
+    refresh: float | None = None
+    """Seconds between messages that repeat every active alarm; None if the channel needs none."""
+
+
+class Notifier:
+    """Sends what is offered to one channel, in order, until it is taken."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        active: Callable[[], Sequence[Alarm]],
+        options: NotifierOptions,
+        random: Random,
+    ) -> None:
+        """``active`` says which alarms are active now, for channels that want them repeated."""
+        self._channel = channel
+        self._active = active
+        self._options = options
+        self._random = random
+        self._queue: deque[Alarm] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._refresh_at = 0.0
+        self._failures = 0
+        self._refusing = False
+        self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
+
+    @property
+    def name(self) -> str:
+        """What to call it in logs and metrics."""
+        return self._options.name or self._channel.name
+
+    @property
+    def waiting(self) -> int:
+        """How many alarms are queued."""
+        return len(self._queue)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._failures > 0
+
+    def offer(self, alarm: Alarm) -> None:
+        """Queue an alarm; never blocks."""
+        self._queue.append(alarm)
+        self._trim()
+        self._idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        self._refresh_at = asyncio.get_running_loop().time()
+        while True:
+            await self._due()
+            if not await self._round():
+                self._refresh_at = 0.0
+                await asyncio.sleep(self._options.backoff.pause(self._failures, self._random))
+
+    async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller decides how long a stop may take
+        """Wait until the queue is sent, at most ``timeout`` seconds; returns whether it is."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _due(self) -> None:
+        """Return when something is queued or a refresh is due."""
+        if self._queue:
+            return
+        self._idle.set()
+        self._wake.clear()
+        try:
+            async with asyncio.timeout_at(self._refresh_at if self._options.refresh is not None else None):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _round(self) -> bool:
+        """Send the refresh if it is due, then one batch; False if the channel is away."""
+        now = asyncio.get_running_loop().time()
+        if self._options.refresh is not None and now >= self._refresh_at:
+            for batch in _batches(self._active(), self._options.batch):
+                if not await self._attempt(batch):
+                    return False
+            self._refresh_at = now + self._options.refresh
+        batch = [self._queue.popleft() for _ in range(min(self._options.batch, len(self._queue)))]
+        if not batch or await self._attempt(batch):
+            return True
+        self._queue.extendleft(reversed(batch))
+        self._trim()
+        return False
+
+    async def _attempt(self, batch: Sequence[Alarm]) -> bool:
+        """One try; True if these alarms are done with."""
+        try:
+            await self._channel.send(batch)
+        except Unreachable as error:
+            self.outcomes[Outcome.FAILED] += len(batch)
+            self._failures += 1
+            if self._failures == 1:
+                _log.warning("%s does not take alarms: %s; trying again", self.name, error)
+            return False
+        except Refused as error:
+            self.outcomes[Outcome.REFUSED] += len(batch)
+            if not self._refusing:
+                self._refusing = True
+                _log.error("%s refused %d alarms for good: %s", self.name, len(batch), error)
+            self._back()
+            return True
+        self.outcomes[Outcome.SENT] += len(batch)
+        self._refusing = False
+        self._back()
+        return True
+
+    def _back(self) -> None:
+        if self._failures:
+            _log.info("%s answers again after %d failures", self.name, self._failures)
+        self._failures = 0
+
+    def _trim(self) -> None:
+        while len(self._queue) > self._options.queue_limit:
+            self._queue.popleft()
+            self.outcomes[Outcome.DROPPED] += 1
+
+
+class Delivery:
+    """All notifiers of a site."""
+
+    def __init__(self, notifiers: Sequence[Notifier]) -> None:
+        self.notifiers = tuple(notifiers)
+
+    def offer(self, alarm: Alarm) -> None:
+        """Give an alarm to every notifier; a listener for the alarm board."""
+        for notifier in self.notifiers:
+            notifier.offer(alarm)
+
+    async def run(self) -> None:
+        """Run every notifier as a task of its own, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for notifier in self.notifiers:
+                tasks.create_task(notifier.run(), name=f"notify {notifier.name}")
+
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller decides how long a stop may take
+        """Wait until all queues are sent, at most ``timeout`` seconds altogether."""
+        await asyncio.gather(*(notifier.flush(timeout) for notifier in self.notifiers))
+
+
+def _batches(alarms: Sequence[Alarm], size: int) -> Iterator[list[Alarm]]:
+    remaining = iter(alarms)
+    while batch := list(islice(remaining, size)):
+        yield batch

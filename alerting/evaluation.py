@@ -1,0 +1,225 @@
+"""Process alarms: every rule on every point it watches, once a tick, as array arithmetic.
+
+An entry is one point under one rule. It disagrees when its value is beyond the limit and no alarm is up, or
+back past the deadband while one is. Disagreement starts a timer on the source time of the readings; when
+it has lasted for the delay, the alarm is raised or cleared. A value that is not good stops the timer where
+it is, and neither raises nor clears. Only entries that disagree cost more than a comparison.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.alarms import Alarm, Category
+from alerting.board import AlarmBoard
+from alerting.messages import Excess, process_message
+from alerting.rules import Direction
+from alerting.selection import RulePlan
+from alerting.timers import Timers
+from facility.catalogue import Catalogue, Group
+from facility.quality import QualityArray, is_good
+from facility.site import Site
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MOST_A_TICK = 1_000
+"""How many alarms one rule raises, or clears, in one tick; the rest follows in the next ones."""
+
+_BEYOND: dict[Direction, Callable[[Floats, Floats], Flags]] = {
+    Direction.HIGH: np.greater_equal,
+    Direction.LOW: np.less_equal,
+    Direction.EQUALS: np.equal,
+}
+_BACK: dict[Direction, Callable[[Floats, Floats], Flags]] = {
+    Direction.HIGH: np.less,
+    Direction.LOW: np.greater,
+    Direction.EQUALS: np.not_equal,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The arrays of the live image, over all points; read, never written."""
+
+    values: Floats
+    times: Ints
+    quality: QualityArray
+
+
+class Evaluation:
+    """All process rules of a site."""
+
+    def __init__(
+        self, plans: tuple[RulePlan, ...], site: Site, catalogue: Catalogue, board: AlarmBoard, image: Image
+    ) -> None:
+        author = _Author(site, catalogue)
+        buffer = np.empty(max((plan.points.size for plan in plans), default=0))
+        self._watches = tuple(
+            _RuleWatch(plan, image, buffer, author, board) for plan in plans if plan.points.size
+        )
+
+    def watch(self, now: int) -> None:
+        """Raise and clear what is due by the readings there are at ``now`` (ns, UTC)."""
+        for each in self._watches:
+            each.step(now)
+
+    def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
+        """Go on from alarms an earlier run left active; returned are those no rule watches any more."""
+        by_name = {watch.name: watch for watch in self._watches}
+        return tuple(a for a in alarms if a.rule not in by_name or not by_name[a.rule].adopt(a))
+
+    @property
+    def entries(self) -> int:
+        """How many points are watched, counted once a rule."""
+        return sum(watch.entries for watch in self._watches)
+
+
+class _RuleWatch:
+    """One rule over its points. Positions count within the plan's arrays."""
+
+    def __init__(
+        self, plan: RulePlan, image: Image, buffer: Floats, author: "_Author", board: AlarmBoard
+    ) -> None:
+        self._plan = plan
+        self._image = image
+        self._buffer = buffer[: plan.points.size]
+        self._author = author
+        self._board = board
+        self._beyond = _BEYOND[plan.rule.direction]
+        self._back = _BACK[plan.rule.direction]
+        self._active = np.zeros(plan.points.size, dtype=np.bool_)
+        self._up: Ints = np.empty(0, dtype=np.int64)
+        self._scratch = np.zeros(plan.points.size, dtype=np.bool_)
+        self._timers = Timers(plan.points.size)
+
+    @property
+    def name(self) -> str:
+        return self._plan.rule.name
+
+    @property
+    def entries(self) -> int:
+        return self._plan.points.size
+
+    def step(self, now: int) -> None:
+        disagreeing = self._disagreeing()
+        if not disagreeing.size and not self._timers.positions.size:
+            return
+        disagrees = self._scratch
+        disagrees[disagreeing] = True
+        timed = np.flatnonzero(disagrees | self._timers.running)
+        good = is_good(self._image.quality[self._plan.points[timed]])
+        self._timers.advance(timed, self._effective_times(timed, now), good, disagrees[timed])
+        disagrees[disagreeing] = False
+        self._fire(self._timers.due(self._delays()))
+
+    def adopt(self, alarm: Alarm) -> bool:
+        point = self._author.point(alarm)
+        at = int(np.searchsorted(self._plan.points, point))
+        if at == self._plan.points.size or self._plan.points[at] != point:
+            return False
+        self._active[at] = True
+        self._up = np.flatnonzero(self._active)
+        return True
+
+    def _disagreeing(self) -> Ints:
+        """Positions, ascending, whose value says otherwise than their alarm; good or not."""
+        plan = self._plan
+        np.take(self._image.values, plan.points, out=self._buffer, mode="clip")
+        beyond = self._beyond(self._buffer, plan.limits)
+        rising: Ints = np.flatnonzero(beyond)
+        if not self._up.size:
+            return rising
+        rising = rising[~self._active[rising]]
+        falling = self._up[self._back(self._buffer[self._up], plan.clears[self._up])]
+        return np.sort(np.concatenate((rising, falling)))
+
+    def _effective_times(self, positions: Ints, now: int) -> Ints:
+        """Until when what was read holds: the reading's time, or now where silence means no change."""
+        times = self._image.times[self._plan.points[positions]]
+        if self._plan.silent is None:
+            return times
+        return np.where(self._plan.silent[positions], np.maximum(times, now), times)
+
+    def _delays(self) -> Ints:
+        rule = self._plan.rule
+        return np.where(self._active[self._timers.positions], rule.off_delay, rule.on_delay)
+
+    def _fire(self, due: Ints) -> None:
+        """Switch the alarms of the timers that are due; those that find no room keep their timer."""
+        if not due.size:
+            return
+        positions = self._timers.positions[due]
+        is_up = self._active[positions]
+        clearing = due[is_up][:MOST_A_TICK]
+        for at in clearing:
+            self._clear(int(self._timers.positions[at]), int(self._timers.seen[at]))
+        raising = due[~is_up]
+        room = self._board.room()
+        if raising.size > room:
+            self._board.hold_back(raising.size - room)
+        raising = raising[: min(room, MOST_A_TICK)]
+        for at in raising:
+            self._raise(int(self._timers.positions[at]), int(self._timers.seen[at]))
+        self._timers.drop(np.concatenate((clearing, raising)))
+        self._up = np.flatnonzero(self._active)
+
+    def _raise(self, position: int, time: int) -> None:
+        self._active[position] = True
+        value = float(self._buffer[position])
+        limit = float(self._plan.limits[position])
+        self._board.raise_alarm(self._author.alarm(self._plan, position, value, limit, time))
+
+    def _clear(self, position: int, time: int) -> None:
+        self._active[position] = False
+        self._board.clear(self._author.alarm_id(self._plan, position), time)
+
+
+class _Author:
+    """Writes alarms about points."""
+
+    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+        self._site = site
+        self._catalogue = catalogue
+        self._firsts = np.array([group.first for group in catalogue.groups], dtype=np.int64)
+
+    def point(self, alarm: Alarm) -> int:
+        """Index of the point an alarm is about; -1 if there is none any more."""
+        try:
+            return self._catalogue.index(f"{alarm.device}.{alarm.point}")
+        except KeyError:
+            return -1
+
+    def alarm_id(self, plan: RulePlan, position: int) -> str:
+        group, offset = self._find(int(plan.points[position]))
+        return f"{plan.rule.name}:{group.id}.{group.fields[offset].name}"
+
+    def alarm(self, plan: RulePlan, position: int, value: float, limit: float, time: int) -> Alarm:
+        rule = plan.rule
+        group, offset = self._find(int(plan.points[position]))
+        field = group.fields[offset]
+        is_device = group.id in self._site.device_index
+        excess = Excess(owner=group.id, point=field.name, value=value, limit=limit, unit=field.unit)
+        return Alarm(
+            id=f"{rule.name}:{group.id}.{field.name}",
+            rule=rule.name,
+            category=Category.PROCESS,
+            priority=rule.priority,
+            device=group.id,
+            point=field.name,
+            space=self._site.device(group.id).space if is_device else group.id,
+            value=value,
+            limit=limit,
+            unit=field.unit,
+            message=process_message(rule, self._site, excess),
+            action=rule.action,
+            raised=time,
+            runbook=rule.runbook,
+        )
+
+    def _find(self, point: int) -> tuple[Group, int]:
+        group = self._catalogue.groups[int(np.searchsorted(self._firsts, point, side="right")) - 1]
+        return group, point - group.first

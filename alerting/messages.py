@@ -1,0 +1,79 @@
+"""What an alarm says: templates filled in with names, places and amounts that people read."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from alerting.rules import Rule
+from facility.devices import Device
+from facility.site import Site
+
+PLACEHOLDERS = ("device", "name", "place", "point", "value", "limit", "kind", "feed")
+"""What a message template may name in braces: the id of the device or space, its name, where it is
+(``Building 1 › Hall 1 › Rack 3``), the point, its value and limit with unit, the device's kind and feed."""
+
+_PREFIXED = ("W", "Wh", "VA", "var", "V")
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_FINE = 10.0
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit, short: ``81.5 kW``, ``27.0 °C``, ``1`` for a state."""
+    if not isfinite(value):
+        return "no value"
+    if unit in _PREFIXED:
+        for factor, prefix in _PREFIXES:
+            if abs(value) >= factor:
+                return (
+                    f"{value / factor:.2f} {prefix}{unit}"
+                    if abs(value) < _FINE * factor
+                    else (f"{value / factor:.1f} {prefix}{unit}")
+                )
+    if unit in ("1", ""):
+        return f"{value:g}"
+    return f"{value:.1f} {unit}"
+
+
+def place(site: Site, space_id: str) -> str:
+    """Where a space is, from the building down; the campus is named only where there is nothing below it."""
+    names = [space.name or space.id for space in site.ancestors(space_id)]
+    below = names[:-1]
+    return " › ".join(reversed(below)) if below else names[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """A value beyond its limit."""
+
+    owner: str
+    """Id of the device or space."""
+    point: str
+    value: float
+    limit: float
+    unit: str
+
+
+def process_message(rule: Rule, site: Site, excess: Excess) -> str:
+    """The rule's template, filled in."""
+    device = site.device(excess.owner) if excess.owner in site.device_index else None
+    space = device.space if device is not None else excess.owner
+    return rule.message.format(
+        device=excess.owner,
+        name=name_of(site, excess.owner),
+        place=place(site, space),
+        point=excess.point.replace("_", " "),
+        value=amount(excess.value, excess.unit),
+        limit=amount(excess.limit, excess.unit),
+        kind=_kind(device),
+        feed=device.feed or "" if device is not None else "",
+    )
+
+
+def name_of(site: Site, owner: str) -> str:
+    """What people call a device or space; its id if it has no name."""
+    if owner in site.device_index:
+        return site.device(owner).name or owner
+    return site.space(owner).name or owner
+
+
+def _kind(device: Device | None) -> str:
+    return device.kind.replace("_", " ") if device is not None else ""

@@ -1,0 +1,57 @@
+"""When a condition of a device has lasted long enough to tell, and when its end is believed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+_NEVER = np.int64(0)
+
+
+class Persistence:
+    """One condition on every device: raised after its delay, over after two good readings. Times in ns."""
+
+    def __init__(self, delays: Ints, periods: Ints, *, by_exception: Flags) -> None:
+        """Args, shape (devices,).
+
+        Args:
+            delays: how long the condition must last.
+            periods: time between two readings.
+            by_exception: devices whose second good reading may never come.
+        """
+        self.raised: Flags = np.zeros(delays.size, dtype=np.bool_)
+        self.since: Ints = np.full(delays.size, _NEVER)
+        """When the condition began; 0 if it does not hold."""
+        self._delays = delays
+        self._periods = periods
+        self._by_exception = by_exception
+        self._returned: Ints = np.full(delays.size, _NEVER)
+        self._first_good: Ints = np.full(delays.size, _NEVER)
+
+    def take(self, bad: Flags, now: int) -> Flags:
+        """Take in the condition at ``now``; returns which devices are due to be raised."""
+        self.since[bad & (self.since == _NEVER)] = now
+        self.since[~bad] = _NEVER
+        self._returned[bad] = _NEVER
+        return bad & ~self.raised & (now - self.since >= self._delays)
+
+    def returning(self) -> bool:
+        """Whether the readings' times matter: some raised device is no longer bad."""
+        return bool((self.raised & (self.since == _NEVER)).any())
+
+    def over(self, newest: Ints, now: int) -> Flags:
+        """Which raised devices have been good for two polls; ``newest`` holds their last readings' times."""
+        good = self.raised & (self.since == _NEVER)
+        first = good & (self._returned == _NEVER)
+        self._returned[first] = now
+        self._first_good[first] = newest[first]
+        waited = now - self._returned
+        again = (newest > self._first_good) & (2 * waited >= self._periods)
+        quiet = self._by_exception & (waited >= 2 * self._periods)
+        over: Flags = good & ~first & (again | quiet)
+        return over
+
+    def restart(self, which: Flags, now: int) -> None:
+        """Begin the delay anew for those of these devices whose condition holds."""
+        self.since[which & (self.since != _NEVER)] = now

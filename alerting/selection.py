@@ -1,0 +1,170 @@
+"""Which points a rule watches, found once at start."""
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.rules import Amount, Direction, Reference, Rule, Selector
+from facility.catalogue import Catalogue, carried
+from facility.devices import Device, PointSpec
+from facility.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A device or space with points that a selector found."""
+
+    owner: str
+    """Id of the device or space."""
+    offsets: NDArray[np.int64]
+    """Places of the points in the device; 0 for a rollup."""
+    rated_power: float | None
+    rated_current: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePlan:
+    """A rule and everything it watches; arrays have one entry a point, in point order."""
+
+    rule: Rule
+    points: NDArray[np.int64]
+    """Indices over the catalogue."""
+    limits: NDArray[np.float64]
+    """Where an alarm begins."""
+    clears: NDArray[np.float64]
+    """Where it ends: beyond this, away from the limit."""
+    silent: NDArray[np.bool_] | None
+    """Which points say nothing while nothing changes, so that time passes for them without readings;
+    None if there are none."""
+    unrated: tuple[str, ...]
+    """Ids of devices or spaces left out because they lack the rating the limit is a share of."""
+
+
+def plan_rules(rules: tuple[Rule, ...], site: Site, catalogue: Catalogue) -> tuple[RulePlan, ...]:
+    """One plan for every rule, in order; the plan of a rule that finds nothing is empty."""
+    return tuple(plan_rule(rule, site, catalogue) for rule in rules)
+
+
+def plan_rule(rule: Rule, site: Site, catalogue: Catalogue) -> RulePlan:
+    """Find what the rule watches and compute its limits."""
+    points: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    counts: list[int] = []
+    limits: list[float] = []
+    deadbands: list[float] = []
+    silent: list[bool] = []
+    unrated: list[str] = []
+    for match in matches(rule.selector, site):
+        limit = _resolve(rule.limit, match, 0.0)
+        deadband = _resolve(rule.deadband, match, limit if limit is not None else 0.0)
+        if limit is None or deadband is None:
+            unrated.append(match.owner)
+            continue
+        if rule.selector.quantity:
+            first = catalogue.index(f"{match.owner}.{rule.selector.quantity}")
+            silent.append(False)
+        else:
+            at = site.device_index[match.owner]
+            first = int(site.first_points[at])
+            silent.append(site.devices[at].reports_by_exception)
+        points.append(first + match.offsets)
+        counts.append(match.offsets.size)
+        limits.append(limit)
+        deadbands.append(deadband)
+    sign = -1.0 if rule.direction is Direction.HIGH else 1.0
+    starts = np.repeat(np.array(limits, dtype=np.float64), counts)
+    ends = starts + sign * np.repeat(np.array(deadbands, dtype=np.float64), counts)
+    return RulePlan(
+        rule=rule,
+        points=np.concatenate(points),
+        limits=_compact(starts),
+        clears=_compact(ends),
+        silent=np.repeat(np.array(silent, dtype=np.bool_), counts) if any(silent) else None,
+        unrated=tuple(unrated),
+    )
+
+
+def matches(selector: Selector, site: Site) -> Iterator[Match]:
+    """Everything on the site that meets the selector, in site order."""
+    return _rollups(selector, site) if selector.quantity else _device_points(selector, site)
+
+
+def _device_points(selector: Selector, site: Site) -> Iterator[Match]:
+    wanted = _named(selector)
+    spaces = _spaces(selector, site)
+    found: dict[int, NDArray[np.int64]] = {}
+    for device in site.devices:
+        if not _meets(selector, device) or device.space not in spaces or not wanted(device.id):
+            continue
+        offsets = found.get(id(device.points))
+        if offsets is None:
+            offsets = found[id(device.points)] = _offsets(device.points, selector.point)
+        if offsets.size:
+            yield Match(device.id, offsets, device.rated_power, device.rated_current)
+
+
+def _rollups(selector: Selector, site: Site) -> Iterator[Match]:
+    wanted = _named(selector)
+    spaces = _spaces(selector, site)
+    for space, quantities, _ in carried(site):
+        if space.id in spaces and wanted(space.id) and any(q.key == selector.quantity for q in quantities):
+            yield Match(space.id, np.zeros(1, dtype=np.int64), space.rated_power, None)
+
+
+def _offsets(points: tuple[PointSpec, ...], type_key: str) -> NDArray[np.int64]:
+    return np.array([at for at, point in enumerate(points) if point.type.key == type_key], dtype=np.int64)
+
+
+def _meets(selector: Selector, device: Device) -> bool:
+    if selector.kinds is not None and device.kind not in selector.kinds:
+        return False
+    return selector.feed is None or device.feed is selector.feed
+
+
+def _spaces(selector: Selector, site: Site) -> frozenset[str]:
+    """Ids of the spaces a device may stand in, or that a rollup may be of."""
+    inside: set[str] = set()
+    for space in site.spaces:
+        if selector.within is None or space.id == selector.within or space.parent in inside:
+            inside.add(space.id)
+    if selector.levels is None:
+        return frozenset(inside)
+    return frozenset(each for each in inside if site.space(each).level in selector.levels)
+
+
+def _named(selector: Selector) -> Callable[[str], bool]:
+    wanted = _pattern(selector.devices)
+    excluded = _pattern(selector.excluded)
+
+    def meets(owner: str) -> bool:
+        if excluded is not None and excluded.fullmatch(owner):
+            return False
+        return wanted is None or wanted.fullmatch(owner) is not None
+
+    return meets
+
+
+def _pattern(globs: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile("|".join(fnmatch.translate(glob) for glob in globs)) if globs else None
+
+
+def _resolve(amount: Amount, match: Match, limit: float) -> float | None:
+    """The amount in base units; None if the rating it is a share of is not known."""
+    bases: dict[Reference | None, float | None] = {
+        None: 1.0,
+        Reference.LIMIT: abs(limit),
+        Reference.RATED_POWER: match.rated_power,
+        Reference.RATED_CURRENT: match.rated_current,
+    }
+    base = bases[amount.of]
+    return None if base is None else amount.value * base
+
+
+def _compact(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same array; without storage of its own if all entries are equal."""
+    if array.size > 1 and (array == array[0]).all():
+        return np.broadcast_to(array[0], array.shape)
+    return array

@@ -1,0 +1,59 @@
+"""Timers of the entries that disagree with their alarm: few at any time, kept as short parallel arrays."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Timers:
+    """How long each entry has disagreed, by the source time of its good readings.
+
+    Parallel arrays, in ascending order of position: ``since`` (ns) is when the timer began, moved later by
+    all the time it stood still; ``seen`` (ns) is up to when the last good reading holds.
+    """
+
+    def __init__(self, entries: int) -> None:
+        """``entries`` is how many positions there are."""
+        self.running: Flags = np.zeros(entries, dtype=np.bool_)
+        """Which entries have a timer: shape (entries,)."""
+        self.positions: Ints = np.empty(0, dtype=np.int64)
+        self.seen: Ints = np.empty(0, dtype=np.int64)
+        self._since: Ints = np.empty(0, dtype=np.int64)
+        self._still: Flags = np.empty(0, dtype=np.bool_)
+
+    def advance(self, positions: Ints, times: Ints, good: Flags, disagrees: Flags) -> None:
+        """Take in this tick's readings.
+
+        Args:
+            positions: shape (n,), ascending; all entries that disagree and all that have a timer.
+            times: shape (n,), ns: up to when each one's reading holds.
+            good: shape (n,): a timer stands still while its value is not good.
+            disagrees: shape (n,): a timer ends when a good value agrees; one begins when a good one does not.
+        """
+        running = self.running[positions]
+        since, seen, still = times.copy(), times.copy(), np.zeros(positions.size, dtype=np.bool_)
+        since[running], seen[running], still[running] = self._since, self.seen, self._still
+        since = np.where(still & good, since + (times - seen), since)
+        keep = (good & disagrees) | (running & ~good)
+        self.positions = positions[keep]
+        self.seen = np.where(good, times, seen)[keep]
+        self._since = since[keep]
+        self._still = ~good[keep]
+        self.running[positions] = keep
+
+    def due(self, delays: Ints) -> Ints:
+        """Places (not positions) of the timers that run and have lasted for their delay (ns, one each)."""
+        lasted = self.seen - self._since >= delays
+        return np.flatnonzero(lasted & ~self._still)
+
+    def drop(self, places: Ints) -> None:
+        """End the timers at these places."""
+        self.running[self.positions[places]] = False
+        keep = np.ones(self.positions.size, dtype=np.bool_)
+        keep[places] = False
+        self.positions = self.positions[keep]
+        self.seen = self.seen[keep]
+        self._since = self._since[keep]
+        self._still = self._still[keep]

@@ -1,0 +1,54 @@
+"""Everything that watches the live image for alarms, behind one call a tick."""
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from alerting.board import AlarmBoard
+from alerting.communication import Communication
+from alerting.evaluation import Evaluation, Image
+from alerting.rules import Rule
+from alerting.selection import plan_rules
+from facility.catalogue import Catalogue
+from facility.site import Site
+
+_log = logging.getLogger(__name__)
+
+
+class AlarmWatch:
+    """Process and communication alarms of a site."""
+
+    def __init__(
+        self,
+        site: Site,
+        catalogue: Catalogue,
+        rules: tuple[Rule, ...],
+        board: AlarmBoard,
+        image: Image,
+        *,
+        endpoints: Mapping[str, str],
+    ) -> None:
+        """``endpoints`` gives the endpoint id of each device id; a device may be missing."""
+        plans = plan_rules(rules, site, catalogue)
+        self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}
+        """Ids of what a rule leaves out, for lack of the rating its limit is a share of, by rule."""
+        for rule, owners in self.unrated.items():
+            _log.info("rule %s leaves out %d without the rating it needs: %s …", rule, len(owners), owners[0])
+        watched = np.unique(np.concatenate([np.empty(0, np.int64), *(plan.points for plan in plans)]))
+        self._board = board
+        self._process = Evaluation(plans, site, catalogue, board, image)
+        self._communication = Communication(
+            site, board, image, endpoints=endpoints, watched=watched[watched < site.point_count]
+        )
+
+    def watch(self, now: int) -> None:
+        """Evaluate what the image holds at ``now`` (ns, UTC): once a tick."""
+        self._process.watch(now)
+        self._communication.watch(now)
+
+    def resume(self, now: int) -> None:
+        """Go on from the alarms a restored board shows; those nothing watches any more are cleared."""
+        left = self._communication.adopt(self._process.adopt(self._board.active()))
+        for alarm in left:
+            self._board.clear(alarm.id, now)

@@ -1,0 +1,144 @@
+"""All collecting of a site: endpoints, brokers and the schedule, and how they do."""
+
+import asyncio
+from collections import Counter
+from functools import partial
+from random import Random
+
+from collectors.backoff import Backoff
+from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
+from collectors.decode import Decoder
+from collectors.errors import BindingError
+from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
+from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.device import DeviceReader
+from collectors.modbus.endpoint import Endpoint
+from collectors.modbus.link import TcpConnector
+from collectors.modbus.unit import Patience, Unit
+from collectors.mqtt import Subscriber
+from collectors.planning import plan_blocks
+from collectors.schedule import Job, Schedule
+from facility.clock import Clock
+from facility.sample import Emit
+
+_MOST_CONNECTING = 200
+"""Connections opened at once."""
+
+
+class Collection:
+    """Collects what a plan says and hands each Sample to ``emit``.
+
+    Nothing of the field has to answer for it to run.
+    """
+
+    def __init__(
+        self,
+        plan: CollectionPlan,
+        clock: Clock,
+        emit: Emit,
+        *,
+        random: Random | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._emit = emit
+        self._random = random or Random()  # noqa: S311 - jitter, no secret
+        self._deadlines = Deadlines()
+        gate = asyncio.Semaphore(_MOST_CONNECTING)
+        self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
+        self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
+        self._readers = self._modbus_devices(patience or Patience())
+        self._schedule = Schedule(clock, [self._job(at) for at in range(len(plan.modbus))])
+        self._check_brokers()
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for endpoint in self._endpoints.values():
+                    tasks.create_task(endpoint.run(), name=f"endpoint {endpoint.config.id}")
+                for subscriber in self._subscribers.values():
+                    tasks.create_task(subscriber.run(), name=f"broker {subscriber.broker.id}")
+                tasks.create_task(self._schedule.run(), name="schedule of polls")
+        finally:
+            self._deadlines.close()
+
+    def devices(self) -> tuple[DeviceHealth, ...]:
+        """Health of each device: those over Modbus in plan order, then those over MQTT."""
+        found = [reader.health() for reader in self._readers]
+        for subscriber in self._subscribers.values():
+            found.extend(subscriber.devices())
+        return tuple(found)
+
+    def endpoints(self) -> tuple[EndpointHealth, ...]:
+        """Health of each endpoint and broker, in plan order."""
+        modbus = [endpoint.health() for endpoint in self._endpoints.values()]
+        return (*modbus, *(subscriber.health() for subscriber in self._subscribers.values()))
+
+    def totals(self) -> CollectionTotals:
+        """Sums since the start."""
+        sums: Counter[str] = Counter()
+        for reader in self._readers:
+            sums.update(reader.polls)
+        for subscriber in self._subscribers.values():
+            sums.update(subscriber.polls())
+        return CollectionTotals(
+            polls_due=sums["due"],
+            polls_done=sums["done"],
+            polls_missed=sums["missed"],
+            polls_failed=sums["failed"],
+            samples=sums["samples"],
+        )
+
+    def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
+        errors: Counter[str] = Counter()
+        connect = TcpConnector(
+            host=config.host,
+            port=config.port,
+            timeout=config.timeout,
+            deadlines=self._deadlines,
+            errors=errors,
+        )
+        return Endpoint(
+            config,
+            connect=connect,
+            clock=self._clock,
+            backoff=Backoff(self._random),
+            gate=gate,
+            errors=errors,
+        )
+
+    def _subscriber(self, broker: MqttBroker) -> Subscriber:
+        bindings = [binding for binding in self._plan.mqtt if binding.broker == broker.id]
+        return Subscriber(broker, bindings, clock=self._clock, emit=self._emit, backoff=Backoff(self._random))
+
+    def _modbus_devices(self, patience: Patience) -> list[DeviceReader]:
+        decoders: dict[int, Decoder] = {}
+        units: dict[tuple[str, int], Unit] = {}
+        readers = []
+        for binding in self._plan.modbus:
+            profile = binding.profile
+            if id(profile) not in decoders:
+                decoders[id(profile)] = Decoder(profile, plan_blocks(profile))
+            key = (binding.endpoint, binding.unit)
+            if key not in units:
+                units[key] = Unit(binding.unit, binding.period, patience, self._random)
+            readers.append(DeviceReader(binding, decoders[id(profile)], units[key], self._clock, self._emit))
+        return readers
+
+    def _job(self, at: int) -> Job:
+        binding, reader = self._plan.modbus[at], self._readers[at]
+        endpoint = self._endpoints.get(binding.endpoint)
+        if endpoint is None:
+            raise BindingError(
+                f"device {binding.device}: there is no endpoint {binding.endpoint!r} in the plan"
+            )
+        return Job(binding.device, binding.period, partial(endpoint.due, reader))
+
+    def _check_brokers(self) -> None:
+        for binding in self._plan.mqtt:
+            if binding.broker not in self._subscribers:
+                raise BindingError(
+                    f"device {binding.device}: there is no broker {binding.broker!r} in the plan"
+                )

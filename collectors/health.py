@@ -1,0 +1,81 @@
+"""How collection is doing: of each device, of each endpoint, and in all. Read by whoever shows it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DeviceState(StrEnum):
+    """How far a device can be relied on to answer."""
+
+    WAITING = "waiting"
+    """Not read yet."""
+    ONLINE = "online"
+    SUSPECT = "suspect"
+    """The last scan failed, or messages are late."""
+    DORMANT = "dormant"
+    """Given up for now; asked now and then until it answers."""
+
+
+class EndpointState(StrEnum):
+    """Whether an endpoint can be reached."""
+
+    CONNECTING = "connecting"
+    """The first attempt is under way."""
+    CONNECTED = "connected"
+    DOWN = "down"
+    """The connection is lost or refused; it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceHealth:
+    """How reading one device goes."""
+
+    device: str
+    endpoint: str
+    unit: int | None
+    """Modbus unit; None over MQTT."""
+    state: DeviceState
+    last_success: int | None
+    """Nanoseconds since the epoch, UTC."""
+    polls_done: int
+    """Scans answered, or messages taken."""
+    polls_missed: int
+    """Scans not begun because the former still ran or the endpoint was busy."""
+    polls_failed: int
+    """Scans not answered, or messages without any use."""
+    last_error: str
+    """Empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointHealth:
+    """How one endpoint or broker does."""
+
+    endpoint: str
+    protocol: str
+    address: str
+    """``host:port``."""
+    state: EndpointState
+    connected_since: int | None
+    """Nanoseconds since the epoch, UTC."""
+    requests: int
+    """Requests sent, or messages received."""
+    errors: dict[str, int]
+    """How often what went wrong, by class."""
+    round_trip: float
+    """Seconds from request to reply, smoothed; NaN before the first."""
+    utilisation: float
+    """Share of time the bus was busy, 0…1, over the last seconds; NaN if that is not known."""
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionTotals:
+    """Sums over all devices. ``due`` is done, missed and failed together, but for what runs right now."""
+
+    polls_due: int
+    polls_done: int
+    polls_missed: int
+    polls_failed: int
+    samples: int
+    """Samples handed on."""

@@ -1,0 +1,72 @@
+"""Reading Modbus devices: what a link has to offer. The link that is here is lean TCP.
+
+Only the four read functions exist in this package; the plant is never written to.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from collectors.modbus.frames import Request
+
+
+class FaultKind(StrEnum):
+    """Why a read gave no data."""
+
+    EXCEPTION = "exception"
+    """The device, or the gateway before it, said no."""
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"
+    """The reply was to this request, but not of the length asked for."""
+
+
+_EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledged, still working",
+    6: "device busy",
+    7: "negative acknowledge",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway target did not respond",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A read that gave no data."""
+
+    kind: FaultKind
+    code: int = 0
+    """Modbus exception code, if it was one."""
+
+    def __str__(self) -> str:
+        if self.kind is FaultKind.EXCEPTION:
+            return f"exception {self.code} ({_EXCEPTIONS.get(self.code, 'undefined')})"
+        return "no reply in time" if self.kind is FaultKind.TIMEOUT else "a reply of the wrong length"
+
+
+Answer = bytes | Fault
+"""Data bytes of a reply, of exactly the length asked for, or why there are none."""
+Done = Callable[[Answer], None]
+Lost = Callable[[str], None]
+"""Told once, with the reason, when a link is gone; a read under way is then never answered."""
+
+
+class Link(Protocol):
+    """An open connection that carries one read at a time."""
+
+    def read(self, request: Request, done: Done) -> None:
+        """Begin a read; ``done`` is called once, later, unless the link is lost before."""
+        ...
+
+    def close(self, reason: str) -> None:
+        """Give the connection up; it is then lost with this reason."""
+        ...
+
+
+Connect = Callable[[Lost], Awaitable[Link]]
+"""Opens a link; raises OSError or TimeoutError if that fails."""

@@ -1,0 +1,81 @@
+"""Whether a unit behind an endpoint is worth asking: waiting → online → suspect → dormant → online.
+
+A unit goes dormant only when both too many scans in a row have failed and too long a time has passed. Then
+one cheap read now and then asks whether it is back, with a growing pause counted in its polling periods.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from collectors.health import DeviceState
+from facility.sample import NANOSECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When a unit is given up, and how often it is then asked."""
+
+    failures: int = 3
+    """Failed scans in a row, at least, before a unit goes dormant."""
+    seconds: float = 10.0
+    """Seconds without success, at least, before a unit goes dormant."""
+    longest_pause: float = 60.0
+    """Seconds between two probes of a dormant unit, at most."""
+    most_periods: int = 6
+    """Polling periods between two probes, at most."""
+
+
+class Unit:
+    """Health of one (endpoint, unit)."""
+
+    def __init__(self, number: int, period: float, patience: Patience, random: Random) -> None:
+        self.number = number
+        self.state = DeviceState.WAITING
+        self.quiet_since: int | None = None
+        """Last success, or the first failure if there never was one; ns since the epoch."""
+        self._patience = patience
+        self._random = random
+        self._failures = 0
+        self._longest = max(1, min(patience.most_periods, int(patience.longest_pause / period)))
+        self._pause = 1
+        self._skip = 0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether its next read may well cost a timeout."""
+        return self._failures > 0
+
+    def takes_turn(self) -> bool:
+        """Whether it is asked in this polling period; a dormant unit sits most of them out."""
+        if self.state is not DeviceState.DORMANT:
+            return True
+        self._skip -= 1
+        return self._skip <= 0
+
+    def succeeded(self, now: int) -> bool:
+        """It answered; True if it had been given up."""
+        was_dormant = self.state is DeviceState.DORMANT
+        self.state = DeviceState.ONLINE
+        self.quiet_since = now
+        self._failures = 0
+        return was_dormant
+
+    def failed(self, now: int) -> bool:
+        """It did not answer; True if it is given up now."""
+        self._failures += 1
+        if self.quiet_since is None:
+            self.quiet_since = now
+        if self.state is DeviceState.DORMANT:
+            self._pause = min(2 * self._pause, self._longest)
+            self._skip = self._jittered(self._pause)
+            return False
+        quiet = (now - self.quiet_since) / NANOSECONDS
+        self.state = DeviceState.SUSPECT
+        if self._failures < self._patience.failures or quiet < self._patience.seconds:
+            return False
+        self.state = DeviceState.DORMANT
+        self._pause = self._skip = 1
+        return True
+
+    def _jittered(self, pause: int) -> int:
+        return max(1, min(self._longest, round(pause * self._random.uniform(0.75, 1.25))))

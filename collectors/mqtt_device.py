@@ -1,0 +1,80 @@
+"""One device over MQTT: what becomes of its messages."""
+
+from collections import Counter
+
+from collectors.config import MqttBinding
+from collectors.health import DeviceHealth, DeviceState
+from collectors.payloads import PayloadDecoder
+from collectors.profiles import TimeFormat
+from facility.quality import FIRST_GOOD, Quality
+from facility.sample import NANOSECONDS, Emit, Sample
+
+LATE_PERIODS = 3
+SHORTEST_PATIENCE = 30.0
+"""A device is late after three periods without a message, but not before so many seconds."""
+
+
+class MqttDevice:
+    """Takes one device's messages and hands their values on."""
+
+    def __init__(
+        self, binding: MqttBinding, decoder: PayloadDecoder, emit: Emit, errors: Counter[str]
+    ) -> None:
+        self.polls: Counter[str] = Counter()
+        """Messages by what became of them: due, done, failed; and samples."""
+        self._binding = binding
+        self._decoder = decoder
+        self._emit = emit
+        self._errors = errors
+        self._last_success: int | None = None
+        self._last_error = ""
+        self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
+
+    def take(self, payload: bytes, now: int, *, retained: bool) -> None:
+        """A message that arrived now.
+
+        Its time is the source's if that can be believed, else now. A retained message without a time may
+        be of any age: its values are no more than last usable ones.
+
+        Raises:
+            PayloadError: it cannot be read.
+        """
+        self.polls["due"] += 1
+        reading = self._decoder.decode(payload, now)
+        if reading.time is None and self._binding.profile.time_format is not TimeFormat.NONE:
+            self._errors["time"] += 1
+        quality = reading.quality
+        if reading.time is None and retained:
+            self._errors["retained"] += 1
+            quality[quality >= FIRST_GOOD] = Quality.LAST_USABLE
+        self.polls["done"] += 1
+        self.polls["samples"] += 1
+        if not retained:
+            self._last_success = now
+        time = now if reading.time is None else reading.time
+        self._emit(Sample(self._binding.first, time, reading.values, quality))
+
+    def fail(self, reason: str) -> None:
+        """A message could not be read."""
+        self.polls["failed"] += 1
+        self._last_error = reason
+
+    def health(self, now: int) -> DeviceHealth:
+        """How reading it goes, seen now."""
+        return DeviceHealth(
+            device=self._binding.device,
+            endpoint=self._binding.broker,
+            unit=None,
+            state=self._state(now),
+            last_success=self._last_success,
+            polls_done=self.polls["done"],
+            polls_missed=self.polls["missed"],
+            polls_failed=self.polls["failed"],
+            last_error=self._last_error,
+        )
+
+    def _state(self, now: int) -> DeviceState:
+        if self._last_success is None:
+            return DeviceState.WAITING
+        late = now - self._last_success > self._patience
+        return DeviceState.SUSPECT if late else DeviceState.ONLINE

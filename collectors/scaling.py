@@ -1,0 +1,47 @@
+"""From raw numbers to base units, and whether the result is physically possible."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.devices import PointSpec
+from facility.quality import Quality, QualityArray
+
+_CODES = np.array([Quality.SENSOR_FAILURE, Quality.GOOD], dtype=np.uint8)
+
+
+class Scaling:
+    """Scales, offsets and limits of a profile's points, as arrays in point order."""
+
+    def __init__(
+        self, points: Sequence[PointSpec], scales: Sequence[float], offsets: Sequence[float]
+    ) -> None:
+        finite = sys.float_info.max
+        self._scale = np.array(scales, np.float64)
+        self._offset = np.array(offsets, np.float64)
+        self._shifts = bool(self._offset.any())
+        self._low = np.array([max(point.type.low, -finite) for point in points])
+        self._high = np.array([min(point.type.high, finite) for point in points])
+        self._all_good = np.full(len(points), Quality.GOOD, np.uint8)
+
+    def apply(self, values: NDArray[np.float64]) -> QualityArray:
+        """Turn raw numbers into base units in place; the quality of each.
+
+        A raw NaN, a number that is none after scaling and one that is physically impossible become NaN
+        with SENSOR_FAILURE. Raw numbers whose scaling may overflow go through ``apply_guarded``.
+        """
+        values *= self._scale
+        if self._shifts:
+            values += self._offset
+        possible = (values >= self._low) & (values <= self._high)
+        if np.count_nonzero(possible) == len(values):
+            return self._all_good.copy()
+        values[~possible] = np.nan
+        return _CODES[possible.view(np.uint8)]
+
+    def apply_guarded(self, values: NDArray[np.float64]) -> QualityArray:
+        """The same for raw numbers of any size, such as those of 64-bit floats and of texts."""
+        with np.errstate(over="ignore"):
+            return self.apply(values)

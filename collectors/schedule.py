@@ -1,0 +1,97 @@
+"""When each device is due: a fixed grid and a hashed offset a device, driven by the clock that is given.
+
+The offset comes from the device's id alone, so that a device keeps its place whatever else is added, and
+polls are spread over the period. Jobs that fall into the same slot are fired together; one task serves
+all. Slots that passed unseen, because the process was suspended or cannot keep up, are counted and never
+made up.
+"""
+
+import asyncio
+import heapq
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from facility.clock import Clock
+from facility.sample import NANOSECONDS
+
+Fire = Callable[[int], None]
+"""A job whose slot has come; told how many slots before it passed unseen."""
+
+SLOTS = 1000
+"""Slots a period is divided into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do each period."""
+
+    id: str
+    period: float
+    """Seconds."""
+    fire: Fire
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Jobs of one period and offset, and when they are next due. Times are ns."""
+
+    due: int
+    number: int
+    period: int
+    offset: int
+    jobs: list[Job]
+
+    def __lt__(self, other: "_Slot") -> bool:
+        return (self.due, self.number) < (other.due, other.number)
+
+    def place_after(self, now: int) -> None:
+        """Set the first grid time that lies after ``now``."""
+        self.due = now + self.period - (now - self.offset) % self.period
+
+
+class Schedule:
+    """All jobs of a collection."""
+
+    def __init__(self, clock: Clock, jobs: Iterable[Job]) -> None:
+        self._clock = clock
+        slots: dict[tuple[int, int], _Slot] = {}
+        for job in jobs:
+            period = round(job.period * NANOSECONDS)
+            offset = offset_of(job.id, period)
+            slot = slots.setdefault((period, offset), _Slot(0, len(slots), period, offset, []))
+            slot.jobs.append(job)
+        self._slots = list(slots.values())
+
+    async def run(self) -> None:
+        """Fire jobs until cancelled; the first ones within their period."""
+        self._place(self._clock.now())
+        while self._slots:
+            await self._clock.sleep_until(self._slots[0].due)
+            await asyncio.sleep(0)
+            self.fire_due(self._clock.now())
+
+    def fire_due(self, now: int) -> None:
+        """Fire what is due at a time, each job once, and set it to its next slot."""
+        first = self._slots[0]
+        if first.due - now > first.period:
+            self._place(now)
+            return
+        while self._slots[0].due <= now:
+            slot = self._slots[0]
+            missed = (now - slot.due) // slot.period
+            slot.due += (missed + 1) * slot.period
+            heapq.heapreplace(self._slots, slot)
+            for job in slot.jobs:
+                job.fire(missed)
+
+    def _place(self, now: int) -> None:
+        """Put every slot on the grid after ``now``: at the start, and when the clock was set back."""
+        for slot in self._slots:
+            slot.place_after(now)
+        heapq.heapify(self._slots)
+
+
+def offset_of(job_id: str, period: int) -> int:
+    """Where in its period a job is due, in ns: the same in every run."""
+    return zlib.crc32(job_id.encode()) % SLOTS * period // SLOTS

@@ -1,0 +1,107 @@
+"""The console's web application: one page, the API, metrics and health. It only ever reads."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import orjson
+from aiohttp import web
+
+from console.assets import load_assets, serve_asset
+from console.context import ConsoleContext
+from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
+from console.live import LiveFeed
+from console.models import Alive, Check, Readiness
+from console.openapi import describe
+from console.parameters import read_arguments
+from console.routes import Route, api_routes
+from console.spaces import SpacePlan
+from console.stream import Stream
+
+MAX_STREAMS = 32
+_MAX_BODY = 1024
+
+
+def build_app(
+    view: ConsoleContext,
+    *,
+    names: frozenset[str] | None = LOOPBACK_NAMES,
+    max_streams: int = MAX_STREAMS,
+) -> web.Application:
+    """The application over a view of the running platform.
+
+    Args:
+        view: what it shows.
+        names: host names it answers to, None for any; see ``console.guard.allowed_names``.
+        max_streams: how many event streams may be open at once.
+    """
+    plan = SpacePlan(view.site, view.catalogue)
+    feed = LiveFeed(view, plan)
+    routes = api_routes(view, plan, feed)
+    app = web.Application(middlewares=[build_guard(names)], client_max_size=_MAX_BODY)
+    app.on_response_prepare.append(add_headers)
+    for route in routes:
+        app.router.add_get(route.path, _api_handler(route))
+    app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
+    app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
+    _add_health(app, view)
+    _add_pages(app)
+
+    async def end_streams(_: web.Application) -> None:
+        view.ticks.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def _api_handler(route: Route) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        arguments = read_arguments(route.parameters, list(request.query.items()), request.match_info)
+        return json_response(await route.answer(arguments))
+
+    return handle
+
+
+def _description_handler(routes: tuple[Route, ...]) -> Handler:
+    try:
+        number = version("dcops")
+    except PackageNotFoundError:
+        number = "0"
+    body = orjson.dumps(describe(routes, number))
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return compressed(web.Response(body=body, content_type="application/json"))
+
+    return handle
+
+
+def _add_health(app: web.Application, view: ConsoleContext) -> None:
+    async def healthz(_: web.Request) -> web.StreamResponse:
+        return json_response(Alive(status="alive"))
+
+    async def readyz(_: web.Request) -> web.StreamResponse:
+        checks = tuple(Check(check=check, ok=ok, detail=detail) for check, ok, detail in view.readiness())
+        ready = all(check.ok for check in checks)
+        return json_response(Readiness(ready=ready, checks=checks), 200 if ready else 503)
+
+    async def metrics(_: web.Request) -> web.StreamResponse:
+        content_type, body = view.metrics()
+        return compressed(web.Response(body=body, headers={"Content-Type": content_type}))
+
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+
+
+def _add_pages(app: web.Application) -> None:
+    assets = load_assets()
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        return serve_asset(request, assets["index.html"])
+
+    async def static(request: web.Request) -> web.StreamResponse:
+        asset = assets.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        return serve_asset(request, asset)
+
+    app.router.add_get("/", page)
+    app.router.add_get("/static/{name}", static)

@@ -1,0 +1,46 @@
+"""The pages' files, held in memory: nothing else can be asked for by path."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from aiohttp import hdrs, web
+
+from console.guard import compressed
+
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+def load_assets() -> dict[str, Asset]:
+    """Every file in ``static/``, by name."""
+    found: dict[str, Asset] = {}
+    for entry in files("console").joinpath("static").iterdir():
+        suffix = entry.name[entry.name.rfind(".") :]
+        if suffix in _TYPES:
+            body = entry.read_bytes()
+            found[entry.name] = Asset(body, _TYPES[suffix], sha256(body).hexdigest()[:16])
+    return found
+
+
+def serve_asset(request: web.Request, asset: Asset) -> web.Response:
+    """The file, or 304 if the browser has it already."""
+    headers = {hdrs.ETAG: f'"{asset.etag}"', hdrs.CACHE_CONTROL: "no-cache"}
+    if any(tag.value == asset.etag for tag in request.if_none_match or ()):
+        return web.Response(status=304, headers=headers)
+    return compressed(
+        web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)
+    )

@@ -1,0 +1,88 @@
+"""What the console reads. It owns nothing and writes nothing."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerting.alarms import Alarm
+from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
+from console.ticks import TickSignal
+from facility.catalogue import Catalogue
+from facility.clock import Clock
+from facility.quality import QualityArray
+from facility.site import Site
+from ingest.stores import History
+
+
+class Image(Protocol):
+    """The live image: arrays over all points of the catalogue."""
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """In base units; NaN where there is none."""
+        ...
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """Source times, ns; 0 where nothing was ever read."""
+        ...
+
+    @property
+    def quality(self) -> QualityArray:
+        """Quality codes."""
+        ...
+
+
+class Alarms(Protocol):
+    """Where alarms are listed."""
+
+    def active(self) -> Sequence[Alarm]:
+        """Those that stand now."""
+        ...
+
+    def recent(self) -> Sequence[Alarm]:
+        """Those that have ended, as far back as they are kept."""
+        ...
+
+
+class Collection(Protocol):
+    """Collection health."""
+
+    def devices(self) -> Sequence[DeviceHealth]:
+        """Every device's."""
+        ...
+
+    def endpoints(self) -> Sequence[EndpointHealth]:
+        """Every endpoint's."""
+        ...
+
+    def totals(self) -> CollectionTotals:
+        """The sums."""
+        ...
+
+
+ReadHistory = Callable[[str, int, int, int | None], Awaitable[History]]
+"""(series, start, stop, step), ns, as ``ingest.stores.ReadableStore.history``, with the same errors."""
+ReadMetrics = Callable[[], tuple[str, bytes]]
+"""Content type and body of the Prometheus exposition."""
+ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
+"""(check, passed, detail) of everything that must work to collect and to store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleContext:
+    """All that the pages and the API show."""
+
+    site: Site
+    catalogue: Catalogue
+    clock: Clock
+    image: Image
+    alarms: Alarms
+    collection: Collection
+    history: ReadHistory
+    metrics: ReadMetrics
+    readiness: ReadReadiness
+    ticks: TickSignal

@@ -1,0 +1,37 @@
+"""What an API call can be refused for.
+
+ApiError              carries status, code, message and mend; becomes the JSON answer
+├─ BadRequestError    400: the caller's parameters
+├─ NotFoundError      404: no such node, series or path
+└─ UnavailableError   503: something behind the API, for now
+"""
+
+
+class ApiError(Exception):
+    """An answer that is not 200. The message names the thing and the value, the mend what to do."""
+
+    status = 500
+
+    def __init__(self, code: str, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.mend = mend
+
+
+class BadRequestError(ApiError):
+    """The parameters cannot be understood or ask for too much."""
+
+    status = 400
+
+
+class NotFoundError(ApiError):
+    """There is nothing of that name."""
+
+    status = 404
+
+
+class UnavailableError(ApiError):
+    """It may work later."""
+
+    status = 503

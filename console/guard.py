@@ -1,0 +1,120 @@
+"""What every request passes: host check, limits, JSON errors; and the headers of every response."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+
+import orjson
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from console.errors import ApiError
+from console.models import ErrorAnswer, Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Host names by which a loopback server may be asked for."""
+MOST_QUERY = 4096
+"""Characters of a query string."""
+_COMPRESSED_FROM = 2048
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_LOGGER = logging.getLogger(__name__)
+
+
+def allowed_names(bind_host: str) -> frozenset[str] | None:
+    """Names that a server bound to ``bind_host`` answers to; None for any.
+
+    A page of another site can make a browser ask this server by having its own name resolve to 127.0.0.1 (DNS
+    rebinding); the Host header still tells. Bound to an outer address on purpose, any name is right.
+    """
+    if bind_host == "localhost":
+        return LOOPBACK_NAMES
+    try:
+        loopback = ip_address(bind_host).is_loopback
+    except ValueError:
+        loopback = False
+    return LOOPBACK_NAMES | {bind_host} if loopback else None
+
+
+def json_response(body: object, status: int = 200) -> web.Response:
+    """A JSON response; compressed if it is large and the client takes it. NaN becomes null."""
+    return compressed(web.Response(body=orjson.dumps(body), status=status, content_type="application/json"))
+
+
+def compressed(response: web.Response) -> web.Response:
+    """The response, to be compressed if it is large."""
+    if isinstance(response.body, bytes) and len(response.body) >= _COMPRESSED_FROM:
+        response.enable_compression()
+    return response
+
+
+def error_response(status: int, code: str, message: str, mend: str) -> web.Response:
+    """The JSON body of an error."""
+    refusal = ErrorAnswer(error=Refusal(code=code, message=message, mend=mend))
+    return json_response(refusal, status)
+
+
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Put the security headers on a response, just before it is sent."""
+    response.headers.update(_HEADERS)
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+
+
+def build_guard(names: frozenset[str] | None) -> Middleware:
+    """The outermost middleware."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if names is not None and host_name(request.host) not in names:
+            return error_response(
+                421,
+                "wrong_host",
+                f"this server is not {request.host[:100]!r}",
+                "ask for it by a loopback name, or bind it to an outer address on purpose",
+            )
+        if len(request.query_string) > MOST_QUERY:
+            return error_response(
+                414, "query_too_long", "the query is too long", f"use {MOST_QUERY} characters"
+            )
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return error_response(error.status, error.code, error.message, error.mend)
+        except web.HTTPException as error:
+            return _http_error(request, error)
+        except Exception:
+            _LOGGER.exception("answering %s failed", request.path)
+            return error_response(
+                500, "internal_error", "the answer could not be made", "see the log of dcops"
+            )
+
+    return guard
+
+
+def host_name(host: str) -> str:
+    """Name or address in a Host header, without port and brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response = error_response(
+            405, "method_not_allowed", f"{request.method} is not served", "use GET; nothing can be written"
+        )
+        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
+        return response
+    if error.status == web.HTTPNotFound.status_code:
+        return error_response(
+            404, "not_found", f"there is no {request.path[:200]}", "see /api/v1/openapi.json"
+        )
+    return error_response(error.status, "refused", error.reason, "see /api/v1/openapi.json")

@@ -1,0 +1,102 @@
+"""Points: every single reading of the site, filtered and paged."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.context import ConsoleContext
+from console.errors import BadRequestError, NotFoundError
+from console.models import Point, PointList
+from console.parameters import Arguments
+from console.readings import group_point
+from console.spaces import SpacePlan
+
+
+class Points:
+    """Answers about points. Filters are masks over arrays prepared at the start."""
+
+    def __init__(self, view: ConsoleContext, plan: SpacePlan) -> None:
+        self._view = view
+        self._plan = plan
+        site = view.site
+        self._counts = np.diff(site.first_points)
+        types = sorted({point.type.key for device in site.devices for point in device.points})
+        self._type_codes = {key: code for code, key in enumerate(types)}
+        codes = [self._type_codes[point.type.key] for device in site.devices for point in device.points]
+        self._types = np.array(codes, dtype=np.int16)
+
+    async def list(self, arguments: Arguments) -> PointList:
+        """Points of devices that match all filters.
+
+        Raises:
+            NotFoundError: there is no such device or space.
+            BadRequestError: the site has no points of that type.
+        """
+        indices = np.flatnonzero(self._matching(arguments))
+        offset, limit = arguments.integer("offset"), arguments.integer("limit")
+        now = self._view.clock.now()
+        page = indices[offset : offset + limit]
+        points = tuple(self._device_point(int(index), now) for index in page)
+        return PointList(total=len(indices), offset=offset, limit=limit, points=points)
+
+    async def point(self, arguments: Arguments) -> Point:
+        """One series, derived ones included.
+
+        Raises:
+            NotFoundError: there is no such series.
+        """
+        group_id, offset = find_series(self._view, arguments.given("series"))
+        at = self._view.catalogue.group_index[group_id]
+        group, now = self._view.catalogue.groups[at], self._view.clock.now()
+        if at < self._view.catalogue.device_count:
+            return self._device_point(group.first + offset, now)
+        return group_point(self._view.image, group, offset, group.measurement, now)
+
+    def _matching(self, arguments: Arguments) -> NDArray[np.bool_]:
+        matching = np.ones(self._view.site.point_count, dtype=np.bool_)
+        device_id, type_key, space = (arguments.text(name) for name in ("device", "type", "space"))
+        if device_id is not None:
+            matching &= np.repeat(self._device_mask(device_id), self._counts)
+        if space is not None:
+            if space not in self._plan.at:
+                raise NotFoundError("unknown_space", f"there is no space {space!r}", "see /api/v1/nodes")
+            matching &= np.repeat(self._plan.devices_in(space), self._counts)
+        if type_key is not None:
+            if type_key not in self._type_codes:
+                known = ", ".join(self._type_codes)
+                raise BadRequestError("bad_parameter", f"type can't be {type_key!r}", f"here are: {known}")
+            matching &= self._types == self._type_codes[type_key]
+        return matching
+
+    def _device_mask(self, device_id: str) -> NDArray[np.bool_]:
+        at = self._view.site.device_index.get(device_id)
+        if at is None:
+            raise NotFoundError("unknown_device", f"there is no device {device_id!r}", "see /api/v1/points")
+        mask = np.zeros(len(self._view.site.devices), dtype=np.bool_)
+        mask[at] = True
+        return mask
+
+    def _device_point(self, index: int, now: int) -> Point:
+        site = self._view.site
+        at = int(np.searchsorted(site.first_points, index, side="right")) - 1
+        offset = index - int(site.first_points[at])
+        group = self._view.catalogue.groups[at]
+        return group_point(self._view.image, group, offset, site.devices[at].points[offset].type.key, now)
+
+
+def find_series(view: ConsoleContext, series: str) -> tuple[str, int]:
+    """Group id and place in the group of a series.
+
+    Raises:
+        NotFoundError: there is no such series.
+    """
+    group_id, _, name = series.rpartition(".")
+    at = view.catalogue.group_index.get(group_id)
+    if at is not None:
+        for offset, each in enumerate(view.catalogue.groups[at].fields):
+            if each.name == name:
+                return group_id, offset
+    raise NotFoundError(
+        "unknown_series",
+        f"there is no series {series!r}",
+        "series are GROUP.FIELD, as /api/v1/points lists them",
+    )

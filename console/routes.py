@@ -1,0 +1,141 @@
+"""Every route of the API in one table: path, parameters, type of the answer, and who answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from console.alarms import list_alarms
+from console.collection import STATES, collection_answer
+from console.context import ConsoleContext
+from console.history import HistoryReader
+from console.kpis import list_key_figures
+from console.live import LiveFeed
+from console.models import (
+    AlarmList,
+    CollectionAnswer,
+    DeviceNode,
+    HistoryAnswer,
+    KeyFigureList,
+    NodeTree,
+    Point,
+    PointList,
+    SpaceNode,
+)
+from console.nodes import Nodes
+from console.parameters import Arguments, Kind, Parameter
+from console.points import Points
+from console.spaces import SpacePlan
+from facility.quantities import Window
+
+Answer = Callable[[Arguments], Awaitable[object]]
+
+NODE_ID = Parameter(name="id", note="space or device id", in_path=True)
+SERIES_IN_PATH = Parameter(name="series", note="GROUP.FIELD, such as rack-01.power", in_path=True)
+PAGE = (
+    Parameter(name="limit", note="how many", kind=Kind.INTEGER, low=1, high=1000, default=100),
+    Parameter(name="offset", note="how many to skip", kind=Kind.INTEGER, high=100_000_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One GET route that answers JSON."""
+
+    path: str
+    summary: str
+    answers: tuple[type, ...]
+    """Types of the body, one of which it is."""
+    answer: Answer
+    parameters: tuple[Parameter, ...] = ()
+
+
+def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
+    """The routes under ``/api/v1`` but for the stream and the description."""
+    nodes, points, history = Nodes(view, plan, feed), Points(view, plan), HistoryReader(view)
+
+    async def kpis(arguments: Arguments) -> KeyFigureList:
+        return list_key_figures(view, plan, arguments)
+
+    async def alarms(arguments: Arguments) -> AlarmList:
+        return list_alarms(view, plan, arguments)
+
+    async def collection(arguments: Arguments) -> CollectionAnswer:
+        return collection_answer(view, arguments)
+
+    return (
+        Route(
+            path="/api/v1/nodes",
+            summary="All spaces, from the campus to the racks, with their headline numbers",
+            answers=(NodeTree,),
+            answer=nodes.tree,
+        ),
+        Route(
+            path="/api/v1/nodes/{id}",
+            summary="One space with its rollups, or one device with its points",
+            answers=(SpaceNode, DeviceNode),
+            answer=nodes.node,
+            parameters=(NODE_ID,),
+        ),
+        Route(
+            path="/api/v1/points",
+            summary="Points of devices, filtered and paged",
+            answers=(PointList,),
+            answer=points.list,
+            parameters=(
+                Parameter(name="device", note="device id"),
+                Parameter(name="type", note="point type, such as active_power"),
+                Parameter(name="space", note="space id; devices in smaller spaces count too"),
+                *PAGE,
+            ),
+        ),
+        Route(
+            path="/api/v1/points/{series}",
+            summary="One point or derived series, now",
+            answers=(Point,),
+            answer=points.point,
+            parameters=(SERIES_IN_PATH,),
+        ),
+        Route(
+            path="/api/v1/history",
+            summary="What was stored of one series; the last hour unless told otherwise",
+            answers=(HistoryAnswer,),
+            answer=history.read,
+            parameters=(
+                Parameter(name="series", note="GROUP.FIELD, such as rack-01.power", required=True),
+                Parameter(name="start", note="ISO 8601, epoch seconds or milliseconds", kind=Kind.TIME),
+                Parameter(name="stop", note="likewise; now if absent", kind=Kind.TIME),
+                Parameter(name="step", note="10s, 5m, 1h, 1d, or raw; chosen if absent", kind=Kind.STEP),
+            ),
+        ),
+        Route(
+            path="/api/v1/kpis",
+            summary="Key figures with their coverage and whether they are complete",
+            answers=(KeyFigureList,),
+            answer=kpis,
+            parameters=(
+                Parameter(name="node", note="space id"),
+                Parameter(name="window", note="period that ends now", choices=tuple(Window)),
+            ),
+        ),
+        Route(
+            path="/api/v1/alarms",
+            summary="Alarms that stand, or that have ended lately; highest priority first, then newest",
+            answers=(AlarmList,),
+            answer=alarms,
+            parameters=(
+                Parameter(name="state", note="active if absent", choices=("active", "recent")),
+                Parameter(name="priority", note="only this one", choices=("high", "medium", "low")),
+                Parameter(name="space", note="space id; smaller spaces in it count too"),
+            ),
+        ),
+        Route(
+            path="/api/v1/collection",
+            summary="How collection goes: totals, endpoints, devices",
+            answers=(CollectionAnswer,),
+            answer=collection,
+            parameters=(
+                Parameter(
+                    name="state", note="only devices of these states; with commas", choices=STATES, many=True
+                ),
+            ),
+        ),
+    )

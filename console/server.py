@@ -1,0 +1,52 @@
+"""Serving the console on its port. A port that is taken is waited for; everything else runs on."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from console.app import build_app
+from console.context import ConsoleContext
+from console.guard import allowed_names
+
+_RETRY = 2.0
+_GRACE = 2.0
+_LOGGER = logging.getLogger(__name__)
+
+
+async def serve(
+    view: ConsoleContext,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    on_listening: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Serve until cancelled. Port 0 takes a free one; ``on_listening`` is told which."""
+    app = build_app(view, names=allowed_names(host))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+    await runner.setup()
+    try:
+        await _listen(runner, host, port)
+        taken: tuple[str, int] = runner.addresses[0]
+        _LOGGER.info("console at http://%s:%d/", host, taken[1])
+        on_listening(taken[1])
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    said = False
+    while True:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            if not said:
+                _LOGGER.warning(
+                    "console can't listen on %s:%d: %s; free the port; trying on", host, port, error
+                )
+            said = True
+            await asyncio.sleep(_RETRY)
+        else:
+            return

@@ -1,0 +1,160 @@
+"""Which indices belong to which space, prepared once so that live answers are array look-ups."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.catalogue import KPI, ROLLUP, Catalogue, Group
+from facility.devices import Boundary, Device
+from facility.quantities import ENERGIES, QUANTITIES, EnergyQuantity, Quantity
+from facility.site import Site
+from facility.spaces import Space
+
+Ints = NDArray[np.int64]
+ABSENT = -1
+"""Stands for a point that a space does not carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollupPoints:
+    """Where one quantity of one space lies: value, then coverage, then age."""
+
+    quantity: Quantity
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyPoints:
+    """Where one counted amount of one space lies: value, then its estimated part."""
+
+    energy: EnergyQuantity
+    first: int
+
+
+class SpacePlan:
+    """The spaces of a site in display order, and the points of each."""
+
+    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+        self.site = site
+        self.catalogue = catalogue
+        self.spaces: tuple[Space, ...] = _in_display_order(site)
+        self.at: dict[str, int] = {space.id: i for i, space in enumerate(self.spaces)}
+        self.last: Ints = _last_descendants(self.spaces, self.at)
+        """Place of the last space within each; a space's contents are consecutive."""
+        self.power: Ints = self._indices("power")
+        self.power_coverage: Ints = self._indices("power_coverage")
+        self.power_age: Ints = self._indices("power_age")
+        self.temperature: Ints = self._indices("inlet_temperature")
+        self.device_space: Ints = np.array([self.at[d.space] for d in site.devices], dtype=np.int64)
+
+    def _indices(self, name: str) -> Ints:
+        return np.array([self._index(space.id, name) for space in self.spaces], dtype=np.int64)
+
+    def _index(self, space_id: str, name: str) -> int:
+        try:
+            return self.catalogue.index(f"{space_id}.{name}")
+        except KeyError:
+            return ABSENT
+
+    def contents(self, space_id: str) -> slice:
+        """Places of the space and everything in it.
+
+        Raises:
+            KeyError: there is no such space.
+        """
+        first = self.at[space_id]
+        return slice(first, int(self.last[first]) + 1)
+
+    def devices_in(self, space_id: str) -> NDArray[np.bool_]:
+        """Which devices stand in the space or in a smaller one in it."""
+        within = self.contents(space_id)
+        inside: NDArray[np.bool_] = (self.device_space >= within.start) & (self.device_space < within.stop)
+        return inside
+
+    def rollups(self, space_id: str) -> tuple[RollupPoints, ...]:
+        """The quantities a space carries, in the order of the catalogue."""
+        found = self._first_fields(space_id)
+        return tuple(RollupPoints(q, found[q.key]) for q in QUANTITIES if q.key in found)
+
+    def energies(self, space_id: str) -> tuple[EnergyPoints, ...]:
+        """The counted amounts a space carries."""
+        found = self._first_fields(space_id)
+        return tuple(EnergyPoints(e, found[e.key]) for e in ENERGIES if e.key in found)
+
+    def _first_fields(self, space_id: str) -> dict[str, int]:
+        at = self.catalogue.group_index.get(space_id)
+        group = self.catalogue.groups[at] if at is not None else None
+        if group is None or group.measurement != ROLLUP:
+            return {}
+        return {each.name: group.first + offset for offset, each in enumerate(group.fields)}
+
+    @cached_property
+    def standing_in(self) -> dict[str, tuple[Device, ...]]:
+        """Devices by the space they stand directly in."""
+        found: dict[str, list[Device]] = {}
+        for device in self.site.devices:
+            found.setdefault(device.space, []).append(device)
+        return {space: tuple(devices) for space, devices in found.items()}
+
+    @cached_property
+    def suppliers(self) -> dict[str, tuple[Device, ...]]:
+        """Devices by the device or space they serve."""
+        found: dict[str, list[Device]] = {}
+        for device in self.site.devices:
+            for target in device.serves:
+                found.setdefault(target, []).append(device)
+        return {target: tuple(devices) for target, devices in found.items()}
+
+    @cached_property
+    def key_figures(self) -> dict[str, tuple[Group, ...]]:
+        """Groups of key figures by space."""
+        found: dict[str, list[Group]] = {}
+        for group in self.catalogue.groups:
+            if group.measurement == KPI:
+                found.setdefault(dict(group.tags)["node"], []).append(group)
+        return {space: tuple(groups) for space, groups in found.items()}
+
+    @cached_property
+    def device_counts(self) -> tuple[int, ...]:
+        """How many devices stand in each space and in smaller ones in it."""
+        own = np.bincount(self.device_space, minlength=len(self.spaces))
+        before = np.concatenate(([0], np.cumsum(own)))
+        counts: list[int] = (before[self.last + 1] - before[:-1]).tolist()
+        return tuple(counts)
+
+    @cached_property
+    def periods(self) -> tuple[float | None, ...]:
+        """Longest period of the rack power meters in each space, s."""
+        longest: dict[str, float] = {}
+        for device in self.site.devices:
+            if device.boundary is Boundary.IT_RACK:
+                for space in self.site.ancestors(device.space):
+                    longest[space.id] = max(device.period, longest.get(space.id, 0.0))
+        return tuple(longest.get(space.id) for space in self.spaces)
+
+
+def _in_display_order(site: Site) -> tuple[Space, ...]:
+    """Each space, then what stands in it, siblings by position."""
+    ordered: list[Space] = []
+    waiting = [site.campus]
+    while waiting:
+        space = waiting.pop()
+        ordered.append(space)
+        siblings = sorted(site.children(space.id), key=_place)
+        waiting.extend(reversed(siblings))
+    return tuple(ordered)
+
+
+def _place(space: Space) -> tuple[bool, int]:
+    return (space.position is None, space.position or 0)
+
+
+def _last_descendants(spaces: tuple[Space, ...], at: dict[str, int]) -> Ints:
+    last = np.arange(len(spaces), dtype=np.int64)
+    for i in range(len(spaces) - 1, 0, -1):
+        parent = spaces[i].parent
+        if parent is not None:
+            last[at[parent]] = max(last[at[parent]], last[i])
+    return last

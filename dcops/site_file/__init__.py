@@ -1,0 +1,29 @@
+"""A site as its engineers describe it: YAML and tables in, a checked ``LoadedSite`` out."""
+
+from dcops.site_file.loaded import LoadedSite
+from dcops.site_file.loader import load
+from dcops.site_file.outputs import (
+    AlertmanagerConfig,
+    InfluxStoreConfig,
+    NotifierConfig,
+    StoreConfig,
+    WebhookConfig,
+)
+from dcops.site_file.problems import Problem, SiteProblems
+from dcops.site_file.secrets import SecretError, SecretRef
+from dcops.site_file.sections import SITE_FILE
+
+__all__ = [
+    "SITE_FILE",
+    "AlertmanagerConfig",
+    "InfluxStoreConfig",
+    "LoadedSite",
+    "NotifierConfig",
+    "Problem",
+    "SecretError",
+    "SecretRef",
+    "SiteProblems",
+    "StoreConfig",
+    "WebhookConfig",
+    "load",
+]

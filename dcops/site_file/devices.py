@@ -1,0 +1,189 @@
+"""Whether each device has a place, a profile and an address that fit together."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collectors.profiles import MqttProfile, Profile
+from dcops.site_file.endpoints import protocol_of
+from dcops.site_file.entries import Entry
+from dcops.site_file.fields import identifiers
+from dcops.site_file.items import DeviceItem
+from dcops.site_file.problems import Place, near
+from dcops.site_file.profiles import ProfileLibrary
+from dcops.site_file.registry import Registry
+from dcops.site_file.shapes import label
+from facility.devices import DeviceKind
+from facility.spaces import LEVELS, Level
+
+_WORD = re.compile(r"\{([A-Za-z0-9_]+)\}")
+
+Message = tuple[str, str]
+"""The key it is about, and the words."""
+
+
+def check_devices(registry: Registry, library: ProfileLibrary) -> dict[str, str]:
+    """Note everything that keeps devices from being placed and read; those are among the wrong ones then.
+
+    Returns:
+        The topic of each MQTT device.
+    """
+    if not registry.devices.written and registry.devices.complete:
+        registry.findings.add(registry.site, "the site has no devices, so there is nothing to read; add some")
+    checker = _Checker(registry, library)
+    for item, entry in registry.devices.good():
+        if not checker.accepts(item, entry):
+            registry.devices.wrong.setdefault(item.id, frozenset())
+    for entry in registry.devices.broken():
+        if not entry.broken:
+            checker.check_broken(entry)
+    return checker.topics
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """What a device refers to, as far as it can be read."""
+
+    space: str | None
+    profile: str | None
+    endpoint: str | None
+    serves: tuple[str, ...]
+
+
+class _Checker:
+    def __init__(self, registry: Registry, library: ProfileLibrary) -> None:
+        self.topics: dict[str, str] = {}
+        self._registry = registry
+        self._library = library
+        self._units: dict[tuple[str, int], tuple[str, Place]] = {}
+        self._topics: dict[tuple[str, str, str], tuple[str, Place]] = {}
+
+    def accepts(self, item: DeviceItem, entry: Entry) -> bool:
+        """Whether nothing is wrong with a device; notes what is."""
+        references = _References(item.space, item.profile, item.endpoint, item.serves)
+        messages = [
+            *self._unknown(references),
+            *self._place(item),
+            *self._profile(item),
+            *self._address(item, entry),
+            *((("serves", "serves itself; remove it from the list"),) if item.id in item.serves else ()),
+        ]
+        told = [message for message in messages if not self._registry.devices.settled(item.id, message[0])]
+        for key, message in told:
+            self._registry.findings.add(entry.at(key), f"device {item.id}: {message}")
+        return not messages
+
+    def check_broken(self, entry: Entry) -> None:
+        """Note unknown references of a device that cannot be checked otherwise."""
+        wrong = self._registry.devices.wrong.get(entry.text("id") or "", frozenset())
+        texts = {key: entry.text(key) for key in ("in", "profile", "endpoint") if key not in wrong}
+        served = entry.values.get("serves", [])
+        serves = () if "serves" in wrong else identifiers(served)
+        references = _References(texts.get("in"), texts.get("profile"), texts.get("endpoint"), serves)
+        for key, message in self._unknown(references):
+            self._registry.findings.add(entry.at(key), f"{label('device', entry)}: {message}")
+
+    def _unknown(self, references: _References) -> Iterator[Message]:
+        """What is referred to and not there."""
+        registry = self._registry
+        spaces, devices, endpoints = registry.spaces, registry.devices, registry.endpoints
+        space, profile, endpoint = references.space, references.profile, references.endpoint
+        if space is not None and space not in spaces:
+            if space in devices:
+                yield "in", f"in: {space!r} is a device; write the id of a space"
+            elif spaces.complete:
+                yield "in", registry.unknown("in", space, spaces.entries)
+        if profile is not None and profile not in self._library and self._library.complete:
+            mend = registry.names.hint(profile, self._library.names()) or "name a shipped one or add its file"
+            yield "profile", f"profile {profile!r} is unknown; {mend}"
+        if endpoint is not None and endpoint not in endpoints and endpoints.complete:
+            yield "endpoint", registry.unknown("endpoint", endpoint, endpoints.entries)
+        for target in references.serves:
+            if target not in spaces and target not in devices and spaces.complete and devices.complete:
+                yield "serves", registry.unknown("serves", target, (*devices.entries, *spaces.entries))
+
+    def _place(self, item: DeviceItem) -> Iterator[Message]:
+        space = self._registry.spaces.items.get(item.space)
+        if item.kind is DeviceKind.RACK_PDU and space is not None and space.level is not Level.RACK:
+            yield (
+                "in",
+                f"a rack PDU stands in a rack, but {space.id!r} is a {space.level}; write the rack's id",
+            )
+
+    def _profile(self, item: DeviceItem) -> Iterator[Message]:
+        profile = self._library.profiles.get(item.profile)
+        if profile is not None and profile.kind is not item.kind:
+            fitting = near(item.kind, self._library.of_kind(item.kind)) or "choose one of that kind"
+            yield (
+                "profile",
+                f"profile {item.profile!r} is for a {profile.kind}, not for a {item.kind}; {fitting}",
+            )
+
+    def _address(self, item: DeviceItem, entry: Entry) -> Iterator[Message]:
+        profile = self._library.profiles.get(item.profile)
+        endpoint = self._registry.endpoints.items.get(item.endpoint)
+        spoken = protocol_of(profile) if profile is not None else ""
+        offered = endpoint.protocol if endpoint is not None else ""
+        if spoken and offered and spoken != offered:
+            yield (
+                "endpoint",
+                (
+                    f"profile {item.profile!r} needs {spoken}, endpoint {item.endpoint!r} speaks {offered};"
+                    " change one of them"
+                ),
+            )
+        elif (spoken or offered) == "modbus-tcp":
+            yield from self._modbus(item, entry)
+        elif spoken or offered:
+            yield from self._mqtt(item, entry, profile)
+
+    def _modbus(self, item: DeviceItem, entry: Entry) -> Iterator[Message]:
+        if item.topic is not None:
+            yield "topic", "a device on Modbus has no topic; remove it"
+        if item.reports_by_exception:
+            yield "reports_by_exception", "a device on Modbus is asked and does not report; remove it"
+        if item.unit is None:
+            yield "unit", "unit is missing; write its Modbus unit id (255 without gateway)"
+            return
+        first = self._units.setdefault((item.endpoint, item.unit), (item.id, entry.at("unit")))
+        if first[0] != item.id:
+            place = first[1].near(entry.at("unit"))
+            yield (
+                "unit",
+                f"unit {item.unit} of endpoint {item.endpoint!r} is {first[0]} already ({place}); mend one",
+            )
+
+    def _mqtt(self, item: DeviceItem, entry: Entry, profile: Profile | None) -> Iterator[Message]:
+        if item.unit is not None:
+            yield "unit", "a device on MQTT has no unit; remove it"
+        template = item.topic or (profile.topic if isinstance(profile, MqttProfile) else "")
+        if not template:
+            return
+        words = self._words(item)
+        lacking = [word for word in _WORD.findall(template) if word not in words]
+        if lacking:
+            if item.space in self._registry.spaces.items:
+                known = ", ".join(f"{{{word}}}" for word in words)
+                yield (
+                    "topic",
+                    f"nothing fills {{{lacking[0]}}} in topic {template!r}; write topic with {known}",
+                )
+            return
+        topic = _WORD.sub(lambda match: words[match[1]], template)
+        self.topics[item.id] = topic
+        place = entry.at("topic")
+        first = self._topics.setdefault((item.endpoint, topic, item.profile), (item.id, place))
+        if first[0] != item.id:
+            yield "topic", f"topic {topic!r} is that of {first[0]} ({first[1].near(place)}); mend one"
+
+    def _words(self, item: DeviceItem) -> dict[str, str]:
+        """What a topic template may name: the device, its space, and the space of each level above."""
+        words = {"device": item.id, "space": item.space}
+        spaces = self._registry.spaces.items
+        space = spaces.get(item.space)
+        for _ in LEVELS:
+            if space is None:
+                break
+            words[str(space.level)] = space.id
+            space = spaces.get(space.parent or "")
+        return words

@@ -1,0 +1,135 @@
+"""Endpoints as items, and whether their devices leave them the time that is asked of them."""
+
+import re
+from pathlib import Path
+
+from collectors.config import ModbusEndpoint, MqttBroker
+from collectors.planning import plan_blocks
+from collectors.profiles import ModbusProfile, Profile
+from dcops.site_file.entries import Entry, shown
+from dcops.site_file.items import ModbusItem, MqttItem
+from dcops.site_file.problems import Findings, near
+from dcops.site_file.registry import EndpointItem, Registry
+from dcops.site_file.secrets import SecretRef
+from dcops.site_file.shapes import Shaped, keys_of, label, required_keys, shape
+
+_MODELS: dict[str, type[ModbusItem] | type[MqttItem]] = {"modbus-tcp": ModbusItem, "mqtt": MqttItem}
+_MQTT_PORT = 1883
+_MQTT_TLS_PORT = 8883
+
+ENDPOINT_KEYS = keys_of(ModbusItem) | keys_of(MqttItem)
+"""Every key an endpoint may have, whatever its protocol."""
+ENDPOINT_REQUIRED = required_keys(ModbusItem) & required_keys(MqttItem)
+"""Keys every endpoint must have."""
+
+
+def read_endpoint(entry: Entry, findings: Findings) -> Shaped[EndpointItem]:
+    """The endpoint an entry describes; mistakes are noted."""
+    if entry.broken:
+        return Shaped(None)
+    protocol = entry.values.get("protocol")
+    model = _MODELS.get(protocol) if isinstance(protocol, str) else None
+    if model is None:
+        message = "protocol is missing; add 'protocol: modbus-tcp' or 'protocol: mqtt'"
+        if protocol is not None:
+            mend = near(str(protocol), _MODELS) or "write modbus-tcp or mqtt"
+            message = f"protocol: {shown(protocol)} is no protocol; {mend}"
+        findings.add(entry.at("protocol"), f"{label('endpoint', entry)}: {message}")
+        return Shaped(None)
+    check_one_place(entry, "password", "endpoint", findings)
+    item = shape(model, entry, "endpoint", findings)
+    return Shaped(item)
+
+
+def protocol_of(profile: Profile) -> str:
+    """The protocol of the endpoints a profile is read over."""
+    return "modbus-tcp" if isinstance(profile, ModbusProfile) else "mqtt"
+
+
+def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
+    """Note endpoints whose pauses alone take longer than there is between two readings of their devices."""
+    shares: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    costs: dict[str, int] = {}
+    for device, _ in registry.devices.good():
+        endpoint = registry.endpoints.items.get(device.endpoint)
+        profile = profiles.get(device.profile)
+        if not isinstance(endpoint, ModbusItem) or not isinstance(profile, ModbusProfile):
+            continue
+        if profile.name not in costs:
+            costs[profile.name] = len(plan_blocks(profile))
+        requests = costs[profile.name]
+        share = requests * endpoint.pause / (device.period or period)
+        shares[endpoint.id] = shares.get(endpoint.id, 0.0) + share
+        counts[endpoint.id] = counts.get(endpoint.id, 0) + requests
+    for endpoint_id, share in shares.items():
+        if share > 1.0:
+            entry = registry.endpoints.entries[endpoint_id]
+            registry.findings.add(
+                entry.at("pause"),
+                f"endpoint {endpoint_id}: {counts[endpoint_id]} requests, each with a pause of"
+                f" {entry.text('pause')}, take {share:.1f} times the periods of its devices;"
+                " lengthen these or shorten the pause",
+            )
+
+
+def warn_endpoints(registry: Registry, folder: Path) -> None:
+    """Warn of endpoints that no device is behind, that share an address or lack their certificate."""
+    used = {device.endpoint for device in registry.devices.items.values()}
+    addresses: dict[tuple[str, int], str] = {}
+    for item, entry in registry.endpoints.good():
+        if item.id not in used:
+            registry.findings.warn(entry.place, f"endpoint {item.id} has no devices")
+        if isinstance(item, MqttItem):
+            if item.tls_ca and not (folder / item.tls_ca).is_file():
+                registry.findings.warn(
+                    entry.at("tls_ca"), f"endpoint {item.id}: {shown(item.tls_ca)} is not there"
+                )
+            continue
+        first = addresses.setdefault((item.host, item.port), item.id)
+        if first != item.id:
+            address = f"{item.host}:{item.port}"
+            message = f"{address} is that of {first} too; make them one endpoint"
+            registry.findings.warn(entry.place, f"endpoint {item.id}: {message}")
+
+
+def modbus_endpoint(item: ModbusItem) -> ModbusEndpoint:
+    """The endpoint as collectors take it."""
+    return ModbusEndpoint(id=item.id, host=item.host, port=item.port, timeout=item.timeout, pause=item.pause)
+
+
+def mqtt_broker(item: MqttItem, site: str, folder: Path) -> MqttBroker:
+    """The broker as collectors take it, still without its password.
+
+    The client id holds the site's name, so that two sites on one broker do not throw each other out.
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", site.lower()).strip("-")
+    default_port = _MQTT_TLS_PORT if item.tls_ca else _MQTT_PORT
+    return MqttBroker(
+        id=item.id,
+        host=item.host,
+        port=item.port if item.port is not None else default_port,
+        client_id=item.client_id or f"dcops-{words}-{item.id}",
+        username=item.username,
+        tls_ca=folder / item.tls_ca if item.tls_ca else None,
+    )
+
+
+def broker_password(item: MqttItem, folder: Path) -> SecretRef | None:
+    """Where the broker's password is, if it has one."""
+    return secret_ref(item.password_env, item.password_file, folder)
+
+
+def check_one_place(entry: Entry, key: str, what: str, findings: Findings) -> None:
+    """Note if a secret is said to be in two places, ``KEY_env`` and ``KEY_file``."""
+    if entry.text(f"{key}_env") and entry.text(f"{key}_file"):
+        findings.add(
+            entry.at(f"{key}_file"), f"{label(what, entry)}: {key}_env is given too; keep one of them"
+        )
+
+
+def secret_ref(env: str | None, file: str | None, folder: Path) -> SecretRef | None:
+    """A secret named by a pair of keys ``…_env`` and ``…_file``; None if neither is written."""
+    if env is None and file is None:
+        return None
+    return SecretRef(env=env, file=folder / file if file is not None else None)

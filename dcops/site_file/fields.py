@@ -1,0 +1,226 @@
+"""What the text of a field may be, and what it then means.
+
+Each reader takes what an entry holds under one key and returns the typed value, or raises ValueError with
+``'VALUE' is …; MEND``. A number is never guessed from a unit-less or misspelt text.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from dcops.site_file.entries import shown
+from dcops.site_file.problems import near
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Ids of spaces, devices and endpoints."""
+MAX_ID = 100
+"""Longest id."""
+
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?")
+_TRUE = frozenset({"true", "yes", "1"})
+_FALSE = frozenset({"false", "no", "0"})
+_HIGHEST_UNIT = 247
+_DIRECT_UNIT = 255
+_HIGHEST_PORT = 65535
+
+WordT = TypeVar("WordT", bound=StrEnum)
+
+
+def text(value: object) -> str:
+    """Any text on one line."""
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} stands where one value is expected; write one")  # noqa: TRY004 - pydantic takes ValueError
+    if not value.isprintable():
+        raise ValueError(f"{value!r} has line ends or control characters; write plain text on one line")
+    return value
+
+
+def identifier(value: object) -> str:
+    """An id."""
+    word = text(value)
+    if not ID_PATTERN.fullmatch(word):
+        raise ValueError(
+            f"{shown(word)} is no id; use letters, digits, - and _, beginning with a letter or digit"
+        )
+    if len(word) > MAX_ID:
+        raise ValueError(f"{shown(word)} is longer than {MAX_ID} characters; shorten it")
+    return word
+
+
+def identifiers(value: object) -> tuple[str, ...]:
+    """Ids: a list in YAML; separated by spaces, commas or semicolons in a table."""
+    words = value if isinstance(value, list) else re.split(r"[\s,;|]+", text(value))
+    return tuple(dict.fromkeys(identifier(word) for word in words if word))
+
+
+def number(value: object) -> float:
+    """A finite number."""
+    word = text(value)
+    if not _NUMBER.fullmatch(word):
+        mend = f"write {word.replace(',', '.')}" if _NUMBER.fullmatch(word.replace(",", ".")) else "write one"
+        raise ValueError(f"{shown(word)} is not a number; {mend}")
+    return float(word)
+
+
+def rating(value: object) -> float:
+    """A number above zero."""
+    found = number(value)
+    if not 0.0 < found < math.inf:
+        raise ValueError(f"{shown(value)} is no rating; write a number above 0, or leave it out if unknown")
+    return found
+
+
+def integer(value: object) -> int:
+    """A whole number."""
+    word = text(value)
+    if not _INTEGER.fullmatch(word):
+        raise ValueError(f"{shown(word)} is not a whole number; write one")
+    return int(word)
+
+
+def position(value: object) -> int:
+    """A place among siblings: 0 or more."""
+    found = integer(value)
+    if found < 0:
+        raise ValueError(f"{found} is no position; count from 1")
+    return found
+
+
+def unit(value: object) -> int:
+    """A Modbus unit id: 1 to 247 behind a gateway; 0 or 255 for a device that is its own server."""
+    found = integer(value)
+    if not (0 <= found <= _HIGHEST_UNIT or found == _DIRECT_UNIT):
+        raise ValueError(f"{found} is no Modbus unit id; write 1 to 247, or 255 for a device without gateway")
+    return found
+
+
+def port(value: object) -> int:
+    """A TCP port."""
+    found = integer(value)
+    if not 1 <= found <= _HIGHEST_PORT:
+        raise ValueError(f"{found} is no TCP port; write 1 to 65535")
+    return found
+
+
+def flag(value: object) -> bool:
+    """True or false."""
+    word = text(value).lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(f"{shown(value)} is neither true nor false; write one of them")
+
+
+def duration(low: float, high: float) -> Callable[[object], float]:
+    """A reader of durations from ``low`` to ``high`` seconds."""
+
+    def read(value: object) -> float:
+        word = text(value)
+        match = _DURATION.fullmatch(word)
+        if match is None:
+            example = f"{word}s" if _NUMBER.fullmatch(word) and not word.startswith("-") else "10s"
+            raise ValueError(
+                f"{shown(word)} is no duration; write a number with ms, s, min or h, such as {example}"
+            )
+        seconds = float(match[1]) * _SECONDS[match[2]]
+        if not low <= seconds <= high:
+            raise ValueError(f"{shown(word)} is out of range; write {_span(low)} to {_span(high)}")
+        return seconds
+
+    return read
+
+
+def _span(seconds: float) -> str:
+    for name, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{name}"
+    return f"{seconds * 1000:g}ms"
+
+
+def one_of(words: type[WordT], what: str, aside: str = "") -> Callable[[object], WordT]:
+    """A reader of one word of an enumeration; ``aside`` is added to the list of words in the message."""
+    known = {str(each): each for each in words}
+
+    def read(value: object) -> WordT:
+        word = text(value)
+        found = known.get(word)
+        if found is None:
+            mend = near(word.lower(), known) or f"write {listed([*known, aside] if aside else list(known))}"
+            raise ValueError(f"{shown(word)} is no {what}; {mend}")
+        return found
+
+    return read
+
+
+def listed(words: list[str]) -> str:
+    """``A, B or C``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def host(value: object) -> str:
+    """A host name or an IP address."""
+    word = text(value)
+    if not _HOST.fullmatch(word):
+        raise ValueError(f"{shown(word)} is no host; write a name or an address, without scheme or port")
+    return word
+
+
+def url(value: object) -> str:
+    """An HTTP URL without credentials."""
+    word = text(value)
+    try:
+        parts = urlsplit(word)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+        parts = urlsplit("")
+    if "@" in word.partition("://")[2].partition("/")[0]:
+        raise ValueError("the URL holds credentials (not shown); remove them and name their variable or file")
+    if not good or " " in word:
+        raise ValueError(f"{shown(word)} is no URL; write http://HOST:PORT or https://HOST:PORT")
+    return word.rstrip("/") if parts.path in {"", "/"} else word
+
+
+def env_name(value: object) -> str:
+    """The name of an environment variable. What was written is not repeated: it might be the secret."""
+    if not isinstance(value, str) or not _ENV_NAME.fullmatch(value):
+        raise ValueError(
+            "this is not the name of an environment variable (not shown); write a name such as DCOPS_TOKEN"
+        )
+    return value
+
+
+def timezone(value: object) -> str:
+    """The name of a time zone."""
+    word = text(value)
+    try:
+        ZoneInfo(word)
+    except (KeyError, ValueError, OSError):
+        mend = near(word, available_timezones()) or "write a name such as Europe/Paris or UTC"
+        raise ValueError(f"{shown(word)} is no time zone; {mend}") from None
+    return word
+
+
+def topic(value: object) -> str:
+    """An MQTT topic without wildcards; ``{device}`` and ``{space}`` may stand in it."""
+    word = text(value)
+    if "#" in word or "+" in word:
+        raise ValueError(f"{shown(word)} has a wildcard; write the one topic of this device")
+    return word
+
+
+def format_version(value: object) -> int:
+    """The version of the form of the site file."""
+    if text(value) != "1":
+        raise ValueError(f"{shown(value)} is no known version of the site file; write dcops: 1")
+    return 1

@@ -1,0 +1,144 @@
+"""The shape of each kind of item in a site: which keys it has and what they may hold."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from dcops.site_file import fields
+from facility.devices import Boundary, DeviceKind, Feed
+from facility.spaces import Level
+
+MIN_PERIOD = 0.1
+"""Shortest time between two readings of a device, s."""
+MAX_PERIOD = 86400.0
+"""Longest time between two readings of a device, s."""
+
+
+def _boundary(value: object) -> Boundary | None:
+    if value == "none":
+        return None
+    return fields.one_of(Boundary, "metering boundary", "none")(value)
+
+
+Id = Annotated[str, PlainValidator(fields.identifier)]
+Ids = Annotated[tuple[str, ...], PlainValidator(fields.identifiers)]
+Text = Annotated[str, PlainValidator(fields.text)]
+Rating = Annotated[float, PlainValidator(fields.rating)]
+Flag = Annotated[bool, PlainValidator(fields.flag)]
+Port = Annotated[int, PlainValidator(fields.port)]
+Host = Annotated[str, PlainValidator(fields.host)]
+Url = Annotated[str, PlainValidator(fields.url)]
+EnvName = Annotated[str, PlainValidator(fields.env_name)]
+Period = Annotated[float, PlainValidator(fields.duration(MIN_PERIOD, MAX_PERIOD))]
+
+
+class Item(BaseModel):
+    """Base of all: frozen, and nothing is taken that has no meaning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteItem(Item):
+    """The top of ``site.yaml``, without its lists."""
+
+    dcops: Annotated[int, PlainValidator(fields.format_version)]
+    name: Text
+    timezone: Annotated[str, PlainValidator(fields.timezone)] = "UTC"
+
+
+class CollectionItem(Item):
+    """``collection``: how the site is read unless a device says otherwise."""
+
+    period: Period = 10.0
+
+
+class AlarmsItem(Item):
+    """``alarms``, without its rules."""
+
+    defaults: Flag = True
+
+
+class SpaceItem(Item):
+    """One space."""
+
+    id: Id
+    level: Annotated[Level, PlainValidator(fields.one_of(Level, "level"))]
+    parent: Id | None = Field(default=None, alias="in")
+    name: Text = ""
+    rated_kw: Rating | None = None
+    position: Annotated[int, PlainValidator(fields.position)] | None = None
+
+
+class ModbusItem(Item):
+    """An endpoint that speaks Modbus TCP."""
+
+    id: Id
+    protocol: Literal["modbus-tcp"]
+    host: Host
+    port: Port = 502
+    timeout: Annotated[float, PlainValidator(fields.duration(0.01, 60.0))] = 1.0
+    pause: Annotated[float, PlainValidator(fields.duration(0.0, 10.0))] = 0.0
+
+
+class MqttItem(Item):
+    """An MQTT broker."""
+
+    id: Id
+    protocol: Literal["mqtt"]
+    host: Host
+    port: Port | None = None
+    client_id: Text = ""
+    username: Text | None = None
+    password_env: EnvName | None = None
+    password_file: Text | None = None
+    tls_ca: Text | None = None
+
+
+class DeviceItem(Item):
+    """One device and how it is read."""
+
+    id: Id
+    kind: Annotated[DeviceKind, PlainValidator(fields.one_of(DeviceKind, "device kind"))]
+    space: Id = Field(alias="in")
+    profile: Text
+    endpoint: Id
+    unit: Annotated[int, PlainValidator(fields.unit)] | None = None
+    topic: Annotated[str, PlainValidator(fields.topic)] | None = None
+    name: Text = ""
+    feed: Annotated[Feed, PlainValidator(fields.one_of(Feed, "feed"))] | None = None
+    serves: Ids = ()
+    boundary: Annotated[Boundary | None, PlainValidator(_boundary)] = None
+    rated_kw: Rating | None = None
+    rated_a: Rating | None = None
+    period: Period | None = None
+    reports_by_exception: Flag = False
+
+
+class InfluxItem(Item):
+    """A store that takes InfluxDB's v2 write API."""
+
+    kind: Literal["influxdb"]
+    name: Id = "influxdb"
+    url: Url
+    org: Text
+    bucket: Text
+    token_env: EnvName | None = None
+    token_file: Text | None = None
+
+
+class AlertmanagerItem(Item):
+    """A Prometheus Alertmanager that takes alarms."""
+
+    kind: Literal["alertmanager"]
+    name: Id = "alertmanager"
+    url: Url
+
+
+class WebhookItem(Item):
+    """A URL that alarms are posted to."""
+
+    kind: Literal["webhook"]
+    name: Id = "webhook"
+    url: Url
+    secret_env: EnvName | None = None
+    secret_file: Text | None = None

@@ -1,0 +1,150 @@
+"""Reading a site: every file, every item, every check, and all mistakes at once.
+
+Nothing is connected to. The order is: files to entries, entries to typed items, items against each
+other; an item with a mistake stays known, so that what refers to it is not blamed for it.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from alerting.rules import Rule
+from collectors.profiles import Profile
+from collectors.profiles.reader import shipped
+from dcops.site_file import documents
+from dcops.site_file.alarm_rules import check_rules, read_rules
+from dcops.site_file.building import build_plan, build_site, build_stand_in
+from dcops.site_file.devices import check_devices
+from dcops.site_file.endpoints import broker_password, check_bus_time, read_endpoint, warn_endpoints
+from dcops.site_file.entries import Entry
+from dcops.site_file.items import AlarmsItem, CollectionItem, DeviceItem, MqttItem, SiteItem, SpaceItem
+from dcops.site_file.loaded import LoadedSite
+from dcops.site_file.metering import warn_unmetered
+from dcops.site_file.outputs import read_notifiers, read_stores
+from dcops.site_file.paths import check_paths
+from dcops.site_file.problems import Findings, Place, SiteProblems
+from dcops.site_file.profiles import ProfileLibrary, read_library
+from dcops.site_file.registry import Known, RegisteredT, Registry
+from dcops.site_file.secrets import SecretRef
+from dcops.site_file.sections import Sections, read_sections
+from dcops.site_file.shapes import Shaped, shape, shape_in_part
+from dcops.site_file.spaces import check_spaces
+from facility.site import Site
+
+
+def load(path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = None) -> LoadedSite:
+    """Read a site: a YAML file, or a folder with ``site.yaml`` and tables beside it.
+
+    Args:
+        path: the file or folder.
+        extra_profiles: profiles that may be named besides the shipped ones and the site's own.
+
+    Raises:
+        SiteProblems: it has mistakes; the error holds all of them.
+    """
+    findings = Findings()
+    sections = read_sections(Path(path), findings)
+    loaded = None
+    if sections is not None:
+        loaded = _Loading(sections, {**shipped(), **(extra_profiles or {})}).run()
+    if loaded is None or findings.problems:
+        raise SiteProblems(findings.problems)
+    return loaded
+
+
+class _Loading:
+    """One run over the sections of one site."""
+
+    def __init__(self, sections: Sections, profiles: Mapping[str, Profile]) -> None:
+        self._sections = sections
+        self._findings = sections.findings
+        self._folder = sections.file.parent
+        self._collection = sections.mapping("collection", CollectionItem)
+        self._alarms = sections.mapping("alarms", AlarmsItem, others=("rules",))
+        self._library = self._read_library(profiles)
+        self._registry = self._register()
+
+    def run(self) -> LoadedSite | None:
+        """The site; None, with problems noted, if it has mistakes; its rules are checked either way."""
+        top = shape(SiteItem, self._sections.top, "site", self._findings)
+        topics = self._check()
+        stores = read_stores(self._sections.items("stores")[0], self._folder, self._findings)
+        notifiers = read_notifiers(self._sections.items("notify")[0], self._folder, self._findings)
+        broken = top is None or bool(self._findings.problems)
+        site = self._stand_in() if broken or top is None else self._site(top)
+        rules = self._rules(site)
+        if broken or site is None:
+            return None
+        warn_endpoints(self._registry, self._folder)
+        warn_unmetered(site, self._registry)
+        plan = build_plan(site, self._registry, self._library.profiles, topics, self._folder)
+        return LoadedSite(
+            path=self._sections.file,
+            site=site,
+            plan=plan,
+            rules=rules,
+            stores=stores,
+            notifiers=notifiers,
+            passwords=self._passwords(),
+            files=tuple(self._sections.files),
+            warnings=tuple(sorted(self._findings.warnings)),
+        )
+
+    def _read_library(self, profiles: Mapping[str, Profile]) -> ProfileLibrary:
+        library, files = read_library(self._sections.node("profiles"), self._folder, profiles, self._findings)
+        self._sections.files.extend(files)
+        return library
+
+    def _register(self) -> Registry:
+        findings = self._findings
+        registry = Registry(Place(str(self._sections.file), 1), findings)
+
+        def space(entry: Entry) -> Shaped[SpaceItem]:
+            return shape_in_part(SpaceItem, entry, "space", findings)
+
+        def device(entry: Entry) -> Shaped[DeviceItem]:
+            return shape_in_part(DeviceItem, entry, "device", findings)
+
+        self._add(registry, registry.spaces, space)
+        self._add(registry, registry.endpoints, lambda entry: read_endpoint(entry, findings))
+        self._add(registry, registry.devices, device)
+        return registry
+
+    def _add(
+        self, registry: Registry, known: Known[RegisteredT], read: Callable[[Entry], Shaped[RegisteredT]]
+    ) -> None:
+        entries, known.complete = self._sections.items(known.name)
+        registry.add_all(known, entries, read)
+
+    def _check(self) -> dict[str, str]:
+        """Check the items against each other; returns the topic of each MQTT device."""
+        check_spaces(self._registry)
+        topics = check_devices(self._registry, self._library)
+        check_paths(self._registry)
+        self._registry.devices.spoil_wrong()
+        check_bus_time(self._registry, self._library.profiles, self._collection.period)
+        return topics
+
+    def _site(self, top: SiteItem) -> Site:
+        return build_site(top, self._registry, self._library.profiles, self._collection.period)
+
+    def _stand_in(self) -> Site | None:
+        if not (self._registry.spaces.complete and self._registry.devices.complete):
+            return None
+        return build_stand_in(self._registry, self._library.profiles, self._collection.period)
+
+    def _rules(self, site: Site | None) -> tuple[Rule, ...]:
+        alarms = self._sections.node("alarms")
+        node = alarms.items.get("rules") if isinstance(alarms, documents.Mapping) else None
+        raw, files = read_rules(node, self._folder, self._findings)
+        self._sections.files.extend(files)
+        if site is None:
+            return ()
+        return check_rules(raw, site, self._findings, defaults=self._alarms.defaults)
+
+    def _passwords(self) -> dict[str, SecretRef]:
+        found: dict[str, SecretRef] = {}
+        for item, _ in self._registry.endpoints.good():
+            ref = broker_password(item, self._folder) if isinstance(item, MqttItem) else None
+            if ref is not None:
+                found[item.id] = ref
+        return found

@@ -1,0 +1,44 @@
+"""Warnings about what a site's meters leave out: totals and key figures that will lack something."""
+
+from dcops.site_file.problems import Findings
+from dcops.site_file.registry import Registry
+from facility.devices import Boundary
+from facility.quantities import ENERGIES, QUANTITIES
+from facility.site import Site
+from facility.spaces import Level
+
+
+def warn_unmetered(site: Site, registry: Registry) -> None:
+    """Warn of racks and whole sites that no meter stands for."""
+    findings: Findings = registry.findings
+    metered = {device.space for device in site.devices if device.boundary is Boundary.IT_RACK}
+    racks = [space for space in site.spaces if space.level is Level.RACK]
+    bare = [space.id for space in racks if space.id not in metered]
+    if bare:
+        place = registry.spaces.entries[bare[0]].place
+        some = f"{bare[0]} and {len(bare) - 1} more" if len(bare) > 1 else bare[0]
+        findings.warn(
+            place, f"{len(bare)} of {len(racks)} racks have no meter ({some}); their power is in no total"
+        )
+    _warn_pointless(site, registry)
+    boundaries = {device.boundary for device in site.devices}
+    if Boundary.FACILITY_INPUT not in boundaries:
+        findings.warn(registry.site, "no meter counts as facility_input; there will be no PUE")
+    elif not boundaries & {Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK}:
+        findings.warn(registry.site, "no meter counts as it_ups, it_pdu or it_rack; there will be no PUE")
+
+
+def _warn_pointless(site: Site, registry: Registry) -> None:
+    """Warn of devices that count in a boundary but measure nothing of what it adds up."""
+    for device in site.devices:
+        if device.boundary is None:
+            continue
+        needed = {each.type_key for each in QUANTITIES if each.boundary is device.boundary}
+        needed |= {each.type_key for each in ENERGIES if each.boundary is device.boundary}
+        if needed and not needed.intersection(point.type.key for point in device.points):
+            entry = registry.devices.entries[device.id]
+            registry.findings.warn(
+                entry.at("boundary"),
+                f"device {device.id}: counts as {device.boundary}, its profile has no"
+                f" {' or '.join(sorted(needed))}; set boundary: none",
+            )

@@ -1,0 +1,127 @@
+"""Where readings and alarms go besides the platform's own history: stores and notifiers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dcops.site_file.endpoints import check_one_place, secret_ref
+from dcops.site_file.entries import Entry, shown
+from dcops.site_file.items import AlertmanagerItem, InfluxItem, Item, WebhookItem
+from dcops.site_file.problems import Findings, near
+from dcops.site_file.secrets import SecretRef
+from dcops.site_file.shapes import label, shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxStoreConfig:
+    """A store that takes InfluxDB's v2 write API."""
+
+    name: str
+    """Unique among stores; its place in the journal is kept under it."""
+    url: str
+    org: str
+    bucket: str
+    token: SecretRef | None = None
+
+
+EMBEDDED = "history"
+"""Name of the platform's own store, which is always there."""
+
+StoreConfig = InfluxStoreConfig
+"""Every kind of store a site may name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertmanagerConfig:
+    """A Prometheus Alertmanager that alarms are sent to."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookConfig:
+    """A URL that alarms are posted to."""
+
+    name: str
+    url: str
+    secret: SecretRef | None = None
+    """Signs the body if given."""
+
+
+NotifierConfig = AlertmanagerConfig | WebhookConfig
+"""Every kind of notifier a site may name."""
+
+_STORES: dict[str, type[InfluxItem]] = {"influxdb": InfluxItem}
+_NOTIFIERS: dict[str, type[AlertmanagerItem] | type[WebhookItem]] = {
+    "alertmanager": AlertmanagerItem,
+    "webhook": WebhookItem,
+}
+ModelT = TypeVar("ModelT", bound=Item)
+
+
+def read_stores(entries: Iterable[Entry], folder: Path, findings: Findings) -> tuple[StoreConfig, ...]:
+    """The stores of a site; what does not fit is noted and left out."""
+    found: list[StoreConfig] = []
+    for entry, item in _read(entries, _STORES, "store", findings):
+        if item.name == EMBEDDED:
+            findings.add(entry.at("name"), f"store {EMBEDDED}: this is the platform's own; take another name")
+        check_one_place(entry, "token", "store", findings)
+        token = secret_ref(item.token_env, item.token_file, folder)
+        found.append(
+            InfluxStoreConfig(name=item.name, url=item.url, org=item.org, bucket=item.bucket, token=token)
+        )
+    return tuple(found)
+
+
+def read_notifiers(entries: Iterable[Entry], folder: Path, findings: Findings) -> tuple[NotifierConfig, ...]:
+    """The notifiers of a site; what does not fit is noted and left out."""
+    found: list[NotifierConfig] = []
+    for entry, item in _read(entries, _NOTIFIERS, "notifier", findings):
+        if isinstance(item, AlertmanagerItem):
+            found.append(AlertmanagerConfig(name=item.name, url=item.url))
+        else:
+            check_one_place(entry, "secret", "notifier", findings)
+            secret = secret_ref(item.secret_env, item.secret_file, folder)
+            found.append(WebhookConfig(name=item.name, url=item.url, secret=secret))
+    return tuple(found)
+
+
+def _read(
+    entries: Iterable[Entry], models: Mapping[str, type[ModelT]], what: str, findings: Findings
+) -> list[tuple[Entry, ModelT]]:
+    found: list[tuple[Entry, ModelT]] = []
+    taken: dict[str, Entry] = {}
+    for entry in entries:
+        model = _model(entry, models, what, findings)
+        item = shape(model, entry, what, findings) if model is not None else None
+        if item is None:
+            continue
+        name = str(getattr(item, "name", what))
+        if name in taken:
+            first = taken[name].place.near(entry.place)
+            findings.add(
+                entry.at("name"), f"{what} {name}: another one has this name ({first}); add 'name: …'"
+            )
+            continue
+        taken[name] = entry
+        found.append((entry, item))
+    return found
+
+
+def _model(
+    entry: Entry, models: Mapping[str, type[ModelT]], what: str, findings: Findings
+) -> type[ModelT] | None:
+    kind = entry.values.get("kind")
+    known = " or ".join(models)
+    if kind is None:
+        findings.add(entry.place, f"{label(what, entry)}: kind is missing; add 'kind:' with {known}")
+        return None
+    model = models.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        mend = near(str(kind), models) or f"write {known}"
+        findings.add(
+            entry.at("kind"), f"{label(what, entry)}: kind: {shown(kind)} is no kind of {what}; {mend}"
+        )
+    return model

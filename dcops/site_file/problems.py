@@ -1,0 +1,94 @@
+"""What is wrong with a site, and where: all findings of one run are gathered before anyone is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+_FEW = 500
+"""Up to so many candidates a near name is always looked for."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake: where it stands and how it is mended."""
+
+    file: str
+    """Path as the reader of the message can open it."""
+    line: int
+    """From 1; 0 if the mistake is the file itself."""
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class SiteProblems(Exception):  # noqa: N818 - it carries many problems, and says so
+    """The site cannot be used.
+
+    Args:
+        problems: every mistake found, sorted by file and line; at least one.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands."""
+
+    file: str
+    line: int
+
+    def near(self, other: "Place") -> str:
+        """Words for this place, for a message that is shown at ``other``."""
+        return f"line {self.line}" if self.file == other.file else f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems and warnings as they are found; one a run."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(place.file, place.line, message))
+
+    def warn(self, place: Place, message: str) -> None:
+        """Note what deserves a look but stops nothing."""
+        self.warnings.append(Problem(place.file, place.line, message))
+
+
+@dataclass(slots=True)
+class NearNames:
+    """Suggests what an unknown word was meant to be.
+
+    Comparing a word with thousands is slow, so among many candidates only the first ``budget`` different
+    words get a suggestion.
+    """
+
+    budget: int = 50
+    known: dict[str, str] = field(default_factory=dict)
+
+    def hint(self, word: str, candidates: Iterable[str]) -> str:
+        """``did you mean 'gw-1'?`` or an empty string."""
+        if word not in self.known:
+            self.known[word] = self._search(word, list(candidates))
+        return self.known[word]
+
+    def _search(self, word: str, candidates: list[str]) -> str:
+        if len(candidates) > _FEW:
+            if self.budget <= 0:
+                return ""
+            self.budget -= 1
+        return near(word, candidates)
+
+
+def near(word: str, candidates: Iterable[str]) -> str:
+    """``did you mean 'rack_pdu'?`` for the most similar candidate, or an empty string."""
+    found = get_close_matches(word, list(candidates), n=1)
+    return f"did you mean {found[0]!r}?" if found else ""

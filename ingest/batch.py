@@ -1,0 +1,143 @@
+"""A batch: what one tick accepted, as arrays, and the bytes it is kept as.
+
+Layout, little endian: ``DCOB``, version u8, codec u8 (0 plain, 1 zlib), 2 zero bytes, samples u32,
+points u32, accepted i64 (ns), CRC-32 of the body u32, then the body: first u32[samples],
+count u32[samples], time i64[samples], quality u8[points], values f64[points] by byte plane. Planes put the
+bytes that hardly differ next to each other, which is what makes compression cheap and good.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import QualityArray
+from facility.sample import Sample
+from ingest.errors import BatchCorruptError
+
+VERSION = 1
+
+_MAGIC = b"DCOB"
+_HEADER = struct.Struct("<4sBB2xIIqI")
+_PLAIN, _ZLIB = 0, 1
+_SAMPLE_BYTES = 4 + 4 + 8
+_POINT_BYTES = 1 + 8
+
+
+@dataclass(frozen=True, slots=True)
+class PointReadings:
+    """A batch point by point: arrays of one length."""
+
+    points: NDArray[np.uint32]
+    """Point indices in the batch's catalogue."""
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    quality: QualityArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Samples end to end; indices count over one catalogue, which whoever holds the batch knows."""
+
+    accepted: int
+    """When the tick closed, ns UTC."""
+    first: NDArray[np.uint32]
+    """Shape (samples,): index of each sample's first point."""
+    count: NDArray[np.uint32]
+    """Shape (samples,): how many points each has."""
+    time: NDArray[np.int64]
+    """Shape (samples,), ns UTC."""
+    values: NDArray[np.float64]
+    """Shape (points,)."""
+    quality: QualityArray
+    """Shape (points,)."""
+
+    @property
+    def point_count(self) -> int:
+        """How many readings it holds."""
+        return len(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays in bytes."""
+        return _SAMPLE_BYTES * len(self.first) + _POINT_BYTES * self.point_count
+
+    def expand(self) -> PointReadings:
+        """The same, one entry a reading."""
+        starts = np.cumsum(self.count, dtype=np.int64) - self.count
+        within = np.arange(self.point_count, dtype=np.int64) - np.repeat(starts, self.count)
+        points = (np.repeat(self.first, self.count) + within).astype(np.uint32)
+        return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
+
+
+def gather(samples: Sequence[Sample], accepted: int) -> Batch:
+    """One batch of many samples, in their order."""
+    return Batch(
+        accepted,
+        np.array([sample.first for sample in samples], dtype=np.uint32),
+        np.array([sample.values.shape[0] for sample in samples], dtype=np.uint32),
+        np.array([sample.time for sample in samples], dtype=np.int64),
+        np.concatenate([np.empty(0), *(sample.values for sample in samples)]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *(sample.quality for sample in samples)]),
+    )
+
+
+def encode(batch: Batch, level: int = 1) -> bytes:
+    """The bytes of a batch; ``level`` is zlib's, 0 to leave it plain."""
+    planes = np.ascontiguousarray(batch.values, dtype="<f8").view(np.uint8).reshape(-1, 8).T
+    body = b"".join(
+        (
+            batch.first.astype("<u4").tobytes(),
+            batch.count.astype("<u4").tobytes(),
+            batch.time.astype("<i8").tobytes(),
+            batch.quality.tobytes(),
+            planes.tobytes(),
+        )
+    )
+    codec = _PLAIN
+    if level:
+        codec, body = _ZLIB, zlib.compress(body, level)
+    samples, points = batch.first.shape[0], batch.point_count
+    header = _HEADER.pack(_MAGIC, VERSION, codec, samples, points, batch.accepted, zlib.crc32(body))
+    return header + body
+
+
+def decode(data: bytes) -> Batch:
+    """The batch in these bytes.
+
+    Raises:
+        BatchCorruptError: they are not what ``encode`` wrote; the message says in which way.
+    """
+    if len(data) < _HEADER.size:
+        raise BatchCorruptError(f"a batch of {len(data)} bytes is shorter than its header")
+    magic, version, codec, samples, points, accepted, checksum = _HEADER.unpack_from(data)
+    if magic != _MAGIC or version != VERSION or codec not in {_PLAIN, _ZLIB}:
+        raise BatchCorruptError(f"no batch of version {VERSION}: starts with {data[:6]!r}")
+    body = data[_HEADER.size :]
+    if zlib.crc32(body) != checksum:
+        raise BatchCorruptError(f"checksum of a batch of {points} points does not match")
+    body = _plain(body) if codec == _ZLIB else body
+    if len(body) != samples * _SAMPLE_BYTES + points * _POINT_BYTES:
+        raise BatchCorruptError(f"a batch of {samples} samples, {points} points has {len(body)} bytes")
+    return _unpack(body, samples, points, accepted)
+
+
+def _plain(body: bytes) -> bytes:
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise BatchCorruptError(f"a batch does not decompress: {error}") from error
+
+
+def _unpack(body: bytes, samples: int, points: int, accepted: int) -> Batch:
+    first = np.frombuffer(body, "<u4", samples)
+    count = np.frombuffer(body, "<u4", samples, 4 * samples)
+    if int(count.sum()) != points:
+        raise BatchCorruptError(f"samples hold {int(count.sum())} points, the header says {points}")
+    quality = np.frombuffer(body, np.uint8, points, _SAMPLE_BYTES * samples)
+    planes = np.frombuffer(body, np.uint8, 8 * points, _SAMPLE_BYTES * samples + points)
+    values = np.ascontiguousarray(planes.reshape(8, points).T).view("<f8").reshape(points)
+    return Batch(accepted, first, count, np.frombuffer(body, "<i8", samples, 8 * samples), values, quality)

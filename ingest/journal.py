@@ -1,0 +1,314 @@
+"""The journal: every batch, in order, until all stores have it or the journal's bounds are met.
+
+What ``append`` returned for survives a crash. Every batch carries running totals, so how much lies before
+a store is a subtraction, not a scan.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facility.catalogue import Catalogue
+from facility.sample import NANOSECONDS
+from ingest.batch import Batch, decode, encode
+from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.errors import BatchCorruptError
+from ingest.journal_file import JournalFile
+
+_log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Of the tables below; a file of another one is put aside by whoever changes it."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS catalogue (
+    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, accepted INTEGER NOT NULL, catalogue INTEGER NOT NULL,
+    points INTEGER NOT NULL, size INTEGER NOT NULL,
+    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS cursor (
+    store TEXT PRIMARY KEY, position INTEGER NOT NULL,
+    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, body BLOB NOT NULL)
+"""
+_MARK = "SELECT position, points_total, size_total FROM batch"
+_INSERT = (
+    "INSERT INTO batch (accepted, catalogue, points, size, points_total, size_total, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_ROWS_A_TRIM = 1_000
+_PAGES_A_TRIM = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A batch as it lies in the journal."""
+
+    journal: str
+    """Identity of the journal's file; positions of another one mean nothing here."""
+    position: int
+    """Grows with every batch; never used twice."""
+    catalogue: Catalogue
+    """What the batch's point indices count over; one object for all entries of a catalogue."""
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalLimits:
+    """Beyond these the oldest batches go, delivered or not."""
+
+    size: int = 8 << 30
+    """Bytes of data in the file."""
+    age: int = 7 * 86_400 * NANOSECONDS
+    """ns since a batch was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a store has not taken yet."""
+
+    batches: int = 0
+    points: int = 0
+    size: int = 0
+    """Bytes as encoded."""
+    oldest: int | None = None
+    """When the oldest of it was accepted, ns UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A place in the journal, and how much was written up to it since the file was begun."""
+
+    position: int = 0
+    points: int = 0
+    size: int = 0
+
+
+class Journal:
+    """The journal of one site in one file. All calls from one thread; all may raise
+    JournalUnavailableError, and then the file is opened again on the next call.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        catalogue: Catalogue,
+        stores: Sequence[str],
+        limits: JournalLimits | None = None,
+    ) -> None:
+        self.dropped: dict[str, int] = dict.fromkeys(stores, 0)
+        """Readings a store never got because bounds were met, by store, since the start."""
+        self.corrupt = 0
+        """Batches left out because their bytes are damaged, since the start."""
+        self._catalogue = catalogue
+        self._limits = limits or JournalLimits()
+        self._stores = tuple(stores)
+        self._marks: dict[str, _Mark] = dict.fromkeys(stores, _Mark())
+        self._end = _Mark()
+        self._identity = ""
+        self._catalogue_id = 0
+        self._catalogues: dict[int, Catalogue] = {}
+        self._file = JournalFile(path, self._prepare)
+
+    @property
+    def quarantined(self) -> int:
+        """Damaged files put aside since the start."""
+        return self._file.quarantined
+
+    def append(self, batches: Sequence[Batch]) -> None:
+        """Keep these durably, all or none."""
+        bodies = [encode(batch) for batch in batches]
+        self._file.run(lambda: self._append(batches, bodies))
+
+    def read(self, store: str, max_points: int) -> list[JournalEntry]:
+        """The next batches a store has not taken: one if there is any, and more up to that many points.
+
+        Damaged ones are counted and left out.
+        """
+        return self._file.run(lambda: self._read(store, max_points))
+
+    def advance(self, store: str, position: int) -> None:
+        """Note that a store has taken everything up to a position."""
+        self._file.run(lambda: self._advance(store, position))
+
+    def backlog(self, store: str) -> Backlog:
+        """What a store has not taken yet."""
+        return self._file.run(lambda: self._backlog(store))
+
+    def size(self) -> int:
+        """Bytes of data in the file."""
+        return self._file.run(self._file.size)
+
+    def trim(self, now: int) -> None:
+        """Let go of what all stores have, then of the oldest until the bounds are kept."""
+        self._file.run(lambda: self._trim(now))
+
+    def load_state(self, key: str) -> bytes | None:
+        """What was last saved under a key; None if nothing was."""
+        row = self._file.run(lambda: self._file.one("SELECT body FROM state WHERE key = ?", key))
+        return None if row is None else bytes(row[0])
+
+    def save_state(self, key: str, body: bytes) -> None:
+        """Keep bytes under a key, in place of what was there."""
+        self._file.run(lambda: self._file.write("INSERT OR REPLACE INTO state VALUES (?, ?)", key, body))
+
+    def close(self) -> None:
+        """Close the file; the next call opens it again. Nothing is lost if this is never called."""
+        self._file.close()
+
+    def _prepare(self) -> None:
+        with self._file.transaction():
+            for statement in _SCHEMA.split(";"):
+                self._file.write(statement)
+            self._file.write("INSERT OR IGNORE INTO meta VALUES ('format', ?)", str(FORMAT))
+            self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
+            self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
+            body = encode_catalogue(self._catalogue)
+            name = digest(body)
+            self._file.write("INSERT OR IGNORE INTO catalogue (digest, body) VALUES (?, ?)", name, body)
+            self._catalogue_id = int(self._value("SELECT id FROM catalogue WHERE digest = ?", name))
+            self._catalogues = {self._catalogue_id: self._catalogue}
+            self._load_marks()
+
+    def _load_marks(self) -> None:
+        kept = {store: _Mark(*mark) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+        last = self._mark("ORDER BY position DESC LIMIT 1") or _Mark()
+        self._end = max((last, *kept.values()), key=lambda mark: mark.position)
+        start = self._start()
+        self._marks = {
+            store: max(kept.get(store, start), start, key=lambda mark: mark.position)
+            for store in self._stores
+        }
+        for gone in kept.keys() - set(self._stores):
+            self._file.write("DELETE FROM cursor WHERE store = ?", gone)
+
+    def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
+        end = self._end
+        with self._file.transaction():
+            for batch, body in zip(batches, bodies, strict=True):
+                points, size = end.points + batch.point_count, end.size + len(body)
+                position = self._file.write(
+                    _INSERT,
+                    batch.accepted,
+                    self._catalogue_id,
+                    batch.point_count,
+                    len(body),
+                    points,
+                    size,
+                    body,
+                )
+                end = _Mark(position, points, size)
+        self._end = end
+
+    def _read(self, store: str, max_points: int) -> list[JournalEntry]:
+        entries: list[JournalEntry] = []
+        damaged: list[int] = []
+        points = 0
+        for position, catalogue, count, body in self._file.rows(
+            "SELECT position, catalogue, points, body FROM batch WHERE position > ? ORDER BY position",
+            self._marks[store].position,
+        ):
+            if entries and points + count > max_points:
+                break
+            points += count
+            try:
+                entry = JournalEntry(self._identity, position, self._catalogue_of(catalogue), decode(body))
+            except BatchCorruptError as error:
+                _log.warning("journal %s: batch %d is left out: %s", self._file.path, position, error)
+                damaged.append(position)
+            else:
+                entries.append(entry)
+        self._leave_out(damaged)
+        if not entries:
+            self._move({store: self._end})
+        return entries
+
+    def _leave_out(self, positions: Sequence[int]) -> None:
+        self.corrupt += len(positions)
+        for position in positions:
+            self._file.write("DELETE FROM batch WHERE position = ?", position)
+
+    def _catalogue_of(self, number: int) -> Catalogue:
+        if number not in self._catalogues:
+            row = self._file.one("SELECT body FROM catalogue WHERE id = ?", number)
+            if row is None:
+                raise BatchCorruptError(f"its catalogue, number {number}, is missing")
+            self._catalogues[number] = decode_catalogue(row[0])
+        return self._catalogues[number]
+
+    def _advance(self, store: str, position: int) -> None:
+        mark = self._mark("WHERE position = ?", position)
+        if mark is not None and position > self._marks[store].position:
+            self._move({store: mark})
+
+    def _move(self, marks: dict[str, _Mark]) -> None:
+        with self._file.transaction():
+            for store, mark in marks.items():
+                self._file.write(
+                    "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
+                    store,
+                    mark.position,
+                    mark.points,
+                    mark.size,
+                )
+        self._marks.update(marks)
+
+    def _backlog(self, store: str) -> Backlog:
+        mark, end = self._marks[store], self._end
+        row = self._file.one(
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", mark.position
+        )
+        if row is None:
+            return Backlog()
+        batches = end.position - mark.position
+        return Backlog(batches, end.points - mark.points, end.size - mark.size, int(row[0]))
+
+    def _trim(self, now: int) -> None:
+        self._delete(min((mark.position for mark in self._marks.values()), default=self._end.position))
+        while (excess := self._excess(now)) is not None:
+            behind = {store: at for store, at in self._marks.items() if at.position < excess.position}
+            for store, at in behind.items():
+                self.dropped[store] += excess.points - at.points
+            self._move(dict.fromkeys(behind, excess))
+            self._delete(excess.position)
+        self._file.vacuum(_PAGES_A_TRIM)
+
+    def _excess(self, now: int) -> _Mark | None:
+        """Up to where the oldest batches must go; None if all bounds are kept."""
+        size = self._start().size
+        over = self._file.size() - self._limits.size
+        mark = None
+        for accepted, *place in self._file.rows(
+            "SELECT accepted, position, points_total, size_total FROM batch ORDER BY position LIMIT ?",
+            _ROWS_A_TRIM,
+        ):
+            if now - accepted <= self._limits.age and (mark or _Mark(size=size)).size - size >= over:
+                break
+            mark = _Mark(*place)
+        return mark
+
+    def _delete(self, position: int) -> None:
+        self._file.write("DELETE FROM batch WHERE position <= ?", position)
+
+    def _start(self) -> _Mark:
+        """The place before the oldest batch that is there."""
+        row = self._file.one(
+            "SELECT position - 1, points_total - points, size_total - size FROM batch"
+            " ORDER BY position LIMIT 1"
+        )
+        return _Mark(*row) if row else self._end
+
+    def _mark(self, where: str, *values: int) -> _Mark | None:
+        row = self._file.one(f"{_MARK} {where}", *values)
+        return _Mark(*row) if row else None
+
+    def _value(self, statement: str, *values: str) -> str | int:
+        row = self._file.one(statement, *values)
+        if row is None:
+            raise LookupError(statement)
+        value: str | int = row[0]
+        return value

@@ -1,0 +1,85 @@
+"""The current value of every point of a site, as arrays: the one place everything live is read from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
+from facility.sample import Sample
+
+_LAST_VALUE = np.uint8(Quality.COMM_FAILURE_LAST_VALUE)
+_NO_VALUE = np.uint8(Quality.COMM_FAILURE)
+
+
+class LiveImage:
+    """Value, time and quality of each point, in catalogue order. Written by ingest only.
+
+    The arrays are the same objects for the image's whole life; others may keep views of them and must
+    not write to them. Everything happens on one thread.
+    """
+
+    values: NDArray[np.float64]
+    """Shape (points,), base units; NaN while nothing was read or what was read is bad."""
+    times: NDArray[np.int64]
+    """Shape (points,), source time in ns UTC; 0 if never read."""
+    quality: QualityArray
+    """Shape (points,), OPC DA codes."""
+    late: int
+    """Samples not taken because everything in them was older than what is shown."""
+
+    def __init__(self, point_count: int) -> None:
+        self.values = np.full(point_count, np.nan)
+        self.times = np.zeros(point_count, dtype=np.int64)
+        self.quality = np.full(point_count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
+        self.late = 0
+
+    @property
+    def point_count(self) -> int:
+        """How many points there are, derived ones included."""
+        return len(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays in bytes."""
+        return self.values.nbytes + self.times.nbytes + self.quality.nbytes
+
+    def apply(self, sample: Sample) -> bool:
+        """Take a reading over, point by point, where it is not older than what is shown.
+
+        A communication failure keeps value and time and changes the quality only: to 20 where a value
+        is shown, to 24 where none is. Any other bad code shows no value.
+
+        Returns:
+            False if all of it was older; it is counted in ``late``.
+        """
+        place = slice(sample.first, sample.first + sample.values.shape[0])
+        times = self.times[place]
+        if times.max(initial=0) > sample.time:
+            taken = times <= sample.time
+            if not taken.any():
+                self.late += 1
+                return False
+            self._apply_where(taken, sample, place)
+        elif sample.quality.min(initial=FIRST_UNCERTAIN) < FIRST_UNCERTAIN:
+            self._apply_where(np.ones(times.shape, dtype=np.bool_), sample, place)
+        else:
+            self.values[place] = sample.values
+            times[:] = sample.time
+            self.quality[place] = sample.quality
+        return True
+
+    def put(self, sample: Sample) -> None:
+        """Show computed values exactly as they are: no order in time, no special codes."""
+        place = slice(sample.first, sample.first + sample.values.shape[0])
+        self.values[place] = sample.values
+        self.times[place] = sample.time
+        self.quality[place] = sample.quality
+
+    def _apply_where(self, taken: NDArray[np.bool_], sample: Sample, place: slice) -> None:
+        values, times, quality = self.values[place], self.times[place], self.quality[place]
+        unread = (sample.quality == _LAST_VALUE) | (sample.quality == _NO_VALUE)
+        read = taken & ~unread
+        usable = sample.quality >= FIRST_UNCERTAIN
+        np.copyto(values, np.where(usable, sample.values, np.nan), where=read)
+        np.copyto(times, sample.time, where=read)
+        np.copyto(quality, sample.quality, where=read)
+        np.copyto(quality, np.where(np.isnan(values), _NO_VALUE, _LAST_VALUE), where=taken & unread)

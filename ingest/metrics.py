@@ -1,0 +1,138 @@
+"""Prometheus metrics of the pipeline itself, read from the living objects at each scrape."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from facility.clock import Clock
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from ingest.delivery import Delivery
+from ingest.live_image import LiveImage
+from ingest.spool import Spool
+from ingest.tick import Tick
+
+_STORE = ("store",)
+_STALE = int(Quality.COMM_FAILURE_LAST_VALUE)
+
+
+class TickMetrics(Collector):
+    """How ticks go and what became of samples."""
+
+    def __init__(self, tick: Tick, image: LiveImage) -> None:
+        self._tick = tick
+        self._image = image
+
+    def collect(self) -> Iterable[Metric]:
+        """As of now."""
+        stats, counts = self._tick.stats, self._tick.counts
+        yield _counter("dcops_ticks", "Ticks since the start.", stats.ticks)
+        yield _counter("dcops_ticks_late", "Periods that passed without a tick.", stats.late_ticks)
+        yield _gauge("dcops_tick_last_duration_seconds", "Time the last tick took.", stats.last)
+        durations = GaugeMetricFamily(
+            "dcops_tick_duration_seconds", "Time the last 600 ticks took.", labels=["share"]
+        )
+        for share in ("0.5", "0.99", "1.0"):
+            durations.add_metric([share], stats.quantile(float(share)))
+        yield durations
+        samples = CounterMetricFamily(
+            "dcops_samples", "Samples by what became of them; late ones are accepted too.", labels=["outcome"]
+        )
+        for outcome in ("accepted", "late", "future", "malformed"):
+            number = counts.samples if outcome == "accepted" else getattr(counts, outcome)
+            samples.add_metric([outcome], number)
+        yield samples
+        yield _counter("dcops_readings", "Readings accepted.", counts.readings)
+        yield _counter(
+            "dcops_readings_dropped", "Readings that a full second kept from the journal.", counts.dropped
+        )
+        yield self._points()
+
+    def _points(self) -> Metric:
+        family = GaugeMetricFamily("dcops_points", "Points by quality.", labels=["quality"])
+        codes = np.bincount(self._image.quality, minlength=256)
+        parts = {
+            "good": codes[192:].sum(),
+            "uncertain": codes[64:192].sum(),
+            "stale": codes[_STALE],
+            "waiting": codes[Quality.WAITING_FOR_DATA],
+        }
+        parts["bad"] = codes.sum() - sum(parts.values())
+        for quality, count in parts.items():
+            family.add_metric([quality], int(count))
+        return family
+
+
+class JournalMetrics(Collector):
+    """How it stands with the journal."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def collect(self) -> Iterable[Metric]:
+        """As of the last append, read or trim."""
+        stats = self._spool.stats
+        yield _gauge("dcops_journal_up", "1 if the journal can be written.", float(stats.available))
+        yield _gauge("dcops_journal_size_bytes", "Data in the journal's file.", stats.size)
+        yield _gauge(
+            "dcops_journal_waiting_readings", "Readings in memory before the journal.", stats.waiting_points
+        )
+        yield _gauge("dcops_journal_waiting_bytes", "Memory those take.", stats.waiting_size)
+        yield _counter("dcops_journal_readings", "Readings journalled.", stats.appended)
+        yield _counter(
+            "dcops_journal_readings_dropped", "Readings lost while the journal was away.", stats.dropped
+        )
+        yield _counter("dcops_journal_batches_corrupt", "Batches left out as damaged.", stats.corrupt)
+        yield _counter(
+            "dcops_journal_files_damaged", "Journal files put aside as damaged.", stats.quarantined
+        )
+
+
+class DeliveryMetrics(Collector):
+    """How it goes with each store."""
+
+    def __init__(self, deliveries: Sequence[Delivery], spool: Spool, clock: Clock) -> None:
+        self._deliveries = deliveries
+        self._spool = spool
+        self._clock = clock
+
+    def collect(self) -> Iterable[Metric]:
+        """As of the last append or write."""
+        up = GaugeMetricFamily("dcops_store_up", "1 if the store takes data.", labels=_STORE)
+        waiting = GaugeMetricFamily(
+            "dcops_store_waiting_readings", "Readings in the journal that the store lacks.", labels=_STORE
+        )
+        size = GaugeMetricFamily("dcops_store_waiting_bytes", "Size of those as encoded.", labels=_STORE)
+        lag = GaugeMetricFamily("dcops_store_lag_seconds", "Age of the oldest of those.", labels=_STORE)
+        written = CounterMetricFamily("dcops_store_readings", "Readings the store took.", labels=_STORE)
+        rejected = CounterMetricFamily(
+            "dcops_store_readings_rejected", "Readings the store refused for what they are.", labels=_STORE
+        )
+        expired = CounterMetricFamily(
+            "dcops_store_readings_expired", "Readings that left the journal undelivered.", labels=_STORE
+        )
+        retries = CounterMetricFamily("dcops_store_retries", "Writes tried again.", labels=_STORE)
+        now = self._clock.now()
+        for each in self._deliveries:
+            name, stats, backlog = [each.name], each.stats, each.backlog
+            age = 0.0 if backlog.oldest is None else max(0, now - backlog.oldest) / NANOSECONDS
+            up.add_metric(name, float(stats.available))
+            waiting.add_metric(name, backlog.points)
+            size.add_metric(name, backlog.size)
+            lag.add_metric(name, age)
+            written.add_metric(name, stats.written)
+            rejected.add_metric(name, stats.rejected)
+            expired.add_metric(name, self._spool.stats.undelivered.get(each.name, 0))
+            retries.add_metric(name, stats.retries)
+        return (up, waiting, size, lag, written, rejected, expired, retries)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)

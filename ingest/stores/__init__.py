@@ -1,0 +1,62 @@
+"""Where readings go to be kept: what a store offers, whatever it is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import QualityArray
+from ingest.journal import JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one series was over a time: arrays of one length, by time."""
+
+    times: NDArray[np.int64]
+    """Shape (n,), ns UTC; the start of the bucket if a step was asked for."""
+    values: NDArray[np.float64]
+    """Shape (n,), base units; NaN where there is none."""
+    quality: QualityArray
+    """Shape (n,); of a bucket, the worst of what its mean is made of."""
+
+
+class Store(Protocol):
+    """A place that takes readings. It may be away for any time; who calls it keeps the data till then."""
+
+    @property
+    def name(self) -> str:
+        """Under which its cursor is kept and it is spoken of; unique in a site."""
+        ...
+
+    async def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Keep these for good; writing the same again changes nothing.
+
+        Raises:
+            StoreUnavailableError: nothing is sure to be kept; try again later.
+            StoreRejectedError: a part was refused for what it is, the rest is kept.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections, files and threads."""
+        ...
+
+
+class ReadableStore(Store, Protocol):
+    """A store that can be asked."""
+
+    async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
+        """Readings of one series (``GROUP.FIELD``) in ``[start, stop)``, ns UTC.
+
+        With a step (ns), one entry for each ``[start + k·step, start + (k+1)·step)``: the mean of its
+        usable values, or NaN and a bad quality.
+
+        Raises:
+            UnknownSeriesError: nothing of that name was ever stored.
+            StoreUnavailableError: it cannot answer now.
+            ValueError: the times are in the wrong order or ask for too many steps.
+        """
+        ...

@@ -1,0 +1,200 @@
+"""The tick: once a second, what came in is closed, judged, derived from and handed to the journal."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.clock import Clock
+from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
+from facility.sample import NANOSECONDS, Sample
+from ingest.batch import Batch, gather
+from ingest.live_image import LiveImage
+from ingest.staleness import StalenessPlan
+
+Derive = Callable[[NDArray[np.float64], NDArray[np.int64], QualityArray, int], Sample]
+"""(values, times, quality of all points, now) to one Sample of all derived points."""
+Watch = Callable[[int], None]
+"""Called with now after the image is complete: alarms are evaluated there."""
+HandOver = Callable[[Batch], None]
+"""Takes a batch for the journal. Never blocks and never raises."""
+
+FUTURE_LIMIT = 60 * NANOSECONDS
+"""A sample further ahead of now is refused."""
+DERIVED_PERIOD = 10 * NANOSECONDS
+"""How often derived values are journalled; they are computed each tick."""
+CAPACITY = 4_000_000
+"""Readings that one tick may hold for the journal."""
+
+_DURATIONS_KEPT = 600
+
+
+@dataclass(slots=True)
+class AcceptCounts:
+    """What became of samples since the start."""
+
+    samples: int = 0
+    """Accepted, late ones included."""
+    readings: int = 0
+    """Points in those."""
+    late: int = 0
+    """Older than what is shown: kept for the history, not shown."""
+    future: int = 0
+    """Refused: their time is more than a minute ahead."""
+    malformed: int = 0
+    """Refused: shapes do not match, or points that no device has."""
+    dropped: int = 0
+    """Readings shown but not journalled, because the open second was full."""
+
+
+@dataclass(slots=True)
+class TickStats:
+    """How the ticks go."""
+
+    ticks: int = 0
+    late_ticks: int = 0
+    """Whole periods that passed without a tick of their own."""
+    last: float = 0.0
+    """Seconds the last one took."""
+    total: float = 0.0
+    """Seconds all of them took."""
+    _durations: deque[float] = field(
+        default_factory=lambda: deque(maxlen=_DURATIONS_KEPT), init=False, repr=False
+    )
+
+    def add(self, seconds: float) -> None:
+        """Note one tick."""
+        self.ticks += 1
+        self.last = seconds
+        self.total += seconds
+        self._durations.append(seconds)
+
+    def quantile(self, share: float) -> float:
+        """Seconds that this share (0…1) of the last 600 ticks stayed within; NaN before the first."""
+        if not self._durations:
+            return math.nan
+        ordered = sorted(self._durations)
+        return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+
+class Tick:
+    """Takes samples as they come (``accept`` is the collectors' Emit) and closes each second.
+
+    Everything happens on the event loop's thread. A sample's arrays belong to the tick once accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        image: LiveImage,
+        staleness: StalenessPlan,
+        device_points: int,
+        clock: Clock,
+        hand_over: HandOver,
+        derive: Derive | None = None,
+        watch: Watch | None = None,
+        derived_period: int = DERIVED_PERIOD,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self.counts = AcceptCounts()
+        self.stats = TickStats()
+        self._image = image
+        self._staleness = staleness
+        self._device_points = device_points
+        self._clock = clock
+        self._hand_over = hand_over
+        self._derive = derive
+        self._watch = watch
+        self._derived_period = derived_period
+        self._derived_slot: int | None = None
+        self._capacity = capacity
+        self._open: list[Sample] = []
+        self._open_points = 0
+
+    def accept(self, sample: Sample) -> None:
+        """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
+        if not self._well_formed(sample):
+            self.counts.malformed += 1
+            return
+        if sample.time > self._clock.now() + FUTURE_LIMIT:
+            self.counts.future += 1
+            return
+        sample = _coherent(sample)
+        self.counts.samples += 1
+        self.counts.readings += sample.values.shape[0]
+        if not self._image.apply(sample):
+            self.counts.late += 1
+        self._keep(sample)
+
+    def close(self, now: int) -> None:
+        """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
+        began = time.perf_counter()
+        image = self._image
+        self._staleness.mark(image, now)
+        if self._derive is not None:
+            derived = self._derive(image.values, image.times, image.quality, now)
+            image.put(derived)
+            self._keep_derived(derived, now)
+        if self._watch is not None:
+            self._watch(now)
+        if self._open:
+            samples, self._open, self._open_points = self._open, [], 0
+            self._hand_over(gather(samples, now))
+        self.stats.add(time.perf_counter() - began)
+
+    async def run(self, period: int = NANOSECONDS) -> None:
+        """Close every ``period`` ns, on whole multiples of it, until cancelled.
+
+        Under a clock that runs faster than real time give a period that leaves some 20 ticks a real second.
+        A tick that comes too late for its own period stands for all it missed; they are counted, not made up
+        for. After cancelling, ``close`` once more to hand over what is open.
+        """
+        due = (self._clock.now() // period + 1) * period
+        while True:
+            await self._clock.sleep_until(due)
+            reached = self._clock.now() // period * period
+            self.stats.late_ticks += (reached - due) // period
+            self.close(reached)
+            due = reached + period
+
+    def _well_formed(self, sample: Sample) -> bool:
+        values, quality = sample.values, sample.quality
+        return (
+            values.ndim == 1
+            and values.shape == quality.shape
+            and values.shape[0] > 0
+            and values.dtype == np.float64
+            and quality.dtype == np.uint8
+            and sample.time > 0
+            and sample.first >= 0
+            and sample.first + values.shape[0] <= self._device_points
+        )
+
+    def _keep(self, sample: Sample) -> None:
+        points = sample.values.shape[0]
+        if self._open_points + points > self._capacity:
+            self.counts.dropped += points
+            return
+        self._open.append(sample)
+        self._open_points += points
+
+    def _keep_derived(self, derived: Sample, now: int) -> None:
+        slot = now // self._derived_period
+        if slot != self._derived_slot:
+            self._derived_slot = slot
+            self._keep(derived)
+
+
+def _coherent(sample: Sample) -> Sample:
+    """The sample with NaN where its quality is bad, and bad where a usable code carries no number."""
+    finite = np.isfinite(sample.values)
+    usable = sample.quality >= FIRST_UNCERTAIN
+    if finite.all() and usable.all():
+        return sample
+    values = np.where(finite & usable, sample.values, np.nan)
+    quality = np.where(usable & ~finite, np.uint8(Quality.SENSOR_FAILURE), sample.quality)
+    return Sample(sample.first, sample.time, values, quality)

@@ -1,0 +1,66 @@
+"""A recording as a source of values, so that simulated devices show what real ones once did."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import Quality, is_usable
+from facility.site import Site
+from simulators.recording import Recording
+
+_UNREACHABLE = (Quality.COMM_FAILURE, Quality.COMM_FAILURE_LAST_VALUE)
+
+
+class Playback:
+    """Plays a recording on a site's devices; after its end everything stays as it was last.
+
+    A device that had failed to answer is silent until the recording has it answer; a device that is not
+    in the recording, or not yet, is silent too.
+    """
+
+    def __init__(self, site: Site, recording: Recording, start: int, speed: float = 1.0) -> None:
+        """Args:
+        site: the devices to play on.
+        recording: what they once showed.
+        start: when the recording begins to play, in ns of the clock that ``advance`` is told.
+        speed: recorded seconds a second.
+        """
+        names = [f"{device.id}.{point.name}" for device in site.devices for point in device.points]
+        self._samples = list(recording.onto(names))
+        self._device_of = np.searchsorted(site.first_points, np.arange(site.point_count), side="right") - 1
+        self._recorded = recording.start
+        self._start = start
+        self._speed = speed
+        self._next = 0
+        self._values = np.full(site.point_count, np.nan)
+        self._silent = np.ones(len(site.devices), dtype=np.bool_)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Values of all points of the site's devices; NaN where there is none."""
+        return self._values
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Which devices do not answer: shape (devices,)."""
+        return self._silent
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was played."""
+        return self._next >= len(self._samples)
+
+    def advance(self, now: int) -> bool:
+        """Plays up to a time; returns whether anything changed."""
+        until = self._recorded + int((now - self._start) * self._speed)
+        first = self._next
+        while not self.finished and self._samples[self._next].time <= until:
+            sample = self._samples[self._next]
+            device = int(self._device_of[sample.first])
+            if np.isin(sample.quality, _UNREACHABLE).all():
+                self._silent[device] = True
+            else:
+                shown = np.where(is_usable(sample.quality), sample.values, np.nan)
+                self._values[sample.first : sample.first + len(shown)] = shown
+                self._silent[device] = False
+            self._next += 1
+        return self._next > first

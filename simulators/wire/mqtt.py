@@ -1,0 +1,159 @@
+"""MQTT publishers: the devices of a plan that report by themselves, one client a broker."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiomqtt
+import orjson
+
+from collectors.config import CollectionPlan, MqttBinding, MqttBroker
+from facility.clock import Clock
+from facility.site import Site
+from simulators.encode import PayloadEncoder
+from simulators.readings import Readings
+from simulators.wire.schedule import Grid
+
+_LOG = logging.getLogger(__name__)
+
+_QOS = 1
+_AT_ONCE = 32
+"""Messages on their way to a broker at a time."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+"""Real seconds between attempts to connect."""
+_TIMEOUT = 10.0
+"""Real seconds for a connection or an acknowledgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """One device that publishes."""
+
+    topic: str
+    device: int
+    points: slice
+    encoder: PayloadEncoder
+
+
+class MqttPublisher:
+    """Publishes all devices of one broker, each on its own grid, until cancelled."""
+
+    def __init__(
+        self,
+        site: Site,
+        broker: MqttBroker,
+        bindings: Sequence[MqttBinding],
+        readings: Readings,
+        clock: Clock,
+    ) -> None:
+        self.broker = broker
+        self.published = 0
+        """Messages the broker has acknowledged."""
+        self.connected = asyncio.Event()
+        self._readings = readings
+        self._clock = clock
+        self._reporters = [_reporter(site, binding) for binding in bindings]
+        keys, periods = [each.device for each in bindings], [each.period for each in bindings]
+        self._outbox: asyncio.Queue[int] = asyncio.Queue(_AT_ONCE)
+        self._grid = Grid(keys, periods, clock.now())
+        self._lost = False
+
+    @property
+    def skipped(self) -> int:
+        """Messages that were not sent because their time had gone by."""
+        return self._grid.skipped
+
+    async def run(self) -> None:
+        """Connects, publishes, and connects again when the broker goes away."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with self._client() as client:
+                    self._found()
+                    pause = _FIRST_PAUSE
+                    await self._publish_on(client)
+            except* aiomqtt.MqttError as error:
+                self._missed(error.exceptions[0])
+            finally:
+                self.connected.clear()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _publish_on(self, client: aiomqtt.Client) -> None:
+        self._outbox = asyncio.Queue(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for number in range(_AT_ONCE):
+                group.create_task(self._send(client), name=f"broker {self.broker.id}, sender {number}")
+            await self._fill_outbox()
+
+    async def _fill_outbox(self) -> None:
+        while (due := self._grid.next_due) is not None:
+            await self._clock.sleep_until(due)
+            self._readings.refresh()
+            batch = self._grid.take(self._clock.now())
+            for at in batch:
+                if not self._readings.is_silent(self._reporters[at].device):
+                    await self._outbox.put(at)
+        await asyncio.Event().wait()
+
+    async def _send(self, client: aiomqtt.Client) -> None:
+        """Sends what is in the outbox, one message at a time, as it is when it is sent."""
+        while True:
+            reporter = self._reporters[await self._outbox.get()]
+            values = self._readings.values[reporter.points]
+            payload = orjson.dumps(reporter.encoder.encode(values, self._clock.now()))
+            await client.publish(reporter.topic, payload, qos=_QOS)
+            self.published += 1
+
+    def _client(self) -> aiomqtt.Client:
+        broker = self.broker
+        client = aiomqtt.Client(
+            broker.host,
+            broker.port,
+            identifier=f"{broker.client_id}-simulator",
+            username=broker.username,
+            password=broker.password,
+            tls_params=aiomqtt.TLSParameters(ca_certs=str(broker.tls_ca)) if broker.tls_ca else None,
+            timeout=_TIMEOUT,
+        )
+        client.pending_calls_threshold = _AT_ONCE
+        return client
+
+    def _found(self) -> None:
+        self.connected.set()
+        if self._lost:
+            _LOG.info("broker %s: devices publish again", self.broker.id)
+        self._lost = False
+
+    def _missed(self, error: Exception) -> None:
+        if not self._lost:
+            _LOG.warning(
+                "broker %s at %s:%d: devices cannot publish: %s",
+                self.broker.id,
+                self.broker.host,
+                self.broker.port,
+                error,
+            )
+        self._lost = True
+
+
+def mqtt_publishers(
+    site: Site, plan: CollectionPlan, readings: Readings, clock: Clock
+) -> tuple[MqttPublisher, ...]:
+    """A publisher for each broker of a plan that has devices."""
+    bindings: dict[str, list[MqttBinding]] = {}
+    for binding in plan.mqtt:
+        bindings.setdefault(binding.broker, []).append(binding)
+    return tuple(
+        MqttPublisher(site, broker, bindings[broker.id], readings, clock)
+        for broker in plan.brokers
+        if broker.id in bindings
+    )
+
+
+def _reporter(site: Site, binding: MqttBinding) -> _Reporter:
+    points = slice(binding.first, binding.first + len(binding.profile.points))
+    return _Reporter(
+        binding.topic, site.device_index[binding.device], points, PayloadEncoder(binding.profile)
+    )

@@ -1,0 +1,181 @@
+"""Delivery to a real Alertmanager."""
+
+import asyncio
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+import pytest
+
+from alerting.alarms import Alarm
+from alerting.alertmanager import Alertmanager, AlertmanagerOptions, alert_of
+from alerting.board import AlarmBoard
+from alerting.delivery import Backoff, Delivery, Notifier, NotifierOptions
+from tests.alerting.plant import SECOND, T0, make_alarm
+from tests.alerting.receiver import until
+from tests.servers.processes import Server, alertmanager
+
+OPTIONS = AlertmanagerOptions(url="http://127.0.0.1:9093", site="North campus")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Not started yet."""
+    found = alertmanager(tmp_path / "alertmanager")
+    yield found
+    found.stop()
+
+
+def alerts(server: Server) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{server.url}/api/v2/alerts?active=true", timeout=5) as reply:
+        found: list[dict[str, Any]] = json.load(reply)
+    return found
+
+
+def devices(server: Server) -> list[str]:
+    return sorted(alert["labels"]["device"] for alert in alerts(server))
+
+
+class Sending:
+    def __init__(self, notifier: Notifier, board: AlarmBoard) -> None:
+        self.notifier = notifier
+        self.board = board
+
+
+@pytest.fixture(params=[0.2], ids=["refresh"])
+async def sending(server: Server, request: pytest.FixtureRequest) -> AsyncIterator[Sending]:
+    """Alarms of a board go to the server; every active one is repeated each so many seconds."""
+    board = AlarmBoard()
+    async with aiohttp.ClientSession() as session:
+        channel = Alertmanager(session, AlertmanagerOptions(url=server.url, site="North campus"))
+        options = NotifierOptions(refresh=request.param, batch=2, backoff=Backoff(first=0.02, cap=0.1))
+        notifier = Notifier(channel, board.active, options, Random(1))  # noqa: S311 - jitter
+        delivery = Delivery([notifier])
+        board.listen(delivery.offer)
+        task = asyncio.create_task(delivery.run(), name="delivery")
+        yield Sending(notifier, board)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def numbered(number: int) -> Alarm:
+    return make_alarm(f"leak:cdu-{number}.leak", raised=time.time_ns() - 10 * SECOND)
+
+
+async def test_an_alarm_is_an_alert_with_labels_annotations_and_times(
+    server: Server, sending: Sending
+) -> None:
+    server.start()
+    sending.board.raise_alarm(make_alarm())
+    await until(lambda: alerts(server))
+    (alert,) = alerts(server)
+    assert alert["labels"] == {
+        "alertname": "it-inlet-hot",
+        "rule": "it-inlet-hot",
+        "device": "k01-climate",
+        "point": "air_inlet_temperature",
+        "node": "k01",
+        "priority": "high",
+        "severity": "critical",
+        "category": "process",
+        "instance": "North campus",
+    }
+    assert alert["annotations"] == {
+        "summary": "k01-climate in Building 1 › Hall 1 › Rack 1: air inlet at 33.5 °C",
+        "description": "k01-climate in Building 1 › Hall 1 › Rack 1: air inlet at 33.5 °C. Restore air.",
+        "action": "Restore air.",
+        "runbook": "docs/runbook.md#it-inlet-hot",
+        "value": "33.5 °C",
+        "limit": "32 °C",
+    }
+    assert alert["startsAt"] == "2023-11-14T22:13:20.000Z"
+    assert alert["status"]["state"] == "active"
+
+
+async def test_an_alarm_that_clears_resolves_its_alert_and_leaves_others(
+    server: Server, sending: Sending
+) -> None:
+    server.start()
+    for number in (1, 2):
+        sending.board.raise_alarm(numbered(number))
+    await until(lambda: devices(server) == ["cdu-1", "cdu-2"])
+    sending.board.clear(numbered(1).id, time.time_ns())
+    await until(lambda: devices(server) == ["cdu-2"])
+
+
+async def test_an_alert_that_comes_again_is_active_again(server: Server, sending: Sending) -> None:
+    server.start()
+    sending.board.raise_alarm(numbered(1))
+    await until(lambda: alerts(server))
+    sending.board.clear(numbered(1).id, time.time_ns())
+    await until(lambda: not alerts(server))
+    sending.board.raise_alarm(make_alarm(numbered(1).id, raised=time.time_ns()))
+    await until(lambda: alerts(server))
+
+
+async def test_a_server_that_is_down_at_the_start_shows_what_is_active_later(
+    server: Server, sending: Sending
+) -> None:
+    for number in (1, 2, 3):
+        sending.board.raise_alarm(numbered(number))
+    await until(lambda: sending.notifier.lost)
+    sending.board.clear(numbered(2).id, time.time_ns())
+    server.start()
+    await until(lambda: devices(server) == ["cdu-1", "cdu-3"])
+    assert not sending.notifier.lost
+
+
+@pytest.mark.parametrize("sending", [3600.0], indirect=True)
+async def test_a_server_that_lost_its_memory_is_told_all_active_alarms_again(
+    server: Server, sending: Sending
+) -> None:
+    server.start()
+    for number in (1, 2, 3):
+        sending.board.raise_alarm(numbered(number))
+    await until(lambda: len(alerts(server)) == 3)
+    server.kill()
+    sending.board.clear(numbered(1).id, time.time_ns())
+    await until(lambda: sending.notifier.lost)
+    server.start()
+    await until(lambda: devices(server) == ["cdu-2", "cdu-3"])
+
+
+async def test_an_active_alarm_is_repeated_and_each_time_holds_longer(
+    server: Server, sending: Sending
+) -> None:
+    server.start()
+    sending.board.raise_alarm(numbered(1))
+    await until(lambda: alerts(server))
+    first = alerts(server)[0]["endsAt"]
+    await until(lambda: alerts(server)[0]["endsAt"] > first)
+    assert len(alerts(server)) == 1
+
+
+def test_an_active_alert_holds_for_five_minutes_without_repetition() -> None:
+    alert = alert_of(make_alarm(), OPTIONS, T0 + 60 * SECOND)
+    assert (alert["startsAt"], alert["endsAt"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:19:20.000Z")
+
+
+def test_times_of_a_simulated_future_are_clamped_to_the_present() -> None:
+
+    ended = replace(make_alarm(raised=T0 + 100 * SECOND), cleared=T0 + 200 * SECOND)
+    alert = alert_of(ended, OPTIONS, T0)
+    assert (alert["startsAt"], alert["endsAt"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20.000Z")
+
+
+def test_a_runbook_that_is_a_url_stays_one() -> None:
+
+    alarm = replace(make_alarm(), runbook="https://wiki.example/hot", value=None, limit=None)
+    annotations = alert_of(alarm, OPTIONS, T0)["annotations"]
+    assert isinstance(annotations, dict)
+    assert annotations["runbook"] == "https://wiki.example/hot"
+    assert "value" not in annotations

@@ -1,0 +1,102 @@
+import json
+
+import pytest
+
+from alerting.alarms import Alarm, Category, Priority
+from alerting.board import AlarmBoard
+from alerting.errors import SnapshotError
+from tests.alerting.plant import T0, make_alarm
+
+
+def test_listeners_are_told_when_an_alarm_is_raised_and_when_it_clears() -> None:
+    board, told = AlarmBoard(), list[Alarm]()
+    board.listen(told.append)
+    alarm = make_alarm()
+    board.raise_alarm(alarm)
+    board.clear(alarm.id, T0 + 5)
+    assert [(each.id, each.cleared) for each in told] == [(alarm.id, None), (alarm.id, T0 + 5)]
+    assert (board.active(), board.recent()) == ((), (told[1],))
+    assert (board.raised_total, board.cleared_total) == (1, 1)
+
+
+def test_an_alarm_that_is_up_is_not_raised_again() -> None:
+    board, told = AlarmBoard(), list[Alarm]()
+    board.listen(told.append)
+    board.raise_alarm(make_alarm(raised=T0))
+    board.raise_alarm(make_alarm(raised=T0 + 1))
+    assert [alarm.raised for alarm in board.active()] == [T0]
+    assert len(told) == board.raised_total == 1
+
+
+def test_clearing_what_is_not_up_does_nothing() -> None:
+    board = AlarmBoard()
+    board.clear("nothing", T0)
+    assert (board.recent(), board.cleared_total) == ((), 0)
+
+
+def test_an_alarm_never_ends_before_it_began() -> None:
+    board = AlarmBoard()
+    board.raise_alarm(make_alarm(raised=T0))
+    board.clear(make_alarm().id, T0 - 1)
+    assert board.recent()[0].cleared == T0
+
+
+def test_recent_alarms_are_bounded_and_the_oldest_is_forgotten() -> None:
+    board = AlarmBoard(recent_limit=2)
+    for name in ("a:x.p", "b:x.p", "c:x.p"):
+        board.raise_alarm(make_alarm(name))
+        board.clear(name, T0)
+    assert [alarm.id for alarm in board.recent()] == ["b:x.p", "c:x.p"]
+
+
+def test_counts_name_every_category_and_priority() -> None:
+    board = AlarmBoard()
+    board.raise_alarm(make_alarm())
+    counts = board.counts()
+    assert counts[Category.PROCESS, Priority.HIGH] == 1
+    assert (len(counts), sum(counts.values())) == (6, 1)
+
+
+def test_a_snapshot_carries_active_and_recent_alarms_over() -> None:
+    board = AlarmBoard()
+    for name in ("a:x.p", "b:x.p"):
+        board.raise_alarm(make_alarm(name))
+    board.clear("a:x.p", T0 + 1)
+    later, told = AlarmBoard(), list[Alarm]()
+    later.listen(told.append)
+    later.restore(board.snapshot())
+    assert (later.active(), later.recent(), told) == (board.active(), board.recent(), [])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"version": 1, "active": 5, "recent": []}',
+        b'{"version": 1, "active": [{"id": "x"}], "recent": []}',
+        b'{"version": 2, "active": [], "recent": []}',
+    ],
+)
+def test_a_broken_snapshot_is_refused_and_changes_nothing(broken: bytes) -> None:
+    board = AlarmBoard()
+    board.raise_alarm(make_alarm())
+    with pytest.raises(SnapshotError, match="saved alarms"):
+        board.restore(broken)
+    assert len(board.active()) == 1
+
+
+def test_a_snapshot_is_json_with_a_version() -> None:
+    board = AlarmBoard()
+    board.raise_alarm(make_alarm())
+    content = json.loads(board.snapshot())
+    assert content["version"] == 1
+    assert content["active"][0]["priority"] == "high"
+
+
+def test_room_shrinks_with_active_alarms() -> None:
+    board = AlarmBoard(active_limit=2)
+    board.raise_alarm(make_alarm())
+    assert board.room() == 1

@@ -1,0 +1,238 @@
+"""Silent devices, silent endpoints and blind sensors."""
+
+import pytest
+
+from alerting.alarms import Category, Priority
+from alerting.communication_alarms import paired_devices
+from facility.quality import Quality
+from tests.alerting.plant import SECOND, T0, Plant, build_site
+
+ALL = tuple(device.id for device in build_site().devices)
+
+
+def silent(plant: Plant) -> list[str]:
+    return plant.active(Category.COMMUNICATION)
+
+
+@pytest.fixture
+def talking(plant: Plant) -> Plant:
+    """Every device was read at 0."""
+    for device in ALL:
+        plant.read_device(device, 0)
+    plant.tick(0)
+    return plant
+
+
+def run(plant: Plant, start: int, stop: int) -> dict[int, list[str]]:
+    """Tick once a second; what was up, at the seconds it changed."""
+    seen: dict[int, list[str]] = {}
+    before = silent(plant)
+    for at in range(start, stop):
+        plant.tick(at)
+        if silent(plant) != before:
+            before = seen[at] = silent(plant)
+    return seen
+
+
+def test_a_device_that_stays_stale_for_three_polls_is_one_alarm(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    assert run(talking, 25, 100) == {55: ["device-silent:k01-climate"]}
+
+
+def test_a_device_that_comes_back_within_the_delay_is_no_alarm(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    assert run(talking, 25, 54) == {}
+    talking.read_device("k01-climate", 54)
+    assert run(talking, 54, 200) == {}
+
+
+def test_the_alarm_clears_with_the_second_good_poll(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    run(talking, 25, 60)
+    talking.read_device("k01-climate", 60)
+    assert run(talking, 60, 70) == {}
+    talking.read_device("k01-climate", 70)
+    assert run(talking, 70, 80) == {70: []}
+    ended = talking.board.recent()[0]
+    assert (ended.raised, ended.cleared) == (T0 + 55 * SECOND, T0 + 70 * SECOND)
+
+
+def test_one_good_poll_between_failures_clears_nothing(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    run(talking, 25, 60)
+    for at in range(60, 200, 20):
+        talking.read_device("k01-climate", at)
+        assert run(talking, at, at + 10) == {}
+        talking.lose("k01-climate")
+        assert run(talking, at + 10, at + 20) == {}
+
+
+def test_one_good_poll_and_then_nothing_clears_nothing(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    run(talking, 25, 60)
+    talking.read_device("k01-climate", 60)
+    assert run(talking, 60, 85) == {}
+
+
+def test_two_messages_of_one_poll_are_not_two_polls(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    run(talking, 25, 60)
+    talking.read("k01-climate.air_inlet_temperature", 24.0, 60)
+    talking.tick(60)
+    talking.read("k01-climate.relative_humidity", 40.0, 61)
+    assert run(talking, 61, 65) == {}
+
+
+def test_a_device_that_reports_by_exception_clears_after_the_time_of_two_polls(talking: Plant) -> None:
+    talking.lose("cdu-1")
+    assert run(talking, 25, 60) == {55: ["device-silent:cdu-1"]}
+    talking.read_device("cdu-1", 60)
+    assert run(talking, 60, 100) == {80: []}
+
+
+def test_devices_that_were_never_read_are_alarms_after_three_polls(plant: Plant) -> None:
+    assert run(plant, 0, 60) == {30: [f"device-silent:{device}" for device in ALL]}
+    assert plant.board.active()[0].message == "k01-pdu-a in Building 1 › Hall 1 › Rack 1: never read"
+
+
+def test_a_device_with_one_current_point_is_not_silent(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    talking.read("k01-climate.relative_humidity", 40.0, 20)
+    assert run(talking, 25, 100) == {}
+
+
+@pytest.mark.parametrize("quality", [Quality.OUT_OF_SERVICE, Quality.SENSOR_FAILURE, Quality.UNCERTAIN])
+def test_a_device_that_answers_with_bad_values_is_not_silent(talking: Plant, quality: int) -> None:
+    talking.lose("k01-climate", quality=quality)
+    assert run(talking, 25, 100) == {}
+
+
+def test_the_alarm_says_where_since_when_and_what_to_do(talking: Plant) -> None:
+    talking.endpoints = {"k01-climate": "broker"}
+    talking.watch = talking.make_watch(())
+    talking.lose("k01-climate")
+    run(talking, 25, 60)
+    alarm = talking.board.active()[0]
+    assert alarm.message == (
+        "k01-climate in Building 1 › Hall 1 › Rack 1: no reading since 2023-11-14 22:13:20 UTC"
+    )
+    assert "broker" in alarm.action
+    assert (alarm.device, alarm.point, alarm.space) == ("k01-climate", "", "k01")
+    assert (alarm.value, alarm.limit, alarm.runbook) == (None, None, "device-silent")
+
+
+def test_one_of_an_ab_pair_is_medium_and_any_other_low(talking: Plant) -> None:
+    assert paired_devices(talking.site) == {"k01-pdu-a", "k01-pdu-b"}
+    talking.lose("k01-pdu-a", "k02-pdu-a")
+    run(talking, 25, 60)
+    assert {alarm.device: alarm.priority for alarm in talking.board.active()} == {
+        "k01-pdu-a": Priority.MEDIUM,
+        "k02-pdu-a": Priority.LOW,
+    }
+
+
+@pytest.fixture
+def grouped(talking: Plant) -> Plant:
+    """Three devices behind one gateway, one behind another."""
+    talking.endpoints = {
+        "k01-pdu-a": "gw-1",
+        "k01-pdu-b": "gw-1",
+        "k01-climate": "gw-1",
+        "ups-1": "gw-2",
+    }
+    talking.watch = talking.make_watch(())
+    talking.tick(1)
+    return talking
+
+
+def test_an_endpoint_that_lost_all_of_its_devices_is_one_alarm(grouped: Plant) -> None:
+    grouped.lose("k01-pdu-a")
+    run(grouped, 25, 30)
+    grouped.lose("k01-pdu-b", "k01-climate")
+    assert run(grouped, 30, 200) == {55: ["endpoint-silent:gw-1"]}
+    alarm = grouped.board.active()[0]
+    assert (alarm.device, alarm.space, alarm.priority) == ("gw-1", "k01", Priority.MEDIUM)
+    assert alarm.message.startswith("gw-1 in Building 1 › Hall 1 › Rack 1: all 3 devices silent")
+
+
+def test_an_endpoint_alarm_replaces_those_of_its_devices(grouped: Plant) -> None:
+    grouped.lose("k01-pdu-a")
+    assert run(grouped, 25, 100) == {55: ["device-silent:k01-pdu-a"]}
+    grouped.lose("k01-pdu-b", "k01-climate")
+    assert run(grouped, 100, 200) == {100: ["endpoint-silent:gw-1"]}
+
+
+def test_an_endpoint_with_one_live_device_is_none(grouped: Plant) -> None:
+    grouped.lose("k01-pdu-a", "k01-climate")
+    expected = ["device-silent:k01-pdu-a", "device-silent:k01-climate"]
+    assert run(grouped, 25, 100) == {55: expected}
+
+
+def test_the_only_device_of_an_endpoint_is_an_alarm_of_its_own(grouped: Plant) -> None:
+    grouped.lose("ups-1")
+    assert run(grouped, 25, 100) == {55: ["device-silent:ups-1"]}
+
+
+def test_when_an_endpoint_is_back_its_devices_get_their_delay_again(grouped: Plant) -> None:
+    grouped.lose("k01-pdu-a", "k01-pdu-b", "k01-climate")
+    run(grouped, 25, 100)
+    grouped.read_device("k01-pdu-a", 100)
+    assert run(grouped, 100, 110) == {}
+    grouped.read_device("k01-pdu-a", 110)
+    grouped.read_device("k01-pdu-b", 110)
+    assert run(grouped, 110, 200) == {120: [], 150: ["device-silent:k01-climate"]}
+
+
+def test_a_watched_point_without_good_value_is_one_alarm_of_its_device(talking: Plant) -> None:
+    talking.use(
+        "- {name: warm, point: air_inlet_temperature, high: 27 °C, priority: low, action: Look., "
+        'message: "{device} {place} {value} {limit}"}'
+    )
+    inlet = talking.catalogue.index("k01-climate.air_inlet_temperature")
+    talking.read("k01-climate.relative_humidity", 0.0, 25, Quality.SENSOR_FAILURE)
+    talking.quality[inlet] = Quality.SENSOR_FAILURE
+    assert run(talking, 25, 30) == {}
+    talking.read("k02-climate.relative_humidity", 0.0, 25, Quality.SENSOR_FAILURE)
+    assert run(talking, 30, 100) == {55: ["device-blind:k01-climate"]}
+    assert "no good value of air_inlet_temperature (sensor failure)" in talking.board.active()[0].message
+    talking.quality[inlet] = Quality.GOOD
+    talking.times[inlet] = T0 + 100 * SECOND
+    assert run(talking, 100, 110) == {}
+    talking.times[inlet] = T0 + 110 * SECOND
+    assert run(talking, 110, 120) == {110: []}
+
+
+def test_a_silent_device_is_not_blind_besides(talking: Plant) -> None:
+    talking.use(
+        '- {name: wet, point: leak, equals: 1, priority: high, action: Look., message: "{device} {place}"}'
+    )
+    talking.lose("cdu-1")
+    assert run(talking, 25, 100) == {55: ["device-silent:cdu-1"]}
+
+
+def test_after_a_restart_communication_alarms_go_on(grouped: Plant) -> None:
+    grouped.lose("k02-climate", "k01-pdu-a", "k01-pdu-b", "k01-climate")
+    run(grouped, 25, 60)
+    up = silent(grouped)
+    assert up == ["endpoint-silent:gw-1", "device-silent:k02-climate"]
+
+    later = Plant()
+    later.endpoints = grouped.endpoints
+    later.watch = later.make_watch(())
+    later.board.restore(grouped.board.snapshot())
+    later.watch.resume(T0 + 100 * SECOND)
+    assert silent(later) == up
+    for at in (100, 110, 120):
+        for device in ALL:
+            later.read_device(device, at)
+        run(later, at, at + 10)
+    assert silent(later) == []
+
+
+def test_a_site_without_devices_has_no_alarms() -> None:
+    plant = Plant()
+    site = plant.site
+    plant.site = type(site)(name=site.name, spaces=site.spaces, devices=())
+    plant.watch = plant.make_watch(())
+    plant.tick(100)
+    assert plant.board.active() == ()

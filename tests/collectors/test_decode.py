@@ -1,0 +1,192 @@
+"""Decoding against literal bytes: domain reference V22c, V23 and §8."""
+
+import math
+import struct
+
+import numpy as np
+import pytest
+
+from collectors.decode import Decoder
+from collectors.planning import plan_blocks
+from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
+from facility.devices import DeviceKind, PointSpec
+from facility.point_types import POINT_TYPES
+from facility.quality import Quality
+
+
+def profile_of(*registers: Register, types: tuple[str, ...] = (), max_gap: int = 0) -> ModbusProfile:
+    keys = types or ("generic",) * len(registers)
+    return ModbusProfile(
+        name="test",
+        kind=DeviceKind.BOARD_METER,
+        points=tuple(PointSpec(f"p{i}", POINT_TYPES[key]) for i, key in enumerate(keys)),
+        registers=registers,
+        max_gap=max_gap,
+    )
+
+
+def decode_one(data: DataType, order: Order, received: str, **more: object) -> tuple[float, int]:
+    register = Register(table=Table.HOLDING, address=0, data=data, order=order, **more)  # type: ignore[arg-type]
+    profile = profile_of(register)
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex(received)])
+    return float(values[0]), int(quality[0])
+
+
+V23 = [
+    (DataType.F32, 230.5, ("43668000", "80004366", "66430080", "00806643")),
+    (DataType.F32, 60.0143280029, ("42700EAC", "0EAC4270", "7042AC0E", "AC0E7042")),
+    (DataType.F32, -12.25, ("C1440000", "0000C144", "44C10000", "000044C1")),
+    (DataType.U32, 1234567890, ("499602D2", "02D24996", "9649D202", "D2029649")),
+]
+
+
+@pytest.mark.parametrize(("data", "expected", "received"), V23)
+def test_every_order_of_a_32_bit_value(data: DataType, expected: float, received: tuple[str, ...]) -> None:
+    for order, words in zip((Order.ABCD, Order.CDAB, Order.BADC, Order.DCBA), received, strict=True):
+        value, quality = decode_one(data, order, words)
+        assert value == pytest.approx(expected, rel=1e-9)
+        assert quality == 192
+
+
+@pytest.mark.parametrize(
+    ("order", "received"),
+    [
+        (Order.ABCD, "0102030405060708"),
+        (Order.CDAB, "0708050603040102"),
+        (Order.BADC, "0201040306050807"),
+        (Order.DCBA, "0807060504030201"),
+    ],
+)
+def test_every_order_of_a_64_bit_value(order: Order, received: str) -> None:
+    assert decode_one(DataType.U64, order, received) == (float(0x0102030405060708), 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "received", "expected"),
+    [
+        (DataType.U16, "FFFE", 65534.0),
+        (DataType.S16, "FFFE", -2.0),
+        (DataType.S32, "FFFFFFFE", -2.0),
+        (DataType.S64, "FFFFFFFFFFFFFFFE", -2.0),
+        (DataType.F64, "406CD00000000000", 230.5),
+        (DataType.U64, "0000000005F5E105", 100000005.0),
+    ],
+)
+def test_every_data_type(data: DataType, received: str, expected: float) -> None:
+    assert decode_one(data, Order.ABCD, received) == (expected, 192)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_an_order_does_not_touch_16_bit_values(order: Order) -> None:
+    assert decode_one(DataType.U16, order, "0102") == (258.0, 192)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words", "expected"),
+    [(16777217, "4B800000", 16777216.0), (10**8 + 3, "4CBEBC20", 1e8), (10**8 + 5, "4CBEBC21", 100000008.0)],
+)
+def test_float32_registers_lose_unit_steps_and_are_taken_as_they_are(
+    sent: int, words: str, expected: float
+) -> None:
+    assert struct.pack(">f", sent).hex().upper() == words
+    assert decode_one(DataType.F32, Order.ABCD, words) == (expected, 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "received", "sentinel"),
+    [
+        (DataType.S16, "8000", 0x8000),
+        (DataType.U16, "FFFF", 0xFFFF),
+        (DataType.S16, "7FFF", 0x7FFF),
+        (DataType.S32, "80000000", 0x80000000),
+        (DataType.U32, "FFFFFFFF", 0xFFFFFFFF),
+        (DataType.S64, "8000000000000000", 0x8000000000000000),
+        (DataType.U64, "FFFFFFFFFFFFFFFF", 0xFFFFFFFFFFFFFFFF),
+        (DataType.F32, "FFC00000", 0xFFC00000),
+        (DataType.F32, "7F7FFFFF", 0x7F7FFFFF),
+    ],
+)
+def test_a_sentinel_is_no_value(data: DataType, received: str, sentinel: int) -> None:
+    value, quality = decode_one(data, Order.ABCD, received, invalid=frozenset({sentinel}))
+    assert math.isnan(value)
+    assert quality == 16
+
+
+def test_a_64_bit_sentinel_spares_its_neighbour() -> None:
+    value, quality = decode_one(
+        DataType.U64, Order.ABCD, "FFFFFFFFFFFFFFFE", invalid=frozenset({0xFFFFFFFFFFFFFFFF})
+    )
+    assert (value, quality) == (2.0**64, 192)
+
+
+@pytest.mark.parametrize("received", ["7FC00000", "7F800000", "FF800000", "7F800001"])
+def test_a_float_that_is_no_number_is_a_sensor_failure(received: str) -> None:
+    value, quality = decode_one(DataType.F32, Order.ABCD, received)
+    assert math.isnan(value)
+    assert quality == 16
+
+
+def test_an_overflow_in_scaling_is_a_sensor_failure() -> None:
+    value, quality = decode_one(DataType.F64, Order.ABCD, "7FE0000000000000", scale=1e6)
+    assert math.isnan(value)
+    assert quality == 16
+
+
+def test_measured_zero_is_good() -> None:
+    assert decode_one(DataType.U32, Order.ABCD, "00000000") == (0.0, 192)
+
+
+def test_scale_and_offset_lead_to_base_units() -> None:
+    value, _ = decode_one(DataType.S16, Order.ABCD, "0141", scale=0.1 * 5 / 9, offset=-160 / 9)
+    assert value == pytest.approx(0.0555555556)
+
+
+def test_an_impossible_value_is_a_sensor_failure_and_its_neighbour_is_not() -> None:
+    profile = profile_of(
+        Register(table=Table.INPUT, address=0, data=DataType.S16, scale=0.1),
+        Register(table=Table.INPUT, address=1, data=DataType.U16, scale=0.1),
+        types=("supply_temperature", "relative_humidity"),
+    )
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("00FA03E9")])
+    assert values[0] == pytest.approx(25.0)
+    assert math.isnan(values[1])
+    assert quality.tolist() == [192, 16]
+
+
+def test_bits_of_registers_and_gaps_between_values() -> None:
+    profile = profile_of(
+        Register(table=Table.HOLDING, address=12, data=DataType.BIT, bit=15),
+        Register(table=Table.HOLDING, address=12, data=DataType.BIT, bit=0),
+        Register(table=Table.HOLDING, address=10, data=DataType.U16),
+        max_gap=4,
+    )
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("0007FFFF8000")])
+    assert values.tolist() == [1.0, 0.0, 7.0]
+    assert quality.tolist() == [192, 192, 192]
+
+
+def test_coils_come_least_significant_first() -> None:
+    coils = [Register(table=Table.COIL, address=19 + at, data=DataType.BIT) for at in range(11)]
+    profile = profile_of(*coils)
+    values, _ = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("CD05")])
+    assert values.tolist() == [1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1]
+
+
+def test_a_failed_block_marks_only_its_points() -> None:
+    profile = profile_of(
+        Register(table=Table.HOLDING, address=0, data=DataType.U16),
+        Register(table=Table.INPUT, address=0, data=DataType.U16),
+        Register(table=Table.HOLDING, address=1, data=DataType.U16),
+    )
+    decoder = Decoder(profile, plan_blocks(profile))
+    values, quality = decoder.decode([Quality.NOT_CONNECTED, bytes.fromhex("0005")])
+    assert np.isnan(values).tolist() == [True, False, True]
+    assert values[1] == 5.0
+    assert quality.tolist() == [8, 192, 8]
+
+
+def test_results_are_of_the_sample_types() -> None:
+    profile = profile_of(Register(table=Table.HOLDING, address=0, data=DataType.U16))
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes(2)])
+    assert values.dtype == np.float64
+    assert quality.dtype == np.uint8

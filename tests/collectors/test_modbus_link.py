@@ -1,0 +1,273 @@
+"""The TCP link against servers that answer late, twice, wrongly, not at all."""
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from collectors.modbus import Answer, Fault, FaultKind, Link
+from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.frames import FUNCTIONS, Request, read_request
+from collectors.modbus.link import LinkState, TcpConnector, TcpLink
+from collectors.planning import Block
+from collectors.profiles import Table
+from tests.collectors.conftest import (
+    Reply,
+    answer_nothing,
+    answer_well,
+    data_frame,
+    exception_frame,
+    good_frame,
+    raw_server,
+    seeded,
+    until,
+)
+from tests.collectors.conftest import Request as Asked
+
+READ = read_request(7, Block(Table.HOLDING, 100, 2, (0,)))
+GOOD = bytes.fromhex("00010001")
+TIMEOUT = Fault(FaultKind.TIMEOUT)
+
+
+class Opened:
+    """A link with what it told."""
+
+    def __init__(self, link: Link, errors: Counter[str], lost: list[str]) -> None:
+        self.link = link
+        self.errors = errors
+        self.lost = lost
+
+    def begin(self, request: Request = READ) -> list[Answer]:
+        answers: list[Answer] = []
+        self.link.read(request, answers.append)
+        return answers
+
+    async def read(self, request: Request = READ) -> Answer:
+        answers = self.begin(request)
+        await until(lambda: bool(answers), "an answer")
+        return answers[0]
+
+
+@asynccontextmanager
+async def opened(reply: Reply, wait: float = 0.1) -> AsyncIterator[Opened]:
+    errors: Counter[str] = Counter()
+    lost: list[str] = []
+    deadlines = Deadlines(step=0.005)
+    async with raw_server(reply) as server:
+        connect = TcpConnector(
+            host="127.0.0.1", port=server.port, timeout=wait, deadlines=deadlines, errors=errors
+        )
+        link = await connect(lost.append)
+        try:
+            yield Opened(link, errors, lost)
+        finally:
+            link.close("end of test")
+            deadlines.close()
+            await asyncio.sleep(0)
+
+
+def test_only_the_four_read_functions_can_be_sent() -> None:
+    assert FUNCTIONS == {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
+    assert not set(FUNCTIONS.values()) & {5, 6, 15, 16, 22, 23}
+
+
+def test_a_request_is_this_frame() -> None:
+    request = read_request(17, Block(Table.INPUT, 0x006B, 3, (0,)))
+    assert request.frame(0xABCD).hex() == "abcd0000000611" + "04006b0003"
+    assert request.payload_length == 6
+    assert read_request(1, Block(Table.COIL, 0, 2000, (0,))).payload_length == 250
+
+
+async def test_a_good_reply_gives_its_data_bytes() -> None:
+    async with opened(answer_well) as it:
+        assert await it.read() == GOOD
+        assert await it.read() == GOOD
+        assert it.errors == {}
+
+
+async def test_an_exception_gives_its_code() -> None:
+    async def refuse(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(exception_frame(request, 2))
+
+    async with opened(refuse) as it:
+        answer = await it.read()
+        assert answer == Fault(FaultKind.EXCEPTION, 2)
+        assert str(answer) == "exception 2 (illegal data address)"
+        assert it.errors == {"exception_2": 1}
+
+
+async def test_silence_is_a_timeout_and_the_link_stays() -> None:
+    async with opened(answer_nothing) as it:
+        assert await it.read() == TIMEOUT
+        assert it.errors == {"timeout": 1}
+        assert it.lost == []
+
+
+async def test_a_late_reply_never_becomes_the_value_of_the_next_read() -> None:
+    waiting: list[Asked] = []
+
+    async def one_behind(request: Asked, writer: asyncio.StreamWriter) -> None:
+        waiting.append(request)
+        if len(waiting) == 2:
+            writer.write(good_frame(waiting[0], fill=666))
+            writer.write(good_frame(request, fill=1))
+
+    async with opened(one_behind) as it:
+        assert await it.read() == TIMEOUT
+        assert await it.read() == GOOD
+        assert it.errors == {"timeout": 1, "late": 1}
+
+
+async def test_a_reply_that_comes_twice_is_taken_once() -> None:
+    async def twice(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(2 * good_frame(request))
+
+    async with opened(twice) as it:
+        assert await it.read() == GOOD
+        assert await it.read() == GOOD
+        await until(lambda: it.errors["late"] == 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "counted"),
+    [
+        (lambda r: (r[0] + 5000, *r[1:]), "foreign"),
+        (lambda r: (r[0], r[1] + 1, *r[2:]), "wrong_unit"),
+        (lambda r: (*r[:2], 4, *r[3:]), "wrong_function"),
+    ],
+)
+async def test_a_reply_to_something_else_is_counted_and_the_true_one_taken(
+    change: object, counted: str
+) -> None:
+    async def wrong_then_right(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(good_frame(change(request), fill=666))  # type: ignore[operator]
+        writer.write(good_frame(request))
+
+    async with opened(wrong_then_right) as it:
+        assert await it.read() == GOOD
+        assert it.errors == {counted: 1}
+
+
+async def test_a_reply_of_another_length_is_no_value() -> None:
+    async def short(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(data_frame(request[0], request[1], request[2], bytes(2)))
+
+    async with opened(short) as it:
+        assert await it.read() == Fault(FaultKind.MALFORMED)
+        assert it.errors == {"wrong_length": 1}
+
+
+async def test_a_byte_count_that_lies_is_no_value() -> None:
+    async def lie(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(struct.pack(">HHHBBB", request[0], 0, 7, request[1], 3, 200) + bytes(4))
+
+    async with opened(lie) as it:
+        assert await it.read() == Fault(FaultKind.MALFORMED)
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x01\x00\x00\xff\xff\x07\x03" + bytes(300), bytes(64)],
+)
+async def test_what_cannot_be_a_frame_closes_the_link(rubbish: bytes) -> None:
+    async def talk_rubbish(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(rubbish)
+
+    async with opened(talk_rubbish) as it:
+        answers = it.begin()
+        await until(lambda: bool(it.lost))
+        assert it.lost == ["it sent what is no Modbus TCP"]
+        assert it.errors == {"garbage": 1}
+        assert answers == []
+
+
+async def test_a_reply_that_breaks_off_closes_the_link() -> None:
+    async def half(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(good_frame(request)[:-1])
+
+    async with opened(half) as it:
+        answers = it.begin()
+        await until(lambda: bool(it.lost))
+        assert it.lost == ["a reply broke off"]
+        assert it.errors == {"truncated": 1}
+        assert answers == []
+
+
+async def test_a_reply_in_single_bytes_is_put_together() -> None:
+    async def dribble(request: Asked, writer: asyncio.StreamWriter) -> None:
+        for byte in good_frame(request):
+            writer.write(bytes((byte,)))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with opened(dribble, wait=1.0) as it:
+        assert await it.read() == GOOD
+
+
+async def test_a_connection_dropped_by_the_other_side_is_told_once() -> None:
+    async def drop(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with opened(drop) as it:
+        answers = it.begin()
+        await until(lambda: bool(it.lost))
+        it.link.close("again")
+        assert it.lost == ["closed by the other side"]
+        assert answers == []
+
+
+async def test_no_rubbish_raises_or_becomes_a_value() -> None:
+    random = seeded()
+    async with raw_server(answer_nothing) as server:
+        errors: Counter[str] = Counter()
+        deadlines = Deadlines()
+        connect = TcpConnector(
+            host="127.0.0.1", port=server.port, timeout=5.0, deadlines=deadlines, errors=errors
+        )
+        for _ in range(100):
+            link = await connect(lambda _: None)
+            assert isinstance(link, TcpLink)
+            answers: list[Answer] = []
+            link.read(READ, answers.append)
+            while link.state is LinkState.READING and errors.total() < 10_000:
+                head = struct.pack(
+                    ">HHHBB",
+                    random.choice((0, 1, 2)),
+                    random.choice((0, 0, 0, 1)),
+                    random.randrange(12),
+                    7,
+                    3,
+                )
+                rubbish = head[: random.randrange(9)] + random.randbytes(random.randrange(1, 9))
+                room = link.get_buffer(-1)
+                room[: len(rubbish)] = rubbish
+                link.buffer_updated(len(rubbish))
+            assert not any(isinstance(answer, bytes) and len(answer) != 4 for answer in answers)
+            link.close("done")
+        deadlines.close()
+        assert errors["garbage"] > 50
+
+
+async def test_the_transaction_wraps_after_65535() -> None:
+    seen: list[int] = []
+
+    async def note(request: Asked, writer: asyncio.StreamWriter) -> None:
+        seen.append(request[0])
+        writer.write(good_frame(request))
+
+    async with opened(note) as it:
+        it.link._transaction = 65534  # type: ignore[attr-defined]
+        for _ in range(3):
+            assert await it.read() == GOOD
+        assert seen == [65535, 0, 1]
+
+
+async def test_a_refused_connection_is_an_oserror() -> None:
+    async with raw_server() as server:
+        port = server.port
+    connect = TcpConnector(host="127.0.0.1", port=port, timeout=1.0, deadlines=Deadlines(), errors=Counter())
+    with pytest.raises(OSError, match="Connect call failed"):
+        await connect(lambda _: None)

@@ -1,0 +1,113 @@
+"""The grid of polls, on a clock that is moved by hand."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from collectors.schedule import Job, Schedule, offset_of
+from tests.collectors.conftest import HandClock, running, until
+
+SECOND = 1_000_000_000
+START = 1_767_225_600 * SECOND
+
+
+class Fired:
+    """What a schedule did: (job, slots missed before) in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def job(self, name: str, period: float) -> Job:
+        return Job(name, period, lambda missed: self.calls.append((name, missed)))
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(name for name, _ in self.calls)
+
+
+async def step(clock: HandClock, to: int) -> None:
+    """Move the clock and let whoever waits for it act."""
+    clock.move_to(to)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_an_offset_follows_from_the_id_alone() -> None:
+    assert offset_of("123456789", 10 * SECOND) == 0xCBF43926 % 1000 * SECOND // 100
+    assert offset_of("123456789", 10 * SECOND) == offset_of("123456789", 10 * SECOND)
+
+
+def test_offsets_spread_over_the_period() -> None:
+    offsets = sorted(offset_of(f"b1-h1-r{at // 50}-k{at % 50}-pdu-a", 10 * SECOND) for at in range(2000))
+    quarters = Counter(offset * 4 // (10 * SECOND) for offset in offsets)
+    assert all(430 < quarters[quarter] < 570 for quarter in range(4))
+
+
+async def test_each_job_is_due_once_a_period_at_its_place_on_the_grid() -> None:
+    clock, fired = HandClock(START), Fired()
+    place = offset_of("pdu", 10 * SECOND)
+    assert START % (10 * SECOND) == 0
+    async with running(Schedule(clock, [fired.job("pdu", 10.0)]).run()):
+        await step(clock, START + place - 1)
+        assert fired.calls == []
+        await step(clock, START + place)
+        assert fired.calls == [("pdu", 0)]
+        await step(clock, START + place + 10 * SECOND - 1)
+        assert fired.calls == [("pdu", 0)]
+        await step(clock, START + place + 10 * SECOND)
+        assert fired.calls == [("pdu", 0), ("pdu", 0)]
+
+
+async def test_a_late_firing_does_not_shift_the_grid() -> None:
+    clock, fired = HandClock(START), Fired()
+    place = offset_of("pdu", 10 * SECOND)
+    async with running(Schedule(clock, [fired.job("pdu", 10.0)]).run()):
+        await step(clock, START + place + 9 * SECOND)
+        await step(clock, START + place + 10 * SECOND)
+        assert fired.calls == [("pdu", 0), ("pdu", 0)]
+
+
+async def test_slots_the_clock_jumps_over_are_counted_and_not_made_up() -> None:
+    clock, fired = HandClock(START), Fired()
+    place = offset_of("pdu", 10 * SECOND)
+    async with running(Schedule(clock, [fired.job("pdu", 10.0)]).run()):
+        await step(clock, START + place)
+        await step(clock, START + place + 3600 * SECOND + 1)
+        assert fired.calls == [("pdu", 0), ("pdu", 359)]
+        await step(clock, START + place + 3610 * SECOND)
+        assert fired.calls[2:] == [("pdu", 0)]
+
+
+async def test_a_clock_set_back_does_not_stop_the_polls() -> None:
+    clock, fired = HandClock(START + 3600 * SECOND), Fired()
+    schedule = Schedule(clock, [fired.job("pdu", 10.0)])
+    async with running(schedule.run()):
+        await step(clock, START + 3610 * SECOND)
+        before = len(fired.calls)
+        clock.time = START
+        schedule.fire_due(START)
+        assert len(fired.calls) == before
+        schedule.fire_due(START + 10 * SECOND)
+        assert len(fired.calls) == before + 1
+
+
+async def test_periods_differ() -> None:
+    clock, fired = HandClock(START), Fired()
+    jobs = [fired.job("fast", 1.0), fired.job("slow", 60.0)]
+    async with running(Schedule(clock, jobs).run()):
+        for second in range(120):
+            await step(clock, START + (second + 1) * SECOND)
+        assert fired.counts == {"fast": 120, "slow": 2}
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+async def test_a_schedule_of_few_or_no_jobs_runs(jobs: int) -> None:
+    clock, fired = HandClock(START), Fired()
+    schedule = Schedule(clock, [fired.job(f"{at}", 1.0) for at in range(jobs)])
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(schedule.run())
+        await asyncio.sleep(0)
+        await step(clock, START + SECOND)
+        await until(lambda: len(fired.calls) == jobs)
+        task.cancel()

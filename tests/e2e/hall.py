@@ -1,0 +1,121 @@
+"""A small simulated hall on the wire with a platform on it, in the test's own event loop."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from dcops.platform import Platform, Settings
+from dcops.ports import free_base_port
+from dcops.site_file import LoadedSite, load
+from dcops.stages import stage
+from facility.sample import NANOSECONDS
+from simulators.clock import ScaledClock
+from simulators.plant import Plant
+from simulators.scenario import read_scenario
+from simulators.simulation import Simulation
+from simulators.sitegen import SiteShape, generate, write_site
+from tests.servers.processes import free_port
+
+SMALL = SiteShape(rows=2, racks=5, period="1s")
+
+
+@dataclass(frozen=True)
+class Hall:
+    loaded: LoadedSite
+    platform: Platform
+    simulation: Simulation
+    plant: Plant
+    clock: ScaledClock
+    url: str
+    session: aiohttp.ClientSession
+
+    async def get(self, path: str) -> Any:
+        async with self.session.get(self.url + path) as answer:
+            assert answer.status == 200, (path, answer.status, await answer.text())
+            return await answer.json()
+
+    def value(self, series: str) -> float:
+        return float(self.platform.image.values[self.platform.catalogue.index(series)])
+
+    def code(self, series: str) -> int:
+        return int(self.platform.image.quality[self.platform.catalogue.index(series)])
+
+    def pdus(self) -> list[str]:
+        return [device.id for device in self.loaded.site.devices if device.kind == "rack_pdu"]
+
+
+def write_small_site(folder: Path, *, shape: SiteShape = SMALL, extra: str = "") -> Path:
+    """A generated site on free ports, with more sections behind those the generator writes."""
+    endpoints = len(generate(shape, 1).endpoints)
+    base = free_base_port(endpoints)
+    write_site(generate(replace(shape, base_port=base, broker_port=base + endpoints - 1), 1), folder)
+    site = folder / "site.yaml"
+    site.write_text(site.read_text(encoding="utf-8") + extra, encoding="utf-8")
+    return folder
+
+
+@asynccontextmanager
+async def running_hall(
+    folder: Path,
+    *,
+    shape: SiteShape = SMALL,
+    extra: str = "",
+    scenario: str | None = None,
+    speed: float = 1.0,
+    port: int | None = None,
+    simulate: bool = True,
+) -> AsyncIterator[Hall]:
+    loaded = load(write_small_site(folder / "site", shape=shape, extra=extra))
+    start = time.time_ns()
+    clock = ScaledClock(start, speed)
+    plant = Plant(loaded.site, 1, start)
+    endpoints = [endpoint.id for endpoint in loaded.plan.endpoints]
+    steps = read_scenario(scenario, "scenario.yaml", loaded.site, endpoints) if scenario else None
+    simulation = Simulation(
+        loaded.site,
+        loaded.plan,
+        plant,
+        clock,
+        steps,
+        start_broker=True,
+        resolution=max(1.0, speed / 20) if speed > 1 else 0.5,
+    )
+    port = port or free_port()
+    listening = asyncio.Event()
+    settings = Settings(
+        data=folder / "data",
+        port=port,
+        tick_period=round(max(1.0, speed / 10)) * NANOSECONDS,
+        on_listening=lambda _: listening.set(),
+    )
+    platform = Platform(loaded, clock, settings, {"DCOPS_INFLUXDB_TOKEN": "test"})
+    tasks = {"simulation": simulation.run()} if simulate else {}
+    async with stage(tasks), aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        if simulate:
+            await asyncio.wait_for(simulation.ready.wait(), 30)
+        done = asyncio.Event()
+        group.create_task(platform.run(done), name="platform")
+        try:
+            await asyncio.wait_for(listening.wait(), 30)
+            yield Hall(loaded, platform, simulation, plant, clock, f"http://127.0.0.1:{port}", session)
+        finally:
+            done.set()
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """What the condition gives once it is true; it may be a coroutine function."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        await asyncio.sleep(0.05)

@@ -1,0 +1,217 @@
+"""A store may be away for any time: every reading gets there once it is back, and it is said twice only."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ingest.delivery import Delivery, Pace
+from ingest.errors import StoreRejectedError, StoreUnavailableError
+from ingest.journal import Journal, JournalEntry
+from ingest.spool import Spool
+from ingest.stores.dead_letters import DeadLetters
+from tests.ingest.plant import StillClock, catalogue, grid_batch, until
+
+AT_ONCE = Pace(points=4, seconds=0.0)
+
+
+class ListStore:
+    """Keeps what it is given, or raises what it is told to."""
+
+    name = "list"
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self.writes: list[int] = []
+        self.failures: list[Exception] = []
+        self.refuse: float | None = None
+
+    async def write(self, entries: Sequence[JournalEntry]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        values = [float(entry.batch.values[0]) for entry in entries]
+        self.writes.append(len(values))
+        self.taken += [value for value in values if value != self.refuse]
+        if self.refuse in values:
+            raise StoreRejectedError("bad line", points=2, body=b"bad line\n")
+
+    async def close(self) -> None:
+        pass
+
+
+class Rig:
+    """A journal, a store and the delivery between them."""
+
+    def __init__(self, folder: Path, pace: Pace = AT_ONCE) -> None:
+        self.store = ListStore()
+        journal = Journal(folder / "journal.db", catalogue(), ("list",))
+        self.spool = Spool(journal, ("list",), StillClock())
+        self.pauses: list[float] = []
+        self.letters = DeadLetters(folder / "rejected")
+        self.delivery = Delivery(
+            spool=self.spool,
+            store=self.store,
+            dead_letters=self.letters,
+            pace=pace,
+            random=Random(1),  # noqa: S311
+            pause=self.pause,
+        )
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    def put(self, *numbers: int) -> None:
+        for number in numbers:
+            self.spool.put(grid_batch(number))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self.spool.run()), asyncio.create_task(self.delivery.run())]
+        try:
+            yield
+        finally:
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                assert task.cancelled(), task
+            await self.spool.close()
+
+
+async def test_everything_arrives_in_order_and_the_cursor_follows(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with rig.running():
+        rig.put(0, 1, 2)
+        await until(lambda: len(rig.store.taken) == 3 and rig.delivery.backlog.points == 0)
+        rig.put(3)
+        await until(lambda: len(rig.store.taken) == 4 and rig.delivery.backlog.points == 0)
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0, 1003.0]
+    assert rig.delivery.stats.written == 8
+
+
+async def test_writes_are_bounded_by_points(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.put(0, 1, 2, 3, 4)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 5)
+    assert rig.store.writes == [2, 2, 1]
+
+
+async def test_a_full_write_does_not_wait_for_its_time(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=4, seconds=3600.0))
+    async with rig.running():
+        rig.put(0, 1, 2)
+        await until(lambda: len(rig.store.taken) == 2)
+    assert rig.store.taken == [1000.0, 1001.0]
+
+
+async def test_a_lost_store_is_said_once_and_its_return_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ingest")
+    rig = Rig(tmp_path)
+    rig.store.failures = [StoreUnavailableError(f"refused; start it ({n})") for n in range(9)]
+    rig.put(0, 1, 2)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 3)
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0]
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "store list is lost; readings wait in the journal: refused; start it (0)"
+    assert said[1].startswith("store list is back")
+    assert len(said) == 2
+    assert rig.delivery.stats.retries == 9
+    assert rig.delivery.stats.available
+
+
+async def test_the_pause_doubles_up_to_a_minute_and_is_drawn_from_the_upper_half(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.store.failures = [StoreUnavailableError("away")] * 9
+    rig.put(0)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 1)
+    ceilings = [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert len(rig.pauses) == len(ceilings)
+    for pause, ceiling in zip(rig.pauses, ceilings, strict=True):
+        assert ceiling / 2 <= pause <= ceiling
+    assert len({pause / ceiling for pause, ceiling in zip(rig.pauses, ceilings, strict=True)}) > 5
+
+
+async def test_what_the_store_asks_for_is_honoured(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.store.failures = [StoreUnavailableError("too many writes", retry_after=17.0)]
+    rig.put(0)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 1)
+    assert rig.pauses == [17.0]
+
+
+async def test_refused_data_is_put_aside_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    rig.store.refuse = 1001.0
+    rig.put(0, 1, 2)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 2 and rig.delivery.backlog.points == 0)
+    assert rig.store.taken == [1000.0, 1002.0]
+    assert (tmp_path / "rejected" / "list.lines").read_bytes() == b"bad line\n"
+    assert (rig.delivery.stats.written, rig.delivery.stats.rejected) == (4, 2)
+    assert caplog.text.count("refuses data") == 1
+
+
+async def test_a_backlog_of_a_former_run_is_delivered_without_new_data(tmp_path: Path) -> None:
+    former = Journal(tmp_path / "journal.db", catalogue(), ("list",))
+    former.append([grid_batch(0), grid_batch(1)])
+    former.close()
+    rig = Rig(tmp_path)
+    async with rig.running():
+        await until(lambda: rig.store.taken == [1000.0, 1001.0])
+
+
+async def test_an_orderly_stop_delivers_what_is_left(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=4, seconds=3600.0))
+    spool_task = asyncio.create_task(rig.spool.run())
+    rig.put(0, 1, 2)
+    await until(lambda: rig.spool.stats.appended == 6)
+    await rig.delivery.finish()
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0]
+    spool_task.cancel()
+    await asyncio.wait([spool_task])
+    await rig.spool.close()
+
+
+async def test_an_orderly_stop_does_not_wait_for_a_lost_store(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.store.failures = [StoreUnavailableError("away")]
+    rig.put(0)
+    spool_task = asyncio.create_task(rig.spool.run())
+    await until(lambda: rig.spool.stats.appended == 2)
+    await rig.delivery.finish()
+    assert rig.store.taken == []
+    spool_task.cancel()
+    await asyncio.wait([spool_task])
+    await rig.spool.close()
+
+
+async def test_dead_letters_are_bounded_and_counted(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path, limit=10)
+    await letters.add("influx", b"12345678")
+    await letters.add("influx", b"abc")
+    await letters.add("influx", b"90")
+    assert (tmp_path / "influx.lines").read_bytes() == b"1234567890"
+    assert letters.lost == 3
+
+
+async def test_dead_letters_that_cannot_be_kept_are_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "rejected").write_text("not a folder")
+    letters = DeadLetters(tmp_path / "rejected")
+    await letters.add("influx", b"12")
+    await letters.add("influx", b"34")
+    assert letters.lost == 4
+    assert len(caplog.records) == 1

@@ -1,0 +1,183 @@
+"""What Prometheus is told: right names, base units, and nothing that was not measured."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from facility.catalogue import build_catalogue
+from facility.devices import Boundary, Device, DeviceKind, PointSpec
+from facility.point_types import POINT_TYPES
+from ingest.exposition import Exposition
+from ingest.live_image import LiveImage
+from tests.ingest.plant import (
+    DEVICE_POINTS,
+    GRID,
+    K1_PDU,
+    K2_CLIMATE,
+    NOON,
+    SECOND,
+    catalogue,
+    points,
+    sample,
+    site,
+)
+
+Series = dict[str, float]
+
+
+def exposed(image: LiveImage, now: int = NOON) -> Series:
+    """Value by ``name{label="value",…}`` with labels sorted."""
+    text = Exposition(site(), catalogue()).render(image, now, CollectorRegistry()).decode()
+    return {
+        each.name + "{" + ",".join(f"{k}={v}" for k, v in sorted(each.labels.items())) + "}": each.value
+        for family in text_string_to_metric_families(text)
+        for each in family.samples
+    }
+
+
+def image_with(*readings: tuple[str, float, int]) -> LiveImage:
+    image = LiveImage(catalogue().point_count)
+    for series, value, quality in readings:
+        image.put(sample(catalogue().index(series), NOON - 2 * SECOND, [value], quality))
+    return image
+
+
+def test_rollups_have_value_coverage_age_and_quality() -> None:
+    found = exposed(
+        image_with(("h1.power", 14_500.5, 64), ("h1.power_coverage", 0.5, 192), ("h1.power_age", 12.25, 192))
+    )
+    assert found["dcops_power_watts{level=hall,node=h1,parent=b1}"] == 14_500.5
+    assert found["dcops_power_coverage_ratio{level=hall,node=h1,parent=b1}"] == 0.5
+    assert found["dcops_power_age_seconds{level=hall,node=h1,parent=b1}"] == 12.25
+    assert found["dcops_power_quality{level=hall,node=h1,parent=b1}"] == 64.0
+
+
+def test_energies_are_counters_in_joules_and_their_estimate_is_a_gauge() -> None:
+    found = exposed(image_with(("campus.energy", 1000.0, 192), ("campus.energy_estimated", 10.0, 192)))
+    assert found["dcops_energy_joules_total{level=campus,node=campus,parent=}"] == 3_600_000.0
+    assert found["dcops_energy_estimated_joules{level=campus,node=campus,parent=}"] == 36_000.0
+
+
+def test_key_figures_name_category_and_window() -> None:
+    found = exposed(
+        image_with(
+            ("campus.pue.3.15min.pue", 1.21, 192),
+            ("campus.pue.3.15min.coverage", 0.98, 192),
+            ("campus.power_ratio.3.power_ratio_instant", 1.19, 192),
+        )
+    )
+    assert found["dcops_pue{category=3,level=campus,node=campus,window=15min}"] == 1.21
+    assert found["dcops_pue_coverage_ratio{category=3,level=campus,node=campus,window=15min}"] == 0.98
+    assert found["dcops_power_ratio_instant{category=3,level=campus,node=campus}"] == 1.19
+
+
+def test_points_of_devices_carry_where_and_what_they_are() -> None:
+    image = LiveImage(catalogue().point_count)
+    image.apply(sample(K1_PDU, NOON, [7200.0, 2.0, 50.0]))
+    image.apply(sample(K2_CLIMATE, NOON, [23.5, 45.0]))
+    found = exposed(image)
+    labels = "{device=k1-pdu-a,feed=A,kind=rack_pdu,node=k1,point="
+    assert found[f"dcops_point_active_power_watts{labels}active_power}}"] == 7200.0
+    assert found[f"dcops_point_active_energy_joules_total{labels}active_energy}}"] == 7200.0
+    climate = "{device=k2-climate,kind=environment_sensor,node=k2,point="
+    assert found[f"dcops_point_air_inlet_temperature_celsius{climate}air_inlet_temperature}}"] == 23.5
+    assert found[f"dcops_point_relative_humidity_ratio{climate}relative_humidity}}"] == 0.45
+
+
+@pytest.mark.parametrize("quality", [0, 16, 20, 24, 32])
+def test_what_is_not_usable_is_left_out(quality: int) -> None:
+    image = image_with(("grid.active_power", 7.0, quality), ("campus.power", 7.0, quality))
+    names = {name.partition("{")[0] for name in exposed(image)}
+    assert "dcops_point_active_power_watts" not in names
+    assert "dcops_power_watts" not in names
+    assert "dcops_power_quality" in names
+
+
+def test_age_and_quality_of_devices() -> None:
+    image = LiveImage(catalogue().point_count)
+    image.apply(sample(GRID, NOON - 3 * SECOND, [1.0, 2.0], [192, 64]))
+    found = exposed(image, NOON)
+    assert found["dcops_device_age_seconds{device=grid,kind=utility_meter,node=campus}"] == 3.0
+    assert found["dcops_device_quality{device=grid,kind=utility_meter,node=campus}"] == 64.0
+    assert "dcops_device_age_seconds{device=k1-pdu-a,kind=rack_pdu,node=k1}" not in found
+    assert found["dcops_device_quality{device=k1-pdu-a,kind=rack_pdu,node=k1}"] == 32.0
+
+
+def test_nodes_say_where_they_stand_in_any_name() -> None:
+    text = Exposition(site(), catalogue()).render(LiveImage(100), NOON, CollectorRegistry()).decode()
+    campus = 'node="campus",level="campus",parent="",name="North \\"campus\\"",campus="campus"'
+    rack = 'node="k1",level="rack",parent="h1",name="Rack 1",campus="campus",building="b1",hall="h1"'
+    assert f"dcops_node_info{{{campus}}} 1.0\n" in text
+    assert f"dcops_node_info{{{rack}}} 1.0\n" in text
+
+
+def test_without_device_points_the_rest_is_there() -> None:
+    image = image_with(("grid.active_power", 7.0, 192), ("campus.power", 8.0, 192))
+    made = Exposition(site(), catalogue(), device_points=False)
+    text = made.render(image, NOON, CollectorRegistry()).decode()
+    assert "dcops_point" not in text
+    assert 'dcops_power_watts{node="campus",level="campus",parent=""} 8.0' in text
+    assert "dcops_device_quality" in text
+
+
+class Extra(Collector):
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("dcops_extra", "From elsewhere.", value=3)
+
+
+def test_collectors_in_the_registry_are_added() -> None:
+    registry = CollectorRegistry()
+    registry.register(Extra())
+    text = Exposition(site(), catalogue()).render(LiveImage(100), NOON, registry).decode()
+    assert text.endswith("# HELP dcops_extra From elsewhere.\n# TYPE dcops_extra gauge\ndcops_extra 3.0\n")
+
+
+def every_kind_of_point() -> Device:
+    return Device(
+        id="everything",
+        kind=DeviceKind.CHILLER,
+        space="campus",
+        points=tuple(PointSpec(name, kind) for name, kind in POINT_TYPES.items()),
+        period=10.0,
+        boundary=Boundary.MECHANICAL,
+    )
+
+
+def water_and_heat() -> tuple[Device, ...]:
+    return (
+        Device(
+            id="water",
+            kind=DeviceKind.WATER_METER,
+            space="campus",
+            points=points("flow", "volume"),
+            period=10.0,
+            boundary=Boundary.WATER_INTAKE,
+        ),
+        Device(
+            id="heat",
+            kind=DeviceKind.HEAT_METER,
+            space="campus",
+            points=points("heat_power", "heat_energy"),
+            period=10.0,
+            boundary=Boundary.HEAT_REUSED,
+        ),
+    )
+
+
+def test_promtool_finds_nothing_wrong_with_any_metric() -> None:
+    whole = replace(site(), devices=(*site().devices, every_kind_of_point(), *water_and_heat()))
+    listed = build_catalogue(whole)
+    image = LiveImage(listed.point_count)
+    image.put(sample(0, NOON, [1.5] * listed.point_count))
+    text = Exposition(whole, listed).render(image, NOON, CollectorRegistry())
+    assert text.count(b"\n") > listed.point_count > DEVICE_POINTS
+    promtool = ["promtool", "check", "metrics"]
+    checked = subprocess.run(promtool, input=text, capture_output=True, check=False)
+    assert (checked.stdout.decode(), checked.stderr.decode()) == ("", "")
+    assert checked.returncode == 0

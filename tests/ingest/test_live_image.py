@@ -1,0 +1,107 @@
+"""The image shows the newest reading of each point and never what was not read."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ingest.live_image import LiveImage
+from tests.ingest.plant import NOON, SECOND, sample
+
+
+def shown(image: LiveImage) -> list[tuple[float | None, int, int]]:
+    """(value or None, seconds after noon or 0, quality) of each point."""
+    return [
+        (None if math.isnan(value) else value, 0 if time == 0 else (time - NOON) // SECOND, code)
+        for value, time, code in zip(
+            image.values.tolist(), image.times.tolist(), image.quality.tolist(), strict=True
+        )
+    ]
+
+
+def image_after(*samples: tuple[int, Sequence[float], Sequence[int] | int]) -> LiveImage:
+    image = LiveImage(2)
+    for second, values, quality in samples:
+        image.apply(sample(0, NOON + second * SECOND, values, quality))
+    return image
+
+
+def test_before_the_first_reading_every_point_waits() -> None:
+    assert shown(LiveImage(2)) == [(None, 0, 32), (None, 0, 32)]
+
+
+def test_a_reading_is_shown_with_its_time_and_quality() -> None:
+    assert shown(image_after((1, [5.0, 6.0], [192, 64]))) == [(5.0, 1, 192), (6.0, 1, 64)]
+
+
+def test_an_older_reading_is_refused_and_counted() -> None:
+    image = image_after((2, [5.0, 6.0], 192))
+    assert not image.apply(sample(0, NOON + SECOND, [1.0, 1.0]))
+    assert shown(image) == [(5.0, 2, 192), (6.0, 2, 192)]
+    assert image.late == 1
+
+
+def test_a_reading_of_the_same_time_replaces() -> None:
+    image = image_after((2, [5.0, 6.0], 192), (2, [7.0, 8.0], 192))
+    assert shown(image) == [(7.0, 2, 192), (8.0, 2, 192)]
+    assert image.late == 0
+
+
+def test_points_of_one_sample_are_judged_one_by_one() -> None:
+    image = LiveImage(2)
+    image.apply(sample(1, NOON + 3 * SECOND, [9.0]))
+    assert image.apply(sample(0, NOON + 2 * SECOND, [5.0, 6.0]))
+    assert shown(image) == [(5.0, 2, 192), (9.0, 3, 192)]
+    assert image.late == 0
+
+
+def test_in_a_sample_that_is_late_in_part_the_same_time_still_replaces() -> None:
+    image = image_after((2, [5.0, 6.0], 192))
+    image.apply(sample(1, NOON + 3 * SECOND, [9.0]))
+    image.apply(sample(0, NOON + 2 * SECOND, [7.0, 8.0]))
+    assert shown(image) == [(7.0, 2, 192), (9.0, 3, 192)]
+
+
+def test_a_late_failed_read_does_not_touch_what_was_read_since() -> None:
+    image = image_after((1, [5.0, 6.0], 192))
+    image.apply(sample(1, NOON + 3 * SECOND, [9.0]))
+    image.apply(sample(0, NOON + 2 * SECOND, [float("nan")] * 2, 24))
+    assert shown(image) == [(5.0, 1, 20), (9.0, 3, 192)]
+
+
+def test_a_failed_read_keeps_value_and_time() -> None:
+    nan = float("nan")
+    assert shown(image_after((1, [5.0, 6.0], 192), (2, [nan, nan], 24))) == [(5.0, 1, 20), (6.0, 1, 20)]
+
+
+def test_a_failed_read_of_what_was_never_read_shows_no_value() -> None:
+    nan = float("nan")
+    assert shown(image_after((2, [nan, nan], [20, 24]))) == [(None, 0, 24), (None, 0, 24)]
+
+
+def test_a_good_reading_after_a_failure_is_shown() -> None:
+    nan = float("nan")
+    image = image_after((1, [5.0, 6.0], 192), (2, [nan, nan], 24), (3, [7.0, 8.0], 192))
+    assert shown(image) == [(7.0, 3, 192), (8.0, 3, 192)]
+
+
+def test_other_bad_codes_show_no_value_even_if_one_is_sent() -> None:
+    image = image_after((1, [5.0, 6.0], 192), (2, [7.0, 8.0], [16, 192]))
+    assert shown(image) == [(None, 2, 16), (8.0, 2, 192)]
+
+
+def test_computed_values_are_shown_as_they_are_whatever_was_there() -> None:
+    image = image_after((5, [5.0, 6.0], 192))
+    image.put(sample(0, NOON + SECOND, [1.0, float("nan")], [192, 24]))
+    assert shown(image) == [(1.0, 1, 192), (None, 1, 24)]
+
+
+def test_arrays_stay_the_same_objects() -> None:
+    image = LiveImage(2)
+    values = image.values
+    image.apply(sample(0, NOON, [5.0, 6.0]))
+    np.testing.assert_array_equal(values, [5.0, 6.0])
+
+
+def test_a_million_points_take_seventeen_megabytes() -> None:
+    assert LiveImage(1_000_000).nbytes == 17_000_000

@@ -1,0 +1,136 @@
+"""The event loop hands batches over at once, whatever the disk does; nothing is lost in silence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest import spool as spool_module
+from ingest.batch import Batch
+from ingest.errors import JournalUnavailableError
+from ingest.journal import Journal
+from ingest.spool import Spool
+from tests.ingest.plant import NOON, StillClock, catalogue, grid_batch, until
+
+
+def make(path: Path, memory_limit: int = 1 << 20) -> Spool:
+    return Spool(Journal(path, catalogue(), ("a",)), ("a",), StillClock(), memory_limit)
+
+
+class CountingJournal(Journal):
+    appends = 0
+
+    def append(self, batches: Sequence[Batch]) -> None:
+        self.appends += 1
+        super().append(batches)
+
+
+@asynccontextmanager
+async def running(spool: Spool) -> AsyncIterator[Spool]:
+    task = asyncio.create_task(spool.run())
+    try:
+        yield spool
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await spool.close()
+
+
+@pytest.fixture(autouse=True)
+def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "RETRY_SECONDS", 0.02)
+
+
+async def test_what_is_put_can_be_read_and_advanced(tmp_path: Path) -> None:
+    async with running(make(tmp_path / "journal.db")) as spool:
+        spool.put(grid_batch(0))
+        spool.put(grid_batch(1))
+        await until(lambda: spool.stats.appended == 4)
+        entries = await spool.read("a", 100)
+        assert [entry.batch.values[0] for entry in entries] == [1000.0, 1001.0]
+        backlog = spool.stats.backlogs["a"]
+        assert (backlog.points, backlog.oldest) == (4, NOON)
+        await spool.advance("a", entries[1].position)
+        assert spool.stats.backlogs["a"].points == 0
+        assert await spool.read("a", 100) == []
+
+
+async def test_waiters_are_told_of_new_data(tmp_path: Path) -> None:
+    async with running(make(tmp_path / "journal.db")) as spool:
+        waiter = asyncio.create_task(spool.changed())
+        await asyncio.sleep(0)
+        spool.put(grid_batch(0))
+        await asyncio.wait_for(waiter, 10)
+
+
+async def test_what_waits_at_the_stop_is_journalled_by_close(tmp_path: Path) -> None:
+    spool = make(tmp_path / "journal.db")
+    spool.put(grid_batch(0))
+    await spool.close()
+    assert len(Journal(tmp_path / "journal.db", catalogue(), ("a",)).read("a", 100)) == 1
+
+
+async def test_an_unwritable_folder_is_said_once_and_recovered_from(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ingest")
+    folder = tmp_path / "data"
+    folder.write_text("not a folder")
+    journal = CountingJournal(folder / "journal.db", catalogue(), ("a",))
+    async with running(Spool(journal, ("a",), StillClock())) as spool:
+        for number in range(3):
+            spool.put(grid_batch(number))
+        await until(lambda: journal.appends >= 4)
+        assert spool.stats.waiting_points == 6
+        with pytest.raises(JournalUnavailableError):
+            await spool.load_state("energy")
+        assert [r.levelname for r in caplog.records] == ["ERROR"]
+        assert "writable folder" in caplog.text
+        folder.unlink()
+        await until(lambda: spool.stats.available)
+        assert (spool.stats.appended, spool.stats.waiting_points, spool.stats.dropped) == (6, 0, 0)
+        assert len(await spool.read("a", 100)) == 3
+    assert "can be used again" in caplog.text
+
+
+async def test_memory_is_bounded_and_what_falls_out_is_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("not a folder")
+    one = grid_batch(0).nbytes
+    async with running(make(folder / "journal.db", memory_limit=3 * one)) as spool:
+        for number in range(10):
+            spool.put(grid_batch(number))
+        await until(lambda: not spool.stats.available)
+        assert (spool.stats.waiting_points, spool.stats.dropped) == (6, 14)
+        folder.unlink()
+        await until(lambda: spool.stats.available)
+        entries = await spool.read("a", 100)
+    assert [entry.batch.values[0] for entry in entries] == [1007.0, 1008.0, 1009.0]
+
+
+async def test_a_stop_while_the_journal_is_away_says_what_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("not a folder")
+    async with running(make(folder / "journal.db")) as spool:
+        spool.put(grid_batch(0))
+    assert "2 readings that waited in memory for the journal are lost" in caplog.text
+
+
+async def test_state_is_kept(tmp_path: Path) -> None:
+    async with running(make(tmp_path / "journal.db")) as spool:
+        assert await spool.load_state("energy") is None
+        await spool.save_state("energy", b"counted")
+        assert await spool.load_state("energy") == b"counted"
+
+
+async def test_backlog_of_a_former_run_is_known_at_the_start(tmp_path: Path) -> None:
+    former = Journal(tmp_path / "journal.db", catalogue(), ("a",))
+    former.append([grid_batch(0)])
+    former.close()
+    async with running(make(tmp_path / "journal.db")) as spool:
+        await until(lambda: "a" in spool.stats.backlogs)
+        assert spool.stats.backlogs["a"].points == 2

@@ -1,0 +1,63 @@
+"""Clocks wake sleepers in order and at their time."""
+
+import asyncio
+import time
+
+import pytest
+
+from facility.clock import Clock
+from simulators.clock import ManualClock, ScaledClock, SystemClock
+
+SECOND = 1_000_000_000
+
+
+def test_all_are_clocks() -> None:
+    clocks: list[Clock] = [SystemClock(), ScaledClock(0, 1.0), ManualClock()]
+    assert len(clocks) == 3
+
+
+def test_the_system_clock_is_that_of_the_machine() -> None:
+    assert abs(SystemClock().now() - time.time_ns()) < SECOND
+
+
+async def test_the_system_clock_sleeps_until_its_time() -> None:
+    clock = SystemClock()
+    due = clock.now() + 20_000_000
+    await clock.sleep_until(due)
+    assert clock.now() >= due
+
+
+async def test_a_scaled_clock_runs_at_its_speed_from_its_start() -> None:
+    clock = ScaledClock(1000 * SECOND, 500.0)
+    began = time.monotonic()
+    await clock.sleep_until(1010 * SECOND)
+    assert clock.now() >= 1010 * SECOND
+    assert 0.015 <= time.monotonic() - began < 1.0
+
+
+def test_a_clock_that_stands_still_is_no_scaled_clock() -> None:
+    with pytest.raises(ValueError, match="not positive"):
+        ScaledClock(0, 0.0)
+
+
+async def test_a_manual_clock_wakes_sleepers_in_order_each_at_its_time() -> None:
+    clock = ManualClock(100)
+    woken: list[tuple[str, int]] = []
+
+    async def sleep(name: str, *times: int) -> None:
+        for due in times:
+            await clock.sleep_until(due)
+            woken.append((name, clock.now()))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sleep("late", 300))
+        group.create_task(sleep("often", 150, 250, 350))
+        await clock.advance_to(350)
+    assert woken == [("often", 150), ("often", 250), ("late", 300), ("often", 350)]
+    assert clock.now() == 350
+
+
+async def test_a_time_gone_by_needs_no_sleep() -> None:
+    clock = ManualClock(100)
+    await clock.sleep_until(100)
+    assert clock.now() == 100

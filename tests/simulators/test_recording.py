@@ -1,0 +1,190 @@
+"""What was recorded is what is replayed, into a process and onto the wire."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facility.quality import Quality
+from facility.sample import Sample
+from facility.site import Site
+from simulators.clock import ManualClock
+from simulators.errors import RecordingError
+from simulators.playback import Playback
+from simulators.recording import Recorder, Recording, replay
+from tests.simulators.waiting import until
+
+SECOND = 1_000_000_000
+SERIES = ("a.x", "a.y", "b.x", "b.y")
+
+
+def sample(first: int, time: int, *values: float, quality: int = Quality.GOOD) -> Sample:
+    return Sample(first, time, np.array(values), np.full(len(values), quality, dtype=np.uint8))
+
+
+def facts(samples: list[Sample] | tuple[Sample, ...]) -> list[tuple[int, int, list[float], list[int]]]:
+    return [(each.first, each.time, each.values.tolist(), each.quality.tolist()) for each in samples]
+
+
+async def record(path: Path, *samples: Sample, series: tuple[str, ...] = SERIES) -> Recorder:
+    recorder = Recorder(path, series)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    for each in samples:
+        recorder(each)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return recorder
+
+
+async def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "day.dcr"
+    samples = [sample(0, 5, 1.5, -2.0), sample(2, 7, np.inf), sample(3, 6, 4.0, quality=Quality.UNCERTAIN)]
+    recorder = await record(path, *samples)
+    assert recorder.recorded == 3
+    recording = Recording.read(path)
+    assert recording.series == SERIES
+    assert facts(recording.samples) == facts(samples)
+    assert (recording.torn_bytes, recording.lost_samples) == (0, 0)
+
+
+async def test_what_is_recorded_is_passed_on(tmp_path: Path) -> None:
+    passed: list[Sample] = []
+    recorder = Recorder(tmp_path / "r", SERIES, passed.append)
+    one = sample(0, 5, 1.0)
+    recorder(one)
+    assert passed == [one]
+
+
+async def test_the_buffer_is_bounded_and_says_what_it_dropped(tmp_path: Path) -> None:
+    passed: list[Sample] = []
+    recorder = Recorder(tmp_path / "r", SERIES, passed.append, bound=60)
+    for time in range(5):
+        recorder(sample(0, time, 1.0))
+    assert recorder.dropped == 3
+    assert len(passed) == 5
+
+
+async def test_a_recorder_writes_while_it_runs(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    recorder = Recorder(path, SERIES)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(recorder.run())
+        recorder(sample(0, 1, 1.0))
+        await until(lambda: recorder.recorded == 1)
+        assert len(Recording.read(path).samples) == 1
+        task.cancel()
+
+
+async def test_a_torn_end_is_left_out_and_counted(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    first, second = sample(0, 1, 1.0), sample(1, 2, 2.0)
+    recorder = Recorder(whole, SERIES)
+    with whole.open("wb") as file:
+        file.write(b'{"dcops_recording": 1, "series": ["a.x", "a.y", "b.x", "b.y"]}\n')
+        recorder(first)
+        recorder._write(file, *recorder._take())
+        intact = file.tell()
+        recorder(second)
+        recorder(second)
+        recorder._write(file, *recorder._take())
+    content = whole.read_bytes()
+    for length, lost in ((len(content) - 3, 2), (intact + 10, 0), (intact + 16, 2)):
+        torn = tmp_path / "torn"
+        torn.write_bytes(content[:length])
+        recording = Recording.read(torn)
+        assert facts(recording.samples) == facts([first])
+        assert recording.torn_bytes == length - intact
+        assert recording.lost_samples == lost
+
+
+async def test_the_format_is_what_it_says(tmp_path: Path) -> None:
+    import struct  # noqa: PLC0415 - only this test looks at the bytes
+    import zlib  # noqa: PLC0415
+
+    path = tmp_path / "r"
+    await record(path, sample(2, 3, 1.0))
+    header, _, rest = path.read_bytes().partition(b"\n")
+    assert header == b'{"dcops_recording":1,"series":["a.x","a.y","b.x","b.y"]}'
+    magic, count, length, checksum = struct.unpack(">4sIII", rest[:16])
+    assert (magic, count, length, checksum) == (b"DCRB", 1, len(rest) - 16, zlib.crc32(rest[16:]))
+    assert zlib.decompress(rest[16:]) == struct.pack("<IIqdB", 2, 1, 3, 1.0, 192)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"hello\n", "first line is not JSON"),
+        (b"{}\n", "has no 'dcops_recording'"),
+        (b'{"dcops_recording": 2, "series": []}\n', "version 2; this reads version 1"),
+    ],
+)
+def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "r"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=expected):
+        Recording.read(path)
+
+
+async def test_replay_keeps_the_pace_and_bears_new_times() -> None:
+    recording = Recording(SERIES, (sample(0, 100 * SECOND, 1.0), sample(0, 110 * SECOND, 2.0)), 0, 0)
+    clock = ManualClock(5000 * SECOND)
+    emitted: list[Sample] = []
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(replay(recording, SERIES, clock, 2.0, emitted.append))
+        await clock.advance(4.9)
+        assert len(emitted) == 1
+        await clock.advance(0.1)
+    assert [each.time for each in emitted] == [5000 * SECOND, 5005 * SECOND]
+    assert task.result() == 2
+
+
+async def test_replay_finds_series_by_name_and_leaves_out_unknown_ones() -> None:
+    recording = Recording(SERIES, (sample(0, 1, 1.0, 2.0, 3.0, 4.0),), 0, 0)
+    emitted: list[Sample] = []
+    await replay(recording, ("b.y", "z.z", "a.x", "a.y"), ManualClock(0), 1.0, emitted.append)
+    assert [(each.first, each.values.tolist()) for each in emitted] == [(2, [1.0, 2.0]), (0, [4.0])]
+    emitted.clear()
+    await replay(recording, ("a.y", "b.x"), ManualClock(0), 1.0, emitted.append)
+    assert [(each.first, each.values.tolist()) for each in emitted] == [(0, [2.0, 3.0])]
+
+
+def test_playback_shows_what_was_recorded_when_it_was(site: Site) -> None:
+    sensor = site.device_index["weather"]
+    series = ("weather.outdoor_temperature", "weather.relative_humidity", "gone.x")
+    recording = Recording(
+        series,
+        (
+            sample(0, 100 * SECOND, 5.0, 80.0),
+            sample(2, 101 * SECOND, 1.0),
+            sample(0, 110 * SECOND, np.nan, np.nan, quality=Quality.COMM_FAILURE),
+            sample(0, 120 * SECOND, 6.0, 70.0),
+        ),
+        0,
+        0,
+    )
+    source = Playback(site, recording, start=0, speed=10.0)
+    temperature = site.point_index("weather", "outdoor_temperature")
+    assert bool(source.silent.all())
+    assert source.advance(0)
+    assert source.values[temperature] == 5.0
+    assert not source.silent[sensor]
+    assert source.silent.sum() == len(site.devices) - 1
+    assert not source.advance(SECOND // 2)
+    assert source.advance(SECOND)
+    assert source.silent[sensor]
+    assert source.values[temperature] == 5.0
+    source.advance(2 * SECOND)
+    assert source.values[temperature] == 6.0
+    assert not source.silent[sensor]
+    assert source.finished
+
+
+def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site) -> None:
+    recording = Recording(
+        ("weather.outdoor_temperature",), (sample(0, 1, 99.0, quality=Quality.SENSOR_FAILURE),), 0, 0
+    )
+    source = Playback(site, recording, start=0)
+    source.advance(SECOND)
+    assert np.isnan(source.values[site.point_index("weather", "outdoor_temperature")])

@@ -1,0 +1,217 @@
+"""Scenario files mean what they say, and every mistake is told with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from facility.devices import Feed
+from facility.site import Site
+from simulators.actions import (
+    ForceLoad,
+    ForceValue,
+    LoseFeed,
+    Release,
+    RestoreFeed,
+    Silence,
+    Stick,
+    SwitchEndpoint,
+    Trip,
+)
+from simulators.errors import ScenarioError
+from simulators.scenario import Scenario, load_scenario, read_scenario, shipped_scenarios
+
+SECOND = 1_000_000_000
+ENDPOINTS = ("gw-1", "gw-2")
+
+
+def read(site: Site, steps: str, seed: int = 1) -> Scenario:
+    text = f"dcops_scenario: 1\nseed: {seed}\nsteps:\n" + steps
+    return read_scenario(text, "test.yaml", site, ENDPOINTS)
+
+
+def actions(site: Site, step: str) -> tuple[object, ...]:
+    return read(site, f"  - {step}\n").steps[0].actions
+
+
+def problems(site: Site, text: str) -> tuple[str, ...]:
+    with pytest.raises(ScenarioError) as caught:
+        read_scenario(text, "test.yaml", site, ENDPOINTS)
+    return caught.value.problems
+
+
+def test_the_shipped_scenarios_are_the_six_promised() -> None:
+    assert shipped_scenarios() == (
+        "chiller-trip",
+        "feed-a-lost",
+        "gateway-down",
+        "load-step",
+        "pdu-silent-10-percent",
+        "sensor-stuck",
+    )
+
+
+@pytest.mark.parametrize("name", shipped_scenarios())
+def test_every_shipped_scenario_is_correct(site: Site, name: str) -> None:
+    scenario = load_scenario(name, site, ENDPOINTS)
+    assert scenario.steps
+    assert scenario.name != name
+    assert scenario.description
+
+
+def test_steps_come_in_order_of_time(site: Site) -> None:
+    scenario = read(
+        site,
+        "  - {at: 2min, do: feed_restored, feed: A}\n  - {at: 250ms, do: feed_lost, feed: A}\n"
+        "  - {at: 1.5h, do: load_step, load: 0.8}\n",
+    )
+    assert [step.at for step in scenario.steps] == [SECOND // 4, 120 * SECOND, 5400 * SECOND]
+
+
+def test_feeds_are_lost_behind_their_ups_or_at_the_grid(site: Site) -> None:
+    assert actions(site, "{at: 1s, do: feed_lost, feed: A}") == (
+        LoseFeed(feed=Feed.A, space="campus", utility=False),
+    )
+    assert actions(site, "{at: 1s, do: feed_lost, feed: B, where: utility, space: b1}") == (
+        LoseFeed(feed=Feed.B, space="b1", utility=True),
+    )
+    assert actions(site, "{at: 1s, do: feed_restored, feed: B}") == (
+        RestoreFeed(feed=Feed.B, space="campus"),
+    )
+
+
+def test_machines_trip(site: Site) -> None:
+    both = Trip(devices=("chiller-a", "chiller-b"), tripped=True)
+    assert actions(site, "{at: 1s, do: chiller_trip}") == (both,)
+    assert actions(site, "{at: 1s, do: chiller_trip, device: chiller-a}") == (
+        Trip(devices=("chiller-a",), tripped=True),
+    )
+    assert actions(site, '{at: 1s, do: chiller_reset, devices: ["pump-*", tower-1]}') == (
+        Trip(devices=("pump-1", "pump-2", "tower-1"), tripped=False),
+    )
+
+
+def test_devices_are_named_by_pattern_kind_and_space(site: Site) -> None:
+    assert actions(site, '{at: 1s, do: silent, devices: "h1-r1-k?-pdu-a"}') == (
+        Silence(devices=tuple(f"h1-r1-k{at}-pdu-a" for at in (1, 2, 3, 4)), silent=True),
+    )
+    assert actions(site, "{at: 1s, do: answer, kind: cdu, space: h1-r2}") == (
+        Silence(devices=("h1-r2-cdu",), silent=False),
+    )
+
+
+def test_a_share_is_picked_by_the_seed(site: Site) -> None:
+    def picked(seed: int) -> tuple[str, ...]:
+        step = read(site, "  - {at: 1s, do: silent, kind: rack_pdu, share: 25%}\n", seed).steps[0]
+        (action,) = step.actions
+        assert isinstance(action, Silence)
+        return action.devices
+
+    assert len(picked(1)) == 4
+    assert picked(1) == picked(1)
+    assert len({picked(seed) for seed in range(5)}) > 1
+
+
+def test_points_stick_and_come_loose(site: Site) -> None:
+    index = site.point_index("h1-r1-k1-climate", "air_inlet_temperature")
+    named = "device: h1-r1-k1-climate, point: air_inlet_temperature"
+    assert actions(site, f"{{at: 1s, do: stuck, {named}}}") == (Stick(points=(index,)),)
+    assert actions(site, f"{{at: 1s, do: unstuck, {named}}}") == (Release(points=(index,)),)
+    assert actions(site, f"{{at: 1s, do: value, {named}, value: 35.5}}") == (
+        ForceValue(points=(index,), value=35.5),
+    )
+    assert actions(site, "{at: 1s, do: stuck, device: h1-r1-k1-climate}") == (
+        Stick(points=(index, index + 1)),
+    )
+
+
+def test_gateways_and_loads(site: Site) -> None:
+    assert actions(site, "{at: 1s, do: gateway_down, endpoint: gw-2}") == (
+        SwitchEndpoint(endpoints=("gw-2",), up=False),
+    )
+    assert actions(site, '{at: 1s, do: gateway_up, endpoint: "*"}') == (
+        SwitchEndpoint(endpoints=ENDPOINTS, up=True),
+    )
+    assert actions(site, "{at: 1s, do: load_step, load: 0.8, space: h1}") == (
+        ForceLoad(spaces=("h1",), share=0.8),
+    )
+    assert actions(site, "{at: 1s, do: load_step, load: normal}") == (
+        ForceLoad(spaces=("campus",), share=None),
+    )
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines(site: Site) -> None:
+    text = """\
+dcops_scenario: 1
+nmae: x
+seed: many
+steps:
+  - {at: soon, do: feed_lost, feed: C}
+  - {at: 1s, do: feed_lots, feed: A}
+  - {do: chiller_trip, devcie: chiller-a}
+  - {at: 1s, do: silent, device: h1-r1-k1-pdu-c}
+  - {at: 1s, do: silent, kind: rack_pud, share: 10}
+  - {at: 1s, do: stuck, device: weather, point: temperature}
+  - {at: 1s, do: value, device: weather, point: outdoor_temperature, value: hot}
+  - {at: 1s, do: gateway_down, endpoint: gw-3}
+  - {at: 1s, do: load_step, load: 80}
+  - {at: 1s, do: silent}
+  - just words
+  - {at: 1s, do: chiller_trip, device: weather}
+  - {at: 1s, at: 2s, do: feed_lost, feed: A, where: roof}
+"""
+    found = problems(site, text)
+    expected = [
+        "test.yaml:2: unknown key 'nmae'; did you mean 'name'?",
+        "test.yaml:3: seed 'many' is not a whole number",
+        "test.yaml:5: at: 'soon' is not a time such as 30s, 5min, 1h or 250ms",
+        "test.yaml:5: feed 'C' is neither A nor B",
+        "test.yaml:6: cannot do 'feed_lots'; did you mean 'feed_lost'?",
+        "test.yaml:7: 'at' is missing or a list; give a time such as 30s",
+        "test.yaml:7: chiller_trip takes no 'devcie'; did you mean 'device'?",
+        "test.yaml:8: no device 'h1-r1-k1-pdu-c'; did you mean 'h1-r1-k1-pdu-b'?",
+        "test.yaml:9: unknown kind 'rack_pud'; did you mean 'rack_pdu'?",
+        "test.yaml:9: share '10' is not a percentage such as 10%",
+        "test.yaml:10: none of the devices has a point 'temperature'; did you mean 'outdoor_temperature'?",
+        "test.yaml:11: value: 'hot' is not a number from -1e+12 to 1e+12",
+        "test.yaml:12: no endpoint 'gw-3'; did you mean 'gw-2'?",
+        "test.yaml:13: load: '80' is not a number from 0 to 1.5",
+        "test.yaml:14: which devices? Give 'device', 'devices', 'kind' or 'space'",
+        "test.yaml:15: a step is a mapping such as {at: 30s, do: feed_lost, feed: A}",
+        "test.yaml:16: weather is no machine that can trip",
+        "test.yaml:17: 'at' stands here twice; keep one",
+        "test.yaml:17: where: 'roof' is neither distribution nor utility",
+    ]
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "test.yaml:1: a scenario is a mapping with 'dcops_scenario: 1' and 'steps'"),
+        ("- a\n", "test.yaml:1: a scenario is a mapping with 'dcops_scenario: 1' and 'steps'"),
+        ("steps: [\n", "test.yaml:2: not YAML: expected the node content, but found '<stream end>'"),
+        (
+            "dcops_scenario: 2\nsteps: [{at: 1s, do: chiller_trip}]\n",
+            "test.yaml:1: 'dcops_scenario: 1' must say the format, not '2'",
+        ),
+        (
+            "dcops_scenario: 1\n",
+            "test.yaml:1: 'steps' must list what happens, such as {at: 30s, do: feed_lost, feed: A}",
+        ),
+    ],
+)
+def test_what_is_no_scenario_is_told(site: Site, text: str, expected: str) -> None:
+    assert problems(site, text) == (expected,)
+
+
+def test_a_file_is_found_by_its_path(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("dcops_scenario: 1\nname: Mine\nsteps: [{at: 0s, do: chiller_trip}]\n")
+    assert load_scenario(str(path), site, ENDPOINTS).name == "Mine"
+
+
+def test_an_unknown_name_lists_what_there_is(site: Site) -> None:
+    with pytest.raises(
+        ScenarioError, match=r"no-such: no scenario file that can be read.*shipped ones: chiller-trip"
+    ):
+        load_scenario("no-such", site, ENDPOINTS)

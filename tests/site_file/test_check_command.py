@@ -1,0 +1,61 @@
+"""``dcops check`` sums a good site up, and connects to nothing."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from dcops.commands import check
+from tests.site_file.arguments import parsed
+from tests.site_file.sites import SITE, write_site
+
+
+def test_summary_of_a_good_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DCOPS_MQTT_PASSWORD", raising=False)
+    path = write_site(tmp_path) / "site.yaml"
+
+    code = check.run(parsed(check, "check", str(tmp_path)))
+
+    out, err = capsys.readouterr()
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == f"{path}: Test, no mistakes"
+    assert lines[1] == "  spaces     1 campus, 1 building, 1 rack"
+    assert lines[2] == "  devices    2: 1 environment_sensor, 1 rack_pdu"
+    assert lines[4:7] == [
+        "  endpoints  1 Modbus TCP, 1 MQTT",
+        "  polls      0.1 a second, in 0.1 requests",
+        "  messages   0.1 a second expected",
+    ]
+    assert err == (
+        f"warning: {path}:1: no meter counts as facility_input; there will be no PUE\n"
+        f"warning: {path}: endpoint broker: the environment variable DCOPS_MQTT_PASSWORD is not set;"
+        " set it to the secret\n"
+    )
+
+
+def test_nothing_is_connected_to_or_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("check must not use the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    assert check.run(parsed(check, "check", str(write_site(tmp_path)))) == 0
+
+
+def test_one_mistake_is_counted_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_site(tmp_path, SITE.replace("unit: 1", "unit: 248"))
+
+    assert check.run(parsed(check, "check", str(tmp_path))) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"{tmp_path}: 1 mistake"
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(check, "check", "--help")
+
+    assert ended.value.code == 0
+    assert "dcops check site/" in capsys.readouterr().out
