@@ -13,6 +13,7 @@ from pathlib import Path
 from dcops.errors import DcopsError
 from dcops.logs import configure
 from dcops.options import add_address, add_verbose, positive, seconds
+from dcops.pace import Pace
 from dcops.platform import Platform, Settings
 from dcops.ports import free_base_port
 from dcops.running import load_site, run_async, stop_on_signal
@@ -29,9 +30,7 @@ from simulators.scenario import Scenario, load_scenario
 from simulators.simulation import Simulation
 from simulators.sitegen import PRESETS, ShapeError, generate, write_site
 
-_TICKS_A_SECOND = 10
-_POLLS_A_SECOND = 2
-_STEPS_A_SECOND = 20
+_USUAL_PERIOD = 5.0
 _READY_SECONDS = 30.0
 _EXAMPLE = """examples:
   dcops demo                                   the live page at http://127.0.0.1:8080/ until Ctrl-C
@@ -84,13 +83,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
     """Write the site and read it back, as a user's own would be."""
-    period = args.period or max(5.0, args.speed / _POLLS_A_SECOND)
+    period = args.period or Pace(args.speed).period(_USUAL_PERIOD)
     shape = replace(PRESETS["demo"], racks=args.racks, period=f"{period:g}s")
     endpoints = len(generate(shape, args.seed).endpoints)
     base = free_base_port(endpoints)
     shape = replace(shape, base_port=base, broker_port=base + endpoints - 1)
     write_site(generate(shape, args.seed), folder / "site")
-    return load_site(str(folder / "site"))
+    loaded = load_site(str(folder / "site"))
+    if loaded is not None and args.speed > 1:
+        loaded = replace(loaded, plan=Pace(args.speed).hasten(loaded.plan))
+    return loaded
 
 
 def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:
@@ -109,9 +111,9 @@ class _Demo:
     args: argparse.Namespace
 
     async def run(self) -> int:
-        speed = self.args.speed
+        pace = Pace(self.args.speed)
         start = time.time_ns()
-        clock = ScaledClock(start, speed)
+        clock = ScaledClock(start, pace.speed)
         site = self.loaded.site
         plant = Plant(site, self.args.seed, start)
         simulation = Simulation(
@@ -121,13 +123,13 @@ class _Demo:
             clock,
             scenario=self.scenario,
             start_broker=True,
-            resolution=max(1.0, speed / _STEPS_A_SECOND),
+            resolution=pace.resolution,
         )
         settings = Settings(
             data=self.folder,
             host=self.args.host,
             port=self.args.port,
-            tick_period=round(max(1.0, speed / _TICKS_A_SECOND)) * NANOSECONDS,
+            tick_period=pace.tick_period,
             on_listening=self._say,
         )
         platform = Platform(self.loaded, clock, settings, os.environ)

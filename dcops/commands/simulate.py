@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds
+from dcops.pace import Pace
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
@@ -74,7 +75,7 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
         clock,
         _scenario(args.scenario, loaded),
         start_broker=args.broker,
-        resolution=max(1.0, args.speed / 50),
+        resolution=Pace(args.speed).resolution,
     )
     async with stop_on_signal(args.duration) as stop, stage({"simulation": simulation.run()}):
         await simulation.ready.wait()

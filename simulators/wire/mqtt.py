@@ -67,7 +67,7 @@ class MqttPublisher:
     async def run(self) -> None:
         """Connects, publishes, and connects again when the broker goes away."""
         pause = _FIRST_PAUSE
-        while True:
+        while not _is_cancelled():
             try:
                 async with self._client() as client:
                     self._found()
@@ -81,6 +81,8 @@ class MqttPublisher:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _publish_on(self, client: aiomqtt.Client) -> None:
+        if _is_cancelled():
+            return
         self._outbox = asyncio.Queue(_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for number in range(_AT_ONCE):
@@ -99,7 +101,7 @@ class MqttPublisher:
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Sends what is in the outbox, one message at a time, as it is when it is sent."""
-        while True:
+        while not _is_cancelled():
             reporter = self._reporters[await self._outbox.get()]
             values = self._readings.values[reporter.points]
             payload = orjson.dumps(reporter.encoder.encode(values, self._clock.now()))
@@ -150,6 +152,15 @@ def mqtt_publishers(
         for broker in plan.brokers
         if broker.id in bindings
     )
+
+
+def _is_cancelled() -> bool:
+    """Whether the present task was cancelled: the library's timeouts can swallow that.
+
+    They use ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes with its result.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _reporter(site: Site, binding: MqttBinding) -> _Reporter:

@@ -10,13 +10,14 @@ from typing import Any
 
 import aiohttp
 
+from dcops.pace import Pace
 from dcops.platform import Platform, Settings
 from dcops.ports import free_base_port
 from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
-from facility.sample import NANOSECONDS
 from simulators.clock import ScaledClock
 from simulators.plant import Plant
+from simulators.plant.load import LoadKind
 from simulators.scenario import read_scenario
 from simulators.simulation import Simulation
 from simulators.sitegen import SiteShape, generate, write_site
@@ -70,11 +71,15 @@ async def running_hall(
     speed: float = 1.0,
     port: int | None = None,
     simulate: bool = True,
+    load_kind: LoadKind = LoadKind.AUTO,
 ) -> AsyncIterator[Hall]:
     loaded = load(write_small_site(folder / "site", shape=shape, extra=extra))
+    pace = Pace(speed)
+    if speed > 1:
+        loaded = replace(loaded, plan=pace.hasten(loaded.plan))
     start = time.time_ns()
     clock = ScaledClock(start, speed)
-    plant = Plant(loaded.site, 1, start)
+    plant = Plant(loaded.site, 1, start, load=load_kind)
     endpoints = [endpoint.id for endpoint in loaded.plan.endpoints]
     steps = read_scenario(scenario, "scenario.yaml", loaded.site, endpoints) if scenario else None
     simulation = Simulation(
@@ -84,14 +89,14 @@ async def running_hall(
         clock,
         steps,
         start_broker=True,
-        resolution=max(1.0, speed / 20) if speed > 1 else 0.5,
+        resolution=pace.resolution,
     )
     port = port or free_port()
     listening = asyncio.Event()
     settings = Settings(
         data=folder / "data",
         port=port,
-        tick_period=round(max(1.0, speed / 10)) * NANOSECONDS,
+        tick_period=pace.tick_period,
         on_listening=lambda _: listening.set(),
     )
     platform = Platform(loaded, clock, settings, {"DCOPS_INFLUXDB_TOKEN": "test"})

@@ -158,9 +158,9 @@ async def test_the_plant_moves_at_least_once_a_second_without_being_asked(site: 
 async def test_a_simulation_frees_its_ports_when_it_stops(site: Site) -> None:
     plan, clock = plan_of(site), ManualClock(WINTER)
     for _ in range(2):
-        async with running(Simulation(site, plan, Plant(site, 1, WINTER), clock, start_broker=True)):
-            _, writer = await asyncio.open_connection("127.0.0.1", plan.brokers[0].port)
-            writer.close()
+        simulation = Simulation(site, plan, Plant(site, 1, WINTER), clock, start_broker=True)
+        async with running(simulation):
+            await until(simulation.publishers[0].connected.is_set)
     for port in (plan.endpoints[0].port, plan.brokers[0].port):
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
