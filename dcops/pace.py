@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from collectors.config import CollectionPlan
 from facility.sample import NANOSECONDS
 
-_POLLS_A_SECOND = 2.0
+_POLLS_A_SECOND = 4.0
 _TICKS_A_SECOND = 10.0
 _STEPS_A_SECOND = 20.0
 _LEAST_TIMEOUT = 0.1

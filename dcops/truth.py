@@ -7,6 +7,7 @@ import numpy as np
 
 from console.ticks import TickSignal
 from facility.quality import FIRST_GOOD
+from facility.sample import NANOSECONDS
 from ingest.errors import UnknownSeriesError
 from ingest.stores import History
 from simulators.plant import Ledger, Plant
@@ -45,11 +46,21 @@ class Comparison:
 class TruthLog:
     """Notes the plant's ledger at each tick, and compares the history with it."""
 
-    def __init__(self, plant: Plant, refresh: Callable[[], None], nodes: tuple[str, ...]) -> None:
-        """``refresh`` brings the plant to the present."""
+    def __init__(
+        self, plant: Plant, refresh: Callable[[], None], nodes: tuple[str, ...], settling: float
+    ) -> None:
+        """Prepare.
+
+        Args:
+            plant: The truth.
+            refresh: Brings the plant to the present.
+            nodes: Which spaces to compare.
+            settling: Seconds at the start that are left out, until every counter was read twice.
+        """
         self._plant = plant
         self._refresh = refresh
         self._nodes = nodes
+        self._begins = plant.time + int(settling * NANOSECONDS)
         self._noted: dict[int, dict[str, Ledger]] = {}
 
     async def run(self, signal: TickSignal) -> None:
@@ -58,6 +69,8 @@ class TruthLog:
         while number is not None:
             number = await signal.after(number)
             self._refresh()
+            if signal.time < self._begins:
+                continue
             self._noted[signal.time] = {node: self._plant.ledger(node) for node in self._nodes}
 
     async def compare(self, read: ReadHistory) -> list[Comparison]:
@@ -84,4 +97,4 @@ class TruthLog:
         first, last = int(times[0]), int(times[-1])
         amount = _TRUE_AMOUNTS[energy]
         true = amount(self._noted[last][node]) - amount(self._noted[first][node])
-        return Comparison(node, energy, float(values[-1] - values[0]), true, (last - first) / 1e9)
+        return Comparison(node, energy, float(values[-1] - values[0]), true, (last - first) / NANOSECONDS)

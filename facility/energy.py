@@ -130,6 +130,7 @@ class CounterBook:
         self._open = np.zeros(count)
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
+        self._own_rate = np.full(count, np.nan)
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -151,12 +152,17 @@ class CounterBook:
         )
 
     def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
-        """Carry each amount from the last reading of its counter to now."""
+        """Carry each amount from the last reading of its counter to now.
+
+        A counter that is read seldom is carried by its own last rate: one look at the power says little
+        about minutes of a swinging load.
+        """
+        rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
         since = np.maximum(self._time, self._carried_to)
         since[fresh] = self._time[fresh]
         self._open[fresh] = 0.0
         self._open_estimated[fresh] = 0.0
-        amount = power * np.maximum(now - since, 0) / NANOSECONDS / self._divisor
+        amount = rate * np.maximum(now - since, 0) / NANOSECONDS
         amount = np.where((self._time > 0) & np.isfinite(amount), amount, 0.0)
         self._open += amount
         self._open_estimated += np.where(measured, 0.0, amount)
@@ -207,6 +213,9 @@ class CounterBook:
         plain = fresh & (step >= 0) & (step <= self._greatest * PLAUSIBLE_FACTOR * judged)
         plain &= np.isnan(self._before_reset)
         self._counted[plain] += step[plain]
+        seldom = plain & (seconds >= _LEAST_SECONDS)
+        self._own_rate[fresh] = np.nan
+        self._own_rate[seldom] = step[seldom] / seconds[seldom]
         for at in np.flatnonzero(fresh & ~plain):
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]))
         self._reading[fresh] = reading[fresh]

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf, isnan, nan
+from math import inf, isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,20 @@ from facility.sample import NANOSECONDS
 
 _BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
 _FORMATS: dict[DataType, str] = {
-    DataType.U16: ">H",
-    DataType.S16: ">h",
-    DataType.U32: ">I",
-    DataType.S32: ">i",
-    DataType.U64: ">Q",
-    DataType.S64: ">q",
-    DataType.F32: ">f",
-    DataType.F64: ">d",
-    DataType.BIT: ">H",
+    DataType.U16: "H",
+    DataType.S16: "h",
+    DataType.U32: "I",
+    DataType.S32: "i",
+    DataType.U64: "Q",
+    DataType.S64: "q",
+    DataType.F32: "f",
+    DataType.F64: "d",
+    DataType.BIT: "H",
 }
 _SIGNED = frozenset({DataType.S16, DataType.S32, DataType.S64})
 _REAL = frozenset({DataType.F32, DataType.F64})
 
+_LARGEST_F32 = float(np.finfo(np.float32).max)
 _EXACT_BITS = 53
 """Whole numbers wider than this have no exact float."""
 
@@ -59,11 +60,14 @@ class Image:
 
 
 class RegisterEncoder:
-    """Writes the register contents of one profile; shared by all its devices."""
+    """Writes the register contents of one profile; shared by all its devices.
+
+    All that depends on the profile is worked out once; a device then costs one packing an area.
+    """
 
     def __init__(self, profile: ModbusProfile) -> None:
-        self._registers = profile.registers
         self.areas = tuple(_areas(profile))
+        self._plans = tuple(_AreaPlan(area, profile.registers) for area in self.areas)
         self._scale = np.array([register.scale for register in profile.registers])
         self._offset = np.array([register.offset for register in profile.registers])
         self._whole = np.array([register.data not in _REAL for register in profile.registers])
@@ -83,27 +87,71 @@ class RegisterEncoder:
         """
         raw = (values - self._offset) / self._scale
         np.rint(raw, out=raw, where=self._whole)
-        raw[self._wraps] = np.mod(raw[self._wraps], self._modulus)
+        if self._wraps.size:
+            raw[self._wraps] = np.mod(raw[self._wraps], self._modulus)
         numbers = np.minimum(np.maximum(raw, self._low), self._high).tolist()
-        return tuple(self._fill(area, numbers) for area in self.areas)
+        missing = np.flatnonzero(np.isnan(raw)).tolist()
+        return tuple(plan.fill(numbers, missing) for plan in self._plans)
 
-    def _fill(self, area: Area, numbers: Sequence[float]) -> Image:
+
+class _AreaPlan:
+    """How the numbers of a profile become the bytes of one area."""
+
+    def __init__(self, area: Area, registers: Sequence[Register]) -> None:
         bits = area.table in _BIT_TABLES
-        data = bytearray((area.stop - area.start) * (1 if bits else 2))
-        unreadable: list[int] = []
-        for at in area.members:
-            register, number = self._registers[at], numbers[at]
-            place = register.address - area.start
-            if isnan(number) and not register.invalid and register.data not in _REAL:
-                unreadable += range(register.address, register.address + register.length)
-            elif bits:
-                data[place] = int(number) & 1
-            elif register.data is DataType.BIT:
-                (word,) = struct.unpack_from(">H", data, 2 * place)
-                struct.pack_into(">H", data, 2 * place, word | (int(number) & 1) << (register.bit or 0))
-            else:
-                data[2 * place : 2 * (place + register.length)] = _ordered(register, number)
-        return Image(bytes(data), frozenset(unreadable))
+        self._registers = registers
+        self._unit = 1 if bits else 2
+        self._members = [at for at in area.members if bits or registers[at].data is not DataType.BIT]
+        self._whole = [registers[at].data not in _REAL for at in self._members]
+        layout = "".join("B" if bits else _FORMATS[registers[at].data] for at in self._members)
+        self._all = set(area.members)
+        flags = [at for at in area.members if at not in self._members]
+        self._words = [
+            [(at, registers[at].bit or 0) for at in flags if registers[at].address == address]
+            for address in sorted({registers[at].address for at in flags})
+        ]
+        self._layout = struct.Struct(f">{layout}{'H' * len(self._words)}")
+        self._source = self._sources(area, [word[0][0] for word in self._words])
+
+    def fill(self, numbers: Sequence[float], missing: Sequence[int]) -> Image:
+        """The area's contents; ``missing`` are the places in the profile of values that are NaN."""
+        unreadable: frozenset[int] = frozenset()
+        if missing:
+            numbers, unreadable = self._substitute(numbers, missing)
+        packed = [
+            int(numbers[at]) if whole else numbers[at]
+            for at, whole in zip(self._members, self._whole, strict=True)
+        ]
+        packed += [sum((int(numbers[at]) & 1) << bit for at, bit in word) for word in self._words]
+        data = self._layout.pack(*packed) + b"\0"
+        return Image(np.frombuffer(data, np.uint8)[self._source].tobytes(), unreadable)
+
+    def _sources(self, area: Area, words: Sequence[int]) -> NDArray[np.intp]:
+        """For each byte of the area, its place among the packed bytes; gaps take the zero at their end."""
+        source = np.full((area.stop - area.start) * self._unit, self._layout.size, dtype=np.intp)
+        at = 0
+        for place in (*self._members, *words):
+            register = self._registers[place]
+            width = register.length * self._unit
+            start = (register.address - area.start) * self._unit
+            source[start : start + width] = at + np.array(_byte_order(register, width))
+            at += width
+        return source
+
+    def _substitute(
+        self, numbers: Sequence[float], missing: Sequence[int]
+    ) -> tuple[Sequence[float], frozenset[int]]:
+        """Numbers with sentinels in place of NaN, and the addresses of those that have none."""
+        substituted = list(numbers)
+        unreadable: set[int] = set()
+        for at in set(missing) & self._all:
+            register = self._registers[at]
+            if register.invalid:
+                substituted[at] = _sentinel(register)
+            elif register.data not in _REAL:
+                substituted[at] = 0
+                unreadable.update(range(register.address, register.address + register.length))
+        return substituted, frozenset(unreadable)
 
 
 class PayloadEncoder:
@@ -142,7 +190,9 @@ def _areas(profile: ModbusProfile) -> list[Area]:
 
 def _limits(register: Register) -> tuple[float, float]:
     """Smallest and largest raw number; the largest is short of a sentinel that lies there."""
-    if register.data in _REAL:
+    if register.data is DataType.F32:
+        return -_LARGEST_F32, _LARGEST_F32
+    if register.data is DataType.F64:
         return -inf, inf
     if register.data is DataType.BIT:
         return 0.0, 1.0
@@ -158,30 +208,24 @@ def _signed(pattern: int, bits: int) -> int:
     return pattern - (1 << bits) if pattern >> bits - 1 else pattern
 
 
-def _ordered(register: Register, number: float) -> bytes:
-    """The bytes of a value as they lie in its registers."""
-    width = 2 * register.length
-    if isnan(number) and register.invalid:
-        data = min(register.invalid).to_bytes(width, "big")
-    elif register.data in _REAL:
-        data = _packed_real(_FORMATS[register.data], number)
-    else:
-        data = struct.pack(_FORMATS[register.data], int(number))
+def _sentinel(register: Register) -> float:
+    """A sentinel as the number whose packing it is."""
+    pattern = min(register.invalid).to_bytes(2 * register.length, "big")
+    number: float = struct.unpack(">" + _FORMATS[register.data], pattern)[0]
+    return number
+
+
+def _byte_order(register: Register, width: int) -> list[int]:
+    """For each byte as it lies in the registers, its place in the value, most significant first."""
+    places = list(range(width))
     if register.length == 1:
-        return data
-    words = [data[at : at + 2] for at in range(0, width, 2)]
+        return places
+    words = [places[at : at + 2] for at in range(0, width, 2)]
     if register.order in {Order.CDAB, Order.DCBA}:
         words.reverse()
     if register.order in {Order.BADC, Order.DCBA}:
         words = [word[::-1] for word in words]
-    return b"".join(words)
-
-
-def _packed_real(layout: str, number: float) -> bytes:
-    try:
-        return struct.pack(layout, number)
-    except OverflowError:
-        return struct.pack(layout, nan)
+    return [place for word in words for place in word]
 
 
 def _placed(root: Json, path: tuple[str | int, ...], value: Json) -> Json:

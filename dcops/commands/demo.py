@@ -36,7 +36,7 @@ _EXAMPLE = """examples:
   dcops demo                                   the live page at http://127.0.0.1:8080/ until Ctrl-C
   dcops demo --duration 60                     ends by itself and prints a summary
   dcops demo --scenario feed-a-lost            with something going wrong
-  dcops demo --speed 720 --duration 120        a day in two minutes
+  dcops demo --speed 360 --duration 4min       a day in four minutes
 """
 
 
@@ -134,7 +134,8 @@ class _Demo:
         )
         platform = Platform(self.loaded, clock, settings, os.environ)
         shown = tuple(s.id for s in site.spaces if s.level in {Level.CAMPUS, Level.BUILDING})
-        truth = TruthLog(plant, simulation.readings.refresh, shown)
+        settling = 2 * max(device.period for device in site.devices)
+        truth = TruthLog(plant, simulation.readings.refresh, shown, settling)
         async with stop_on_signal(self.args.duration) as stop, stage({"simulation": simulation.run()}):
             async with asyncio.timeout(_READY_SECONDS):
                 await simulation.ready.wait()

@@ -54,6 +54,8 @@ def ratio(part: Floats, whole: Floats) -> Floats:
 
 def gather(rows: NDArray[np.int64], values: Floats | NDArray[np.bool_], count: int) -> Floats:
     """Sums of ``values`` by row: shape (count,)."""
+    if not len(rows):
+        return np.zeros(count)
     return cast("Floats", np.bincount(rows, weights=values, minlength=count))
 
 

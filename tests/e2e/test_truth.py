@@ -50,7 +50,7 @@ async def test_a_day_of_energy_and_pue_agrees_with_the_ledger_and_silent_pdus_do
         tmp_path, shape=ONE_ROW, speed=SPEED, scenario=SCENARIO, load_kind=LoadKind.STEADY
     ) as hall:
         assert len(hall.pdus()) == 10
-        truth = TruthLog(hall.plant, hall.simulation.readings.refresh, ("campus", "b1"))
+        truth = TruthLog(hall.plant, hall.simulation.readings.refresh, ("campus", "b1"), settling=480.0)
         watcher = Watcher(hall)
         signal = hall.platform.signal
         async with stage({"truth": truth.run(signal), "watcher": watcher.run(signal)}):

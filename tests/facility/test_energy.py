@@ -73,6 +73,15 @@ def test_a_gap_is_estimated_and_exact_again_once_the_counter_returns():
     assert meter.at(200) == (120_000.0, 0.0)
 
 
+def test_a_counter_read_seldom_is_carried_by_its_own_rate_not_by_one_look_at_the_power():
+    meter = Meter()
+    meter.read(0, 5000.0)
+    meter.at(0)
+    meter.read(100, 55_000.0)
+    meter.at(100, power=3.6e6)
+    assert meter.at(140, power=3.6e6) == (70_000.0, 0.0)
+
+
 def test_a_varying_estimate_is_integrated_not_multiplied_out():
     meter = Meter()
     meter.read(0, 5000.0)
