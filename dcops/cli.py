@@ -1,28 +1,26 @@
 """The command line: ``dcops COMMAND``. Exit codes: 0 fine, 1 the site or the world is wrong, 2 usage."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from dcops.commands import check, dashboards, demo, run, simulate, site
-
-_COMMANDS = (demo, check, run, simulate, site, dashboards)
+_COMMANDS = {
+    "demo": "show the live page of a simulated data centre",
+    "check": "find every mistake in a site",
+    "run": "collect, compute, store and show a site",
+    "simulate": "serve the devices of a site on the wire",
+    "site": "make a site",
+    "dashboards": "build or publish the Grafana dashboards",
+}
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="dcops",
-        description="Operations telemetry for data centres: from rack PDU to campus PUE.",
-        epilog="Start with: dcops demo",
-    )
-    parser.add_argument("--version", action="version", version=f"dcops {version('dcops')}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.register(commands)
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    chosen = _parser(given).parse_args(given)
     try:
         code: int = chosen.run(chosen)
     except KeyboardInterrupt:
@@ -31,6 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     return code
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, with all of the command that is given; the others would only cost their imports."""
+    parser = argparse.ArgumentParser(
+        prog="dcops",
+        description="Operations telemetry for data centres: from rack PDU to campus PUE.",
+        epilog="Start with: dcops demo",
+    )
+    parser.add_argument("--version", action="version", version=f"dcops {version('dcops')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in _COMMANDS.items():
+        if name in given[:1]:
+            importlib.import_module(f"dcops.commands.{name}").register(commands)
+        else:
+            commands.add_parser(name, help=text)
+    return parser
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ def _add_supply(draft: Draft, building: str, supply: Supply, machines: list[str]
                 feed=feed,
                 serves=tuple(boards[feed]),
                 rated_kw=round_up(needed, 100.0),
+                rated_a=frame(needed),
             )
         )
     for number in range(1, count(needed, GENERATOR_KW) + 2):

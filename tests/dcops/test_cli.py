@@ -1,0 +1,130 @@
+"""The command line as a user types it, in a process of its own."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcops.ports import free_base_port
+from tests.servers.processes import free_port
+
+
+def dcops(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dcops", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def test_a_demo_ends_by_itself_with_a_summary():
+    done = dcops("demo", "--duration", "12", "--port", "0", "--racks", "2", "--period", "1s")
+    assert done.returncode == 0, done.stderr
+    found = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line.strip())
+    devices, points = map(number, re.findall(r"\d[\d,]*", found["site"]))
+    assert devices > 50
+    assert points > 300
+    polls, missed, _ = map(number, re.findall(r"\d[\d,]*", found["polls"]))
+    assert polls > 5 * 50
+    assert missed < polls / 10
+    assert number(found["stored"].split()[0]) > 1000
+    assert 1.0 < float(found["PUE"].split()[0]) < 2.0
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_check_of_a_site_with_mistakes_exits_1_with_one_line_each(tmp_path: Path):
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "dcops: 1\nname: Wrong\nspaces:\n  - {id: campus, level: campus, name: C}\n"
+        "  - {id: b1, level: biulding, in: campus, name: B}\n"
+        "endpoints:\n  - {id: gw, protocol: modbus-tcp, host: 127.0.0.1, port: 70000}\n",
+        encoding="utf-8",
+    )
+    done = dcops("check", str(site))
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith(str(site))]
+    assert any(":5:" in line and "did you mean" in line for line in lines), done.stderr
+    assert any(":7:" in line and "70000" in line for line in lines), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demo", "--duration", "soon"], "'soon' is no time; write 60, 500ms, 10s, 5min or 24h"),
+        (["demo", "--port", "70000"], "'70000' is no port"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_is_expected(arguments, words):
+    done = dcops(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["demo"], ["check"], ["run"], ["simulate"], ["site", "generate"], ["dashboards", "build"]]
+)
+def test_every_command_explains_itself_with_an_example(command):
+    done = dcops(*command, "--help")
+    assert done.returncode == 0
+    assert f"dcops {command[0]}" in done.stdout.split("example", 1)[1]
+
+
+def test_an_unknown_scenario_is_named_with_those_there_are(tmp_path: Path):
+    done = dcops("demo", "--duration", "5", "--port", "0", "--scenario", "nothing-like-it")
+    assert done.returncode == 1
+    assert "nothing-like-it" in done.stderr
+    assert "feed-a-lost" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_of_a_missing_site_says_so(tmp_path: Path):
+    done = dcops("run", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_simulate_and_run_meet_on_the_wire_and_a_recording_is_replayed(tmp_path: Path):
+    base = str(free_base_port(40))
+    site = str(tmp_path / "site")
+    shape = [
+        "--rows",
+        "1",
+        "--racks",
+        "2",
+        "--period",
+        "1s",
+        "--base-port",
+        base,
+        "--broker-port",
+        str(free_port()),
+    ]
+    made = dcops("site", "generate", site, *shape)
+    assert made.returncode == 0, made.stderr
+    recording = tmp_path / "seen.rec"
+    simulate = [sys.executable, "-m", "dcops", "simulate", site, "--broker"]
+    with subprocess.Popen(simulate, stdout=subprocess.PIPE, text=True) as devices:
+        assert "devices are served" in devices.stdout.readline()
+        run = [sys.executable, "-m", "dcops", "run", site, "--data", str(tmp_path / "data"), "--port", "0"]
+        with subprocess.Popen(
+            [*run, "--record", str(recording)], stderr=subprocess.PIPE, text=True
+        ) as platform:
+            for line in platform.stderr:
+                if "console at" in line:
+                    break
+            with pytest.raises(subprocess.TimeoutExpired):
+                platform.wait(8)
+            platform.send_signal(signal.SIGTERM)
+            assert platform.wait(20) == 0
+        devices.send_signal(signal.SIGTERM)
+        rest = devices.stdout.read()
+        assert devices.wait(20) == 0
+    assert number(rest.split()[0]) > 100
+    assert recording.stat().st_size > 1000
+    replayed = dcops("simulate", site, "--replay", str(recording), "--duration", "2s", "--broker")
+    assert replayed.returncode == 0, replayed.stderr
