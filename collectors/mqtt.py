@@ -84,7 +84,9 @@ class Subscriber:
     async def run(self) -> None:
         """Keep the subscription alive until cancelled."""
         loop = asyncio.get_running_loop()
-        while True:
+        task = asyncio.current_task()
+        # The library waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
+        while task is None or not task.cancelling():
             began = loop.time()
             try:
                 await self._receive()

@@ -4,7 +4,8 @@ import logging
 import sys
 import time
 
-_QUIET = ("aiosqlite", "amqtt", "transitions", "asyncio", "passlib")
+_QUIET = ("amqtt", "asyncio", "mqtt", "passlib", "transitions")
+"""Libraries that report as errors of theirs what is routine here."""
 
 
 def configure(*, verbose: bool) -> None:

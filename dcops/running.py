@@ -4,22 +4,43 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import uvloop
 
+from dcops.errors import DcopsError
 from dcops.site_file import LoadedSite, SiteProblems, load
+from simulators.errors import SimulationError
+
+_WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
 
-def run_async(work: Callable[[], Awaitable[int]]) -> int:
-    """Run ``work`` on a fresh event loop and return its exit code."""
+def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
+    """Run ``work`` on a fresh event loop and return its exit code.
+
+    What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
+    of the program and is raised.
+    """
 
     async def main() -> int:
         return await work()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(main())
+    except* _WORLD as group:
+        for error in _leaves(group):
+            print(f"{command}: {error}", file=sys.stderr)
+    return 1
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 @asynccontextmanager

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         if loaded is None:
             return 1
         demo = _Demo(loaded, scenario, folder, args)
-        return run_async(demo.run)
+        return run_async("dcops demo", demo.run)
 
 
 def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for line in loaded.missing_secrets(os.environ):
         print(f"warning: {line}", file=sys.stderr)
     settings = Settings(data=args.data, host=args.host, port=args.port, record=args.record)
-    return run_async(lambda: _serve(loaded, settings))
+    return run_async("dcops run", lambda: _serve(loaded, settings))
 
 
 async def _serve(loaded: LoadedSite, settings: Settings) -> int:

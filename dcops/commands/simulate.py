@@ -1,7 +1,6 @@
 """``dcops simulate SITE``: serve the devices of a site on the wire."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from simulators.clock import ScaledClock
-from simulators.errors import SimulationError
 from simulators.plant import Plant
 from simulators.playback import Playback
 from simulators.readings import ValueSource
@@ -53,17 +51,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_site(args.site)
     if loaded is None:
         return 1
-    try:
-        return run_async(lambda: _serve(loaded, args))
-    except (SimulationError, OSError) as error:
-        print(f"dcops simulate: {error}", file=sys.stderr)
-    except ExceptionGroup as group:
-        _, others = group.split(SimulationError)
-        if others is not None:
-            raise
-        for each in group.exceptions:
-            print(f"dcops simulate: {each}", file=sys.stderr)
-    return 1
+    return run_async("dcops simulate", lambda: _serve(loaded, args))
 
 
 async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
