@@ -42,74 +42,39 @@ class EnergyQuantity:
     type_key: str
     """The counter."""
     power_type_key: str
-    """The rate that carries the counter from its last reading to now; 1/3600 of its base unit a second,
-    but for water (see ``rate_divisor``)."""
+    """The rate that carries the counter from its last reading to now."""
     rate_divisor: float
     """Rate × seconds / divisor = counted amount: 3600 for W to Wh, 1000 for L/s to m³."""
     boundary: Boundary
     label: str
 
 
-# Prometheus reads a lone "b" in a metric name as a unit, hence "feedb".
+def _power(key: str, boundary: Boundary, label: str, feed: Feed | None = None) -> Quantity:
+    return Quantity(key=key, unit="W", type_key="active_power", boundary=boundary, feed=feed, label=label)
+
+
+def _energy(key: str, boundary: Boundary, label: str) -> EnergyQuantity:
+    return EnergyQuantity(
+        key=key,
+        unit="Wh",
+        type_key="active_energy",
+        power_type_key="active_power",
+        rate_divisor=3600.0,
+        boundary=boundary,
+        label=label,
+    )
+
+
 QUANTITIES: tuple[Quantity, ...] = (
-    Quantity(
-        key="power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.IT_RACK,
-        label="IT power at the racks",
-    ),
-    Quantity(
-        key="power_feeda",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.IT_RACK,
-        feed=Feed.A,
-        label="IT power on feed A",
-    ),
-    Quantity(
-        key="power_feedb",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.IT_RACK,
-        feed=Feed.B,
-        label="IT power on feed B",
-    ),
-    Quantity(
-        key="pdu_power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.IT_PDU,
-        label="IT power at distribution",
-    ),
-    Quantity(
-        key="ups_power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.IT_UPS,
-        label="IT power at UPS output",
-    ),
-    Quantity(
-        key="facility_power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.FACILITY_INPUT,
-        label="Facility input power",
-    ),
-    Quantity(
-        key="mechanical_power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.MECHANICAL,
-        label="Cooling power",
-    ),
-    Quantity(
-        key="generation_power",
-        unit="W",
-        type_key="active_power",
-        boundary=Boundary.GENERATION,
-        label="Generator power",
-    ),
+    _power("power", Boundary.IT_RACK, "IT power at the racks"),
+    # Prometheus reads a lone "b" in a metric name as a unit, hence "feedb".
+    _power("power_feeda", Boundary.IT_RACK, "IT power on feed A", Feed.A),
+    _power("power_feedb", Boundary.IT_RACK, "IT power on feed B", Feed.B),
+    _power("pdu_power", Boundary.IT_PDU, "IT power at distribution"),
+    _power("ups_power", Boundary.IT_UPS, "IT power at UPS output"),
+    _power("facility_power", Boundary.FACILITY_INPUT, "Facility input power"),
+    _power("mechanical_power", Boundary.MECHANICAL, "Cooling power"),
+    _power("generation_power", Boundary.GENERATION, "Generator power"),
     Quantity(
         key="heat_removed",
         unit="W",
@@ -125,7 +90,11 @@ QUANTITIES: tuple[Quantity, ...] = (
         label="Heat handed over",
     ),
     Quantity(
-        key="water_flow", unit="L/s", type_key="flow", boundary=Boundary.WATER_INTAKE, label="Water intake"
+        key="water_flow",
+        unit="L/s",
+        type_key="flow",
+        boundary=Boundary.WATER_INTAKE,
+        label="Water intake",
     ),
     Quantity(
         key="inlet_temperature",
@@ -145,51 +114,11 @@ QUANTITIES: tuple[Quantity, ...] = (
 """Every live rollup. A space carries those it has sources for."""
 
 ENERGIES: tuple[EnergyQuantity, ...] = (
-    EnergyQuantity(
-        key="energy",
-        unit="Wh",
-        type_key="active_energy",
-        power_type_key="active_power",
-        rate_divisor=3600.0,
-        boundary=Boundary.IT_RACK,
-        label="IT energy at the racks",
-    ),
-    EnergyQuantity(
-        key="pdu_energy",
-        unit="Wh",
-        type_key="active_energy",
-        power_type_key="active_power",
-        rate_divisor=3600.0,
-        boundary=Boundary.IT_PDU,
-        label="IT energy at distribution",
-    ),
-    EnergyQuantity(
-        key="ups_energy",
-        unit="Wh",
-        type_key="active_energy",
-        power_type_key="active_power",
-        rate_divisor=3600.0,
-        boundary=Boundary.IT_UPS,
-        label="IT energy at UPS output",
-    ),
-    EnergyQuantity(
-        key="facility_energy",
-        unit="Wh",
-        type_key="active_energy",
-        power_type_key="active_power",
-        rate_divisor=3600.0,
-        boundary=Boundary.FACILITY_INPUT,
-        label="Facility input energy",
-    ),
-    EnergyQuantity(
-        key="mechanical_energy",
-        unit="Wh",
-        type_key="active_energy",
-        power_type_key="active_power",
-        rate_divisor=3600.0,
-        boundary=Boundary.MECHANICAL,
-        label="Cooling energy",
-    ),
+    _energy("energy", Boundary.IT_RACK, "IT energy at the racks"),
+    _energy("pdu_energy", Boundary.IT_PDU, "IT energy at distribution"),
+    _energy("ups_energy", Boundary.IT_UPS, "IT energy at UPS output"),
+    _energy("facility_energy", Boundary.FACILITY_INPUT, "Facility input energy"),
+    _energy("mechanical_energy", Boundary.MECHANICAL, "Cooling energy"),
     EnergyQuantity(
         key="heat_reused_energy",
         unit="Wh",
