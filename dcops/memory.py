@@ -30,6 +30,7 @@ def encode(remembered: Remembered) -> bytes:
         "fixed": [str(window) for window in remembered.fixed],
         "first": remembered.first is not None,
         "counters": [[energy, device, asdict(s)] for (energy, device), s in remembered.counters.items()],
+        "shares": [[rollup, device, share] for (rollup, device), share in remembered.shares.items()],
     }
     width = len(remembered.ratios)
     body = io.BytesIO()
@@ -67,6 +68,7 @@ def decode(body: bytes) -> Remembered:
             tuple(snapshots[:rolling]),
             fixed,
             snapshots[-1] if header["first"] else None,
+            {(rollup, device): share for rollup, device, share in header.get("shares", [])},
         )
     except Exception as error:  # any damage to the bytes surfaces as some error of zip, numpy or json
         raise MemoryUnreadableError(f"remembered figures cannot be read: {error}") from error

@@ -13,7 +13,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from collectors.collection import Collection
 from collectors.health import DeviceState
-from facility.energy import Finding
+from facility.counters import Finding
 
 
 class BuildMetrics(Collector):

@@ -1,13 +1,14 @@
 """Everything computed from readings each second: rollups, energies, key figures, as one Sample."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from facility.catalogue import Catalogue, carried
-from facility.energy import CounterState, Finding
+from facility.counters import Finding
+from facility.energy import CounterState
 from facility.energy_totals import Amount, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.quality import Quality, QualityArray
@@ -33,6 +34,17 @@ class _Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class _Instant:
+    """A ratio of two powers of one space, where they and it are written, and the energies they belong to."""
+
+    upper: SpaceEnergy
+    lower: SpaceEnergy
+    slot: int
+    upper_slot: int
+    lower_slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """What must outlive the process: counters by (energy, device), and the windows of key figures."""
 
@@ -42,6 +54,8 @@ class Remembered:
     rolling: tuple[Snapshot, ...]
     fixed: Mapping[Window, Snapshot]
     first: Snapshot | None
+    shares: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """What each source usually draws of its rating, by (rollup, device)."""
 
 
 class Derived:
@@ -69,7 +83,7 @@ class Derived:
         amounts: dict[SpaceEnergy, Amount] = {}
         for each in self._energies:
             amounts |= each.write(instant, estimates.get(each.power), out, marks)
-        self._write_instants(out, marks)
+        self._write_instants(amounts, out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
 
@@ -90,7 +104,12 @@ class Derived:
         }
         windows = self._windows
         return Remembered(
-            counters, self._ratio_names(), tuple(windows.rolling), dict(windows.fixed), windows.first
+            counters,
+            self._ratio_names(),
+            tuple(windows.rolling),
+            dict(windows.fixed),
+            windows.first,
+            self._rollups.shares(),
         )
 
     def restore(self, remembered: Remembered) -> None:
@@ -99,6 +118,7 @@ class Derived:
             each.restore(
                 {d: state for (key, d), state in remembered.counters.items() if key == each.quantity.key}
             )
+        self._rollups.restore_shares(remembered.shares)
         columns = [
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
         ]
@@ -113,11 +133,15 @@ class Derived:
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
 
-    def _write_instants(self, out: Floats, marks: QualityArray) -> None:
-        for slot, upper, lower in self._instants:
-            if np.isfinite(out[upper]) and np.isfinite(out[lower]) and out[lower] > 0:
-                out[slot] = out[upper] / out[lower]
-                marks[slot] = min(marks[upper], marks[lower])
+    def _write_instants(
+        self, amounts: Mapping[SpaceEnergy, Amount], out: Floats, marks: QualityArray
+    ) -> None:
+        for each in self._instants:
+            carried = min(amounts[each.upper].carried, amounts[each.lower].carried)
+            power, it_power = out[each.upper_slot], out[each.lower_slot]
+            if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
+                out[each.slot] = power / it_power
+                marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
 
     def _write_ratios(
         self,
@@ -132,7 +156,10 @@ class Derived:
         lower = np.array([amounts[ratio.lower].total for ratio in self._ratios])
         known = np.isfinite(upper) & np.isfinite(lower)
         share = [min(amounts[r.upper].coverage, amounts[r.lower].coverage) for r in self._ratios]
-        seconds = (now - self._noted_at) / NANOSECONDS if self._noted_at else 0.0
+        carried = [min(amounts[r.upper].carried, amounts[r.lower].carried) for r in self._ratios]
+        # Part of one amount stands still: their ratio would compare different meters, not measure anything.
+        comparable = np.array(carried) >= COMPLETE
+        seconds = max(now - self._noted_at, 0) / NANOSECONDS if self._noted_at else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
         snapshot = Snapshot(
@@ -146,8 +173,9 @@ class Derived:
             result = self._windows.ratios(window, snapshot)
             for at, ratio in enumerate(self._ratios):
                 slot = ratio.slots[window]
-                out[slot], out[slot + 1] = result.values[at] * ratio.factor, result.coverage[at]
-                marks[slot + 1] = Quality.GOOD
+                out[slot + 1], marks[slot + 1] = result.coverage[at], Quality.GOOD
+                if comparable[at]:
+                    out[slot] = result.values[at] * ratio.factor
                 if np.isfinite(out[slot]):
                     complete = result.coverage[at] >= COMPLETE
                     marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
@@ -180,8 +208,8 @@ def _window_slots(catalogue: Catalogue, first: int, figure: str, name: str) -> d
     return {window: catalogue.index(f"{figure}.{window}.{name}") - first for window in Window}
 
 
-def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[tuple[int, int, int]]:
-    """(slot, slot of facility power, slot of IT power) of each instant power ratio."""
+def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[_Instant]:
+    """The instant power ratio of each space and category that has a PUE."""
     found = []
     for space, quantities, energies in carried(site):
         have = {quantity.key for quantity in quantities}
@@ -193,7 +221,8 @@ def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[tuple[i
                 slot = catalogue.index(f"{space.id}.power_ratio.{category}.power_ratio_instant")
                 upper = catalogue.index(f"{space.id}.facility_power")
                 lower = catalogue.index(f"{space.id}.{power}")
-                found.append((slot - first, upper - first, lower - first))
+                facility, it = (space.id, "facility_energy"), (space.id, IT_ENERGY_OF_CATEGORY[category])
+                found.append(_Instant(facility, it, slot - first, upper - first, lower - first))
     return found
 
 

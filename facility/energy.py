@@ -9,60 +9,23 @@ a total is exact again once everything has been heard.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
+from facility.counters import PLAUSIBLE_FACTOR, Finding, counter_delta
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
 
-PLAUSIBLE_FACTOR = 1.2
-"""How far above rated power × time a delta may lie."""
 _LEAST_SECONDS = 60.0
 """Deltas are judged over at least this time, as counters step in whole units."""
+_RETURN_SECONDS = 600.0
+"""How long after a reset a counter may still come back to where it was."""
+_CLOCK_STEP = 60 * NANOSECONDS
+"""A time remembered that lies further ahead of now is of a clock that was wrong."""
+_UNRATED_FACTOR = 10.0
+"""What a meter of unknown rating may carry, over the highest power it was seen to carry."""
 _EVENTS_KEPT = 1000
-
-
-class Finding(StrEnum):
-    """What a pair of counter readings was."""
-
-    ADVANCE = "advance"
-    ROLLOVER = "rollover"
-    RESET = "reset"
-    GLITCH = "glitch"
-    """The reading is impossible, or the return from one that was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What a counter moved by, and why that is believed; ``amount`` is None if it is not known."""
-
-    amount: float | None
-    finding: Finding
-
-
-def counter_delta(
-    previous: float, current: float, *, seconds: float, greatest_rate: float, modulus: float | None
-) -> Delta:
-    """The amount between two readings of one counter.
-
-    Args:
-        previous: Earlier reading, in base units.
-        current: Later reading.
-        seconds: Time between them.
-        greatest_rate: Most it can count in a second; ``inf`` if nobody knows.
-        modulus: Where the counter rolls over, if it does.
-    """
-    limit = greatest_rate * PLAUSIBLE_FACTOR * seconds
-    step = current - previous
-    if step >= 0:
-        return Delta(step, Finding.ADVANCE) if step <= limit else Delta(None, Finding.GLITCH)
-    if modulus is not None:
-        rolled = step % modulus
-        if rolled <= min(limit, modulus / 2):
-            return Delta(rolled, Finding.ROLLOVER)
-    return Delta(current, Finding.RESET) if current <= limit else Delta(None, Finding.RESET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +43,22 @@ class CounterEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reset:
+    """Where a counter stood before it fell, in case that was a passing zero."""
+
+    reading: float
+    time: int
+    counted: float
+    estimated: float
+
+    def undone_by(self, current: float, time: int, greatest: float) -> bool:
+        """Whether a later reading goes on from here as if nothing had happened."""
+        seconds = (time - self.time) / NANOSECONDS
+        limit = greatest * PLAUSIBLE_FACTOR * max(seconds, _LEAST_SECONDS)
+        return seconds <= _RETURN_SECONDS and 0 <= current - self.reading <= limit
+
+
+@dataclass(frozen=True, slots=True)
 class CounterState:
     """What must be remembered of one counter to go on after a restart."""
 
@@ -87,6 +66,9 @@ class CounterState:
     time: int
     counted: float
     estimated: float
+    open: float = 0.0
+    """What was carried since the reading."""
+    open_estimated: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +79,10 @@ class Amounts:
     """Up to now; NaN if nothing is known."""
     estimated: Floats
     """The part of it that rests on estimates."""
+    covered: Bools
+    """The counter itself is read now."""
+    carried: Bools
+    """It is read now, or estimated."""
 
 
 class CounterBook:
@@ -126,7 +112,9 @@ class CounterBook:
         self._time = np.zeros(count, dtype=np.int64)
         self._counted = np.zeros(count)
         self._estimated = np.zeros(count)
-        self._before_reset = np.full(count, np.nan)
+        self._resets: dict[int, _Reset] = {}
+        self._just_reset = np.zeros(count, dtype=np.bool_)
+        self._highest_power = np.zeros(count)
         self._open = np.zeros(count)
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
@@ -134,9 +122,11 @@ class CounterBook:
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
-        power, covered = self._power(rates)
+        power, power_read = self._power(rates)
+        self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
+        self._time = np.where(self._time > instant.now + _CLOCK_STEP, instant.now, self._time)
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
         started = fresh & unseen
@@ -144,21 +134,25 @@ class CounterBook:
         self._time[started] = read_at[started]
         self._advance(fresh & ~unseen, reading, read_at)
         self._time[unseen & ~started & np.isfinite(power)] = instant.now
-        self._carry(fresh, power, covered & np.isfinite(self._reading), instant.now)
+        read = good & np.isfinite(self._reading)
+        self._carry(fresh, power, read & (power_read | (self._rates < 0)), instant.now)
         known = self._time > 0
         return Amounts(
             np.where(known, self._counted + self._open, np.nan),
             np.where(known, self._estimated + self._open_estimated, np.nan),
+            read,
+            read | (known & np.isfinite(power)),
         )
 
     def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
         """Carry each amount from the last reading of its counter to now.
 
         A counter that is read seldom is carried by its own last rate: one look at the power says little
-        about minutes of a swinging load.
+        about minutes of a swinging load. Power that stands in for a counter that is not read is an estimate.
+        The time the platform did not run is not carried over: the counter itself will tell.
         """
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
-        since = np.maximum(self._time, self._carried_to)
+        since = np.maximum(self._time, self._carried_to or now)
         since[fresh] = self._time[fresh]
         self._open[fresh] = 0.0
         self._open_estimated[fresh] = 0.0
@@ -168,18 +162,12 @@ class CounterBook:
         self._open_estimated += np.where(measured, 0.0, amount)
         self._carried_to = now
 
-    def covered(self, rates: Estimate | None) -> Bools:
-        """Which counters are read and measured now."""
-        _, covered = self._power(rates)
-        measured: Bools = covered & np.isfinite(self._reading)
-        return measured
-
     def weights(self, rates: Estimate | None) -> Floats:
         """Expected load of each counter, for weighing coverage."""
-        ones = np.ones(len(self.points))
         if rates is None:
-            return ones
-        return np.where(self._rates >= 0, rates.weights[np.maximum(self._rates, 0)], ones)
+            return np.ones(len(self.points))
+        known = rates.weights[np.maximum(self._rates, 0)]
+        return np.where(self._rates >= 0, known, rates.weights.mean())
 
     def states(self) -> dict[int, CounterState]:
         """What to remember, by place in the book."""
@@ -189,6 +177,8 @@ class CounterBook:
                 int(self._time[at]),
                 float(self._counted[at]),
                 float(self._estimated[at]),
+                float(self._open[at]),
+                float(self._open_estimated[at]),
             )
             for at in np.flatnonzero(self._time > 0)
         }
@@ -198,6 +188,7 @@ class CounterBook:
         for at, state in states.items():
             self._reading[at], self._time[at] = state.reading, state.time
             self._counted[at], self._estimated[at] = state.counted, state.estimated
+            self._open[at], self._open_estimated[at] = state.open, state.open_estimated
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:
@@ -209,30 +200,33 @@ class CounterBook:
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
         seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
         judged = np.maximum(seconds, _LEAST_SECONDS)
+        seen = np.where(
+            self._highest_power > 0, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf
+        )
+        greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
         step = reading - self._reading
-        plain = fresh & (step >= 0) & (step <= self._greatest * PLAUSIBLE_FACTOR * judged)
-        plain &= np.isnan(self._before_reset)
+        plain = fresh & (step >= 0) & (step <= greatest * PLAUSIBLE_FACTOR * judged) & ~self._just_reset
         self._counted[plain] += step[plain]
         seldom = plain & (seconds >= _LEAST_SECONDS)
         self._own_rate[fresh] = np.nan
         self._own_rate[seldom] = step[seldom] / seconds[seldom]
         for at in np.flatnonzero(fresh & ~plain):
-            self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]))
+            self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]
 
-    def _judge(self, at: int, current: float, time: int, judged: float) -> None:
+    def _judge(self, at: int, current: float, time: int, judged: float, greatest: float) -> None:
         previous = float(self._reading[at])
         if np.isnan(previous):
             # Silent since the start: what was carried until the counter was first heard stays an estimate.
             self._keep_carried(at)
             return
-        greatest = float(self._greatest[at])
-        before = float(self._before_reset[at])
-        self._before_reset[at] = np.nan
-        if np.isfinite(before) and 0 <= current - before <= greatest * PLAUSIBLE_FACTOR * judged:
-            amount = current - before
-            self._counted[at] += amount
+        self._just_reset[at] = False
+        before = self._resets.get(at)
+        if before is not None and before.undone_by(current, time, greatest):
+            del self._resets[at]
+            amount = current - before.reading
+            self._counted[at], self._estimated[at] = before.counted + amount, before.estimated
             self._note(CounterEvent(int(self.points[at]), time, Finding.GLITCH, previous, current, amount))
             return
         modulus = float(self._moduli[at])
@@ -244,7 +238,10 @@ class CounterBook:
             modulus=modulus if np.isfinite(modulus) else None,
         )
         if delta.finding is Finding.RESET:
-            self._before_reset[at] = previous
+            self._just_reset[at] = True
+            self._resets[at] = _Reset(
+                previous, int(self._time[at]), float(self._counted[at]), float(self._estimated[at])
+            )
         if delta.amount is None:
             self._keep_carried(at)
         else:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from facility.catalogue import Catalogue
+from facility.devices import Device
 from facility.energy import CounterBook, CounterState
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
 from facility.site import Site
 from facility.sources import Estimate, Floats, Instant, Ints, SourceSet
+from facility.spaces import Level
 
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
@@ -25,6 +27,8 @@ class Amount:
     """Since it was first read, estimates included; NaN if nothing is known."""
     coverage: float
     """Share of the expected load whose counters are read now."""
+    carried: float
+    """Share of it that is read or estimated now; the rest stands still."""
 
 
 class EnergyTotals:
@@ -62,12 +66,13 @@ class EnergyTotals:
         rising = np.maximum(total, self._published)
         self._published = np.where(known, rising, self._published)
         weights = self.book.weights(power)[members]
-        covered = np.where(self.book.covered(power)[members], weights, 0.0)
-        coverage = np.add.reduceat(covered, starts) / np.add.reduceat(weights, starts)
+        expected = np.add.reduceat(weights, starts)
+        coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
+        carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
         self._mark(np.where(known, rising, np.nan), np.where(known, estimated, np.nan), coverage, out, marks)
         keys = [(space, self.quantity.key) for space in self._members.spaces]
-        rows = zip(keys, np.where(known, total, np.nan), coverage, strict=True)
-        return {key: Amount(float(amount), float(share)) for key, amount, share in rows}
+        rows = zip(keys, np.where(known, total, np.nan), coverage, carried, strict=True)
+        return {key: Amount(float(a), float(b), float(c)) for key, a, b, c in rows}
 
     def states(self) -> dict[str, CounterState]:
         """What to remember of each counter, by device."""
@@ -107,7 +112,14 @@ def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: Sou
     return CounterBook(
         counters.points,
         np.array([place.get(at, -1) for at in counters.devices], dtype=np.int64),
-        np.array([device.rated_power or np.nan for device in devices], dtype=np.float64),
+        np.array([_rating(site, device) for device in devices], dtype=np.float64),
         np.array(moduli, dtype=np.float64),
         quantity.rate_divisor,
     )
+
+
+def _rating(site: Site, device: Device) -> float:
+    """Most power a meter can carry, W: its own rating, else that of the rack it stands in, else NaN."""
+    space = site.space(device.space)
+    of_rack = space.rated_power if space.level is Level.RACK else None
+    return device.rated_power or of_rack or np.nan

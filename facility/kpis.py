@@ -20,6 +20,10 @@ COMPLETE = 0.98
 _SNAPSHOT_SECONDS = 15
 _ROLLING_SECONDS = {Window.QUARTER: 900, Window.HOUR: 3600, Window.DAY: 86400}
 _LONGEST_SECONDS = 86400
+_LONGEST_OVERHANG = 0.25
+"""How far, in windows, a rolling window may reach back beyond its beginning for a state to start from."""
+_CLOCK_STEP = 60 * NANOSECONDS
+"""States further ahead of now than this were noted by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class WindowBook:
     def note(self, now: Snapshot) -> None:
         """Remember a state, forget what no window can reach, begin a new month or year."""
         self.first = now if self.first is None else _completed(self.first, now)
+        self._forget_future(now.time)
         for window in (Window.MONTH, Window.YEAR):
             known = self.fixed.get(window)
             if known is None or known.time < self._beginning(window, now.time):
@@ -71,6 +76,14 @@ class WindowBook:
         horizon = now.time - (_LONGEST_SECONDS + 2 * _SNAPSHOT_SECONDS) * NANOSECONDS
         while self.rolling[0].time < horizon:
             del self.rolling[0]
+
+    def _forget_future(self, now: int) -> None:
+        """Drop states that a clock noted which has since been set back."""
+        while self.rolling and self.rolling[-1].time > now + _CLOCK_STEP:
+            del self.rolling[-1]
+        for window, state in tuple(self.fixed.items()):
+            if state.time > now + _CLOCK_STEP:
+                del self.fixed[window]
 
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""
@@ -90,12 +103,16 @@ class WindowBook:
         """(when the window begins, the last state not after that, else the earliest there is)."""
         if window not in _ROLLING_SECONDS:
             return self._beginning(window, now), self.fixed.get(window)
-        begin = now - _ROLLING_SECONDS[window] * NANOSECONDS
+        length = _ROLLING_SECONDS[window] * NANOSECONDS
+        begin = now - length
         if not self.rolling:
             return begin, None
         at = bisect_right(self.rolling, begin, key=lambda each: each.time)
         start = self.rolling[max(at - 1, 0)]
-        return min(begin, start.time) if at else begin, start
+        if begin - start.time > length * _LONGEST_OVERHANG:
+            # Nothing was noted for long: what the window knows begins inside it.
+            return begin, self.rolling[at] if at < len(self.rolling) else None
+        return min(begin, start.time), start
 
     def _beginning(self, window: Window, now: int) -> int:
         """When the local month or year of ``now`` began."""

@@ -1,6 +1,6 @@
 """Live rollups: each quantity of each space, with its coverage, worst quality and oldest age."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,7 @@ class RollupPlan:
 
     def __init__(self, site: Site, catalogue: Catalogue, first: int) -> None:
         """Prepare; ``first`` is the index of the first derived point."""
+        self._site = site
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
         carriers = {space.id: {q.key for q in quantities} for space, quantities, _ in carried(site)}
@@ -83,6 +84,30 @@ class RollupPlan:
     def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:
         """What every source of every set adds now."""
         return {key: each.estimate(instant) for key, each in self.sets.items() if len(each)}
+
+    def shares(self) -> dict[tuple[str, str], float]:
+        """What each source usually draws of its rating, as far as learned, by (rollup, device)."""
+        return {
+            (name, device): float(share)
+            for name, sources, devices in self._named_sets()
+            for device, share in zip(devices, sources.shares(), strict=True)
+            if np.isfinite(share)
+        }
+
+    def restore_shares(self, shares: Mapping[tuple[str, str], float]) -> None:
+        """Go on from what was learned before."""
+        for name, sources, devices in self._named_sets():
+            sources.restore_shares(np.array([shares.get((name, device), np.nan) for device in devices]))
+
+    def _named_sets(self) -> Iterator[tuple[str, SourceSet, list[str]]]:
+        """Each set once, by the first rollup that uses it, with the ids of its devices."""
+        names: dict[SourceKey, str] = {}
+        for total in self._totals:
+            names.setdefault(total.key, total.quantity.key)
+        for key, name in names.items():
+            sources = self.sets[key]
+            if sources.additive:
+                yield name, sources, [self._site.devices[at].id for at in sources.devices]
 
     def write(self, estimates: Mapping[SourceKey, Estimate], out: Floats, out_quality: QualityArray) -> None:
         """Write each total's value, coverage and age into the derived arrays."""

@@ -15,6 +15,7 @@ from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level
+from facility.upstream import ParentStage, parent_stages
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,9 +24,12 @@ Bools = NDArray[np.bool_]
 HOLD_SECONDS = 900.0
 """How long a last value may stand in when nothing better is known."""
 _SHARE_SMOOTHING = 0.02
-_LOWEST_DELIVERED_SHARE = 0.9
-_ASSUMED_DELIVERED_SHARE = 0.99
-_MOST_PARENT_STEPS = 3
+_BELIEVED_DELIVERED_SHARE = (0.9, 1.02)
+"""What of a meter's reading may reach the sources below it; beyond that the meter or the map is wrong."""
+_LOWEST_LEARNED_UTILISATION = 0.02
+"""Below this share of the expected load a parent teaches nothing: its reading is mostly its own losses."""
+_PARENT_SHORTFALL = 0.02
+"""How far a parent may lie below its known children before it is not believed."""
 _LEAST_WEIGHT = 1e-9
 
 
@@ -55,18 +59,6 @@ class Estimate:
     """Expected load."""
 
 
-@dataclass(frozen=True, slots=True)
-class _ParentStage:
-    """Groups of sources that together are all of what one upstream meter feeds."""
-
-    group: Ints
-    """Group of each source, or -1."""
-    meters: Ints
-    """Point index of each group's meter."""
-    delivered: Floats
-    """Learned share of the meter's reading that reaches the sources."""
-
-
 class SourceSet:
     """All points of one type behind one boundary, with the estimates for those that are missing."""
 
@@ -88,13 +80,15 @@ class SourceSet:
         self.devices: tuple[int, ...] = tuple(device_at for device_at, _ in found)
         self.points: Ints = np.array([point for _, point in found], dtype=np.int64)
         devices = [site.devices[at] for at in self.devices]
-        self._additive = additive
+        self.additive = additive
         self._ratings = _expected_loads(site, devices)
         self._peers = _peer_groups(site, devices)
-        self._twins = _twins(devices)
-        self._stages = _parent_stages(site, devices) if type_key == "active_power" else ()
+        self._loads = _loads(devices)
+        self._load_count = int(self._loads.max(initial=-1)) + 1
+        self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._shares = np.full(len(devices), np.nan)
-        self._last_complete = np.full(len(devices), np.nan)
+        self._last = np.full(len(devices), np.nan)
+        self._last_at = np.zeros(len(devices), dtype=np.int64)
 
     def __len__(self) -> int:
         """How many sources there are."""
@@ -108,108 +102,135 @@ class SourceSet:
         usable = (own_quality >= FIRST_UNCERTAIN) & np.isfinite(readings)
         ages = np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan)
         result = np.where(usable, readings, np.nan)
-        result_quality = own_quality.copy()
+        unexplained = ~usable & (own_quality >= FIRST_UNCERTAIN)
+        result_quality = np.where(unexplained, np.uint8(Quality.BAD), own_quality)
         covered = usable & (own_quality >= FIRST_GOOD)
-        if not self._additive:
+        if not self.additive:
             return Estimate(result, result_quality, covered, ages, np.ones(len(result)))
-        self._learn_shares(readings, usable)
+        complete = self._of_load(~usable) == 0
+        self._learn_shares(readings, complete)
         if not usable.all():
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
-            self._fill_from_neighbours(result, result_quality, usable)
-            self._fill_held(result, result_quality, ages)
+            self._fill_from_neighbours(readings, complete, result, result_quality)
+        self._note_known(result, instant.now)
+        self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
         return Estimate(result, result_quality, covered, ages, self._expected())
+
+    def shares(self) -> Floats:
+        """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""
+        return self._shares.copy()
+
+    def restore_shares(self, shares: Floats) -> None:
+        """Go on from what was learned; NaN where nothing was."""
+        self._shares = shares.copy()
 
     def _expected(self) -> Floats:
         """Expected load of each source, for weighing: its rating times its usual share."""
         shares = np.where(np.isfinite(self._shares), self._shares, 1.0)
         return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
 
+    def _of_load(self, amounts: Floats | Bools) -> Floats:
+        """For each source, the sum over all sources that supply the same load."""
+        total = np.bincount(self._loads, amounts, self._load_count)[self._loads]
+        return total.astype(np.float64, copy=False)
+
     def _level(self, readings: Floats, complete: Bools) -> Floats:
         """What complete neighbours draw now per unit of expected load, for each source; NaN if none."""
         count = int(self._peers.max(initial=-1)) + 1
         drawn = np.bincount(self._peers, np.where(complete, readings, 0.0), count)
         expected = np.bincount(self._peers, np.where(complete, self._expected(), 0.0), count)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            level: Floats = np.where(expected > 0, drawn / expected, np.nan)[self._peers]
-        return level
+        level = np.full(count, np.nan)
+        np.divide(np.maximum(drawn, 0.0), expected, out=level, where=expected > 0)
+        return level[self._peers]
 
-    def _complete(self, usable: Bools) -> Bools:
-        twin_usable = np.where(self._twins >= 0, usable[self._twins], True)  # noqa: FBT003
-        complete: Bools = usable & twin_usable
-        return complete
-
-    def _learn_shares(self, readings: Floats, usable: Bools) -> None:
-        complete = self._complete(usable)
+    def _learn_shares(self, readings: Floats, complete: Bools) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = readings / (self._ratings * self._level(readings, complete))
         learn = complete & np.isfinite(share) & (share >= 0)
         known = np.isfinite(self._shares)
         blended = self._shares + _SHARE_SMOOTHING * (share - self._shares)
         self._shares = np.where(learn, np.where(known, blended, share), self._shares)
-        self._last_complete = np.where(complete, readings, self._last_complete)
 
     def _fill_from_parents(
-        self, stage: _ParentStage, instant: Instant, result: Floats, marks: QualityArray
+        self, stage: ParentStage, instant: Instant, result: Floats, marks: QualityArray
     ) -> None:
         missing = np.isnan(result) & (stage.group >= 0)
         if not missing.any():
             return
-        meter = instant.values[stage.meters]
-        meter_good = (instant.quality[stage.meters] >= FIRST_GOOD) & np.isfinite(meter)
         inside = stage.group >= 0
         group = np.where(inside, stage.group, 0)
         count = len(stage.meters)
         known = np.bincount(group, np.where(inside & ~missing, np.nan_to_num(result), 0.0), count)
-        left = np.maximum(meter * stage.delivered - known, 0.0)
+        meter = instant.values[stage.meters]
+        lowest, highest = _BELIEVED_DELIVERED_SHARE
+        believed = (instant.quality[stage.meters] >= FIRST_GOOD) & np.isfinite(meter)
+        believed &= (stage.delivered >= lowest) & (stage.delivered <= highest)
+        # Less than what is seen to flow out below it: the parent is dead, wrong or of another time.
+        believed &= meter >= known * (1.0 - _PARENT_SHORTFALL)
+        left = np.maximum(meter * np.minimum(stage.delivered, 1.0) - known, 0.0)
         weights = self._expected()
         missing_weight = np.bincount(group, np.where(missing, weights, 0.0), count)
-        fill = missing & meter_good[group]
+        fill = missing & believed[group]
         part = np.divide(weights, missing_weight[group], out=np.zeros_like(weights), where=fill)
         result[fill] = (left[group] * part)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
-    def _fill_from_neighbours(self, result: Floats, marks: QualityArray, usable: Bools) -> None:
+    def _fill_from_neighbours(
+        self, readings: Floats, complete: Bools, result: Floats, marks: QualityArray
+    ) -> None:
         missing = np.isnan(result)
         if not missing.any():
             return
-        level = self._level(np.nan_to_num(result), self._complete(usable))
-        has_twin = self._twins >= 0
-        twin_known = has_twin & ~np.isnan(result[self._twins])
-        own = self._shares * self._ratings * level
-        pair = own + self._shares[self._twins] * self._ratings[self._twins] * level
-        twin_value = result[self._twins]
-        unlearned = ~np.isfinite(self._shares)
-        with_twin = np.where(unlearned, twin_value, np.maximum(pair - twin_value, 0.0))
-        alone = np.where(unlearned, self._ratings * level, own)
-        guess = np.where(twin_known, with_twin, alone)
+        level = self._level(readings, complete)
+        usual = self._shares * self._ratings * level
+        taught = self._rest(usual, missing, result)
+        known = self._of_load(np.where(missing, 0.0, result))
+        known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
+        like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
+        guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
         fill = missing & np.isfinite(guess)
         result[fill] = guess[fill]
         marks[fill] = Quality.SUBSTITUTE
 
-    def _fill_held(self, result: Floats, marks: QualityArray, ages: Floats) -> None:
-        missing = np.isnan(result) & (ages <= HOLD_SECONDS)
-        if not missing.any():
+    def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:
+        """What the missing sources of each load must supply together to make up its usual sum."""
+        known = self._of_load(np.where(missing, 0.0, result))
+        rest = np.maximum(self._of_load(usual) - known, 0.0)
+        of_missing = self._of_load(np.where(missing, usual, 0.0))
+        return rest * np.divide(usual, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
+
+    def _note_known(self, result: Floats, now: int) -> None:
+        """Remember each load all of whose sources are measured or estimated."""
+        settled = self._of_load(np.isnan(result)) == 0
+        self._last[settled] = result[settled]
+        self._last_at[settled] = now
+
+    def _fill_held(self, now: int, result: Floats, marks: QualityArray) -> None:
+        missing = np.isnan(result)
+        recent = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        if not (missing & recent).any():
             return
-        twin_known = (self._twins >= 0) & ~np.isnan(result[self._twins])
-        pair = self._last_complete + self._last_complete[self._twins]
-        held = np.where(twin_known, np.maximum(pair - result[self._twins], 0.0), self._last_complete)
-        fill = missing & np.isfinite(held)
+        held = self._rest(self._last, missing, result)
+        fill = missing & recent & np.isfinite(held)
         result[fill] = held[fill]
         marks[fill] = Quality.LAST_USABLE
 
     def _learn_delivered(self, instant: Instant, usable: Bools, readings: Floats) -> None:
+        weights = self._expected()
         for stage in self._stages:
             inside = stage.group >= 0
             group = np.where(inside, stage.group, 0)
             count = len(stage.meters)
             absent = np.bincount(group, inside & ~usable, count)
             known = np.bincount(group, np.where(inside & usable, readings, 0.0), count)
+            expected = np.bincount(group, np.where(inside, weights, 0.0), count)
             meter = instant.values[stage.meters]
             learn = (absent == 0) & (instant.quality[stage.meters] >= FIRST_GOOD) & (meter > 0)
+            learn &= known > _LOWEST_LEARNED_UTILISATION * expected
             share = np.divide(known, meter, out=np.ones_like(known), where=learn)
-            share = np.clip(share, _LOWEST_DELIVERED_SHARE, 1.0)
+            share = np.clip(share, 0.0, 2.0)
             stage.delivered[learn] += _SHARE_SMOOTHING * (share - stage.delivered)[learn]
 
 
@@ -233,82 +254,23 @@ def _peer_groups(site: Site, devices: list[Device]) -> Ints:
     return np.array(groups, dtype=np.int64)
 
 
-def _twins(devices: list[Device]) -> Ints:
-    """For each source the one that supplies the same load from the other feed, or -1."""
+def _loads(devices: list[Device]) -> Ints:
+    """Number of the load each source supplies, shared by sources on different feeds that back each other up.
+
+    Rack PDUs back each other up if they serve the same; of other kinds, two that stand in one space.
+    """
     by_load: dict[tuple[object, ...], list[int]] = {}
     for at, device in enumerate(devices):
-        if device.feed is not None:
-            load = device.serves if device.kind is DeviceKind.RACK_PDU else ()
-            by_load.setdefault((device.kind, device.space, load), []).append(at)
-    twins = np.full(len(devices), -1, dtype=np.int64)
+        if device.feed is None:
+            key: tuple[object, ...] = (at,)
+        elif device.kind is DeviceKind.RACK_PDU:
+            key = (device.kind, device.space, device.serves)
+        else:
+            key = (device.kind, device.space)
+        by_load.setdefault(key, []).append(at)
+    loads = np.arange(len(devices), dtype=np.int64)
     for members in by_load.values():
-        if len(members) == 2 and devices[members[0]].feed is not devices[members[1]].feed:  # noqa: PLR2004
-            twins[members[0]], twins[members[1]] = members[1], members[0]
-    return twins
-
-
-class _Upstream:
-    """Walks from sources towards the supply, as far as a device feeds nothing but sources."""
-
-    def __init__(self, site: Site, devices: list[Device]) -> None:
-        self._site = site
-        self._source_at = {device.id: at for at, device in enumerate(devices)}
-        self._suppliers: dict[str, list[Device]] = {}
-        for device in site.devices:
-            for target in device.serves:
-                self._suppliers.setdefault(target, []).append(device)
-        self._below: dict[str, frozenset[int] | None] = {}
-
-    def sole_supplier(self, device_id: str, source: int) -> Device | None:
-        """The one device that feeds ``device_id``, if it feeds only sources, ``source`` among them."""
-        feeding = self._suppliers.get(device_id, [])
-        if len(feeding) != 1 or source not in (self._sources_below(feeding[0]) or ()):
-            return None
-        return feeding[0]
-
-    def _sources_below(self, device: Device) -> frozenset[int] | None:
-        """Sources a device feeds; None if it feeds anything else, or nothing."""
-        if device.id not in self._below:
-            self._below[device.id] = None
-            parts = [self._sources_of_target(target) for target in device.serves]
-            known = [part for part in parts if part is not None]
-            if known and len(known) == len(parts):
-                self._below[device.id] = frozenset().union(*known)
-        return self._below[device.id]
-
-    def _sources_of_target(self, target: str) -> frozenset[int] | None:
-        if target in self._source_at:
-            return frozenset((self._source_at[target],))
-        at = self._site.device_index.get(target)
-        return None if at is None else self._sources_below(self._site.devices[at])
-
-
-def _parent_stages(site: Site, devices: list[Device]) -> tuple[_ParentStage, ...]:
-    """Meters upstream that feed nothing but sources of this set, nearest first."""
-    upstream = _Upstream(site, devices)
-    stages: list[_ParentStage] = []
-    frontier = {source: device.id for source, device in enumerate(devices)}
-    for _ in range(_MOST_PARENT_STEPS):
-        suppliers = {
-            source: supplier
-            for source, below in frontier.items()
-            if (supplier := upstream.sole_supplier(below, source)) is not None
-        }
-        metered = {s: each.id for s, each in suppliers.items() if _has_power(each)}
-        if metered:
-            stages.append(_stage(site, metered, len(devices)))
-        frontier = {source: supplier.id for source, supplier in suppliers.items()}
-    return tuple(stages)
-
-
-def _has_power(device: Device) -> bool:
-    return any(point.name == "active_power" for point in device.points)
-
-
-def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> _ParentStage:
-    numbers = {meter: at for at, meter in enumerate(dict.fromkeys(meter_of_source.values()))}
-    group = np.full(count, -1, dtype=np.int64)
-    for source, meter in meter_of_source.items():
-        group[source] = numbers[meter]
-    meters = np.array([site.point_index(meter, "active_power") for meter in numbers], dtype=np.int64)
-    return _ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE))
+        pair = len(members) == 2 or devices[members[0]].kind is DeviceKind.RACK_PDU  # noqa: PLR2004
+        if pair and len({devices[at].feed for at in members}) > 1:
+            loads[members] = members[0]
+    return loads

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from facility.energy import CounterBook, Delta, Finding, counter_delta
+from facility.counters import Delta, Finding, counter_delta
+from facility.energy import CounterBook
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from facility.sources import Estimate, Instant
@@ -34,9 +35,9 @@ def test_counter_delta(previous, current, modulus, expected):
 class Meter:
     """One counter of a 3.6 MW meter (1 kWh a second at full load) with its power."""
 
-    def __init__(self, modulus=math.nan):
+    def __init__(self, modulus=math.nan, rating=3.6e6):
         point = np.array([0])
-        self.book = CounterBook(point, point, np.array([3.6e6]), np.array([modulus]), 3600.0)
+        self.book = CounterBook(point, point, np.array([rating]), np.array([modulus]), 3600.0)
         self.reading, self.time, self.quality = math.nan, 0, Quality.WAITING_FOR_DATA
 
     def read(self, second, reading):
@@ -142,3 +143,49 @@ def test_state_survives_a_restart_and_the_time_between_is_counted_exactly():
     after.book.restore(states)
     after.read(1000, 900_000.0)
     assert after.at(1000) == (899_000.0, 0.0)
+
+
+def test_a_zero_that_lasts_two_readings_costs_nothing():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 0.0)
+    meter.at(20)
+    meter.read(30, 1_030_000.0)
+    assert meter.at(30) == (30_000.0, 0.0)
+
+
+def test_a_return_from_a_wrong_low_reading_counts_no_second_twice():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.at(10)
+    meter.read(10, 900_000.0)
+    assert meter.at(10) == (10_000.0, 10_000.0)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 500_000.0, 900_000_000.0])
+def test_an_unrated_meter_does_not_turn_a_wrong_reading_into_energy(wrong):
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, wrong)
+    meter.at(10)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20)[0] == pytest.approx(20_000.0, abs=20_001.0)
+
+
+def test_a_counter_without_a_power_is_covered_while_it_is_read():
+    book = CounterBook(np.array([0]), np.array([-1]), np.array([np.nan]), np.array([np.nan]), 3600.0)
+    good = np.array([Quality.GOOD], dtype=np.uint8)
+    amounts = book.update(Instant(np.array([7.0]), np.array([START]), good, START), None)
+    assert amounts.covered.all()
+    assert amounts.carried.all()
+    lost = np.array([Quality.COMM_FAILURE_LAST_VALUE], dtype=np.uint8)
+    amounts = book.update(Instant(np.array([7.0]), np.array([START]), lost, START + 1), None)
+    assert not amounts.covered.any()
+    assert not amounts.carried.any()

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from facility.quality import Quality
@@ -7,6 +9,9 @@ from tests.facility.plant import START, Bench, small_site
 
 class Hall(Bench):
     """Steady loads whose counters count exactly: 280 kW of IT, 350 kW at the input."""
+
+    def meters(self):
+        return [d.id for d in self.site.devices if d.kind in {"utility_meter", "rack_pdu"}]
 
     def run(self, first, last, *, step=10, facility=350e3, silent=()):
         for second in range(first, last + 1, step):
@@ -42,6 +47,8 @@ def test_the_ratio_of_sums_is_not_the_mean_of_ratios():
     facility, it = 0.0, 0.0
     for quarter in range(3):
         now = START + quarter * 900 * NANOSECONDS
+        for meter in hall.meters():
+            hall.read(meter, now, active_power=0.0, active_energy=0.0)
         hall.read("utility-a", now, active_power=0.0, active_energy=facility)
         hall.read("k1-pdu-a", now, active_power=0.0, active_energy=it)
         hall.tick(now)
@@ -104,3 +111,82 @@ def test_energy_published_never_falls():
     hall.run(300, 400, facility=10e3)
     seen.append(hall.value("campus.facility_energy"))
     assert seen == sorted(seen)
+
+
+def test_no_pue_while_a_part_of_the_input_is_neither_read_nor_estimated():
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 900)
+    hall.lose("utility-b")
+    for second in range(910, 2400, 10):
+        now = START + second * NANOSECONDS
+        hall.read("utility-a", now, active_power=175e3, active_energy=1e6 + 175e3 * second / 3600)
+        for pdu in hall.meters()[2:]:
+            if "pdu" in pdu:
+                hall.read(pdu, now, active_power=35e3, active_energy=5e5 + 35e3 * second / 3600)
+        hall.tick(now)
+    assert hall.value("campus.facility_power") == 175e3
+    assert hall.code("campus.facility_power") == Quality.SUB_NORMAL
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert math.isnan(hall.value("campus.pue.3.15min.pue"))
+    assert hall.code("campus.pue.3.15min.pue") == Quality.WAITING_FOR_DATA
+
+
+def test_a_window_after_a_long_stop_begins_inside_itself():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 1800, facility=700e3)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(before.derived.remember())
+    for meter in ("utility-a", "utility-b"):
+        after.read(meter, START + 7200 * NANOSECONDS, active_power=175e3, active_energy=1e6 + 700e3)
+    for pdu in [each for each in after.meters() if "pdu" in each]:
+        after.read(pdu, START + 7200 * NANOSECONDS, active_power=35e3, active_energy=5e5 + 70e3)
+    after.tick(START + 7200 * NANOSECONDS)
+    for second in range(7210, 7510, 10):
+        now = START + second * NANOSECONDS
+        for meter in ("utility-a", "utility-b"):
+            energy = 1e6 + 700e3 + 175e3 * (second - 7200) / 3600
+            after.read(meter, now, active_power=175e3, active_energy=energy)
+        for pdu in [each for each in after.meters() if "pdu" in each]:
+            after.read(pdu, now, active_power=35e3, active_energy=5e5 + 35e3 * second / 3600)
+        after.tick(now)
+    assert after.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=1e-6)
+    assert after.code("campus.pue.3.15min.pue") == Quality.SUB_NORMAL
+
+
+def test_a_clock_that_was_years_ahead_leaves_nothing_behind():
+    hall = Hall(small_site(with_taps=False))
+    ahead = 10 * 365 * 86400
+    hall.run(ahead, ahead + 60)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(hall.derived.remember())
+    after.run(0, 1200)
+    assert after.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=1e-6)
+    assert after.code("campus.pue.3.15min.pue") == Quality.GOOD
+    assert after.value("campus.pue.3.month.pue") == pytest.approx(1.25, rel=1e-6)
+    assert after.value("campus.energy") == pytest.approx(280e3 * (60 + 1200) / 3600, rel=0.02)
+
+
+def test_energy_published_does_not_fall_over_a_restart():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 600)
+    before.lose("utility-a")
+    before.lose("utility-b")
+    for second in range(610, 1200, 10):
+        before.tick(START + second * NANOSECONDS)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(before.derived.remember())
+    after.tick(START + 1210 * NANOSECONDS)
+    assert after.value("campus.facility_energy") >= before.value("campus.facility_energy")
+
+
+def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 100)
+    counter = hall.site.point_index("k1-pdu-a", "active_energy")
+    hall.values[counter], hall.quality[counter] = math.nan, Quality.NOT_CONNECTED
+    for second in range(110, 461, 10):
+        hall.read("k1-pdu-a", START + second * NANOSECONDS, active_power=35e3)
+        hall.run(second, second, silent=("k1-pdu-a",))
+    assert hall.code("k1.energy") == Quality.SUBSTITUTE
+    assert hall.value("k1.energy_estimated") == pytest.approx(35e3 * 0.1, rel=1e-6)
+    assert hall.value("campus.pue.3.15min.coverage") < 460 / 900 - 0.04

@@ -1,10 +1,13 @@
 import math
+from dataclasses import replace
 
 import pytest
 
+from facility.devices import DeviceKind, Feed
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
-from tests.facility.plant import START, Bench, small_site
+from facility.site import Site
+from tests.facility.plant import START, Bench, device, small_site
 
 POWERS = {"k1": 20e3, "k2": 30e3, "k3": 40e3, "k4": 50e3}
 
@@ -148,3 +151,118 @@ def test_ten_percent_silent_from_the_start_stays_within_two_percent_under_a_load
     read_all(bench, now, scale=1.8, without=silent)
     bench.tick(now)
     assert bench.value("campus.power") == pytest.approx(280e3 * 1.8, rel=0.02)
+
+
+def rpp_bench() -> Bench:
+    """The small hall with one meter a feed above all its PDUs, in place of taps."""
+    site = small_site(with_taps=False)
+    rpps = tuple(
+        device(
+            f"rpp-{feed.lower()}",
+            DeviceKind.RPP,
+            "h1",
+            "active_power",
+            feed=feed,
+            serves=tuple(f"k{n}-pdu-{feed.lower()}" for n in (1, 2, 3, 4)),
+        )
+        for feed in Feed
+    )
+    return Bench(Site(name="test", spaces=site.spaces, devices=(*site.devices, *rpps)))
+
+
+def run_rpp_bench(bench: Bench, seconds: int, *, delivered: float = 0.99) -> None:
+    for second in range(seconds):
+        now = START + second * NANOSECONDS
+        read_all(bench, now)
+        for feed in "ab":
+            bench.read(f"rpp-{feed}", now, active_power=140e3 / delivered)
+        bench.tick(now)
+
+
+@pytest.mark.parametrize("reading", [0.0, 20e3, -140e3])
+def test_a_parent_that_reads_less_than_its_known_children_is_not_believed(reading):
+    bench = rpp_bench()
+    run_rpp_bench(bench, 60)
+    now = START + 90 * NANOSECONDS
+    read_all(bench, now, without=("k4-pdu-a",))
+    bench.lose("k4-pdu-a")
+    bench.read("rpp-a", now, active_power=reading)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=0.02)
+    assert bench.code("campus.power") == Quality.SUBSTITUTE
+
+
+def test_a_parent_that_also_feeds_something_else_is_not_believed():
+    bench = rpp_bench()
+    run_rpp_bench(bench, 300, delivered=0.5)
+    now = START + 330 * NANOSECONDS
+    read_all(bench, now, without=("k4-pdu-a",))
+    bench.lose("k4-pdu-a")
+    for feed in "ab":
+        bench.read(f"rpp-{feed}", now, active_power=280e3)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=0.02)
+
+
+def test_what_was_estimated_is_held_when_nothing_is_known_any_more():
+    """Feed A is dead, then every meter falls silent: the load of before the loss must not come back."""
+    bench = rpp_bench()
+    run_rpp_bench(bench, 60)
+    now = START + 90 * NANOSECONDS
+    bench.read("rpp-a", now, active_power=0.0)
+    for rack, power in POWERS.items():
+        bench.lose(f"{rack}-pdu-a")
+        bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
+    bench.tick(now)
+    assert bench.value("campus.power") == 280e3
+    for rack in POWERS:
+        bench.lose(f"{rack}-pdu-b")
+    bench.lose("rpp-a")
+    bench.lose("rpp-b")
+    bench.tick(now + 30 * NANOSECONDS)
+    assert bench.value("campus.power") == 280e3
+    assert bench.value("campus.power_feeda") == 0.0
+    assert bench.code("campus.power") == Quality.LAST_USABLE
+
+
+def test_four_pdus_to_a_rack_back_each_other_up():
+    site = small_site(with_taps=False)
+    more = tuple(replace(d, id=f"{d.id}2") for d in site.devices if d.kind is DeviceKind.RACK_PDU)
+    bench = Bench(Site(name="test", spaces=site.spaces, devices=(*site.devices, *more)))
+    pdus = [d for d in bench.site.devices if d.kind is DeviceKind.RACK_PDU]
+    for second in range(60):
+        for pdu in pdus:
+            bench.read(pdu.id, START + second * NANOSECONDS, active_power=10e3)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 90 * NANOSECONDS
+    for pdu in pdus:
+        if pdu.space == "k1" and pdu.feed is Feed.A:
+            bench.lose(pdu.id)
+        else:
+            bench.read(pdu.id, now, active_power=20e3 if pdu.space == "k1" else 10e3)
+    bench.tick(now)
+    assert bench.value("k1.power") == pytest.approx(40e3, rel=1e-6)
+
+
+def test_a_lost_feed_is_not_counted_twice_after_a_restart():
+    before = Bench(small_site(with_taps=False))
+    for second in range(60):
+        read_all(before, START + second * NANOSECONDS)
+        before.tick(START + second * NANOSECONDS)
+    after = Bench(small_site(with_taps=False))
+    after.derived.restore(before.derived.remember())
+    now = START + 120 * NANOSECONDS
+    for rack, power in POWERS.items():
+        after.read(f"{rack}-pdu-b", now, active_power=2 * power)
+    after.tick(now)
+    assert after.value("campus.power") == pytest.approx(280e3, rel=1e-6)
+    assert after.code("campus.power") == Quality.SUB_NORMAL
+
+
+def test_a_good_code_on_no_number_is_not_good():
+    bench = Bench(small_site())
+    bench.read("k1-pdu-a", START, active_power=math.nan)
+    bench.read("k1-climate", START, air_inlet_temperature=math.inf)
+    bench.tick(START)
+    assert bench.code("k1.power_feeda") == Quality.BAD
+    assert bench.code("k1.inlet_temperature") == Quality.BAD
