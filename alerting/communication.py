@@ -1,4 +1,4 @@
-"""Communication alarms: one a device that is silent or blind, one an endpoint that lost all of its devices.
+"""Communication alarms: one a device that is silent or blind, one for many that one cause silenced.
 
 A device is silent when nothing of it is current: each point is stale or was never read. It is blind when it
 talks, but points that alarm rules watch have no good value, so that their alarms cannot come. Delays run on
@@ -15,12 +15,14 @@ from alerting.board import AlarmBoard
 from alerting.communication_alarms import (
     DEVICE_BLIND,
     DEVICE_SILENT,
-    ENDPOINT_SILENT,
+    NETWORK_SILENT,
     CommunicationAuthor,
 )
 from alerting.evaluation import MOST_A_TICK, Image
+from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
+from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
 
@@ -65,17 +67,19 @@ class Communication:
         by_exception = np.array([site.devices[at].reports_by_exception for at in self._devices], np.bool_)
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
-        self._groups = _Groups(self._ids, periods, endpoints)
+        behind = endpoint_groups(self._ids, endpoints)
+        self._groups = SilenceGroups((*behind, *feed_groups(site, self._ids, behind)), periods)
+        self._outage = Outage(self._ids, endpoints, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""
         if not self._ids:
             return
         silent = self._silent_now()
-        self._clear_endpoints(silent, now)
+        self._clear_groups(silent, now)
         due = self._silent.take(silent, now)
-        self._raise_endpoints(silent, due, now)
-        covered = self._groups.covered()
+        self._raise_groups(silent, due | (self._silent.raised & silent), now)
+        covered = self._groups.covered() | self._outage.covered(silent)
         self._clear(self._silent.raised & covered, self._silent, DEVICE_SILENT, now)
         self._raise(due & ~covered, self._silent, DEVICE_SILENT, now)
         self._raise(self._blind.take(self._blind_now() & ~silent, now), self._blind, DEVICE_BLIND, now)
@@ -94,7 +98,9 @@ class Communication:
                 self._silent.raised[at] = True
             elif alarm.rule == DEVICE_BLIND and at is not None:
                 self._blind.raised[at] = True
-            elif alarm.rule != ENDPOINT_SILENT or not self._groups.adopt(alarm.device):
+            elif alarm.rule == NETWORK_SILENT:
+                self._outage.raised = True
+            elif not self._groups.adopt(alarm.id):
                 left.append(alarm)
         return tuple(left)
 
@@ -121,24 +127,49 @@ class Communication:
         points = self._watched[first:last]
         return points[~_SEEING[self._image.quality[points]]]
 
-    def _raise_endpoints(self, silent: Flags, due: Flags, now: int) -> None:
-        for group in self._groups.lost(silent, due | self._silent.raised):
-            members = self._groups.members[group]
-            endpoint = self._groups.names[group]
-            if not self._board.room():
-                self._board.hold_back(1)
+    def _raise_groups(self, silent: Flags, due: Flags, now: int) -> None:
+        if self._outage.begins(silent, due) and self._has_room():
+            self._outage.raised = True
+            dead = int(self._outage.dead(silent).sum())
+            self._board.raise_alarm(self._author.network(dead, self._outage.endpoints, now))
+            told = self._outage.covered(silent)
+            groups = self._groups.groups
+            self._drop_groups([at for at in self._groups.standing() if told[groups[at].members].all()], now)
+        told = self._groups.covered() | self._outage.covered(silent)
+        for at in self._groups.lost(silent, due):
+            group = self._groups.groups[at]
+            if told[group.members].all():
+                continue
+            if not self._has_room():
                 return
-            self._groups.raised[group] = True
-            since = int(self._silent.since[members].min())
-            self._board.raise_alarm(self._author.endpoint(endpoint, len(members), since, now))
+            self._groups.raised[at] = True
+            told[group.members] = True
+            since = int(self._silent.since[group.members].min())
+            self._board.raise_alarm(self._author.group(group, since, now))
+            self._drop_groups(self._groups.within(at), now)
 
-    def _clear_endpoints(self, silent: Flags, now: int) -> None:
-        for group in self._groups.found(silent, now):
-            self._groups.raised[group] = False
-            self._board.clear(f"{ENDPOINT_SILENT}:{self._groups.names[group]}", now)
+    def _clear_groups(self, silent: Flags, now: int) -> None:
+        if self._outage.ends(silent, now):
+            self._outage.raised = False
+            self._board.clear(f"{NETWORK_SILENT}:{self._author.site.spaces[0].id}", now)
+            self._silent.restart(silent, now)
+        over = self._groups.found(silent, now)
+        self._drop_groups(over, now)
+        for at in over:
             members = np.zeros(len(self._ids), dtype=np.bool_)
-            members[self._groups.members[group]] = True
+            members[self._groups.groups[at].members] = True
             self._silent.restart(members, now)
+
+    def _drop_groups(self, groups: list[int], now: int) -> None:
+        for at in groups:
+            self._groups.raised[at] = False
+            self._board.clear(self._groups.groups[at].alarm_id, now)
+
+    def _has_room(self) -> bool:
+        if not self._board.room():
+            self._board.hold_back(1)
+            return False
+        return True
 
     def _raise(self, which: Flags, condition: Persistence, rule: str, now: int) -> None:
         places = np.flatnonzero(which)
@@ -165,51 +196,3 @@ class Communication:
         first = int(self._firsts[at])
         names = [self._author.site.device(self._ids[at]).points[int(p) - first].name for p in points]
         return self._author.blind(self._ids[at], names, int(self._image.quality[points[0]]), now)
-
-
-class _Groups:
-    """Devices by the endpoint they are reached through; only endpoints of several devices are groups."""
-
-    def __init__(self, ids: tuple[str, ...], periods: Ints, endpoints: Mapping[str, str]) -> None:
-        found: dict[str, list[int]] = {}
-        for at, device in enumerate(ids):
-            if device in endpoints:
-                found.setdefault(endpoints[device], []).append(at)
-        several = {name: places for name, places in found.items() if len(places) > 1}
-        self.names = tuple(several)
-        self.members = tuple(np.array(places, dtype=np.int64) for places in several.values())
-        self.raised: Flags = np.zeros(len(self.names), dtype=np.bool_)
-        self._back = np.array([2 * periods[members].min() for members in self.members], dtype=np.int64)
-        self._returned: Ints = np.zeros(len(self.names), dtype=np.int64)
-        self._of: Ints = np.full(len(ids), len(self.names), dtype=np.int64)
-        for group, members in enumerate(self.members):
-            self._of[members] = group
-        self._sizes = np.bincount(self._of, minlength=len(self.names) + 1)[:-1]
-
-    def adopt(self, name: str) -> bool:
-        """Take the endpoint's alarm as raised; False if there is no such group."""
-        if name not in self.names:
-            return False
-        self.raised[self.names.index(name)] = True
-        return True
-
-    def covered(self) -> Flags:
-        """Which devices an endpoint's alarm speaks for."""
-        return np.append(self.raised, False)[self._of]
-
-    def lost(self, silent: Flags, due: Flags) -> Ints:
-        """Groups to be raised: all members silent, at least one of them for long enough."""
-        return np.flatnonzero(~self.raised & self._all(silent) & (self._count(due) > 0))
-
-    def found(self, silent: Flags, now: int) -> Ints:
-        """Groups to be cleared: some member has been heard again for two polls."""
-        heard = self.raised & ~self._all(silent)
-        self._returned[~heard] = 0
-        self._returned[heard & (self._returned == 0)] = now
-        return np.flatnonzero(heard & (now - self._returned >= self._back))
-
-    def _all(self, which: Flags) -> Flags:
-        return np.equal(self._count(which), self._sizes)
-
-    def _count(self, which: Flags) -> Ints:
-        return np.bincount(self._of[which], minlength=len(self.names) + 1)[:-1]

@@ -1,10 +1,12 @@
 """What communication alarms say, and how much they matter."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from alerting.alarms import Alarm, Category, Priority
-from alerting.messages import place
+from alerting.messages import place, words
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, Group
 from facility.devices import Device
 from facility.quality import text
 from facility.sample import NANOSECONDS
@@ -12,7 +14,7 @@ from facility.site import Site
 
 DEVICE_SILENT = "device-silent"
 DEVICE_BLIND = "device-blind"
-ENDPOINT_SILENT = "endpoint-silent"
+NETWORK_SILENT = "network-silent"
 
 _MOST_NAMES = 3
 
@@ -32,7 +34,7 @@ class CommunicationAuthor:
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
         """A device of which nothing is current; ``last`` is its last reading (ns), 0 if there was none."""
         device = self.site.device(device_id)
-        heard = f"no reading since {_moment(last)}" if last else "never read"
+        heard = f"no reading since {_moment(last, self.site)}" if last else "never read"
         via = self._endpoints.get(device_id)
         reached = f" Check the endpoint {via} if its other devices are slow too." if via else ""
         return self._alarm(
@@ -55,49 +57,102 @@ class CommunicationAuthor:
             action="Check the sensor and the device's display; mend its profile if the point does not exist.",
         )
 
-    def endpoint(self, endpoint: str, devices: int, since: int, now: int) -> Alarm:
-        """An endpoint all of whose devices have been silent since ``since`` (ns)."""
-        space = common_space(self.site, self._spaces[endpoint])
-        return Alarm(
-            id=f"{ENDPOINT_SILENT}:{endpoint}",
-            rule=ENDPOINT_SILENT,
-            category=Category.COMMUNICATION,
-            priority=Priority.MEDIUM,
-            device=endpoint,
-            point="",
-            space=space,
-            value=None,
-            limit=None,
-            unit="",
+    def group(self, group: Group, since: int, now: int) -> Alarm:
+        """A group all of whose devices have been silent since ``since`` (ns)."""
+        return self._feed(group, since, now) if group.kind else self._endpoint(group, since, now)
+
+    def network(self, dead: int, endpoints: int, now: int) -> Alarm:
+        """So many of all the endpoints lost at once."""
+        campus = self.site.spaces[0]
+        return _silence(
+            NETWORK_SILENT,
+            campus.id,
+            campus.id,
+            priority=Priority.HIGH,
             message=(
-                f"{endpoint} in {place(self.site, space)}: all {devices} devices silent, "
-                f"stale since {_moment(since)}"
+                f"{campus.name or campus.id}: {dead} of {endpoints} endpoints silent; "
+                "most of the site is not seen"
+            ),
+            action=(
+                "Check the network of the machine that dcops runs on - link, switch, VLAN, firewall - "
+                "before any single gateway."
+            ),
+            now=now,
+        )
+
+    def _endpoint(self, group: Group, since: int, now: int) -> Alarm:
+        endpoint = group.about
+        space = common_space(self.site, self._spaces[endpoint])
+        return _silence(
+            ENDPOINT_SILENT,
+            endpoint,
+            space,
+            message=(
+                f"{endpoint} in {place(self.site, space)}: all {group.members.size} devices silent, "
+                f"stale since {_moment(since, self.site)}"
             ),
             action="Check the gateway or broker: its power, its network path, and whether its port answers.",
-            raised=now,
-            runbook=ENDPOINT_SILENT,
+            now=now,
+        )
+
+    def _feed(self, group: Group, since: int, now: int) -> Alarm:
+        what = words(group.kind) if group.kind is not None else ""
+        other = "B" if group.feed == "A" else "A"
+        return _silence(
+            FEED_SILENT,
+            group.about,
+            group.about,
+            point=group.point,
+            priority=Priority.HIGH,
+            message=(
+                f"Feed {group.feed} in {place(self.site, group.about)}: all "
+                f"{group.members.size} {what} devices silent, stale since {_moment(since, self.site)}; "
+                f"feed {other} still answers"
+            ),
+            action=(
+                f"Find out whether feed {group.feed} has power here - UPS, panels, breakers - and "
+                f"whether feed {other} has room for both. If it has power, check what network they share."
+            ),
+            now=now,
         )
 
     def _where(self, device: Device) -> str:
         return f"{device.id} in {place(self.site, device.space)}"
 
     def _alarm(self, rule: str, device: Device, now: int, *, message: str, action: str) -> Alarm:
-        return Alarm(
-            id=f"{rule}:{device.id}",
-            rule=rule,
-            category=Category.COMMUNICATION,
-            priority=Priority.MEDIUM if device.id in self._paired else Priority.LOW,
-            device=device.id,
-            point="",
-            space=device.space,
-            value=None,
-            limit=None,
-            unit="",
-            message=message,
-            action=action,
-            raised=now,
-            runbook=rule,
+        priority = Priority.MEDIUM if device.id in self._paired else Priority.LOW
+        return _silence(
+            rule, device.id, device.space, priority=priority, message=message, action=action, now=now
         )
+
+
+def _silence(
+    rule: str,
+    about: str,
+    space: str,
+    *,
+    message: str,
+    action: str,
+    now: int,
+    point: str = "",
+    priority: Priority = Priority.MEDIUM,
+) -> Alarm:
+    return Alarm(
+        id=f"{rule}:{about}.{point}" if point else f"{rule}:{about}",
+        rule=rule,
+        category=Category.COMMUNICATION,
+        priority=priority,
+        device=about,
+        point=point,
+        space=space,
+        value=None,
+        limit=None,
+        unit="",
+        message=message,
+        action=action,
+        raised=now,
+        runbook=rule,
+    )
 
 
 def paired_devices(site: Site) -> frozenset[str]:
@@ -123,5 +178,7 @@ def common_space(site: Site, spaces: list[str]) -> str:
     return next(space for space in paths[0] if space in shared)
 
 
-def _moment(time: int) -> str:
-    return datetime.fromtimestamp(time // NANOSECONDS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _moment(time: int, site: Site) -> str:
+    """Time (ns) on the clocks of the site, as its page and its people have it."""
+    there = datetime.fromtimestamp(time // NANOSECONDS, ZoneInfo(site.timezone))
+    return there.strftime("%Y-%m-%d %H:%M:%S %Z")

@@ -78,6 +78,14 @@ class Evaluation:
         return sum(watch.entries for watch in self._watches)
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """An alarm that is up, and the points of its device or space that hold it there."""
+
+    alarm_id: str
+    positions: set[int]
+
+
 class _RuleWatch:
     """One rule over its points. Positions count within the plan's arrays."""
 
@@ -93,6 +101,7 @@ class _RuleWatch:
         self._back = _BACK[plan.rule.direction]
         self._active = np.zeros(plan.points.size, dtype=np.bool_)
         self._up: Ints = np.empty(0, dtype=np.int64)
+        self._standing: dict[str, _Standing] = {}
         self._scratch = np.zeros(plan.points.size, dtype=np.bool_)
         self._timers = Timers(plan.points.size)
 
@@ -121,7 +130,10 @@ class _RuleWatch:
         at = int(np.searchsorted(self._plan.points, point))
         if at == self._plan.points.size or self._plan.points[at] != point:
             return False
-        self._active[at] = True
+        standing = self._standing.get(self._author.owner(self._plan, at))
+        if standing is not None:
+            return standing.alarm_id == alarm.id
+        self._join(at, alarm.id)
         self._up = np.flatnonzero(self._active)
         return True
 
@@ -168,14 +180,30 @@ class _RuleWatch:
         self._up = np.flatnonzero(self._active)
 
     def _raise(self, position: int, time: int) -> None:
-        self._active[position] = True
+        """Raise the alarm, unless one of the same owner stands: three phases too high are one thing to do."""
         value = float(self._buffer[position])
         limit = float(self._plan.limits[position])
-        self._board.raise_alarm(self._author.alarm(self._plan, position, value, limit, time))
+        alarm = self._author.alarm(self._plan, position, value, limit, time)
+        if self._join(position, alarm.id):
+            self._board.raise_alarm(alarm)
 
     def _clear(self, position: int, time: int) -> None:
+        """Clear the alarm of the position's owner when this is the last of its points to be back."""
         self._active[position] = False
-        self._board.clear(self._author.alarm_id(self._plan, position), time)
+        owner = self._author.owner(self._plan, position)
+        standing = self._standing[owner]
+        standing.positions.discard(position)
+        if not standing.positions:
+            del self._standing[owner]
+            self._board.clear(standing.alarm_id, time)
+
+    def _join(self, position: int, alarm_id: str) -> bool:
+        """Count a point among those that hold its owner's alarm up; True if it is the first."""
+        self._active[position] = True
+        owner = self._author.owner(self._plan, position)
+        first = owner not in self._standing
+        self._standing.setdefault(owner, _Standing(alarm_id, set())).positions.add(position)
+        return first
 
 
 class _Author:
@@ -193,9 +221,9 @@ class _Author:
         except KeyError:
             return -1
 
-    def alarm_id(self, plan: RulePlan, position: int) -> str:
-        group, offset = self._find(int(plan.points[position]))
-        return f"{plan.rule.name}:{group.id}.{group.fields[offset].name}"
+    def owner(self, plan: RulePlan, position: int) -> str:
+        """Id of the device, or group of a space's rollups, that a point belongs to."""
+        return self._find(int(plan.points[position]))[0].id
 
     def alarm(self, plan: RulePlan, position: int, value: float, limit: float, time: int) -> Alarm:
         rule = plan.rule

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import isfinite
 
 from alerting.rules import Rule
-from facility.devices import Device
 from facility.site import Site
 
 PLACEHOLDERS = ("device", "name", "place", "point", "value", "limit", "kind", "feed")
@@ -14,6 +13,7 @@ PLACEHOLDERS = ("device", "name", "place", "point", "value", "limit", "kind", "f
 _PREFIXED = ("W", "Wh", "VA", "var", "V")
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _FINE = 10.0
+_ACRONYMS = frozenset(["ups", "rpp", "pdu", "cdu", "crah", "tcs", "fws", "chw", "cw", "l1", "l2", "l3"])
 
 
 def amount(value: float, unit: str) -> str:
@@ -60,10 +60,10 @@ def process_message(rule: Rule, site: Site, excess: Excess) -> str:
         device=excess.owner,
         name=name_of(site, excess.owner),
         place=place(site, space),
-        point=excess.point.replace("_", " "),
+        point=words(excess.point),
         value=amount(excess.value, excess.unit),
         limit=amount(excess.limit, excess.unit),
-        kind=_kind(device),
+        kind=words(device.kind) if device is not None else "",
         feed=device.feed or "" if device is not None else "",
     )
 
@@ -75,5 +75,6 @@ def name_of(site: Site, owner: str) -> str:
     return site.space(owner).name or owner
 
 
-def _kind(device: Device | None) -> str:
-    return device.kind.replace("_", " ") if device is not None else ""
+def words(key: str) -> str:
+    """A kind or point as people say it: ``rack PDU``, ``current L1``."""
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in key.split("_"))

@@ -40,7 +40,7 @@ async def post(
             status = response.status
     except TimeoutError:
         raise Unreachable(f"{url.origin()}: no answer within {seconds:g} s") from None
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{url.origin()}: {_reason(error)}") from None
     if status < 300:  # noqa: PLR2004 - HTTP
         return
@@ -50,7 +50,7 @@ async def post(
     raise Refused(told)
 
 
-def _reason(error: aiohttp.ClientError) -> str:
+def _reason(error: aiohttp.ClientError | OSError) -> str:
     """Words for an error that leave out the address, which may hold a token."""
     if not isinstance(error, OSError):
         return type(error).__name__

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from alerting.alarms import Priority
 from alerting.amounts import read_deadband, read_delay, read_limit
-from alerting.communication_alarms import DEVICE_BLIND, DEVICE_SILENT, ENDPOINT_SILENT
+from alerting.communication_alarms import DEVICE_BLIND, DEVICE_SILENT, NETWORK_SILENT
 from alerting.messages import PLACEHOLDERS
 from alerting.rule_files import RawRule, RuleProblem
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
 from alerting.selection import matches
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT
 from facility.devices import DeviceKind, Feed
 from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.quantities import QUANTITIES
@@ -40,7 +41,7 @@ KEYS = (
 """Every key of an entry."""
 _EXCLUSIVE = (_DIRECTIONS, ("point", "quantity"))
 
-RESERVED = (DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT)
+RESERVED = (DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT)
 """Names of the communication alarms, which are not rules."""
 SITE_RUNBOOK = "site-rules"
 """Runbook anchor of a site's own rules that give none."""
@@ -92,6 +93,14 @@ def parse_rules(entries: Iterable[RawRule], site: Site, *, defaults: Iterable[Ra
             merged[name] = _override(shipped[name], raw) if name in shipped else raw
     rules: list[Rule] = []
     for name, raw in merged.items():
+        if name not in shipped and raw.mapping.keys().isdisjoint(("point", "quantity")):
+            near = _hint(name, shipped, "")
+            if near or raw.mapping.get("enabled") is False:
+                mend = near or "remove it"
+                problems.append(
+                    _problem(raw, "name", f"rule {name!r}: no shipped rule has this name; {mend}")
+                )
+                continue
         reader = _Reader(
             raw, site, own=name not in shipped, runbook=name if name in shipped else SITE_RUNBOOK
         )
@@ -132,6 +141,8 @@ class _Reader:
         self._site = site
         self._own = own
         self._runbook = runbook
+        self._meant: set[str] = set()
+        """Keys that are there but misspelt, so that they are not missed as well."""
         self.problems: list[RuleProblem] = []
 
     def rule(self) -> Rule | None:
@@ -176,6 +187,7 @@ class _Reader:
         for key in self._mapping:
             if key not in KEYS:
                 self._bad(key, f"unknown key {key!r}; {_hint(key, KEYS, 'remove it')}")
+                self._meant.update(difflib.get_close_matches(key, KEYS, n=1))
 
     def _enabled(self) -> bool:
         enabled = self._mapping.get("enabled", True)
@@ -187,6 +199,8 @@ class _Reader:
     def _measured(self) -> tuple[str, float, bool] | None:
         """Unit, span and whether it is a state, of what the rule looks at."""
         given = [key for key in ("point", "quantity") if key in self._mapping]
+        if not given and self._meant & {"point", "quantity"}:
+            return None
         if len(given) != 1:
             self._bad("name", "needs either 'point:' (a point type) or 'quantity:' (a rollup of spaces)")
             return None
@@ -206,6 +220,8 @@ class _Reader:
 
     def _direction(self) -> Direction | None:
         given = [direction for direction in Direction if direction in self._mapping]
+        if not given and self._meant & set(_DIRECTIONS):
+            return None
         if len(given) != 1:
             found = " and ".join(given) if given else "none"
             self._bad(given[-1] if given else "name", f"needs one of 'high:', 'low:', 'equals:', has {found}")
@@ -254,6 +270,8 @@ class _Reader:
 
     def _priority(self) -> Priority | None:
         written = self._mapping.get("priority")
+        if written is None and "priority" in self._meant:
+            return None
         if written not in tuple(Priority):
             has = "missing" if written is None else repr(written)
             self._bad("priority", f"priority is {has}; write high, medium or low")
@@ -265,7 +283,7 @@ class _Reader:
         if not isinstance(written, str):
             self._bad(key, f"{key} is {written!r}; write text, in quotes if need be")
             return ""
-        if required and not written.strip():
+        if required and not written.strip() and key not in self._meant:
             self._bad(key, f"{key} is missing; say what a person should do when this alarm comes")
         return " ".join(written.split())
 
@@ -277,11 +295,13 @@ class _Reader:
         except ValueError as error:
             self._bad("message", f"message: {error}; a brace as such is written twice")
             return template
-        for name in sorted(used - set(PLACEHOLDERS)):
+        unknown = sorted(used - set(PLACEHOLDERS))
+        for name in unknown:
             known = ", ".join(PLACEHOLDERS)
             self._bad("message", f"message: unknown placeholder {{{name}}}; there are {known}")
         needed = ("device", "place") if state else ("device", "place", "value", "limit")
-        lacking = [f"{{{name}}}" for name in needed if name not in used]
+        meant = {near for name in unknown for near in difflib.get_close_matches(name, PLACEHOLDERS, n=1)}
+        lacking = [f"{{{name}}}" for name in needed if name not in used | meant]
         if lacking:
             self._bad(
                 "message", f"message: lacks {', '.join(lacking)}; a person must see what, where and how much"

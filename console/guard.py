@@ -82,7 +82,7 @@ def build_guard(names: frozenset[str] | None) -> Middleware:
             )
         if len(request.query_string) > MOST_QUERY:
             return error_response(
-                414, "query_too_long", "the query is too long", f"use {MOST_QUERY} characters"
+                414, "query_too_long", "the query is too long", f"use at most {MOST_QUERY} characters"
             )
         try:
             return await handler(request)

@@ -51,7 +51,7 @@ export class AlarmPanel {
   }
 
   create(alarm) {
-    const place = alarm.place.slice(1).map((each) => each.name).join(" › ") || alarm.space;
+    const place = (alarm.place.length > 1 ? alarm.place.slice(1) : alarm.place).map((each) => each.name).join(" › ") || alarm.space;
     const target = alarm.device || alarm.space;
     return h(
       "li",

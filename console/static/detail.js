@@ -7,6 +7,7 @@ import { HallMap } from "./map.js";
 import { getJson } from "./live.js";
 
 const EVERY = 900; // ms between two looks at the open node: once a tick
+const ROOM_FOR_RATIO = 0.25;
 const HIDDEN_TOTALS = new Set(["power_feeda", "power_feedb"]); // shown as the split
 const MOST_POINTS = 200;
 const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
@@ -152,16 +153,22 @@ export class Detail {
       split.append(h("span", { class: "feed" }), h("span", { class: "bar", role: "img" }, h("i", { class: "a" })), h("span", { class: "feed" }));
     }
     const share = a.value / (a.value + b.value);
+    const states = [a, b].map((reading) => judge(reading.value, reading.quality, reading.coverage));
     [a, b].forEach((reading, at) => {
       const box = split.children[at * 2];
-      const state = judge(reading.value, reading.quality, reading.coverage);
-      setClass(box, "feed", state);
-      setText(box, `Feed ${at ? "B" : "A"}  ${marked(quantity(reading.value, "W"), state)}`);
+      const held = states[at] === "stale";
+      setClass(box, "feed", held ? "" : states[at]);
+      setText(box, `Feed ${at ? "B" : "A"}  ${held ? "not measured" : marked(quantity(reading.value, "W"), states[at])}`);
       setAttribute(box, "title", explain(reading));
     });
-    split.children[1].style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
-    setAttribute(split.children[1], "aria-label", `feed A carries ${percent(share)}`);
-    setText(split.children[1].firstChild, `${Math.round(share * 100)} : ${100 - Math.round(share * 100)}`);
+    const known = !states.includes("stale");
+    const bar = split.children[1];
+    setClass(bar, "bar", known ? "" : "unknown");
+    bar.style.setProperty("--share", known ? `${(share * 100).toFixed(1)}%` : "100%");
+    setAttribute(bar, "aria-label", known ? `feed A carries ${percent(share)}` : "share of the feeds unknown");
+    const ratio = `${Math.round(share * 100)} : ${100 - Math.round(share * 100)}`;
+    // Too short a bar has no room for words; the powers beside it say as much.
+    setText(bar.firstChild, !known ? "share unknown" : share >= ROOM_FOR_RATIO ? ratio : "");
   }
 
   async renderFigures(id) {

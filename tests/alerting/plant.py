@@ -49,6 +49,18 @@ def build_site() -> Site:
     return Site(name="North campus", spaces=spaces, devices=devices)
 
 
+def two_rows() -> Site:
+    """A hall of two rows of three racks, each with a PDU on feed A and one on feed B."""
+    rows = tuple(Space(id=f"r{row}", level=Level.ROW, parent="h1", name=f"Row {row}") for row in (1, 2))
+    racks = tuple(
+        Space(id=f"{row.id}-k{rack}", level=Level.RACK, parent=row.id, name=f"Rack {rack}")
+        for row in rows
+        for rack in (1, 2, 3)
+    )
+    devices = tuple(_pdu(f"{rack.id}-{feed.lower()}", rack.id, feed) for rack in racks for feed in Feed)
+    return Site(name="North campus", spaces=(*build_site().spaces[:3], *rows, *racks), devices=devices)
+
+
 def _spec(name: str) -> PointSpec:
     return PointSpec(name, POINT_TYPES["phase_current" if name.startswith("current_l") else name])
 
@@ -83,8 +95,8 @@ def _pdu(device_id: str, space: str, feed: Feed, rated_current: float | None = 1
 class Plant:
     """A site, its image and its board; ``use`` or ``watch_rules`` first, then readings and ticks."""
 
-    def __init__(self) -> None:
-        self.site = build_site()
+    def __init__(self, site: Site | None = None) -> None:
+        self.site = site or build_site()
         self.catalogue = build_catalogue(self.site)
         count = self.catalogue.point_count
         self.values = np.full(count, np.nan)

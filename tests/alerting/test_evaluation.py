@@ -231,8 +231,8 @@ def test_an_alarm_says_all_that_a_person_needs(plant: Plant) -> None:
     assert (alarm.device, alarm.point, alarm.space) == ("k01-pdu-a", "current_l1", "k01")
     assert (alarm.value, alarm.limit, alarm.unit) == (81.26, 80.0, "A")
     assert alarm.message == (
-        "k01-pdu-a (k01-pdu-a, rack pdu, feed A) in Building 1 › Hall 1 › Rack 1: "
-        "current l1 at 81.3 A, above 80.0 A"
+        "k01-pdu-a (k01-pdu-a, rack PDU, feed A) in Building 1 › Hall 1 › Rack 1: "
+        "current L1 at 81.3 A, above 80.0 A"
     )
     assert (alarm.action, alarm.runbook) == ("Move load.", "https://wiki.example/amps")
     assert (alarm.raised, alarm.cleared) == (T0 + 7 * SECOND, None)
@@ -286,6 +286,47 @@ def test_after_a_restart_an_alarm_goes_on_and_clears_by_its_rule(plant: Plant) -
     assert later.step(INLET, 25.0, 120)
     assert not later.step(INLET, 25.0, 180)
     assert [(a.id, a.cleared) for a in later.history()] == [(f"warm:{INLET}", T0 + 180 * SECOND)]
+
+
+AMPS = (
+    "- {name: amps, point: phase_current, high: 80 A, priority: low, action: Move load., "
+    "message: '{device} {place} {value} {limit}'}"
+)
+
+
+def test_three_phases_beyond_their_limit_are_one_alarm_until_all_are_back(plant: Plant) -> None:
+    plant.use(AMPS)
+    for phase in ("l1", "l2", "l3"):
+        plant.read(f"k01-pdu-a.current_{phase}", 90.0, 0)
+        plant.read(f"k01-pdu-b.current_{phase}", 90.0 if phase == "l3" else 10.0, 0)
+    plant.tick(0)
+    up = ["amps:k01-pdu-a.current_l1", "amps:k01-pdu-b.current_l3"]
+    assert plant.active() == up
+    plant.step("k01-pdu-a.current_l1", 70.0, 10)
+    plant.step("k01-pdu-a.current_l3", 70.0, 20)
+    assert plant.active() == up
+    plant.step("k01-pdu-a.current_l2", 70.0, 30)
+    assert plant.active() == up[1:]
+    plant.step("k01-pdu-a.current_l2", 90.0, 40)
+    assert plant.active() == [up[1], "amps:k01-pdu-a.current_l2"]
+    assert len(plant.history()) == 4
+
+
+def test_after_a_restart_phases_are_one_alarm_still(plant: Plant) -> None:
+    plant.use(AMPS)
+    plant.read("k01-pdu-a.current_l1", 90.0, 0)
+    plant.step("k01-pdu-a.current_l2", 90.0, 0)
+    later = Plant()
+    later.board.restore(plant.board.snapshot())
+    later.use(AMPS)
+    later.watch.resume(T0)
+    later.watch.resume(T0)
+    later.read("k01-pdu-a.current_l1", 70.0, 10)
+    later.read("k01-pdu-a.current_l2", 90.0, 10)
+    later.tick(10)
+    assert len(later.active()) == 1
+    later.step("k01-pdu-a.current_l2", 70.0, 20)
+    assert later.active() == []
 
 
 def test_after_a_restart_alarms_that_nothing_watches_any_more_are_cleared(plant: Plant) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from alerting.communication_alarms import DEVICE_BLIND, DEVICE_SILENT, ENDPOINT_SILENT
+from alerting.communication_alarms import DEVICE_BLIND, DEVICE_SILENT, NETWORK_SILENT
 from alerting.delivery import NotifierOptions
 from alerting.messages import PLACEHOLDERS
 from alerting.rule_files import RawRule, default_rules
 from alerting.rule_parsing import KEYS, RESERVED, parse_rules
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT
 from facility.site import Site
 from facility.spaces import Level, Space
 from tests.alerting.plant import build_site
@@ -51,7 +52,7 @@ def test_every_key_and_every_placeholder_is_explained() -> None:
 
 
 def test_every_communication_alarm_is_explained() -> None:
-    assert set(RESERVED) == {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT}
+    assert set(RESERVED) == {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT}
     assert all(f"| `{name}` |" in GUIDE for name in RESERVED)
 
 

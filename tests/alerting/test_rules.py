@@ -99,7 +99,6 @@ def test_every_problem_of_every_rule_is_told_with_file_line_and_mend(plant: Plan
     see = "a person must see what, where and how much"
     one, two = "rule 'one': ", "rule 'two': "
     assert problems(plant, text) == [
-        f"site.yaml:2: {one}needs one of 'high:', 'low:', 'equals:', has none",
         f"site.yaml:2: {one}action is missing; say what a person should do when this alarm comes",
         f"site.yaml:3: {one}unknown point type 'air_inlet_temperatur'; did you mean 'air_inlet_temperature'?",
         f"site.yaml:4: {one}unknown word 'enviroment_sensor' in kinds; did you mean 'environment_sensor'?",

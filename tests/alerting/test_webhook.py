@@ -1,6 +1,7 @@
 """Delivery to a webhook over real sockets: order, outages, refusals, signatures."""
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import json
@@ -11,10 +12,13 @@ from random import Random
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from alerting.alarms import Alarm
 from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Delivery, Notifier, NotifierOptions, Outcome
+from alerting.errors import Unreachable
+from alerting.posting import post
 from alerting.webhook import Webhook, WebhookOptions, sign
 from tests.alerting.plant import T0, make_alarm
 from tests.alerting.receiver import Receiver, until
@@ -220,6 +224,18 @@ async def test_a_receiver_that_never_answers_is_given_up_and_tried_again(
     await until(lambda: receiver.attempts >= 2)
     receiver.hang = False
     await until(lambda: receiver.events)
+
+
+async def test_a_connection_that_breaks_while_it_is_written_to_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    async with aiohttp.ClientSession() as session:
+        monkeypatch.setattr(aiohttp.ClientSession, "post", broken)
+        with pytest.raises(Unreachable, match="Connection reset by peer"):
+            await post(session, URL("http://127.0.0.1:1/token"), b"{}", headers={}, seconds=1)
 
 
 async def test_a_dead_receiver_does_not_delay_another(receiver: Receiver, sending: Sending) -> None:

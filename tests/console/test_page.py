@@ -247,3 +247,42 @@ async def test_the_browser_has_nothing_to_complain_about(plant: Plant, browser: 
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert len(loaded) > 8
     assert {name.split("/")[2] for name in loaded} == {f"127.0.0.1:{port}"}
+
+
+async def test_a_feed_that_is_not_measured_is_no_share_and_no_power(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port, node=f"#{RACK}")
+    await until(browser, lambda: "kW" in text(browser, ".split .feed"))
+    assert browser.execute_script(
+        "return document.querySelector('.bar').getAttribute('aria-label')"
+    ).startswith("feed A carries")
+    plant.silent = {f"{RACK}-pdu-a"}
+    for _ in range(3):
+        plant.tick(10.0)
+        plant.read_all()
+        plant.tick(0.0)
+    await show(browser, port, node=f"#{RACK}")
+    await until(browser, lambda: text(browser, ".split .feed").split() == ["Feed", "A", "not", "measured"])
+    assert text(browser, ".split .bar") == "share unknown"
+    assert "kW" in text(browser, ".split .feed:last-child")
+
+
+async def test_an_alarm_of_the_whole_campus_names_it(plant: Plant, browser: Chrome, port: int) -> None:
+    await show(browser, port)
+    plant.board.raise_alarm(alarm("campus", "campus", id="network-silent:campus", rule="network-silent"))
+    plant.tick()
+    await until(browser, lambda: text(browser, ".alarm .place") == "North campus")
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1440, 1920])
+async def test_headings_and_labels_are_not_cut_off(
+    plant: Plant, browser: Chrome, port: int, width: int
+) -> None:
+    await show(browser, port, width=width, height=900)
+    await until(browser, lambda: text(browser, ".total .label"))
+    cut = browser.execute_script(
+        "return [...document.querySelectorAll('.row.head span, .row .power, .total > *, .tile .sub')]"
+        ".filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.innerText)"
+    )
+    assert cut == []

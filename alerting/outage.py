@@ -1,0 +1,61 @@
+"""Most endpoints of a site silent at once, which is one cause: the network between them and dcops."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+LEAST_OF_AN_OUTAGE = 5
+"""Fewer dead endpoints than this are told one by one."""
+
+
+class Outage:
+    """Whether the alarm about the network stands. A dead endpoint is one whose devices are all silent."""
+
+    def __init__(self, ids: tuple[str, ...], endpoints: Mapping[str, str], periods: Ints) -> None:
+        """``periods`` in ns: shape (devices,)."""
+        names = sorted({endpoints[device] for device in ids if device in endpoints})
+        places = {name: at for at, name in enumerate(names)}
+        self._of = np.array([places.get(endpoints.get(device, ""), len(names)) for device in ids], np.int64)
+        self._sizes = np.bincount(self._of, minlength=len(names) + 1)[:-1]
+        self._back = 2 * int(periods.min(initial=np.iinfo(np.int64).max // 2))
+        self._returned = 0
+        self.raised = False
+
+    @property
+    def endpoints(self) -> int:
+        """How many there are."""
+        return self._sizes.size
+
+    def dead(self, silent: Flags) -> Flags:
+        """Which endpoints have silent devices alone: shape (endpoints,)."""
+        return np.equal(np.bincount(self._of[silent], minlength=self._sizes.size + 1)[:-1], self._sizes)
+
+    def begins(self, silent: Flags, due: Flags) -> bool:
+        """Whether more than half of the endpoints (and at least LEAST_OF_AN_OUTAGE) are now dead."""
+        if self.raised or self.endpoints < LEAST_OF_AN_OUTAGE or not due.any():
+            return False
+        dead = self.dead(silent)
+        count = int(dead.sum())
+        is_due = bool((self._devices_of(dead) & due).any())
+        return is_due and count >= LEAST_OF_AN_OUTAGE and 2 * count > self.endpoints
+
+    def ends(self, silent: Flags, now: int) -> bool:
+        """Whether, for two polls, no more than a quarter of the endpoints has been dead."""
+        if not self.raised:
+            return False
+        if 4 * int(self.dead(silent).sum()) > self.endpoints:
+            self._returned = 0
+            return False
+        self._returned = self._returned or now
+        return now - self._returned >= self._back
+
+    def covered(self, silent: Flags) -> Flags:
+        """Which devices its alarm speaks for: those of dead endpoints, while it stands."""
+        return self._devices_of(self.dead(silent)) if self.raised else np.zeros(silent.size, dtype=np.bool_)
+
+    def _devices_of(self, dead: Flags) -> Flags:
+        return np.append(dead, False)[self._of]

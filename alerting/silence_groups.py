@@ -1,0 +1,164 @@
+"""Devices that one cause can silence together, so that one alarm speaks for all of them.
+
+A group is an endpoint with all of its devices, or all devices of a kind on one feed of a space. It is lost
+when every member is silent and something else is not: a feed whose twin is silent too is no lost feed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.devices import DeviceKind, Feed
+from facility.site import Site
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+ENDPOINT_SILENT = "endpoint-silent"
+FEED_SILENT = "feed-silent"
+
+LEAST_OF_A_FEED = 3
+"""Fewer devices of a feed than this are told one by one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Members are places among the devices, ascending."""
+
+    rule: str
+    about: str
+    """Id of the endpoint, or of the space."""
+    members: Ints
+    kind: DeviceKind | None = None
+    feed: Feed | None = None
+    unless: tuple[Ints, ...] = ()
+    """Members of groups that, silent as well, mean another cause."""
+
+    @property
+    def point(self) -> str:
+        """What of the space it is about, such as ``rack_pdu_a``; empty for an endpoint."""
+        return f"{self.kind}_{self.feed}".lower() if self.kind is not None else ""
+
+    @property
+    def alarm_id(self) -> str:
+        """Id of its alarm."""
+        return f"{self.rule}:{self.about}.{self.point}" if self.point else f"{self.rule}:{self.about}"
+
+
+def endpoint_groups(ids: tuple[str, ...], endpoints: Mapping[str, str]) -> tuple[Group, ...]:
+    """A group for each endpoint of several devices."""
+    found: dict[str, list[int]] = {}
+    for at, device in enumerate(ids):
+        if device in endpoints:
+            found.setdefault(endpoints[device], []).append(at)
+    return tuple(
+        Group(ENDPOINT_SILENT, name, np.array(places, dtype=np.int64))
+        for name, places in found.items()
+        if len(places) > 1
+    )
+
+
+_FeedKey = tuple[str, DeviceKind, Feed]
+
+
+def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tuple[Group, ...]:
+    """A group for each kind on a feed of a space, if the other feed has devices of the kind there too.
+
+    Where a larger space has the same members as one within it, only the smaller is a group. ``behind`` are
+    the endpoints' groups: the loss of a feed that hangs on one endpoint alone is told as the endpoint's.
+    """
+    found: dict[_FeedKey, list[int]] = {}
+    for at, device_id in enumerate(ids):
+        device = site.device(device_id)
+        if device.feed is not None:
+            for space in site.ancestors(device.space):
+                found.setdefault((space.id, device.kind, device.feed), []).append(at)
+    endpoint_of = {int(at): group.members for group in behind for at in group.members}
+    groups = []
+    for key, places in found.items():
+        about, kind, feed = key
+        twin = found.get((about, kind, Feed.B if feed is Feed.A else Feed.A))
+        if twin is None or len(places) < LEAST_OF_A_FEED or _same_below(site, found, key):
+            continue
+        members = np.array(places, dtype=np.int64)
+        unless = [np.array(twin, dtype=np.int64)]
+        endpoint = endpoint_of.get(places[0])
+        if endpoint is not None and np.isin(members, endpoint).all():
+            unless.append(endpoint)
+        groups.append(Group(FEED_SILENT, about, members, kind, feed, tuple(unless)))
+    return tuple(groups)
+
+
+def _same_below(site: Site, found: Mapping[_FeedKey, list[int]], key: _FeedKey) -> bool:
+    space, kind, feed = key
+    return any(
+        len(found.get((child.id, kind, feed), ())) == len(found[key]) for child in site.children(space)
+    )
+
+
+class SilenceGroups:
+    """Which groups are lost. The larger come first, so that a hall speaks for its rows."""
+
+    def __init__(self, groups: Iterable[Group], periods: Ints) -> None:
+        """``periods`` (ns) of all devices: shape (devices,)."""
+        self.groups = tuple(sorted(groups, key=lambda group: -group.members.size))
+        self.raised: Flags = np.zeros(len(self.groups), dtype=np.bool_)
+        self._places = {group.alarm_id: at for at, group in enumerate(self.groups)}
+        self._devices = periods.size
+        self._sizes = np.array([group.members.size for group in self.groups], dtype=np.int64)
+        self._flat = np.concatenate([np.empty(0, np.int64), *(group.members for group in self.groups)])
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._back = np.array([2 * periods[group.members].min() for group in self.groups], dtype=np.int64)
+        self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
+
+    def adopt(self, alarm_id: str) -> bool:
+        """Take the alarm of a group as raised; False if there is no such group."""
+        at = self._places.get(alarm_id)
+        if at is None:
+            return False
+        self.raised[at] = True
+        return True
+
+    def standing(self) -> list[int]:
+        """Groups whose alarm is up."""
+        return [int(at) for at in np.flatnonzero(self.raised)]
+
+    def covered(self) -> Flags:
+        """Which devices the alarm of a group speaks for: shape (devices,)."""
+        covered = np.zeros(self._devices, dtype=np.bool_)
+        for at in self.standing():
+            covered[self.groups[at].members] = True
+        return covered
+
+    def lost(self, silent: Flags, due: Flags) -> list[int]:
+        """Groups not raised whose members are all silent, at least one of them for long enough."""
+        if not due.any() or not self.groups:
+            return []
+        lost = np.flatnonzero(~self.raised & self._all(silent) & (self._count(due) > 0))
+        return [int(at) for at in lost if not any(silent[each].all() for each in self.groups[at].unless)]
+
+    def within(self, at: int) -> list[int]:
+        """Raised groups, besides this one, all of whose members are members of this one."""
+        members = self.groups[at].members
+        return [
+            int(each)
+            for each in np.flatnonzero(self.raised)
+            if each != at and np.isin(self.groups[each].members, members).all()
+        ]
+
+    def found(self, silent: Flags, now: int) -> list[int]:
+        """Raised groups of which some member has been heard again for two polls."""
+        if not self.raised.any():
+            return []
+        heard = self.raised & ~self._all(silent)
+        self._returned[~heard] = 0
+        self._returned[heard & (self._returned == 0)] = now
+        return [int(at) for at in np.flatnonzero(heard & (now - self._returned >= self._back))]
+
+    def _all(self, which: Flags) -> Flags:
+        return np.equal(self._count(which), self._sizes)
+
+    def _count(self, which: Flags) -> Ints:
+        return np.add.reduceat(which[self._flat].astype(np.int64), self._starts)
