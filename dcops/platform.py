@@ -279,6 +279,8 @@ class Platform:
     async def _save(self) -> None:
         if not self._restored:
             await self._restore()
+            if self._restored:
+                self._alarms.resume(self._clock.now())
             return
         with contextlib.suppress(JournalUnavailableError):
             await self.spool.save_state(_FIGURES, encode(self.derived.remember()))

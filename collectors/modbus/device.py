@@ -15,8 +15,6 @@ from facility.clock import Clock
 from facility.quality import Quality
 from facility.sample import Emit, Sample
 
-FAILED_SCANS_TOLD = 3
-"""After so many failed scans in a row the device's points are told to have no communication, once."""
 RELEARN_SCANS = 360
 """After so many scans the refused reads are forgotten, for the device may have been changed."""
 
@@ -118,13 +116,17 @@ class DeviceReader:
         self._send(Sample(self._binding.first, now, values, quality))
 
     def fail(self, reason: str) -> None:
-        """The scan is given up, or could not begin."""
+        """The scan is given up, or could not begin.
+
+        The first failure is told at once: a total that went on with the last values of a feed that has just
+        died would count the load twice as the other feed takes it over.
+        """
         self.busy = False
         self._payloads = []
         self.polls["failed"] += 1
         self.last_error = reason
         self._failed_in_a_row += 1
-        if self._failed_in_a_row == FAILED_SCANS_TOLD:
+        if self._failed_in_a_row == 1:
             count = len(self._binding.profile.points)
             quality = np.full(count, Quality.COMM_FAILURE, np.uint8)
             self._send(Sample(self._binding.first, self._clock.now(), np.full(count, np.nan), quality))

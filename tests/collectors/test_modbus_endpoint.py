@@ -201,9 +201,11 @@ async def test_a_gateway_that_cannot_reach_a_unit_blames_the_unit(code: int) -> 
         assert server.connections == 1
 
 
-async def test_three_failed_scans_are_told_once_as_no_communication() -> None:
+async def test_the_first_failed_scan_is_told_at_once_and_only_once() -> None:
     devices = [binding(1), binding(2, first=2)]
     async with raw_server(silent_units(2)) as server, collecting(server.port, devices, wait=0.05) as rig:
+        await until(lambda: rig.device(2).polls_failed >= 1)
+        assert len(rig.samples.of(2)) == 1
         await until(lambda: rig.device(2).polls_failed >= 8)
         (told,) = rig.samples.of(2)
         assert told.quality.tolist() == [24, 24]
