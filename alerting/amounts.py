@@ -49,8 +49,8 @@ def read_delay(written: object) -> int:
 
 
 def _amount(written: object, base: str, references: tuple[Reference, ...], *, difference: bool) -> Amount:
-    if isinstance(written, int | float) and not isinstance(written, bool):
-        return Amount(_finite(float(written)))
+    if written == 0 and not isinstance(written, bool):
+        return Amount(0.0)  # nothing is nothing in every unit
     number, rest = _split(str(written))
     share = _SHARE.fullmatch(rest)
     if share is None:

@@ -1,6 +1,7 @@
 """Serving the console on its port. A port that is taken is waited for; everything else runs on."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 
@@ -43,9 +44,9 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             if not said:
-                _LOGGER.warning(
-                    "console can't listen on %s:%d: %s; free the port; trying on", host, port, error
-                )
+                taken = error.errno == errno.EADDRINUSE
+                mend = "free the port or choose another" if taken else "correct the host"
+                _LOGGER.warning("console can't listen on %s:%d: %s; %s; trying on", host, port, error, mend)
             said = True
             await asyncio.sleep(_RETRY)
         else:

@@ -20,8 +20,8 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    chosen = _parser(given).parse_args(given)
     try:
+        chosen = _parser(given).parse_args(given)
         code: int = chosen.run(chosen)
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -265,7 +265,7 @@ class Platform:
             alarms = await self.spool.load_state(_ALARMS)
         except JournalUnavailableError as error:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
-            _log.warning("starting without what was remembered: %s", error)
+            _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
             return
         try:
             if figures is not None:

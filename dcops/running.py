@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
-from dcops.errors import DcopsError
+from dcops.errors import DcopsError, in_words
 from dcops.site_file import LoadedSite, SiteProblems, load
 from simulators.errors import SimulationError
 
@@ -31,7 +31,7 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
             return runner.run(main())
     except* _WORLD as group:
         for error in _leaves(group):
-            print(f"{command}: {error}", file=sys.stderr)
+            print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dcops.errors import DcopsError
+from dcops.errors import DcopsError, in_words
 from dcops.logs import configure
 from dcops.options import add_address, add_verbose, positive, seconds
 from dcops.pace import Pace
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             loaded = _prepare(folder, args)
             scenario = _scenario(args.scenario, loaded) if loaded is not None else None
         except (DcopsError, SimulationError, ShapeError, OSError) as error:
-            print(f"dcops demo: {error}", file=sys.stderr)
+            print(f"dcops demo: {in_words(error)}", file=sys.stderr)
             return 1
         if loaded is None:
             return 1

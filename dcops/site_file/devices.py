@@ -1,14 +1,14 @@
 """Whether each device has a place, a profile and an address that fit together."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from collectors.profiles import MqttProfile, Profile
 from dcops.site_file.endpoints import protocol_of
 from dcops.site_file.entries import Entry
 from dcops.site_file.fields import identifiers
-from dcops.site_file.items import DeviceItem
+from dcops.site_file.items import DeviceItem, MqttItem
 from dcops.site_file.problems import Place, near
 from dcops.site_file.profiles import ProfileLibrary
 from dcops.site_file.registry import Registry
@@ -20,6 +20,9 @@ _WORD = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 Message = tuple[str, str]
 """The key it is about, and the words."""
+
+Unknown = tuple[str, str, str]
+"""The key, the words (empty if another mistake explains it), and the name that is nowhere."""
 
 
 def check_devices(registry: Registry, library: ProfileLibrary) -> dict[str, str]:
@@ -61,8 +64,9 @@ class _Checker:
     def accepts(self, item: DeviceItem, entry: Entry) -> bool:
         """Whether nothing is wrong with a device; notes what is."""
         references = _References(item.space, item.profile, item.endpoint, item.serves)
+        unknown = list(self._unknown(references))
+        self._tell(item.id, entry, unknown)
         messages = [
-            *self._unknown(references),
             *self._place(item),
             *self._profile(item),
             *self._address(item, entry),
@@ -71,36 +75,49 @@ class _Checker:
         told = [message for message in messages if not self._registry.devices.settled(item.id, message[0])]
         for key, message in told:
             self._registry.findings.add(entry.at(key), f"device {item.id}: {message}")
-        return not messages
+        return not messages and not unknown
+
+    def _tell(self, item_id: str, entry: Entry, unknown: Iterable[Unknown]) -> None:
+        for key, message, name in unknown:
+            if message and not self._registry.devices.settled(item_id, key):
+                words = f"{label('device', entry)}: {message}"
+                self._registry.findings.add(entry.at(key), words, about=f"unknown {name}")
 
     def check_broken(self, entry: Entry) -> None:
-        """Note unknown references of a device that cannot be checked otherwise."""
+        """Note unknown references and a taken unit of a device that cannot be checked otherwise."""
         wrong = self._registry.devices.wrong.get(entry.text("id") or "", frozenset())
         texts = {key: entry.text(key) for key in ("in", "profile", "endpoint") if key not in wrong}
         served = entry.values.get("serves", [])
         serves = () if "serves" in wrong else identifiers(served)
         references = _References(texts.get("in"), texts.get("profile"), texts.get("endpoint"), serves)
-        for key, message in self._unknown(references):
-            self._registry.findings.add(entry.at(key), f"{label('device', entry)}: {message}")
+        device_id, unit = entry.text("id") or "", entry.text("unit")
+        self._tell(device_id, entry, self._unknown(references))
+        endpoint, endpoints = references.endpoint, self._registry.endpoints
+        on_modbus = endpoint in endpoints.entries and not isinstance(endpoints.items.get(endpoint), MqttItem)
+        if endpoint is not None and on_modbus and unit is not None and "unit" not in wrong:
+            for key, message in self._taken(device_id, endpoint, int(unit), entry):
+                self._registry.findings.add(entry.at(key), f"{label('device', entry)}: {message}")
 
-    def _unknown(self, references: _References) -> Iterator[Message]:
+    def _unknown(self, references: _References) -> Iterator[Unknown]:
         """What is referred to and not there."""
         registry = self._registry
         spaces, devices, endpoints = registry.spaces, registry.devices, registry.endpoints
         space, profile, endpoint = references.space, references.profile, references.endpoint
         if space is not None and space not in spaces:
             if space in devices:
-                yield "in", f"in: {space!r} is a device; write the id of a space"
+                yield "in", f"in: {space!r} is a device; write the id of a space", space
             elif spaces.complete:
-                yield "in", registry.unknown("in", space, spaces.entries)
+                yield "in", registry.unknown("in", space, spaces.entries), space
         if profile is not None and profile not in self._library and self._library.complete:
             mend = registry.names.hint(profile, self._library.names()) or "name a shipped one or add its file"
-            yield "profile", f"profile {profile!r} is unknown; {mend}"
+            yield "profile", f"profile {profile!r} is unknown; {mend}", f"profile {profile}"
         if endpoint is not None and endpoint not in endpoints and endpoints.complete:
-            yield "endpoint", registry.unknown("endpoint", endpoint, endpoints.entries)
+            message = registry.unknown("endpoint", endpoint, endpoints.entries)
+            yield "endpoint", message, f"endpoint {endpoint}"
         for target in references.serves:
             if target not in spaces and target not in devices and spaces.complete and devices.complete:
-                yield "serves", registry.unknown("serves", target, (*devices.entries, *spaces.entries))
+                candidates = (*devices.entries, *spaces.entries)
+                yield "serves", registry.unknown("serves", target, candidates), target
 
     def _place(self, item: DeviceItem) -> Iterator[Message]:
         space = self._registry.spaces.items.get(item.space)
@@ -145,13 +162,13 @@ class _Checker:
         if item.unit is None:
             yield "unit", "unit is missing; write its Modbus unit id (255 without gateway)"
             return
-        first = self._units.setdefault((item.endpoint, item.unit), (item.id, entry.at("unit")))
-        if first[0] != item.id:
+        yield from self._taken(item.id, item.endpoint, item.unit, entry)
+
+    def _taken(self, device_id: str, endpoint: str, unit: int, entry: Entry) -> Iterator[Message]:
+        first = self._units.setdefault((endpoint, unit), (device_id, entry.at("unit")))
+        if first[0] != device_id:
             place = first[1].near(entry.at("unit"))
-            yield (
-                "unit",
-                f"unit {item.unit} of endpoint {item.endpoint!r} is {first[0]} already ({place}); mend one",
-            )
+            yield "unit", f"unit {unit} of endpoint {endpoint!r} is {first[0]} already ({place}); mend one"
 
     def _mqtt(self, item: DeviceItem, entry: Entry, profile: Profile | None) -> Iterator[Message]:
         if item.unit is not None:

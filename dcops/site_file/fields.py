@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -25,7 +26,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 _HIGHEST_UNIT = 247
@@ -170,9 +171,17 @@ def listed(words: list[str]) -> str:
 def host(value: object) -> str:
     """A host name or an IP address."""
     word = text(value)
-    if not _HOST.fullmatch(word):
+    if not _HOST.fullmatch(word) and not _is_address(word):
         raise ValueError(f"{shown(word)} is no host; write a name or an address, without scheme or port")
     return word
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word)
+    except ValueError:
+        return False
+    return True
 
 
 def url(value: object) -> str:
@@ -186,6 +195,8 @@ def url(value: object) -> str:
         parts = urlsplit("")
     if "@" in word.partition("://")[2].partition("/")[0]:
         raise ValueError("the URL holds credentials (not shown); remove them and name their variable or file")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL has a part from '?' or '#' on (not shown); remove it")
     if not good or " " in word:
         raise ValueError(f"{shown(word)} is no URL; write http://HOST:PORT or https://HOST:PORT")
     return word.rstrip("/") if parts.path in {"", "/"} else word

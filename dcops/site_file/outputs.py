@@ -113,6 +113,8 @@ def _read(
 def _model(
     entry: Entry, models: Mapping[str, type[ModelT]], what: str, findings: Findings
 ) -> type[ModelT] | None:
+    if entry.broken:
+        return None
     kind = entry.values.get("kind")
     known = " or ".join(models)
     if kind is None:

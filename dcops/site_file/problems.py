@@ -1,11 +1,13 @@
 """What is wrong with a site, and where: all findings of one run are gathered before anyone is told."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 _FEW = 500
 """Up to so many candidates a near name is always looked for."""
+_PLACES = 3
+"""So many further places of a mistake are named, the others counted."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,6 +19,8 @@ class Problem:
     line: int
     """From 1; 0 if the mistake is the file itself."""
     message: str
+    about: str = field(default="", compare=False)
+    """What many items may share as their one mistake, such as a name that is nowhere; it is told once."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -31,8 +35,25 @@ class SiteProblems(Exception):  # noqa: N818 - it carries many problems, and say
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(_told_once(sorted(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _told_once(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems, of those about the same thing only the first, with the places of the others."""
+    groups: dict[object, list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault(problem.about or problem, []).append(problem)
+    for first, *others in groups.values():
+        here = Place(first.file, first.line)
+        places = dict.fromkeys(Place(each.file, each.line) for each in others)
+        places.pop(here, None)
+        if not places:
+            yield first
+            continue
+        shown = ", ".join(place.near(here) for place in list(places)[:_PLACES])
+        more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+        yield replace(first, message=f"{first.message} (also {shown}{more})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +75,9 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
-    def add(self, place: Place, message: str) -> None:
-        """Note a mistake."""
-        self.problems.append(Problem(place.file, place.line, message))
+    def add(self, place: Place, message: str, about: str = "") -> None:
+        """Note a mistake; those ``about`` the same thing are told as one, where the first stands."""
+        self.problems.append(Problem(place.file, place.line, message, about))
 
     def warn(self, place: Place, message: str) -> None:
         """Note what deserves a look but stops nothing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Generic, TypeVar
 
 from dcops.site_file.entries import Entry
@@ -11,6 +12,11 @@ from dcops.site_file.shapes import Shaped, label
 
 EndpointItem = ModbusItem | MqttItem
 RegisteredT = TypeVar("RegisteredT", bound=Item)
+
+_ALIKE = 0.75
+"""From this ratio of common letters on, two ids may be versions of one."""
+_MOST_COMPARED = 1000
+"""Comparing a word with more others than this would take seconds."""
 
 
 @dataclass(slots=True)
@@ -29,6 +35,8 @@ class Known(Generic[RegisteredT]):
     """All, the broken ones too."""
     wrong: dict[str, frozenset[str]] = field(default_factory=dict)
     """Keys that do not fit, of items that are otherwise good; nothing more is said about those keys."""
+    lost: list[Entry] = field(default_factory=list)
+    """Those without an id, with one that cannot be one or that is another's: their true ids are nowhere."""
     written: int = 0
     """How many items there are, also those without an id."""
     complete: bool = True
@@ -95,9 +103,11 @@ class Registry:
             shaped = read(entry)
             item_id = entry.text("id")
             known.written += 1
+            first = entry if item_id is None else known.namespace.setdefault(item_id, entry)
+            if item_id is None or "id" in shaped.wrong or first.values != entry.values:
+                known.lost.append(entry)
             if item_id is None:
                 continue
-            first = known.namespace.setdefault(item_id, entry)
             if first is not entry:
                 where = first.place.near(entry.place)
                 message = f"{label(known.what, entry)}: this id is taken ({where}); give it another"
@@ -109,7 +119,35 @@ class Registry:
             if shaped.wrong:
                 known.wrong[item_id] = shaped.wrong
 
+    def _is_lost(self, word: str, lost: list[Entry], candidates: Iterable[str]) -> bool:
+        """Whether a word that is no id is most likely one that another mistake hides."""
+        home = self._home(word)
+        if home and home in {entry.text("in") for entry in lost}:
+            return True
+        others = [entry.text("id") or "" for entry in lost if not (home and entry.text("in"))]
+        likeness = max((_likeness(word, other) for other in others), default=0.0)
+        if likeness < _ALIKE:
+            return False
+        known = list(candidates)
+        return len(known) > _MOST_COMPARED or all(_likeness(word, each) <= likeness for each in known)
+
+    def _home(self, word: str) -> str:
+        """The space a word is named after, such as ``b1-h1`` for ``b1-h1-ups-a``; empty if there is none."""
+        home = word
+        while home and home not in self.spaces:
+            home = home.rpartition("-")[0]
+        return home
+
     def unknown(self, key: str, word: str, candidates: Iterable[str]) -> str:
-        """Words for an id under ``key`` that is not there."""
+        """Words for an id under ``key`` that is not there; none if another mistake explains that."""
+        candidates = list(candidates)
+        lost = self.endpoints.lost if key == "endpoint" else [*self.spaces.lost, *self.devices.lost]
+        if lost and self._is_lost(word, lost[:_MOST_COMPARED], candidates):
+            return ""
         hint = self.names.hint(word, candidates) or "describe it or write another"
         return f"{key}: {word!r} is not in this site; {hint}"
+
+
+def _likeness(one: str, other: str) -> float:
+    """0 to 1: the share of letters two words have in common, in order."""
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()

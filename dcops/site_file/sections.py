@@ -112,10 +112,13 @@ def _read_tables(sections: Sections) -> None:
     folder = sections.file.parent
     for name, (columns, required) in _COLUMNS.items():
         path = folder / f"{name}.csv"
-        if path.exists():
+        if path.exists() or path.is_symlink():
             sections.files.append(path)
             sections.tables[name] = read_table(path, columns, required, sections.findings)
     for path in sorted(folder.glob("*.csv")):
-        if path.stem not in _COLUMNS:
+        if path.stem not in _COLUMNS and path.stem.lower() in _COLUMNS:
+            sections.tables[path.stem.lower()] = Table()
+            sections.findings.add(Place(str(path), 0), f"is not read; rename it to {path.name.lower()}")
+        elif path.stem not in _COLUMNS:
             known = ", ".join(f"{name}.csv" for name in _COLUMNS)
             sections.findings.warn(Place(str(path), 0), f"is not read; tables are {known}")

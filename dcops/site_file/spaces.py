@@ -74,7 +74,9 @@ def _check_loops(registry: Registry) -> set[str]:
 def _stands_well(item: SpaceItem, entry: Entry, registry: Registry) -> bool:
     message = "" if registry.spaces.settled(item.id, "in") else _misplaced(item, registry)
     if message:
-        registry.findings.add(entry.at("in"), f"space {item.id}: {message}")
+        known = item.parent is None or item.parent in registry.spaces
+        about = f"{item.level} in {item.parent or item.id}" if known else f"unknown {item.parent}"
+        registry.findings.add(entry.at("in"), f"space {item.id}: {message}", about)
     return not message
 
 
@@ -84,12 +86,15 @@ def _check_parent_of_broken(entry: Entry, registry: Registry) -> None:
     if parent is not None and not known and not entry.broken and ID_PATTERN.fullmatch(parent):
         message = _not_a_space(parent, registry)
         if message:
-            registry.findings.add(entry.at("in"), f"{label('space', entry)}: {message}")
+            words = f"{label('space', entry)}: {message}"
+            registry.findings.add(entry.at("in"), words, about=f"unknown {parent}")
 
 
 def _misplaced(item: SpaceItem, registry: Registry) -> str:
     if item.level is Level.CAMPUS:
-        return "a campus stands in nothing; remove 'in'" if item.parent is not None else ""
+        first = next(each.id for each in registry.spaces.items.values() if each.level is Level.CAMPUS)
+        alone = item.parent is None or item.id != first
+        return "" if alone else "a campus stands in nothing; remove 'in'"
     if item.parent is None:
         return f"in is missing; write the id of the space this {item.level} stands in"
     if item.parent not in registry.spaces:

@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from dcops.site_file.documents import read_text
@@ -80,16 +81,23 @@ class _Rows:
 def _check_header(
     header: list[str], place: Place, columns: frozenset[str], required: frozenset[str], findings: Findings
 ) -> bool:
+    if columns.isdisjoint(header):
+        mend = f"begin with {_listed(required)}, separated by commas or semicolons"
+        findings.add(place, f"the first row names no column; {mend}")
+        return False
+    meant: set[str] = set()
     for name in header:
         if name and name not in columns:
-            hint = near(name, columns) or f"columns are {_listed(columns)}"
+            found = get_close_matches(name.lower(), columns, n=1)
+            meant.update(found)
+            hint = near(name.lower(), columns) or f"columns are {_listed(columns)}"
             findings.add(place, f"unknown column {shown(name)}; {hint}")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     for name in twice:
         findings.add(place, f"column {name!r} is there twice; keep one")
     missing = required.difference(header)
-    if missing:
-        findings.add(place, f"columns are missing: {_listed(missing)}; add them to the first row")
+    if missing - meant:
+        findings.add(place, f"columns are missing: {_listed(missing - meant)}; add them to the first row")
     return not missing and not twice
 
 

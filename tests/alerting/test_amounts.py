@@ -9,7 +9,8 @@ from alerting.rules import Amount, Reference
     [
         ("27 °C", "°C", Amount(27.0)),
         ("27°C", "°C", Amount(27.0)),
-        (27, "°C", Amount(27.0)),
+        (1, "1", Amount(1.0)),
+        (0, "W", Amount(0.0)),
         ("-5 °C", "°C", Amount(-5.0)),
         ("80 kW", "W", Amount(80_000.0)),
         ("1.5e3 W", "W", Amount(1500.0)),
@@ -34,7 +35,7 @@ def test_a_limit_in_fahrenheit_is_a_temperature_and_a_deadband_in_it_a_differenc
     [
         ("1 K", "°C", Amount(1.0)),
         ("1 °C", "°C", Amount(1.0)),
-        (0.5, "°C", Amount(0.5)),
+        (0, "°C", Amount(0.0)),
         ("2 % of limit", "A", Amount(0.02, Reference.LIMIT)),
         ("1 % of span", "°C", Amount(0.01, Reference.SPAN)),
         ("2 % of rated_current", "A", Amount(0.02, Reference.RATED_CURRENT)),
@@ -56,6 +57,7 @@ def test_delays(written: str, expected: int) -> None:
     ("written", "base", "message"),
     [
         ("27", "°C", r"27 has no unit; write for example '27 °C'"),
+        (27, "°C", r"27 has no unit; write for example '27 °C'"),
         ("27 furlong", "°C", r"unknown unit 'furlong'; the point is in °C"),
         ("27 kw", "W", r"did you mean 'kW'"),
         ("27 kW", "°C", r"'kW' does not measure the point, which is in °C"),
@@ -63,7 +65,7 @@ def test_delays(written: str, expected: int) -> None:
         (True, "°C", r"'?True'? does not begin with a number"),
         (None, "°C", r"does not begin with a number"),
         ([27], "°C", r"does not begin with a number"),
-        (float("nan"), "°C", r"nan is not a finite number"),
+        (float("nan"), "°C", r"'nan' does not begin with a number"),
         (
             "80 % of rated_power",
             "A",

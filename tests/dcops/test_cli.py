@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dcops.cli import main
 from dcops.ports import free_base_port
 from tests.servers.processes import free_port
 
@@ -128,3 +129,23 @@ def test_simulate_and_run_meet_on_the_wire_and_a_recording_is_replayed(tmp_path:
     assert recording.stat().st_size > 1000
     replayed = dcops("simulate", site, "--replay", str(recording), "--duration", "2s", "--broker")
     assert replayed.returncode == 0, replayed.stderr
+
+
+def test_an_interrupt_while_a_command_is_still_loading_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    assert main(["check", "site/"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = dcops("demo", "--port", "0", "--racks", "2", "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"dcops demo: {tmp_path}/file")
+    assert done.stderr.endswith("; check the path and its permissions\n")
+    assert done.stderr.count("\n") == 1

@@ -122,3 +122,36 @@ def test_a_huge_number_is_refused_and_not_converted(tmp_path: Path) -> None:
     path.write_text(HEAD + SITE.partition(HEAD)[2].replace("unit: 1,", f"unit: {'9' * 5000},"))
 
     assert "is not a whole number; write one" in only_problem(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("devices.csv", "air,rpp,b1,rpp,gw\n", "devices.csv:1: the first row names no column; begin with "),
+        ("devices.csv", "id\tkind\tin\tprofile\tendpoint\n", "devices.csv:1: the first row names no column"),
+        ("devices.csv", "id,kind,in,profil,endpoint\n", "unknown column 'profil'; did you mean 'profile'?"),
+        ("spaces.csv", "ID,level\n", "spaces.csv:1: unknown column 'ID'; did you mean 'id'?"),
+        (
+            "Devices.csv",
+            "id,kind,in,profile,endpoint\n",
+            "Devices.csv: is not read; rename it to devices.csv",
+        ),
+    ],
+)
+def test_a_table_nobody_can_read_is_one_mistake(tmp_path: Path, name: str, text: str, told: str) -> None:
+    folder = write_site(tmp_path)
+    (folder / name).write_text(text, encoding="utf-8")
+
+    with pytest.raises(SiteProblems) as caught:
+        load(folder)
+
+    assert len(caught.value.problems) == 1
+    assert told in str(caught.value)
+
+
+def test_a_table_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    folder = write_site(tmp_path)
+    (folder / "devices.csv").symlink_to("not-there.csv")
+
+    with pytest.raises(SiteProblems, match=r"devices\.csv: does not exist; check the path"):
+        load(folder)
