@@ -74,6 +74,10 @@ class LiveImage:
         self.times[place] = sample.time
         self.quality[place] = sample.quality
 
+    def set_back(self, now: int) -> None:
+        """The clock was set back to ``now``: no reading is from later, so that the next one is taken."""
+        np.minimum(self.times, now, out=self.times)
+
     def _apply_where(self, taken: NDArray[np.bool_], sample: Sample, place: slice) -> None:
         values, times, quality = self.values[place], self.times[place], self.quality[place]
         unread = (sample.quality == _LAST_VALUE) | (sample.quality == _NO_VALUE)

@@ -114,6 +114,7 @@ class Tick:
         self._capacity = capacity
         self._open: list[Sample] = []
         self._open_points = 0
+        self._closed = 0
 
     def accept(self, sample: Sample) -> None:
         """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
@@ -134,6 +135,9 @@ class Tick:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
         began = time.perf_counter()
         image = self._image
+        if now < self._closed:
+            image.set_back(now)
+        self._closed = now
         self._staleness.mark(image, now)
         if self._derive is not None:
             derived = self._derive(image.values, image.times, image.quality, now)
@@ -157,7 +161,7 @@ class Tick:
         while True:
             await self._clock.sleep_until(due)
             reached = self._clock.now() // period * period
-            self.stats.late_ticks += (reached - due) // period
+            self.stats.late_ticks += max(0, reached - due) // period
             self.close(reached)
             due = reached + period
 

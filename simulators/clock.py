@@ -5,6 +5,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from time import monotonic_ns
 
 from facility.sample import NANOSECONDS
 
@@ -20,8 +21,12 @@ class SystemClock:
         return time.time_ns()
 
     async def sleep_until(self, time: int) -> None:
-        """Returns once ``now()`` is at least ``time``."""
-        await _wait(lambda: (time - self.now()) / NANOSECONDS)
+        """Returns once ``now()`` is at least ``time``, or once that long has gone by.
+
+        The latter is earlier if the clock is set back meanwhile: nothing may stand still for so long.
+        """
+        gone_by = monotonic_ns() + time - self.now()
+        await _wait(lambda: min(time - self.now(), gone_by - monotonic_ns()) / NANOSECONDS)
 
 
 class ScaledClock:

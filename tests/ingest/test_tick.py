@@ -85,6 +85,20 @@ def test_a_late_sample_is_kept_for_the_history_but_not_shown() -> None:
     assert bench.tick.counts.late == 1
 
 
+def test_a_clock_set_back_freezes_nothing_and_hides_no_silence() -> None:
+    bench = Bench()
+    bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+    bench.tick.accept(sample(K1_PDU, NOON, [3.0, 4.0, 50.0]))
+    bench.tick.close(NOON)
+    earlier = NOON - 3600 * SECOND
+    bench.clock.time = earlier
+    bench.tick.close(earlier)
+    bench.tick.accept(sample(GRID, earlier + SECOND, [5.0, 6.0]))
+    assert bench.image.values[:2].tolist() == [5.0, 6.0]
+    bench.tick.close(earlier + 60 * SECOND)
+    assert bench.image.quality[2:5].tolist() == [20, 20, 20]
+
+
 def test_a_time_more_than_a_minute_ahead_is_refused() -> None:
     bench = Bench()
     bench.tick.accept(sample(GRID, NOON + 60 * SECOND, [1.0, 2.0]))

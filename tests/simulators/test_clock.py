@@ -27,6 +27,17 @@ async def test_the_system_clock_sleeps_until_its_time() -> None:
     assert clock.now() >= due
 
 
+async def test_the_system_clock_wakes_sleepers_after_their_time_though_it_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SystemClock()
+    due = clock.now() + 50_000_000
+    sleeper = asyncio.create_task(clock.sleep_until(due))
+    await asyncio.sleep(0)
+    monkeypatch.setattr("simulators.clock.time.time_ns", lambda: due - 3600 * 10**9)
+    await asyncio.wait_for(sleeper, 5)
+
+
 async def test_a_scaled_clock_runs_at_its_speed_from_its_start() -> None:
     clock = ScaledClock(1000 * SECOND, 500.0)
     began = time.monotonic()
