@@ -28,6 +28,8 @@ class Summary:
     pue: float
     category: str
     """Of the PUE; empty if there is none."""
+    covered: float
+    """Share of the last 24 hours that the PUE rests on."""
     alarms_raised: int
     alarms_active: int
     compared: tuple[Comparison, ...]
@@ -37,7 +39,7 @@ class Summary:
         """The figures as they stand."""
         totals = platform.collection.totals()
         history = platform.deliveries[0]
-        pue, category = campus_pue(site, platform)
+        pue, category, covered = campus_pue(site, platform)
         return cls(
             seconds=seconds,
             devices=len(site.devices),
@@ -49,25 +51,29 @@ class Summary:
             waiting=history.backlog.points,
             pue=pue,
             category=category,
+            covered=covered,
             alarms_raised=platform.board.raised_total,
             alarms_active=len(platform.board.active()),
             compared=tuple(compared),
         )
 
 
-def campus_pue(site: Site, platform: Platform) -> tuple[float, str]:
-    """(PUE of the campus over the last day, its category), of the best category there is; else NaN."""
+def campus_pue(site: Site, platform: Platform) -> tuple[float, str, float]:
+    """(PUE of the campus over the last day, its category, its coverage), of the best category there is."""
     for category in ("3", "2", "1"):
         group_id = f"{site.campus.id}.pue.{category}.{Window.DAY}"
         if group_id in platform.catalogue.group_index:
             group = platform.catalogue.group(group_id)
-            return float(platform.image.values[group.first]), category
-    return math.nan, ""
+            value, covered = platform.image.values[group.first : group.first + 2].tolist()
+            return value, category, covered
+    return math.nan, "", 0.0
 
 
 def print_summary(summary: Summary) -> None:
     """Print it, a line a subject."""
-    pue = f"{summary.pue:.3f} (category {summary.category})" if math.isfinite(summary.pue) else "not known"
+    pue = "not known"
+    if math.isfinite(summary.pue):
+        pue = f"{summary.pue:.3f} (category {summary.category}, {summary.covered:.2%} of 24 h measured)"
     print(f"ran      {summary.seconds:,.0f} s")
     print(f"site     {summary.devices:,} devices, {summary.points:,} points")
     print(
