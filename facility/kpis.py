@@ -20,6 +20,8 @@ COMPLETE = 0.98
 _SNAPSHOT_SECONDS = 15
 _ROLLING_SECONDS = {Window.QUARTER: 900, Window.HOUR: 3600, Window.DAY: 86400}
 _LONGEST_SECONDS = 86400
+_LEAST_MEASURED_SECONDS = 10.0
+"""Of less than this a ratio says more about when meters were read than about the plant."""
 _LONGEST_OVERHANG = 0.25
 """How far, in windows, a rolling window may reach back beyond its beginning for a state to start from."""
 _CLOCK_STEP = 60 * NANOSECONDS
@@ -93,10 +95,10 @@ class WindowBook:
             return Ratios(unknown, np.zeros(len(now.upper)))
         start = _completed(start, self.first)
         upper, lower = now.upper - start.upper, now.lower - start.lower
-        used = np.isfinite(lower) & (lower > 0)
+        measured = np.nan_to_num(now.covered - start.covered)
+        used = np.isfinite(lower) & (lower > 0) & (measured >= _LEAST_MEASURED_SECONDS)
         values = np.divide(upper, lower, out=np.full(len(upper), np.nan), where=used)
-        length = max(now.time - begin, 1) / NANOSECONDS
-        coverage = np.nan_to_num((now.covered - start.covered) / length)
+        coverage = measured * NANOSECONDS / max(now.time - begin, 1)
         return Ratios(values, np.clip(coverage, 0.0, 1.0))
 
     def _start(self, window: Window, now: int) -> tuple[int, Snapshot | None]:

@@ -57,6 +57,15 @@ def test_the_ratio_of_sums_is_not_the_mean_of_ratios():
     assert hall.value("campus.pue.3.1h.pue") == pytest.approx(1.14, rel=1e-6)
 
 
+def test_a_few_seconds_are_no_period_for_a_ratio():
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 9, step=3)
+    assert math.isnan(hall.value("campus.pue.3.15min.pue"))
+    assert hall.code("campus.pue.3.15min.pue") == Quality.WAITING_FOR_DATA
+    hall.run(12, 15, step=3)
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25)
+
+
 def test_the_instant_ratio_has_its_own_name():
     hall = Hall(small_site(with_taps=False))
     hall.run(0, 10)
