@@ -50,17 +50,12 @@ class Route:
 
 def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
     """The routes under ``/api/v1`` but for the stream and the description."""
+    return (*_value_routes(view, plan, feed), *_judgement_routes(view, plan))
+
+
+def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
+    """What spaces, devices and points show now and showed before."""
     nodes, points, history = Nodes(view, plan, feed), Points(view, plan), HistoryReader(view)
-
-    async def kpis(arguments: Arguments) -> KeyFigureList:
-        return list_key_figures(view, plan, arguments)
-
-    async def alarms(arguments: Arguments) -> AlarmList:
-        return list_alarms(view, plan, arguments)
-
-    async def collection(arguments: Arguments) -> CollectionAnswer:
-        return collection_answer(view, arguments)
-
     return (
         Route(
             path="/api/v1/nodes",
@@ -106,6 +101,22 @@ def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[R
                 Parameter(name="step", note="10s, 5m, 1h, 1d, or raw; chosen if absent", kind=Kind.STEP),
             ),
         ),
+    )
+
+
+def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...]:
+    """What is made of it: key figures, alarms, and how collecting goes."""
+
+    async def kpis(arguments: Arguments) -> KeyFigureList:
+        return list_key_figures(view, plan, arguments)
+
+    async def alarms(arguments: Arguments) -> AlarmList:
+        return list_alarms(view, plan, arguments)
+
+    async def collection(arguments: Arguments) -> CollectionAnswer:
+        return collection_answer(view, arguments)
+
+    return (
         Route(
             path="/api/v1/kpis",
             summary="Key figures with their coverage and whether they are complete",

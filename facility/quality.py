@@ -72,8 +72,3 @@ def is_good(codes: QualityArray) -> NDArray[np.bool_]:
 def is_usable(codes: QualityArray) -> NDArray[np.bool_]:
     """Which codes are good or uncertain: a value exists and may be shown as marked."""
     return codes >= FIRST_UNCERTAIN
-
-
-def worst(codes: QualityArray) -> int:
-    """The worst of the codes; BAD if there are none."""
-    return int(codes.min()) if codes.size else int(Quality.BAD)

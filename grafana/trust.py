@@ -19,11 +19,6 @@ def quantity_trust(key: str, selector: str) -> tuple[Series, Series]:
     return covered(metrics.coverage(key) + selector), oldest(metrics.age(key) + selector)
 
 
-def devices_trust(devices: str, legend: str = "oldest reading") -> tuple[Series]:
-    """Age of the oldest reading among devices chosen by an expression such as ``age_of_devices``."""
-    return (oldest(f"max({devices})", legend),)
-
-
 def scraped(metric: str) -> tuple[Series]:
     """Seconds since Prometheus got a metric of the platform itself."""
     expr = f"time() - min(timestamp({metric}))"

@@ -5,7 +5,6 @@ from facility import quality, units
 from facility.catalogue import build_catalogue
 from facility.naming import point_metric, prometheus_name, quality_field
 from facility.point_types import POINT_TYPES, Behaviour
-from facility.quality import Quality
 from facility.spaces import Level
 from tests.facility.plant import small_site
 
@@ -55,9 +54,7 @@ def test_quality_codes_fall_into_three_classes(code, good, usable):
     assert quality.is_usable(codes)[0] == usable
 
 
-def test_the_worst_of_many_is_the_least_and_of_none_is_bad():
-    assert quality.worst(np.array([192, 72, 216], dtype=np.uint8)) == Quality.SUBSTITUTE
-    assert quality.worst(np.array([], dtype=np.uint8)) == Quality.BAD
+def test_a_quality_code_has_words_and_an_unlisted_one_keeps_its_number():
     assert quality.text(20) == "stale, last value shown"
     assert quality.text(17) == "quality 17"
 
