@@ -26,6 +26,7 @@ async def test_nothing_in_the_field_answers_and_then_it_does(tmp_path, caplog):
         try:
             await until(lambda: hall.value("campus.power") > 0, "campus power", 60)
             await until(lambda: hall.code("campus.inlet_temperature") >= 192, "MQTT readings", 90)
+            await until(lambda: len(said(caplog, "endpoint b1-utility-a")) > 1, "the endpoint is back", 90)
             assert len(said(caplog, "endpoint b1-utility-a")) == 2, "lost once and back once"
         finally:
             hall.simulation.stop()
