@@ -172,7 +172,7 @@ async def collection(port: int, connections: int, reads: int) -> Cost:
         name="bench",
         kind=DeviceKind.BOARD_METER,
         points=tuple(PointSpec(f"p{at}", POINT_TYPES["voltage"]) for at in points),
-        registers=tuple(Register(table=Table.HOLDING, address=2 * at, data=DataType.F32) for at in points),
+        sources=tuple(Register(table=Table.HOLDING, address=2 * at, data=DataType.F32) for at in points),
     )
     devices = range(connections)
     plan = CollectionPlan(

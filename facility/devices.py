@@ -85,6 +85,10 @@ class PointSpec:
     type: PointType
     modulus: float | None = None
     """Where a counter rolls over, in base units; None if it never does in practice."""
+    every: int = 1
+    """It is read in every so manieth scan of its device: 1 for power, more for what seldom changes."""
+    states: tuple[tuple[int, str], ...] = ()
+    """Words for the numbers of a state, as the maker writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

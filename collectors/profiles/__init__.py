@@ -21,19 +21,53 @@ class Table(StrEnum):
 class DataType(StrEnum):
     """How a value lies in registers or bits."""
 
+    U8 = "u8"
+    """Half a register: ``Register.half`` says which."""
+    S8 = "s8"
     U16 = "u16"
     S16 = "s16"
     U32 = "u32"
     S32 = "s32"
+    U48 = "u48"
     U64 = "u64"
     S64 = "s64"
     F32 = "f32"
     F64 = "f64"
+    BCD16 = "bcd16"
+    """Four decimal digits, one in each half byte; a half byte above 9 means there is no value."""
+    BCD32 = "bcd32"
+    MOD10K32 = "mod10k32"
+    """Decimal groups of four digits, one a register, 0…9999; anything above means there is no value."""
+    MOD10K48 = "mod10k48"
+    MOD10K64 = "mod10k64"
     BIT = "bit"
+    """One bit of a register, or an entry of a table of bits."""
+    BITS = "bits"
+    """Neighbouring bits of a register as a whole number."""
+
+
+LENGTHS: dict[DataType, int] = {
+    DataType.U32: 2,
+    DataType.S32: 2,
+    DataType.F32: 2,
+    DataType.BCD32: 2,
+    DataType.MOD10K32: 2,
+    DataType.U48: 3,
+    DataType.MOD10K48: 3,
+    DataType.U64: 4,
+    DataType.S64: 4,
+    DataType.F64: 4,
+    DataType.MOD10K64: 4,
+}
+"""Registers a value takes, where it is more than one."""
 
 
 class Order(StrEnum):
-    """Where the bytes of a 32-bit value ``ABCD`` (A most significant) arrive; 64-bit values alike."""
+    """Where the bytes of a 32-bit value ``ABCD`` (A most significant) arrive; longer values alike.
+
+    The first letter of a pair swaps words, the second the bytes within each: for eight bytes ``ABCDEFGH``
+    CDAB means ``GHEFCDAB``, BADC ``BADCFEHG`` and DCBA ``HGFEDCBA``.
+    """
 
     ABCD = "ABCD"
     CDAB = "CDAB"
@@ -41,43 +75,195 @@ class Order(StrEnum):
     DCBA = "DCBA"
 
 
+class Half(StrEnum):
+    """Which byte of a register an 8-bit value is."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Use(StrEnum):
+    """What a register does for the value of another one."""
+
+    EXPONENT = "exponent"
+    """The value is multiplied by ten to its power: SunSpec scale factors. None without it."""
+    FACTOR = "factor"
+    """The value is multiplied by it."""
+    DIVISOR = "divisor"
+    """The value is divided by it."""
+    PERCENT_OF = "percent_of"
+    """The value is a percentage of it, and takes its unit."""
+    FRACTION = "fraction"
+    """It is added: the part behind the point, with a scale of its own."""
+    UNIT = "unit"
+    """It says in which unit the value is: ``Reference.units``."""
+    ORDER = "order"
+    """It says in which order the bytes of the value lie: ``Reference.orders``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A value that is not complete without another register of the device."""
+
+    use: Use
+    source: int
+    """Place of that register among the sources of the profile."""
+    units: tuple[tuple[int, float, float], ...] = ()
+    """With ``Use.UNIT``: (number read, factor, offset) to the base unit, after scale and offset."""
+    orders: tuple[tuple[int, Order], ...] = ()
+    """With ``Use.ORDER``: (number read, order)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """Where one point lies and how it becomes a number: ``value = raw * scale + offset``, in base units."""
+    """Where one point lies and how it becomes a number: ``value = raw * scale + offset``, in base units.
+
+    Where it refers to others, scale and offset apply first. A referring value that is read without what
+    it refers to is none, with the quality of the reference.
+    """
 
     table: Table
     address: int
-    """Protocol address, from 0."""
+    """Protocol address, from 0; from the start of the model with a ``SunSpecModel``."""
     data: DataType
     order: Order = Order.ABCD
     scale: float = 1.0
     """Device scale and unit conversion together."""
     offset: float = 0.0
     bit: int | None = None
-    """Which bit of a register, 0 the least significant; only with BIT in holding or input registers."""
+    """Which bit of a register, 0 the least significant; the lowest of several with BITS."""
+    width: int = 1
+    """How many bits, with BITS."""
+    half: Half = Half.LOW
+    """Which byte, with 8-bit values."""
     invalid: frozenset[int] = frozenset()
-    """Raw patterns (unsigned) that mean there is no value."""
+    """Raw patterns (unsigned, most significant byte first) that mean there is no value."""
+    references: tuple[Reference, ...] = ()
 
     @property
     def length(self) -> int:
         """How many registers (or coils) it takes."""
-        return {"u32": 2, "s32": 2, "f32": 2, "u64": 4, "s64": 4, "f64": 4}.get(self.data, 1)
+        return LENGTHS.get(self.data, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """A point that is composed: the sum of others, such as of three phases. None if one of them is none."""
+
+    sources: tuple[int, ...]
+    """Places among the sources of the profile; of registers only."""
+
+
+Source = Register | Sum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRegister:
+    """A text a device tells of itself, such as its serial number. Read seldom, shown, never a number."""
+
+    name: str
+    table: Table
+    address: int
+    length: int
+    """Registers; two characters each."""
+    swapped: bool = False
+    """Whether the second character of a register comes first."""
+    encoding: str = "ascii"
+    """Ends at the first NUL; blanks around it are not part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Addresses ``first``…``last``, both included."""
+
+    table: Table
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityCheck:
+    """What a device of this profile shows at a known place. Exactly one of the expectations is given."""
+
+    table: Table
+    address: int
+    length: int
+    text: str | None = None
+    """It begins with this text, blanks and NULs at its end aside."""
+    low: int | None = None
+    """The registers, most significant first, make a number from ``low``…"""
+    high: int | None = None
+    """… to ``high``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIdentification:
+    """What function 43/14 answers for a device of this profile; texts it begins with, "" for anything."""
+
+    vendor: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SunSpecModel:
+    """Addresses count from the start of a SunSpec model, which is found by walking from ``SunS`` on."""
+
+    model: int
+    bases: tuple[int, ...] = (40000, 0, 50000)
+    """Where the marker may stand, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a device wants to be read, where it differs from its endpoint. None: as the endpoint says."""
+
+    timeout: float | None = None
+    """Seconds it may take to answer."""
+    pause: float | None = None
+    """Seconds it wants between a reply and the next request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModbusProfile:
-    """A device over Modbus: ``points`` and ``registers`` run in parallel."""
+    """A device over Modbus.
+
+    ``sources`` begins with one for each of ``points``, in the same order; those behind are helpers that
+    others refer to and that are no points themselves. Points that are read at the same pace
+    (``PointSpec.every``) stand together, the fastest first.
+    """
 
     name: str
     kind: DeviceKind
     points: tuple[PointSpec, ...]
-    registers: tuple[Register, ...]
+    sources: tuple[Source, ...]
+    texts: tuple[TextRegister, ...] = ()
     max_registers: int = 125
-    """Largest read the device answers."""
+    """Largest read of registers the device answers; 1 with one register a request."""
     max_gap: int = 0
     """Unused registers that may be read across to join two blocks."""
+    alone: bool = False
+    """Whether each value is read by a request of its own; addresses of values may then overlap."""
+    forbidden: tuple[Span, ...] = ()
+    """What must never be read, not even across."""
+    identity: tuple[IdentityCheck, ...] = ()
+    """All of them hold for a device of this profile."""
+    identification: DeviceIdentification | None = None
+    sunspec: SunSpecModel | None = None
+    manners: Manners = Manners()
+    make: str = ""
+    """Maker and model, for people."""
+    firmware: str = ""
+    """Versions the map holds for, for people."""
+    link: str = ""
+    """Serial settings and unit ids as delivered, for people: ``19200 8E1, unit 12``."""
     source: str = ""
+    """Document the map is taken from."""
     caveats: str = ""
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """The sources that are registers, in order."""
+        return tuple(each for each in self.sources if isinstance(each, Register))
 
 
 class TimeFormat(StrEnum):

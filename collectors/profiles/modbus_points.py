@@ -41,7 +41,7 @@ def read_modbus_profile(
         name=name,
         kind=kind,
         points=tuple(points),
-        registers=tuple(registers),
+        sources=tuple(registers),
         max_registers=max_registers,
         max_gap=max_gap,
         source=source,

@@ -175,7 +175,7 @@ def small_profile(*addresses: int, table: Table = Table.HOLDING, max_gap: int = 
         name="small",
         kind=DeviceKind.BOARD_METER,
         points=tuple(PointSpec(f"p{at}", POINT_TYPES["generic"]) for at in range(len(addresses))),
-        registers=tuple(Register(table=table, address=at, data=DataType.U16) for at in addresses),
+        sources=tuple(Register(table=table, address=at, data=DataType.U16) for at in addresses),
         max_gap=max_gap,
     )
 

@@ -20,7 +20,7 @@ def profile_of(*registers: Register, types: tuple[str, ...] = (), max_gap: int =
         name="test",
         kind=DeviceKind.BOARD_METER,
         points=tuple(PointSpec(f"p{i}", POINT_TYPES[key]) for i, key in enumerate(keys)),
-        registers=registers,
+        sources=registers,
         max_gap=max_gap,
     )
 

@@ -14,7 +14,7 @@ def profile_of(
         name="test",
         kind=DeviceKind.BOARD_METER,
         points=tuple(PointSpec(f"p{at}", POINT_TYPES["generic"]) for at in range(len(spans))),
-        registers=tuple(
+        sources=tuple(
             Register(table=table, address=address, data=data, bit=0 if data is DataType.BIT else None)
             for table, address, data in spans
         ),

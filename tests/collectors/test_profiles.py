@@ -114,7 +114,7 @@ MISTAKES = """
 11 | active_power, | active_powr, | 'active_powr' is no point type; did you mean 'active_power'? (key 'type')
 11 | unit: kW} | unit: KW} | unknown unit 'KW'; did you mean 'kW'?; points of type 'active_power' are
 11 | unit: kW} | unit: kVA} | unit 'kVA' cannot become 'W', the unit of type 'active_power'; correct one
-11 | f32 | float | 'data' is 'float'; use one of u16, s16, u32, s32, u64, s64, f32, f64, bit
+11 | f32 | f23 | 'data' is 'f23'; did you mean 'f32'?
 11 | address: 0, |  | 'address' is missing; add it
 12 | scale: 0.1} | scale: zero} | 'scale' is 'zero'; it must be a number
 12 | scale: 0.1} | scale: 0} | 'scale' is 0, which makes every value 0; leave it out or correct it

@@ -24,9 +24,7 @@ GENERIC = POINT_TYPES["generic"]
 
 def profile(*registers: Register, max_gap: int = 0, type_key: str = "generic") -> ModbusProfile:
     points = tuple(PointSpec(f"p{at}", POINT_TYPES[type_key]) for at in range(len(registers)))
-    return ModbusProfile(
-        name="test", kind=DeviceKind.PUMP, points=points, registers=registers, max_gap=max_gap
-    )
+    return ModbusProfile(name="test", kind=DeviceKind.PUMP, points=points, sources=registers, max_gap=max_gap)
 
 
 def holding(address: int, data: DataType, **words: object) -> Register:
