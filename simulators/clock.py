@@ -3,12 +3,15 @@
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Callable
 from time import monotonic_ns
 
 from facility.sample import NANOSECONDS
 
+_BEAT = 0.01
+_LONGEST_STALL = 50_000_000
 _YIELDS = 20
 """Turns of the event loop that woken sleepers get before time moves on."""
 
@@ -41,12 +44,31 @@ class ScaledClock:
         if not speed > 0:
             raise ValueError(f"speed {speed} is not positive")
         self.speed = speed
-        self._start = start_ns
-        self._began = time.monotonic_ns()
+        self._seen = start_ns
+        self._seen_at = time.monotonic_ns()
+        self._longest = math.inf
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC, on this clock."""
-        return self._start + int((time.monotonic_ns() - self._began) * self.speed)
+        elapsed = min(time.monotonic_ns() - self._seen_at, self._longest)
+        return self._seen + int(elapsed * self.speed)
+
+    async def keep_pace(self) -> None:
+        """Until cancelled, lets the clock lag rather than jump when the event loop is held up.
+
+        What runs on a fast clock then loses real time on a stalled machine, and no polls.
+        """
+        self._longest = _LONGEST_STALL
+        try:
+            while True:
+                self._look()
+                await asyncio.sleep(_BEAT)
+        finally:
+            self._look()
+            self._longest = math.inf
+
+    def _look(self) -> None:
+        self._seen, self._seen_at = self.now(), time.monotonic_ns()
 
     async def sleep_until(self, time: int) -> None:
         """Returns once ``now()`` is at least ``time``."""

@@ -136,7 +136,10 @@ class _Demo:
         shown = tuple(s.id for s in site.spaces if s.level in {Level.CAMPUS, Level.BUILDING})
         settling = 2 * max(device.period for device in site.devices)
         truth = TruthLog(plant, simulation.readings.refresh, shown, settling)
-        async with stop_on_signal(self.args.duration) as stop, stage({"simulation": simulation.run()}):
+        served = {"simulation": simulation.run()}
+        if pace.speed > 1:
+            served["clock"] = clock.keep_pace()
+        async with stop_on_signal(self.args.duration) as stop, stage(served):
             async with asyncio.timeout(_READY_SECONDS):
                 await simulation.ready.wait()
             done = asyncio.Event()

@@ -101,6 +101,8 @@ async def running_hall(
     )
     platform = Platform(loaded, clock, settings, {"DCOPS_INFLUXDB_TOKEN": "test"})
     tasks = {"simulation": simulation.run()} if simulate else {}
+    if speed > 1:
+        tasks["clock"] = clock.keep_pace()
     async with stage(tasks), aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         if simulate:
             await asyncio.wait_for(simulation.ready.wait(), 30)

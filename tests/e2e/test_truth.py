@@ -55,7 +55,7 @@ async def test_a_day_of_energy_and_pue_agrees_with_the_ledger_and_silent_pdus_do
         signal = hall.platform.signal
         async with stage({"truth": truth.run(signal), "watcher": watcher.run(signal)}):
             start = hall.plant.time
-            await until(lambda: hall.plant.time >= start + 25 * HOUR, "a simulated day", 240)
+            await until(lambda: hall.plant.time >= start + 25 * HOUR, "a simulated day", 600)
             await hall.platform.catch_up()
             compared = {(c.node, c.energy): c for c in await truth.compare(hall.platform.history.history)}
         for node in ("campus", "b1"):

@@ -46,6 +46,23 @@ async def test_a_scaled_clock_runs_at_its_speed_from_its_start() -> None:
     assert 0.015 <= time.monotonic() - began < 1.0
 
 
+async def test_a_scaled_clock_that_keeps_pace_lags_rather_than_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 0
+    monkeypatch.setattr("simulators.clock.time.monotonic_ns", lambda: passed)
+    clock = ScaledClock(1000 * SECOND, 960.0)
+    pace = asyncio.create_task(clock.keep_pace())
+    await asyncio.sleep(0)
+    passed = 20_000_000
+    assert clock.now() == 1000 * SECOND + 19_200_000_000
+    passed = 3 * SECOND  # the loop was held up
+    assert clock.now() == 1048 * SECOND
+    pace.cancel()
+    await asyncio.wait([pace])
+    assert clock.now() == 1048 * SECOND
+    passed = 4 * SECOND
+    assert clock.now() == 2008 * SECOND
+
+
 def test_a_clock_that_stands_still_is_no_scaled_clock() -> None:
     with pytest.raises(ValueError, match="not positive"):
         ScaledClock(0, 0.0)
