@@ -6,7 +6,7 @@ from typing import cast
 
 from simulators.errors import ListenError
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
-from simulators.wire.place import Listener, Place, Take, Wire, replying
+from simulators.wire.place import Listener, ModbusProtocol, Place, Take, cannot_serve, replying
 from simulators.wire.serial_line import SerialListener
 
 
@@ -16,22 +16,22 @@ def listener(place: Place, take: Take, tls: ssl.SSLContext | None = None) -> Lis
     Args:
         place: where, and what is spoken there.
         take: takes the requests.
-        tls: certificate and key of the server; needed with ``Wire.TLS``.
+        tls: certificate and key of the server; needed with ``ModbusProtocol.TLS``.
     """
-    match place.wire:
-        case Wire.UDP:
+    match place.protocol:
+        case ModbusProtocol.UDP:
             return DatagramListener(place, take)
-        case Wire.SERIAL:
+        case ModbusProtocol.RTU:
             return SerialListener(place, take)
-        case Wire.RTU_TCP:
+        case ModbusProtocol.RTU_TCP:
             return StreamListener(place, Rtu(), take)
-        case Wire.TLS:
+        case ModbusProtocol.TLS:
             if tls is None:
                 raise ListenError(
-                    f"endpoint {place.id}: {place.text} speaks TLS; give the server's certificate and key"
+                    f"endpoint {place.id}: {place.address} speaks TLS; give the server's certificate and key"
                 )
             return StreamListener(place, Mbap(), take, tls)
-        case Wire.TCP:
+        case ModbusProtocol.TCP:
             return StreamListener(place, Mbap(), take)
 
 
@@ -50,7 +50,7 @@ class StreamListener:
     def address(self) -> str:
         """Host and port."""
         if self._server is None:
-            return self._place.text
+            return self._place.address
         return f"{self._place.host}:{self._server.sockets[0].getsockname()[1]}"
 
     async def start(self) -> None:
@@ -66,7 +66,7 @@ class StreamListener:
                 ssl=self._tls,
             )
         except OSError as error:
-            raise place.cannot(error) from error
+            raise cannot_serve(place, error) from error
 
     async def stop(self) -> None:
         """Drops all connections and no longer listens; it may be started again."""
@@ -135,7 +135,7 @@ class DatagramListener:
     def address(self) -> str:
         """Host and port."""
         if self._transport is None:
-            return self._place.text
+            return self._place.address
         return f"{self._place.host}:{self._transport.get_extra_info('sockname')[1]}"
 
     async def start(self) -> None:
@@ -148,7 +148,7 @@ class DatagramListener:
                 lambda: _Datagrams(self._take), (place.host, place.port)
             )
         except OSError as error:
-            raise place.cannot(error) from error
+            raise cannot_serve(place, error) from error
 
     async def stop(self) -> None:
         """No longer listens; it may be started again."""

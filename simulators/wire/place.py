@@ -15,17 +15,17 @@ Take = Callable[[int, bytes, Reply], None]
 """Takes a request: unit, PDU, and how to answer it."""
 
 
-class Wire(StrEnum):
+class ModbusProtocol(StrEnum):
     """What Modbus is spoken over."""
 
     TCP = "modbus-tcp"
     RTU_TCP = "modbus-rtu-tcp"
     TLS = "modbus-tls"
     UDP = "modbus-udp"
-    SERIAL = "modbus-rtu"
+    RTU = "modbus-rtu"
 
 
-class Parity(StrEnum):
+class SerialParity(StrEnum):
     """The parity bit of a serial line."""
 
     NONE = "none"
@@ -38,32 +38,19 @@ class Place:
     """Where an endpoint is served."""
 
     id: str
-    wire: Wire = Wire.TCP
+    protocol: ModbusProtocol = ModbusProtocol.TCP
     host: str = ""
     port: int = 0
     device: str = ""
     """Path of a serial line. One that is not there is made: a link to a pseudo-terminal."""
     baud: int = 19200
-    parity: Parity = Parity.EVEN
+    parity: SerialParity = SerialParity.EVEN
     stop_bits: int = 1
 
     @property
-    def text(self) -> str:
+    def address(self) -> str:
         """The place in messages."""
         return self.device or f"{self.host}:{self.port}"
-
-    def cannot(self, error: OSError) -> ListenError:
-        """Why it can't be served, with the mend."""
-        place = f"endpoint {self.id}: {self.text}"
-        if error.errno == errno.EADDRINUSE:
-            return ListenError(
-                f"{place} is already in use; stop what listens there or give the endpoint another port"
-            )
-        if error.errno == errno.EADDRNOTAVAIL:
-            return ListenError(
-                f"{place} is not an address of this machine; simulate with endpoints on 127.0.0.1"
-            )
-        return ListenError(f"{place} cannot be listened on: {error.strerror or error}")
 
 
 class Listener(Protocol):
@@ -90,3 +77,17 @@ class Listener(Protocol):
 def replying(framing: Framing, request: Frame, write: Callable[[bytes], None]) -> Reply:
     """How to answer a request that came in a frame."""
     return lambda pdu: write(framing.wrap(request.unit, pdu, request.transaction))
+
+
+def cannot_listen(place: str, error: OSError) -> ListenError:
+    """Why nothing can listen at a place, with the mend."""
+    if error.errno == errno.EADDRINUSE:
+        return ListenError(f"{place} is already in use; stop what listens there or choose another port")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ListenError(f"{place} is not an address of this machine; 127.0.0.1 is one")
+    return ListenError(f"{place} cannot be listened on: {error.strerror or error}")
+
+
+def cannot_serve(place: Place, error: OSError) -> ListenError:
+    """Why an endpoint can't be served, with the mend."""
+    return cannot_listen(f"endpoint {place.id}: {place.address}", error)

@@ -8,7 +8,7 @@ import tty
 from pathlib import Path
 
 from simulators.wire.framing import Frame, Rtu, Side
-from simulators.wire.place import Parity, Place, Take, replying
+from simulators.wire.place import Place, SerialParity, Take, cannot_serve, replying
 
 _TERMINALS = Path("/dev/pts")
 """Where pseudo-terminals are."""
@@ -50,7 +50,7 @@ class SerialListener:
                 self._open_terminal(path)
         except (OSError, termios.error) as error:
             await self.stop()
-            raise self._place.cannot(OSError(*error.args[:2])) from error
+            raise cannot_serve(self._place, OSError(*error.args[:2])) from error
         self._splitter = self._framing.splitter(Side.REQUEST)
         asyncio.get_running_loop().add_reader(self._line, self._readable)
 
@@ -117,8 +117,8 @@ def _open_port(path: Path, place: Place) -> int:
         settings[2] &= ~(termios.PARENB | termios.PARODD | termios.CSTOPB)
         settings[2] |= termios.CLOCAL | termios.CREAD
         settings[2] |= termios.CSTOPB if place.stop_bits > 1 else 0
-        settings[2] |= 0 if place.parity is Parity.NONE else termios.PARENB
-        settings[2] |= termios.PARODD if place.parity is Parity.ODD else 0
+        settings[2] |= 0 if place.parity is SerialParity.NONE else termios.PARENB
+        settings[2] |= termios.PARODD if place.parity is SerialParity.ODD else 0
         settings[4] = settings[5] = speed
         termios.tcsetattr(port, termios.TCSANOW, settings)
     except BaseException:
