@@ -46,7 +46,7 @@ class RecordingProxy:
         listen: tuple[str, int],
         target: tuple[str, int],
         framing: Framing,
-        sink: Sink,
+        open_sink: Callable[[], Sink],
         *,
         tell: Callable[[str], None],
     ) -> None:
@@ -54,14 +54,16 @@ class RecordingProxy:
         listen: host and port where the collector connects; 0 takes a free one.
         target: host and port of the devices.
         framing: of both sides.
-        sink: takes what goes through.
+        open_sink: makes what takes what goes through; called once it listens, so that a port in use costs
+            no file.
         tell: told, once each, what a person should know.
         """
         self.counts: Counter[Kind] = Counter()
         """Lines by kind, so far."""
         self._target = target
         self._framing = framing
-        self._sink = sink
+        self._open_sink = open_sink
+        self._sink: Sink | None = None
         self._tell = tell
         self._told: set[str] = set()
         self._server = TcpServer(*listen, self._serve)
@@ -83,8 +85,14 @@ class RecordingProxy:
 
         Raises:
             ListenError: the address is in use or not one of this machine.
+            OSError: there is nothing that could take what goes through.
         """
         await self._server.start()
+        try:
+            self._sink = self._open_sink()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Cuts all connections and no longer listens."""
@@ -147,7 +155,8 @@ class RecordingProxy:
 
     def _note(self, kind: Kind, link: _Link, number: int, raw: bytes) -> None:
         self.counts[kind] += 1
-        self._sink.write(kind, link.number, number, raw)
+        if self._sink is not None:
+            self._sink.write(kind, link.number, number, raw)
 
     def _tell_once(self, text: str) -> None:
         if text not in self._told:

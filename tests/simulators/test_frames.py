@@ -87,19 +87,24 @@ class Bench:
         self.told: list[str] = []
         self.framing = FRAMINGS[protocol]
         header = FrameHeader(protocol=protocol, target="10.0.0.5:502", started="2026-01-15T12:00:00Z")
-        self.writer = FrameWriter(path, header, Room(room), ended=self.ends.append)
+        self.open = lambda: FrameWriter(path, header, Room(room), ended=self.ends.append)
+        self.writers: list[FrameWriter] = []
+
+    def sink(self) -> FrameWriter:
+        self.writers.append(self.open())
+        return self.writers[-1]
 
     @asynccontextmanager
     async def run(self, target: int) -> AsyncIterator["RecordingProxy"]:
         self.proxy = RecordingProxy(
-            ("127.0.0.1", 0), ("127.0.0.1", target), self.framing, self.writer, tell=self.told.append
+            ("127.0.0.1", 0), ("127.0.0.1", target), self.framing, self.sink, tell=self.told.append
         )
         await self.proxy.start()
         try:
             yield self.proxy
         finally:
             await self.proxy.stop()
-            self.writer.close()
+            self.writers[0].close()
 
     def lines(self) -> list[dict[str, object]]:
         return [json.loads(each) for each in self.path.read_text().splitlines()]
@@ -221,9 +226,19 @@ def test_a_recording_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
 async def test_a_proxy_names_a_port_in_use(tmp_path: Path) -> None:
     async with recording(tmp_path) as (bench, _):
         address = ("127.0.0.1", bench.proxy.port)
-        second = RecordingProxy(address, address, Mbap(), bench.writer, tell=bench.told.append)
+        second = RecordingProxy(address, address, Mbap(), bench.sink, tell=bench.told.append)
         with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{bench.proxy.port} is already in use"):
             await second.start()
+        assert len(bench.writers) == 1
+
+
+async def test_a_proxy_that_cannot_record_does_not_listen(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "seen.frames", "modbus-tcp", 1 << 20)
+    bench.path.touch()
+    proxy = RecordingProxy(("127.0.0.1", 0), ("127.0.0.1", 1), Mbap(), bench.sink, tell=bench.told.append)
+    with pytest.raises(FileExistsError):
+        await proxy.start()
+    assert proxy.port == 0
 
 
 def rtu(side: Side, text: str) -> Frame:
@@ -263,7 +278,7 @@ GOOD = [
     line(3_020_000_000, "reply", 4, "0004 0000 0003 03 83 02"),
     line(9_000_000_000, "request", 5, ask(5, 0, 2)),
 ]
-"""Two different replies to one request, one to its neighbour, an exception, and a request cut off at the end."""
+"""Two different replies to one request, one to its neighbour, an exception, and a request cut off."""
 
 
 def pdu(address: int, count: int, function: int = 3) -> bytes:
