@@ -450,8 +450,8 @@ async def test_a_replay_may_have_a_delay_of_its_own(tmp_path: Path) -> None:
     ("fault", "reply"),
     [
         ("duplicate", mbap(5, FIRST) + mbap(5, FIRST)),
-        ("wrong-unit", mbap(5, FIRST, unit=4)),
-        ("wrong-transaction", mbap(0x8005, FIRST)),
+        ("wrong-unit", mbap(5, bytes.fromhex("03 04 FFF5 FFEB"), unit=4)),
+        ("wrong-transaction", mbap(0x8005, bytes.fromhex("03 04 FFF5 FFEB"))),
         ("exception", mbap(5, b"\x83\x04")),
         ("exception:6", mbap(5, b"\x83\x06")),
         ("truncated", mbap(5, FIRST)[:6]),
