@@ -203,10 +203,13 @@ async def test_what_a_device_says_before_it_hangs_up_comes_through(tmp_path: Pat
         writer.write(TELL)
         writer.close()
 
-    async with await asyncio.start_server(curt, "127.0.0.1", 0) as server:
-        async with bench.run(server.sockets[0].getsockname()[1]) as proxy, connected(proxy.port) as stream:
-            assert await stream.ask(ASK, len(TELL)) == TELL
-            assert await stream.ended()
+    async with (
+        await asyncio.start_server(curt, "127.0.0.1", 0) as server,
+        bench.run(server.sockets[0].getsockname()[1]) as proxy,
+        connected(proxy.port) as stream,
+    ):
+        assert await stream.ask(ASK, len(TELL)) == TELL
+        assert await stream.ended()
 
 
 async def test_devices_that_cannot_be_reached_are_told(tmp_path: Path) -> None:
