@@ -1,0 +1,211 @@
+"""How well a profile fits what a unit has answered, with the reasons for people.
+
+Half of a score is identity: device identification and the identity checks of the profile. The other half is
+what its blocks and their decoded values say, in bits (see ``plausibility``), against profiles that merely can
+be read there too.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from collectors.commissioning.cross_checks import CrossCheck, cross_checks
+from collectors.commissioning.memory import Memory
+from collectors.commissioning.plausibility import Judgement, Verdict, judge
+from collectors.decode import Decoder, Payload
+from collectors.modbus import Answer, Fault
+from collectors.planning import Block, plan_blocks
+from collectors.profiles import IdentityCheck, ModbusProfile, Register
+from facility.quality import Quality
+
+_FULL_IDENTITY_BITS = 16.0
+_STRONG_IDENTITY_BITS = 10.0
+_HALF_VALUE_BITS = 16.0
+"""So much evidence of values makes half of what values can contribute."""
+_BLOCK_ANSWERED_BITS = 1.0
+_MOST_BLOCK_BITS = 4.0
+_BLOCK_REFUSED_BITS = -4.0
+_QUALITIES = {
+    1: Quality.CONFIG_ERROR,
+    2: Quality.NOT_CONNECTED,
+    3: Quality.CONFIG_ERROR,
+    4: Quality.DEVICE_FAILURE,
+}
+"""By exception; anything else is a failure of communication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the identity checks of a profile came to."""
+
+    bits: float = 0.0
+    """How unlikely another device would pass."""
+    failed: str = ""
+    """The first check that did not hold, for people."""
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def strong(self) -> bool:
+        """Whether other profiles need not be tried."""
+        return not self.failed and self.bits >= _STRONG_IDENTITY_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A profile and how well it fits."""
+
+    profile: ModbusProfile
+    score: int
+    """0…100."""
+    bits: float
+    """The evidence of values, not bounded: decides between equal scores."""
+    reasons: tuple[str, ...]
+
+
+def blocks_of(profile: ModbusProfile) -> tuple[Block, ...]:
+    """Every read of a profile."""
+    return plan_blocks(profile)
+
+
+def identity_block(check: IdentityCheck) -> Block:
+    """The read of an identity check."""
+    return Block(check.table, check.address, check.length, ())
+
+
+def identity(profile: ModbusProfile, memory: Memory, told_of_itself: Mapping[str, str]) -> Identity:
+    """What is known of a profile's identity; ``told_of_itself`` is its device identification."""
+    bits = 0.0
+    reasons: list[str] = []
+    told = profile.identification
+    if told is not None and told_of_itself:
+        for name, start in (("vendor", told.vendor), ("product", told.product)):
+            if not told_of_itself.get(name, "").startswith(start):
+                return Identity(failed=f"the {name} of its device identification is another's")
+        bits += 8.0 * len(told.vendor + told.product)
+        reasons.append(f"identifies itself as {' '.join(filter(None, (told.vendor, told.product)))}")
+    for check in profile.identity:
+        words = memory.words(check.table, check.address, check.length)
+        place = f"{check.table} {check.address}"
+        if words is None:
+            return Identity(failed=f"identity at {place} cannot be read")
+        if not _holds(check, words):
+            return Identity(failed=f"identity at {place} is {_shown(check, words)}")
+        bits += _bits(check)
+        reasons.append(f"identity {_shown(check, words)} at {place}")
+    return Identity(bits, "", tuple(reasons))
+
+
+def match(profile: ModbusProfile, memory: Memory, told_of_itself: Mapping[str, str]) -> Match | None:
+    """How well a profile fits what is known; None if its identity does not hold or nothing speaks for it."""
+    known = identity(profile, memory, told_of_itself)
+    if known.failed:
+        return None
+    asked = [(block, memory.find(block.table, block.address, block.count)) for block in blocks_of(profile)]
+    answers = [(block, answer) for block, answer in asked if answer is not None]
+    refused = sum(isinstance(answer, Fault) for _, answer in answers)
+    answered = len(answers) - refused
+    judgements, checks = _judged(profile, memory)
+    bits = min(_MOST_BLOCK_BITS, answered * _BLOCK_ANSWERED_BITS) + refused * _BLOCK_REFUSED_BITS
+    bits += math.fsum(each.bits for each in judgements) + math.fsum(each.bits for each in checks)
+    values = bits / (bits + _HALF_VALUE_BITS) if bits > 0 else 0.0
+    share = min(1.0, known.bits / _FULL_IDENTITY_BITS)
+    score = round(50 * share + 50 * values)
+    if score == 0:
+        return None
+    reasons = (*known.reasons, *_reasons(profile, answered, len(answers), judgements, checks))
+    return Match(profile, score, bits, reasons)
+
+
+def rank(matches: Iterable[Match | None]) -> tuple[Match, ...]:
+    """Matches, the best first."""
+    found = [each for each in matches if each is not None]
+    return tuple(sorted(found, key=lambda each: (-each.score, -each.bits, each.profile.name)))
+
+
+def decoded(profile: ModbusProfile, blocks: Sequence[Block], memory: Memory) -> tuple[list[float], list[int]]:
+    """Values and qualities of a profile's points, as far as its blocks have been read."""
+    payloads = [_payload(memory.find(block.table, block.address, block.count), block) for block in blocks]
+    values, quality = Decoder(profile, blocks).decode(payloads)
+    return [float(value) for value in values], [int(code) for code in quality]
+
+
+def _payload(answer: Answer | None, block: Block) -> Payload:
+    if answer is None:
+        return Quality.WAITING_FOR_DATA
+    if isinstance(answer, Fault):
+        return _QUALITIES.get(answer.code, Quality.COMM_FAILURE)
+    return answer if len(answer) == block.payload_length else Quality.BAD
+
+
+def _judged(profile: ModbusProfile, memory: Memory) -> tuple[list[Judgement], tuple[CrossCheck, ...]]:
+    values, _ = decoded(profile, blocks_of(profile), memory)
+    judgements = []
+    plausible: dict[str, float] = {}
+    seen: set[tuple[int, ...]] = set()
+    for point, source, value in zip(profile.points, profile.sources, values, strict=False):
+        words = memory.words_of(source) if isinstance(source, Register) else None
+        if isinstance(source, Register):
+            repeated = words is not None and words in seen
+            judgement = judge(profile.kind, point, source, None if repeated else words, value)
+            judgements.append(judgement)
+            if judgement.verdict is Verdict.IMPLAUSIBLE:
+                continue
+        if words is not None:
+            seen.add(words)
+        if math.isfinite(value):
+            plausible[point.name] = value
+    return judgements, cross_checks(plausible)
+
+
+def _reasons(
+    profile: ModbusProfile,
+    answered: int,
+    asked: int,
+    judgements: list[Judgement],
+    checks: tuple[CrossCheck, ...],
+) -> Iterator[str]:
+    if not profile.identity and profile.identification is None:
+        yield "no identity to check"
+    yield f"{answered} of {asked} blocks answer"
+    plausible = sum(each.verdict is Verdict.PLAUSIBLE for each in judgements)
+    telling = sum(each.verdict is not Verdict.SILENT for each in judgements)
+    yield f"{plausible} of {telling} values plausible" if telling else "its values say nothing"
+    failed = [check.text for check in checks if not check.passed]
+    if failed:
+        yield f"not so: {', '.join(failed)}"
+    elif checks:
+        yield f"{len(checks)} cross-checks hold"
+
+
+def _holds(check: IdentityCheck, words: tuple[int, ...]) -> bool:
+    if check.text is not None:
+        return _text(words).startswith(check.text.rstrip(" \0"))
+    number = _number(words)
+    return (check.low is None or number >= check.low) and (check.high is None or number <= check.high)
+
+
+def _bits(check: IdentityCheck) -> float:
+    if check.text is not None:
+        return 8.0 * len(check.text.rstrip(" \0"))
+    most = (1 << 16 * check.length) - 1
+    low = check.low if check.low is not None else 0
+    high = check.high if check.high is not None else most
+    return 16.0 * check.length - math.log2(max(1, high - low + 1))
+
+
+def _shown(check: IdentityCheck, words: tuple[int, ...]) -> str:
+    if check.text is not None:
+        return repr(_text(words))
+    return str(_number(words))
+
+
+def _text(words: tuple[int, ...]) -> str:
+    data = b"".join(word.to_bytes(2, "big") for word in words)
+    return data.decode("latin-1").rstrip(" \0")
+
+
+def _number(words: tuple[int, ...]) -> int:
+    number = 0
+    for word in words:
+        number = number << 16 | word
+    return number
