@@ -63,7 +63,7 @@ class Hint:
 
 
 def hints(kind: DeviceKind, shown: Sequence[Shown]) -> tuple[Hint, ...]:
-    """The change that makes most doubtful values plausible, or those that do so alike, if there is a pattern."""
+    """The change that makes most doubtful values plausible, or those that do so alike."""
     doubtful = [each for each in shown if each.verdict is Verdict.IMPLAUSIBLE]
     if len(doubtful) < _LEAST_POINTS:
         return ()

@@ -1,8 +1,8 @@
 """How well a profile fits what a unit has answered, with the reasons for people.
 
-Half of a score is identity: device identification and the identity checks of the profile. The other half is
-what its blocks and their decoded values say, in bits (see ``plausibility``), against profiles that merely can
-be read there too.
+Identity weighs most: device identification and the identity checks of the profile. Then comes what its blocks
+and their decoded values say, in bits (see ``plausibility``), so that a profile that merely can be read there
+gains nothing.
 """
 
 import math
@@ -20,8 +20,12 @@ from facility.quality import Quality
 
 _FULL_IDENTITY_BITS = 16.0
 _STRONG_IDENTITY_BITS = 10.0
-_HALF_VALUE_BITS = 16.0
-"""So much evidence of values makes half of what values can contribute."""
+_MOST_BY_IDENTITY = 0.9
+"""How sure a profile can be by its identity alone…"""
+_MOST_BY_VALUES = 0.8
+"""… and by its values alone."""
+_HALVING_BITS = 8.0
+"""So much evidence of values halves the doubt that values can take away."""
 _BLOCK_ANSWERED_BITS = 1.0
 _MOST_BLOCK_BITS = 4.0
 _BLOCK_REFUSED_BITS = -4.0
@@ -107,9 +111,9 @@ def match(profile: ModbusProfile, memory: Memory, told_of_itself: Mapping[str, s
     judgements, checks = _judged(profile, memory)
     bits = min(_MOST_BLOCK_BITS, answered * _BLOCK_ANSWERED_BITS) + refused * _BLOCK_REFUSED_BITS
     bits += math.fsum(each.bits for each in judgements) + math.fsum(each.bits for each in checks)
-    values = bits / (bits + _HALF_VALUE_BITS) if bits > 0 else 0.0
-    share = min(1.0, known.bits / _FULL_IDENTITY_BITS)
-    score = round(50 * share + 50 * values)
+    by_values = _MOST_BY_VALUES * (1.0 - 2.0 ** (-max(0.0, bits) / _HALVING_BITS))
+    by_identity = _MOST_BY_IDENTITY * min(1.0, known.bits / _FULL_IDENTITY_BITS)
+    score = round(100 * (1.0 - (1.0 - by_identity) * (1.0 - by_values)))
     if score == 0:
         return None
     reasons = (*known.reasons, *_reasons(profile, answered, len(answers), judgements, checks))

@@ -185,9 +185,8 @@ def test_one_address_step_that_mends_all_is_the_hint() -> None:
             shown(FREQUENCY, at(15, DataType.F32), Verdict.IMPLAUSIBLE, 10, *words),
         ],
     )
-    assert [str(each) for each in found] == [
-        "3 of 3 doubtful values become plausible at address − 1: write 'shift: -1' in a profile that extends it",
-    ]
+    text = "3 of 3 doubtful values become plausible at address − 1"
+    assert [str(each) for each in found] == [f"{text}: write 'shift: -1' in a profile that extends it"]
 
 
 def test_a_change_that_spoils_as_much_as_it_mends_is_no_hint() -> None:
