@@ -6,6 +6,7 @@ from pathlib import Path
 from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
 from collectors.profiles import Profile
 from collectors.profiles.reader import read_files, shipped
+from dcops.options import port
 from dcops.targets import Target
 
 _PORT = 502
@@ -34,6 +35,7 @@ def add_line(parser: argparse.ArgumentParser) -> None:
         default=str(SerialParity.EVEN),
         help="of a serial line (default: even)",
     )
+    parser.add_argument("--stop-bits", type=int, choices=(1, 2), default=1, help="likewise (default: 1)")
     parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="authority of the device's certificate")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to show to the device")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
@@ -54,6 +56,7 @@ def endpoint_at(target: Target, args: argparse.Namespace, *, timeout: float, pau
         pause=pause,
         baud=args.baud,
         parity=SerialParity(args.parity),
+        stop_bits=args.stop_bits,
         tls_ca=args.tls_ca,
         tls_cert=args.tls_cert,
         tls_key=args.tls_key,
@@ -77,6 +80,6 @@ def profiles_with(folder: Path | None) -> dict[str, Profile]:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 65535:  # noqa: PLR2004 - ports end there
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
-    return int(text)
+    if text == "0":
+        raise argparse.ArgumentTypeError(f"{text!r} is no port to connect to; give one from 1 on")
+    return port(text)

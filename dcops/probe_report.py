@@ -9,19 +9,14 @@ from dcops.tables import table
 from facility.quality import text as quality_text
 
 _SHOWN_READINGS = 8
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 0.001, 1e15
+"""Between them numbers are written without an exponent."""
 
 
 def report(probe: Probe) -> Iterator[str]:
     """What stands out first, then the points, then every doubtful one in every way it could be meant."""
-    if probe.identification:
-        yield "identification: " + ", ".join(f"{key} {value}" for key, value in probe.identification.items())
-    for hint in probe.hints:
-        yield f"hint: {hint}"
-    if len(probe.hints) > 1:
-        yield "hint: these explain the same values; give one that you know: --point NAME --expect VALUE"
-    for check in probe.checks:
-        if not check.passed:
-            yield f"hint: it should be that {check.text}, but it is not"
+    yield from _said(probe)
+    yield from _hints(probe)
     if probe.points:
         head = ("point", "address", "raw", "value", "unit", "quality", "remark")
         yield from table(head, [_row(each) for each in probe.points], right=frozenset({3}))
@@ -31,10 +26,31 @@ def report(probe: Probe) -> Iterator[str]:
             yield from _readings(each)
 
 
+def _said(probe: Probe) -> Iterator[str]:
+    if probe.identification:
+        yield "identification: " + ", ".join(f"{key} {value}" for key, value in probe.identification.items())
+    for line in probe.identity:
+        yield f"identity: {line}"
+    for name, text in probe.texts.items():
+        yield f"{name}: {text}"
+
+
+def _hints(probe: Probe) -> Iterator[str]:
+    for hint in probe.hints:
+        yield f"hint: {hint}"
+    if len(probe.hints) > 1:
+        yield "hint: these explain the same values; give one that you know: --point NAME --expect VALUE"
+    for check in probe.checks:
+        if not check.passed:
+            yield f"hint: it should be that {check.text}, but it is not"
+
+
 def as_json(probe: Probe) -> dict[str, object]:
     """The same for programs; a value that is none is null."""
     return {
         "identification": dict(probe.identification),
+        "identity": list(probe.identity),
+        "texts": dict(probe.texts),
         "error": probe.error,
         "hints": [
             {"key": str(each.change.key), "value": str(each.change.new), "text": str(each)}
@@ -105,4 +121,8 @@ def _point_json(shown: PointShown) -> dict[str, object]:
 
 
 def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.7g}"
+    if math.isnan(value):
+        return ""
+    if value == 0 or _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN:
+        return f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{value:.4g}"

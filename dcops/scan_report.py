@@ -77,7 +77,7 @@ def site_lines(hosts: Iterable[tuple[HostFound, ModbusEndpoint]]) -> Iterator[st
 
 
 def _rows(host: HostFound, unit: UnitFound) -> Iterator[tuple[str, ...]]:
-    place = (_place(host), str(unit.unit), f"{unit.seconds * 1000:.0f}")
+    place = (_place(host), str(unit.unit), f"{unit.seconds * 1000:.1f}")
     if unit.examined is None:
         yield (*place, f"answers: {unit.answer}", "", "", "not examined")
         return

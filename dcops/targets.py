@@ -4,10 +4,11 @@ import argparse
 import ipaddress
 from dataclasses import dataclass
 
+from dcops.options import HIGHEST_PORT
+
 MOST_HOSTS = 1024
 """So many addresses one scan may ask: a mistyped prefix would otherwise run for days."""
 _HIGHEST_UNIT = 255
-_HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,6 @@ def _too_many(text: str, count: int | None = None) -> str:
 def _port(text: str, port: str) -> int | None:
     if not port:
         return None
-    if not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r}: {port!r} is no port; give one from 1 to {_HIGHEST_PORT}")
+    if not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r}: {port!r} is no port; give one from 1 to {HIGHEST_PORT}")
     return int(port)

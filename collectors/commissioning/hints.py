@@ -51,6 +51,8 @@ class Hint:
 
     def __str__(self) -> str:
         of = f"{self.mended} of {self.doubtful} doubtful values become plausible"
+        if self.spoiled:
+            of += f" ({self.spoiled} good ones would not be)"
         new = self.change.new
         match self.change.key:
             case "order":

@@ -103,8 +103,11 @@ def readings(
     """
     if register.data not in FORMATS:
         return ()
-    found = list(_every(kind, point, register, words, expect))
-    return tuple(sorted(found, key=_rank))
+    ranked = sorted(_every(kind, point, register, words, expect), key=_rank)
+    different: dict[tuple[float, Order, int, float], Reading] = {}
+    for each in ranked:  # of types that come to the same, the first: that of the profile
+        different.setdefault((each.value, each.order, each.shift, each.factor), each)
+    return tuple(different.values())
 
 
 def single_changes(register: Register) -> Iterator[tuple[Order, DataType, int]]:

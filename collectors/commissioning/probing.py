@@ -8,15 +8,16 @@ from collectors.commissioning.asking import Asker
 from collectors.commissioning.cross_checks import CrossCheck, cross_checks
 from collectors.commissioning.examining import moved
 from collectors.commissioning.hints import Hint, Shown, hints
-from collectors.commissioning.matching import blocks_of, decoded
+from collectors.commissioning.matching import blocks_of, decoded, identity, identity_block
 from collectors.commissioning.memory import Memory
 from collectors.commissioning.orders import Reading, readings
 from collectors.commissioning.plausibility import SILENT, Verdict, empty, judge, nominal, says_none
-from collectors.modbus import Fault
+from collectors.decode import decode_text
+from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import read_request
 from collectors.modbus.identity import ForeignDeviceError, read_identification
 from collectors.modbus.sunspec import find_model
-from collectors.planning import Block, split_block
+from collectors.planning import Block, plan_texts, split_block
 from collectors.profiles import ModbusProfile, Register, Table
 from facility.devices import PointSpec
 from facility.quality import FIRST_GOOD
@@ -24,6 +25,10 @@ from facility.quality import text as quality_text
 
 _REFUSALS = frozenset({2, 3})
 """Exceptions that are about what was asked for, so that asking for less may help."""
+_ANSWERS = frozenset(range(1, 10))
+"""Exceptions that show that the unit is there."""
+_SILENT_IN_A_ROW = 3
+"""After so many reads without an answer the rest is not asked for."""
 _MOST_NEIGHBOURS = 32
 """So many doubtful values are looked at beyond their own registers."""
 _LAST_ADDRESS = 0xFFFF
@@ -54,6 +59,11 @@ class Probe:
     """What one look at a device has shown."""
 
     identification: Mapping[str, str]
+    """What the device says it is."""
+    identity: tuple[str, ...]
+    """What became of the identity checks of the profile, for people."""
+    texts: Mapping[str, str]
+    """Texts the profile knows, such as the serial number."""
     points: tuple[PointShown, ...]
     checks: tuple[CrossCheck, ...]
     hints: tuple[Hint, ...]
@@ -80,6 +90,8 @@ class DeviceProbe:
         self._told = profile
         self._profile: ModbusProfile | None = None
         self._identification: dict[str, str] = {}
+        self._identity: tuple[str, ...] = ()
+        self._texts: dict[str, str] = {}
         self._blocks: tuple[Block, ...] = ()
         self._refused: dict[Block, Fault] = {}
         self._refused_around: set[tuple[Table, int, int]] = set()
@@ -90,23 +102,23 @@ class DeviceProbe:
         Raises:
             UnreachableError: the address is lost.
         """
+        nothing = Probe(identification={}, identity=(), texts={}, points=(), checks=(), hints=(), error="")
         try:
             profile = self._profile or await self._place()
         except ForeignDeviceError as error:
-            return Probe(
-                identification=self._identification, points=(), checks=(), hints=(), error=str(error)
-            )
+            return replace(nothing, identification=self._identification, error=str(error))
         memory = Memory()
         await self._read(profile, memory)
         shown = _show(profile, self._blocks, memory)
         await self._look_around(profile, shown, doubt, memory)
-        kind = profile.kind
         plausible = {each.point.name: each.value for each in shown if each.verdict is not Verdict.IMPLAUSIBLE}
         return Probe(
             identification=self._identification,
+            identity=self._identity,
+            texts=self._texts,
             points=tuple(_with_readings(profile, each, doubt, memory) for each in shown),
             checks=cross_checks(plausible),
-            hints=hints(kind, list(_evidence(shown, memory))),
+            hints=hints(profile.kind, list(_evidence(shown, memory))),
             error=self._nothing(memory),
         )
 
@@ -117,26 +129,47 @@ class DeviceProbe:
             start, told = await self._asker.follow(find_model(profile.sunspec, self._unit))
             self._identification |= told
             profile = moved(profile, start)
+        await self._read_identity(profile)
         self._profile = profile
         self._blocks = blocks_of(profile)
         return profile
+
+    async def _read_identity(self, profile: ModbusProfile) -> None:
+        memory = Memory()
+        for check in profile.identity:
+            await self._fetch(identity_block(check), memory)
+        known = identity(profile, memory, self._identification)
+        self._identity = (known.failed,) if known.failed else known.reasons
+        for text, block in zip(profile.texts, plan_texts(profile), strict=True):
+            answer = await self._fetch(block, memory)
+            said = decode_text(text, answer) if isinstance(answer, bytes) else None
+            if said:
+                self._texts[text.name] = said
+
+    async def _fetch(self, block: Block, memory: Memory) -> Answer:
+        answer = (await self._asker.ask(read_request(self._unit, block))).answer
+        memory.note(block, answer)
+        return answer
 
     async def _read(self, profile: ModbusProfile, memory: Memory) -> None:
         """Read every block; one that is refused in halves from now on, down to single values."""
         left = list(reversed(self._blocks))
         kept: list[Block] = []
+        silent = 0
         while left:
             block = left.pop()
-            answer: Fault | bytes | None = self._refused.get(block)
-            if answer is None:
-                answer = (await self._asker.ask(read_request(self._unit, block))).answer
-            if isinstance(answer, Fault) and answer.code in _REFUSALS:
+            answer = self._refused.get(block)
+            if answer is None and silent < _SILENT_IN_A_ROW:
+                read = await self._fetch(block, memory)
+                answer = read if isinstance(read, Fault) else None
+                silent = silent + 1 if answer is not None and answer.code not in _ANSWERS else 0
+            if answer is not None and answer.code in _REFUSALS:
                 parts = split_block(profile, block)
                 if len(parts) > 1:
                     left.extend(reversed(parts))
                     continue
                 self._refused[block] = answer
-            memory.note(block, answer)
+                memory.note(block, answer)
             kept.append(block)
         self._blocks = tuple(kept)
 
@@ -157,16 +190,13 @@ class DeviceProbe:
                     or _forbidden(profile, register.table, address)
                 ):
                     continue
-                block = Block(*place, ())
-                answer = (await self._asker.ask(read_request(self._unit, block))).answer
-                memory.note(block, answer)
-                if isinstance(answer, Fault):
+                if isinstance(await self._fetch(Block(*place, ()), memory), Fault):
                     self._refused_around.add(place)
 
     def _nothing(self, memory: Memory) -> str:
         answers = [memory.find(block.table, block.address, block.count) for block in self._blocks]
         faults = [answer for answer in answers if isinstance(answer, Fault)]
-        if len(faults) < len(answers):
+        if any(isinstance(answer, bytes) for answer in answers):
             return ""
         kinds = sorted({str(fault) for fault in faults})
         return f"no block of the profile could be read: {', '.join(kinds)}"
@@ -178,8 +208,9 @@ def _show(profile: ModbusProfile, blocks: tuple[Block, ...], memory: Memory) -> 
     faults: dict[int, str] = {}
     for block in blocks:
         answer = memory.find(block.table, block.address, block.count)
-        if isinstance(answer, Fault):
-            text = f"{answer} reading {block.table} {block.address}+{block.count}"
+        if not isinstance(answer, bytes):
+            place = f"{block.table} {block.address}+{block.count}"
+            text = f"{answer} reading {place}" if answer is not None else f"not asked: {place}"
             faults.update(dict.fromkeys(block.points, text))
     shown = []
     for at, (point, value, code) in enumerate(zip(profile.points, values, quality, strict=True)):

@@ -143,7 +143,8 @@ def _output(
     hosts: Sequence[HostFound], endpoints: Sequence[ModbusEndpoint], *, as_json: bool
 ) -> Iterator[str]:
     if as_json:
-        answer = {"hosts": [scan_report.as_json(host) for host in hosts]}
+        site = "\n".join(scan_report.site_lines(zip(hosts, endpoints, strict=True)))
+        answer = {"hosts": [scan_report.as_json(host) for host in hosts], "site": site}
         yield orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
         return
     yield from scan_report.report([host for host in hosts if host.units])
@@ -162,16 +163,19 @@ class _Progress:
         self._total = len(hosts) * units_each
         self._each = units_each
         self._terminal = sys.stderr.isatty()
-        self._shown = -1
+        self._shown = (-1, 0)
 
     def show(self) -> None:
         asked = sum(self._each if host.error else host.asked for host in self._hosts)
-        tenth = 10 * asked // self._total
+        found = sum(len(host.units) for host in self._hosts)
+        examined = sum(host.examined for host in self._hosts)
+        text = f"{asked:,} of {self._total:,} units asked, {found:,} found, {examined:,} examined"
+        step = (10 * asked // self._total, 10 * examined // max(1, found))
         if self._terminal:
-            print(f"\r{self._text(asked)}\033[K", end="", file=sys.stderr, flush=True)
-        elif tenth != self._shown:
-            print(self._text(asked), file=sys.stderr, flush=True)
-        self._shown = tenth
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+        elif step != self._shown:
+            print(text, file=sys.stderr, flush=True)
+        self._shown = step
 
     def end(self, *, stopped: bool) -> None:
         """The last word."""
@@ -179,11 +183,6 @@ class _Progress:
             print(file=sys.stderr)
         if stopped:
             print("stopped; this is what was found so far", file=sys.stderr)
-
-    def _text(self, asked: int) -> str:
-        found = sum(len(host.units) for host in self._hosts)
-        examined = sum(host.examined for host in self._hosts)
-        return f"{asked:,} of {self._total:,} units asked, {found:,} found, {examined:,} examined"
 
 
 def _count(text: str) -> int:
