@@ -208,9 +208,9 @@ class Endpoint:
         if self._probing:
             self._probing = False
         elif isinstance(answer, Fault):
-            device.refuse(answer)
+            device.refuse(answer, now - self._sent_at)
         else:
-            device.take(answer)
+            device.take(answer, now - self._sent_at)
         self._continue()
 
     def _continue(self) -> None:

@@ -1,12 +1,13 @@
 """One group of one device: its reads one after the other, and what is learned when one is refused."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.decode import Payload
-from collectors.lessons import Address, Lesson
+from collectors.health import ReadCost
+from collectors.lessons import Lesson
 from collectors.modbus import Fault
 from collectors.modbus.frames import Request, read_request
 from collectors.modbus.layout import GroupPlan
@@ -31,21 +32,13 @@ _STUBBORN = 3
 """After so many scans in a row with a failure, a block is taken to hold what the device does not have."""
 _MOST_SPLITS = 16
 """Splits a scan may cost; what is left is split in the next one, so that neighbours do not wait."""
+_BLIND_SPLITS = 4
+"""As long as nothing was answered, for then the device may just not be ready."""
 
 
 def quality_of(code: int) -> Quality:
     """What a value refused with an exception is told with."""
     return _QUALITY_OF_EXCEPTION.get(code, Quality.BAD)
-
-
-@dataclass(slots=True)
-class Cost:
-    """What one read has taken of the bus so far."""
-
-    text: str
-    """What is read: ``holding 0+18``."""
-    count: int = 0
-    seconds: float = 0.0
 
 
 class GroupReader:
@@ -59,29 +52,37 @@ class GroupReader:
         self.first = plan.group.first
         """Place of its first point in the device."""
         self.every = plan.group.every
+        self.blocks = plan.group.blocks
+        """Those that nothing is learned of."""
         self.wait = 0
         """Scans until it is read again."""
+        self.trusted = False
+        """Whether the device is known to answer something."""
         self.disturbed = False
         """Whether something was refused in this scan, or asked again."""
-        self.last_fault = ""
+        self.lacks: Quality | None = None
+        """Set if the device seems not to have something that was asked for in this scan."""
+        self.faults: list[str] = []
+        """What was refused in this scan, in words."""
         self._plan = plan
         self._unit = unit
         self._lesson = lesson
         self._shift = 0
         self._scan = 0
-        self._known_costs: dict[str, Cost] = {}
+        self._known_costs: dict[str, ReadCost] = {}
         self._payloads: list[Payload] = []
         self._failures: dict[Block, tuple[int, int]] = {}
         self._turn = 0
         self._splits: list[tuple[Block, int]] = []
+        """Blocks split while learning, and the first place of the second part."""
         self.lay_out()
 
     def lay_out(self, shift: int | None = None) -> None:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
             self._shift = shift
-        provisional = frozenset(self._plan.address(place) for _, place in self._splits)
-        blocks, codes = self._plan.layout(self._lesson, provisional)
+        cuts = {self._plan.address(place) for _, place in self._splits}
+        blocks, codes = self._plan.layout(self._lesson.refused, self._lesson.cuts | cuts)
         self._decoder = self._plan.decoder(blocks)
         self._blocks = list(blocks)
         self._planned = len(blocks)
@@ -93,8 +94,11 @@ class GroupReader:
         self._again = -1
         self._refused: list[tuple[Block, int]] = []
         self._halves: set[int] = set()
-        self._unfinished = False
+        self.unfinished = False
+        """Whether splitting goes on in the next scan."""
         self.disturbed = False
+        self.lacks = None
+        self.faults = []
 
     def begin(self) -> None:
         """Start a scan from the first read."""
@@ -146,15 +150,16 @@ class GroupReader:
         block, cost = self._blocks[at], self._costs[at]
         cost.count += 1
         cost.seconds += seconds
-        self.last_fault = f"{fault} reading {cost.text}"
+        self.faults.append(f"{fault} reading {cost.text}")
         self._payloads.append(quality_of(fault.code))
         if at == self._again or not self._may_lack(fault.code, at):
             return
+        self.lacks = quality_of(fault.code)
         parts = split_block(self._plan.profile, block)
         if len(parts) == 1:
             self._refused.append((block, fault.code))
-        elif len(self._halves) == _MOST_SPLITS:
-            self._unfinished = True
+        elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
+            self.unfinished = True
         else:
             self._halves.add(at)
             self._splits.append((block, parts[1].points[0]))
@@ -187,10 +192,9 @@ class GroupReader:
         for block, code in self._refused:
             self._lesson.refused |= dict.fromkeys(map(self._plan.address, block.points), code)
             changed = True
-        if self._unfinished:
+        if self.unfinished:
             return True
-        if self._refused or all(isinstance(each, bytes) for each in self._payloads[self._planned :]):
-            changed |= self._learn_cuts()
+        changed |= self._learn_cuts()
         self._splits = []
         return changed
 
@@ -199,7 +203,7 @@ class GroupReader:
         self._splits = []
         self.lay_out()
 
-    def costs(self) -> tuple[Cost, ...]:
+    def costs(self) -> tuple[ReadCost, ...]:
         """What its reads have taken, those as planned now first."""
         return tuple(replace(cost) for cost in self._known_costs.values() if cost.count)
 
@@ -207,6 +211,11 @@ class GroupReader:
     def planned(self) -> tuple[Request, ...]:
         """The reads of a scan as things are."""
         return tuple(request for request in self._requests if request is not None)
+
+    @property
+    def single_values(self) -> tuple[Request, ...]:
+        """A read of each value alone, whatever has been learned of it."""
+        return tuple(self._request(block) for block in self._plan.single_values())
 
     def _may_lack(self, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""
@@ -230,6 +239,11 @@ class GroupReader:
 
     def _learn_cuts(self) -> bool:
         """A split whose parts were answered whole was needed for itself: the device reads not across it."""
+        refused = {block for block, _ in self._refused}
+        for at in range(self._planned, len(self._blocks)):
+            known = at in self._halves or self._blocks[at] in refused
+            if not known and isinstance(self._payloads[at], Quality):
+                return False
         found = False
         for block, place in reversed(self._splits):
             addresses = [self._plan.address(each) for each in block.points]
@@ -243,7 +257,7 @@ class GroupReader:
         moved = replace(block, address=block.address + self._shift) if self._shift else block
         return read_request(self._unit, moved)
 
-    def _cost(self, request: Request | None) -> Cost:
+    def _cost(self, request: Request | None) -> ReadCost:
         if request is None:
-            return Cost("")
-        return self._known_costs.setdefault(request.text, Cost(request.text))
+            return ReadCost("")
+        return self._known_costs.setdefault(request.text, ReadCost(request.text))

@@ -1,10 +1,10 @@
 """How a group of a device is read: the blocks as planned, carved around what the device refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from collectors.decode import Decoder
-from collectors.lessons import Address, Lesson
+from collectors.lessons import Address
 from collectors.planning import Block, Group, plan_groups
 from collectors.profiles import ModbusProfile, Register
 
@@ -38,22 +38,31 @@ class GroupPlan:
         """Where its values begin, block after block."""
         return tuple(self.address(place) for block in self.group.blocks for place in block.points)
 
+    def single_values(self) -> tuple[Block, ...]:
+        """Each value alone, or with those it shares registers with."""
+        return tuple(
+            self._cover(block, cluster) for block in self.group.blocks for cluster in self._clusters(block)
+        )
+
     def layout(
-        self, lesson: Lesson, provisional: frozenset[Address]
+        self, refused: Mapping[Address, int], cuts: Set[Address]
     ) -> tuple[tuple[Block, ...], tuple[int, ...]]:
-        """Blocks in as few reads as what was learned allows, and cut at provisional places too.
+        """Blocks in as few reads as what was learned allows.
+
+        Args:
+            refused: values the device does not have, and the exception it says so with.
+            cuts: values a read must begin at.
 
         Returns:
             The blocks, and of each the exception it is refused with, 0 if it is to be read.
         """
-        cuts = lesson.cuts | provisional
-        if not lesson.refused and not cuts:
+        if not refused and not cuts:
             return self.group.blocks, (0,) * len(self.group.blocks)
-        pieces = [piece for block in self.group.blocks for piece in self._carve(block, lesson.refused, cuts)]
+        pieces = [piece for block in self.group.blocks for piece in self._carve(block, refused, cuts)]
         return tuple(block for block, _ in pieces), tuple(code for _, code in pieces)
 
     def _carve(
-        self, block: Block, refused: dict[Address, int], cuts: set[Address]
+        self, block: Block, refused: Mapping[Address, int], cuts: Set[Address]
     ) -> Iterator[tuple[Block, int]]:
         run: list[int] = []
         for cluster in self._clusters(block):
