@@ -81,7 +81,7 @@ def refuse_overwriting(jobs: Iterable[RecordingJob]) -> None:
 
 def _jobs(endpoints: Iterable[ModbusEndpoint], folder: Path) -> Iterator[RecordingJob]:
     for endpoint in endpoints:
-        protocol = _protocol(endpoint)
+        protocol = endpoint.protocol.value
         if protocol in FRAMINGS:
             yield RecordingJob(
                 path=folder / f"{endpoint.id}{SUFFIX}",
@@ -92,7 +92,3 @@ def _jobs(endpoints: Iterable[ModbusEndpoint], folder: Path) -> Iterator[Recordi
             )
         else:
             print(f"endpoint {endpoint.id}: {protocol} cannot be recorded; it is left out", file=sys.stderr)
-
-
-def _protocol(endpoint: ModbusEndpoint) -> str:
-    return str(getattr(endpoint, "protocol", "modbus-tcp"))

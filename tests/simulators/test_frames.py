@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError, RecordingError
 from simulators.frames.faults import Fault, FaultKind, FaultPlan
 from simulators.frames.memory import FrameMemory, Turn
@@ -17,7 +18,6 @@ from simulators.frames.proxy import RecordingProxy
 from simulators.frames.recording import FRAMINGS, FrameHeader, FrameRecording, FrameWriter, Kind, Room
 from simulators.frames.replay import ReplayServer
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
-from simulators.wire.place import ModbusProtocol, Place
 from tests.simulators.literal_units import Registers, served
 from tests.simulators.waiting import until
 
@@ -115,7 +115,7 @@ async def recording(
     path: Path, protocol: ModbusProtocol = ModbusProtocol.TCP, room: int = 1 << 20
 ) -> AsyncIterator[tuple[Bench, Stream]]:
     bench = Bench(path / "seen.frames", protocol, room)
-    place = Place(id="gw", protocol=protocol, host="127.0.0.1")
+    place = ModbusEndpoint(id="gw", protocol=protocol, host="127.0.0.1")
     async with served(place, {3: Registers(0x1234, 0xFFFF, 7)}) as device:
         target = int(device.address.rpartition(":")[2])
         async with bench.run(target) as proxy, connected(proxy.port) as stream:
