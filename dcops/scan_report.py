@@ -108,8 +108,10 @@ def _unit_json(unit: UnitFound) -> dict[str, object]:
 
 def _device_line(host: HostFound, unit: UnitFound) -> str:
     matches = unit.examined.matches if unit.examined is not None else ()
-    if not matches or matches[0].score < _SURE:
-        return f"# unit {unit.unit} of {_id(host)} answers ({unit.answer}), but no profile fits"
+    if not matches:
+        return f"# unit {unit.unit} of {_id(host)} answers ({unit.answer}); no profile fits"
+    if matches[0].score < _SURE:
+        return f"# unit {unit.unit} of {_id(host)} tells too little; perhaps {matches[0].profile.name}"
     best = matches[0].profile
     line = (
         f"- {{id: {_id(host)}-{unit.unit}, kind: {best.kind}, in: PLACE, profile: {best.name},"

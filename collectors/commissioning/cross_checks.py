@@ -13,6 +13,10 @@ _SUMS = ("active_power", "apparent_power", "reactive_power")
 _TOLERANCE = 0.03
 """Meters of class 1 read one after the other differ by a few percent at changing load."""
 _POWER_FACTOR_TOLERANCE = 0.03
+_UNBALANCE = 0.1
+"""Share by which phase voltages of a sound network differ, at most."""
+_VOLTS_OF_POWER = (40.0, 450.0)
+"""Power over the sum of the phase currents of a low-voltage network: voltage times power factor."""
 _PASSED_BITS = 4.0
 _BOUND_PASSED_BITS = 0.5
 _FAILED_BITS = -3.0
@@ -31,7 +35,13 @@ class CrossCheck:
 def cross_checks(values: Mapping[str, float]) -> tuple[CrossCheck, ...]:
     """Every check that the values of a device allow; ``values`` by point name, in base units, none NaN."""
     loaded = {name: value for name, value in values.items() if value != 0 and math.isfinite(value)}
-    return (*_sums(loaded), *_triangle(loaded), *_from_phases(loaded))
+    return (
+        *_sums(loaded),
+        *_triangle(loaded),
+        *_voltages_alike(loaded),
+        *_from_phases(loaded),
+        *_from_currents(loaded),
+    )
 
 
 def _sums(values: Mapping[str, float]) -> Iterator[CrossCheck]:
@@ -54,6 +64,28 @@ def _triangle(values: Mapping[str, float]) -> Iterator[CrossCheck]:
         yield _check("active_power = apparent_power · power_factor", same, _PASSED_BITS)
     if reactive is not None:
         yield _check("S² = P² + Q²", near(apparent, math.hypot(power, reactive)), _PASSED_BITS)
+
+
+def _voltages_alike(values: Mapping[str, float]) -> Iterator[CrossCheck]:
+    voltages = [values.get(f"voltage{phase}") for phase in _PHASES]
+    known = [each for each in voltages if each is not None]
+    if len(known) == len(_PHASES):
+        yield _check("the phase voltages are alike", near(max(known), min(known), _UNBALANCE), _PASSED_BITS)
+
+
+def _from_currents(values: Mapping[str, float]) -> Iterator[CrossCheck]:
+    """Power over current is a low voltage, where voltages are not measured."""
+    power = values.get("active_power")
+    currents = [values.get(f"current{phase}") for phase in _PHASES]
+    known = [each for each in currents if each is not None]
+    if power is None or len(known) < len(_PHASES) or "voltage_l1" in values:
+        return
+    low, high = _VOLTS_OF_POWER
+    yield _check(
+        f"active_power = sum of currents · {low:g}…{high:g} V",
+        low <= abs(power) / math.fsum(known) <= high,
+        _BOUND_PASSED_BITS + 2,
+    )
 
 
 def _from_phases(values: Mapping[str, float]) -> Iterator[CrossCheck]:

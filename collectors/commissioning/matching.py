@@ -16,7 +16,7 @@ from collectors.decode import Decoder, Payload
 from collectors.modbus import Answer, Fault
 from collectors.planning import Block, plan_blocks
 from collectors.profiles import IdentityCheck, ModbusProfile, Register
-from facility.quality import Quality
+from facility.quality import FIRST_UNCERTAIN, Quality
 
 _FULL_IDENTITY_BITS = 16.0
 _STRONG_IDENTITY_BITS = 10.0
@@ -67,8 +67,9 @@ class Match:
 
 
 def blocks_of(profile: ModbusProfile) -> tuple[Block, ...]:
-    """Every read of a profile."""
-    return plan_blocks(profile)
+    """Every read of a profile, the one that tells most first: registers, and many points."""
+    blocks = plan_blocks(profile)
+    return tuple(sorted(blocks, key=lambda block: (block.holds_bits, -len(block.points))))
 
 
 def identity_block(check: IdentityCheck) -> Block:
@@ -142,12 +143,14 @@ def _payload(answer: Answer | None, block: Block) -> Payload:
 
 
 def _judged(profile: ModbusProfile, memory: Memory) -> tuple[list[Judgement], tuple[CrossCheck, ...]]:
-    values, _ = decoded(profile, blocks_of(profile), memory)
+    values, quality = decoded(profile, blocks_of(profile), memory)
     judgements = []
     plausible: dict[str, float] = {}
     seen: set[tuple[int, ...]] = set()
-    for point, source, value in zip(profile.points, profile.sources, values, strict=False):
-        words = memory.words_of(source) if isinstance(source, Register) else None
+    for at, (point, value) in enumerate(zip(profile.points, values, strict=True)):
+        source = profile.sources[at]
+        read = quality[at] >= FIRST_UNCERTAIN or quality[at] == Quality.SENSOR_FAILURE
+        words = memory.words_of(source) if isinstance(source, Register) and read else None
         if isinstance(source, Register):
             repeated = words is not None and words in seen
             judgement = judge(profile.kind, point, source, None if repeated else words, value)

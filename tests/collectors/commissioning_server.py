@@ -66,9 +66,13 @@ class Gateway:
         """Requests that arrived in one piece or before the former was answered, at most."""
         self.connections = 0
         self.port = 0
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[task] = writer
         try:
             while data := await reader.read(4096):
                 at = here = 0
@@ -85,7 +89,14 @@ class Gateway:
         except ConnectionError:
             pass
         finally:
+            self._serving.pop(task, None)
             writer.close()
+
+    async def hang_up(self) -> None:
+        """Close every connection and wait until all are."""
+        for writer in self._serving.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     def _reply(self, unit: int, pdu: bytes) -> bytes | None:
         bank = self.units.get(unit, self.every)
@@ -103,7 +114,7 @@ async def serving(gateway: Gateway) -> AsyncIterator[Gateway]:
         yield gateway
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
+        await gateway.hang_up()
         await server.wait_closed()
 
 
