@@ -26,9 +26,8 @@ _MOST_BY_VALUES = 0.8
 """… and by its values alone."""
 _HALVING_BITS = 8.0
 """So much evidence of values halves the doubt that values can take away."""
-_BLOCK_ANSWERED_BITS = 1.0
-_MOST_BLOCK_BITS = 4.0
-_BLOCK_REFUSED_BITS = -4.0
+_ALL_ANSWERED_BITS = 2.0
+_ALL_REFUSED_BITS = -8.0
 _QUALITIES = {
     1: Quality.CONFIG_ERROR,
     2: Quality.NOT_CONNECTED,
@@ -100,31 +99,37 @@ def identity(profile: ModbusProfile, memory: Memory, told_of_itself: Mapping[str
     return Identity(bits, "", tuple(reasons))
 
 
-def match(profile: ModbusProfile, memory: Memory, told_of_itself: Mapping[str, str]) -> Match | None:
-    """How well a profile fits what is known; None if its identity does not hold or nothing speaks for it."""
+def match(
+    profile: ModbusProfile, blocks: Sequence[Block], memory: Memory, told_of_itself: Mapping[str, str]
+) -> Match:
+    """How well a profile fits what is known; 0 if its identity does not hold or nothing speaks for it.
+
+    Args:
+        profile: with addresses as on the wire.
+        blocks: how it is read: ``blocks_of``, some perhaps split.
+        memory: what was asked and answered.
+        told_of_itself: the device identification.
+    """
     known = identity(profile, memory, told_of_itself)
     if known.failed:
-        return None
-    asked = [(block, memory.find(block.table, block.address, block.count)) for block in blocks_of(profile)]
-    answers = [(block, answer) for block, answer in asked if answer is not None]
-    refused = sum(isinstance(answer, Fault) for _, answer in answers)
-    answered = len(answers) - refused
-    judgements, checks = _judged(profile, memory)
-    bits = min(_MOST_BLOCK_BITS, answered * _BLOCK_ANSWERED_BITS) + refused * _BLOCK_REFUSED_BITS
-    bits += math.fsum(each.bits for each in judgements) + math.fsum(each.bits for each in checks)
+        return Match(profile, 0, -math.inf, (known.failed,))
+    answers = [(block, memory.find(block.table, block.address, block.count)) for block in blocks]
+    asked = sum(len(block.points) for block, answer in answers if answer is not None)
+    answered = sum(len(block.points) for block, answer in answers if isinstance(answer, bytes))
+    judgements, checks = _judged(profile, blocks, memory)
+    bits = math.fsum(each.bits for each in judgements) + math.fsum(each.bits for each in checks)
+    if asked:
+        bits += (answered * _ALL_ANSWERED_BITS + (asked - answered) * _ALL_REFUSED_BITS) / asked
     by_values = _MOST_BY_VALUES * (1.0 - 2.0 ** (-max(0.0, bits) / _HALVING_BITS))
     by_identity = _MOST_BY_IDENTITY * min(1.0, known.bits / _FULL_IDENTITY_BITS)
     score = round(100 * (1.0 - (1.0 - by_identity) * (1.0 - by_values)))
-    if score == 0:
-        return None
-    reasons = (*known.reasons, *_reasons(profile, answered, len(answers), judgements, checks))
+    reasons = (*known.reasons, *_reasons(profile, answered, asked, judgements, checks))
     return Match(profile, score, bits, reasons)
 
 
-def rank(matches: Iterable[Match | None]) -> tuple[Match, ...]:
+def rank(matches: Iterable[Match]) -> tuple[Match, ...]:
     """Matches, the best first."""
-    found = [each for each in matches if each is not None]
-    return tuple(sorted(found, key=lambda each: (-each.score, -each.bits, each.profile.name)))
+    return tuple(sorted(matches, key=lambda each: (-each.score, -each.bits, each.profile.name)))
 
 
 def decoded(profile: ModbusProfile, blocks: Sequence[Block], memory: Memory) -> tuple[list[float], list[int]]:
@@ -142,8 +147,10 @@ def _payload(answer: Answer | None, block: Block) -> Payload:
     return answer if len(answer) == block.payload_length else Quality.BAD
 
 
-def _judged(profile: ModbusProfile, memory: Memory) -> tuple[list[Judgement], tuple[CrossCheck, ...]]:
-    values, quality = decoded(profile, blocks_of(profile), memory)
+def _judged(
+    profile: ModbusProfile, blocks: Sequence[Block], memory: Memory
+) -> tuple[list[Judgement], tuple[CrossCheck, ...]]:
+    values, quality = decoded(profile, blocks, memory)
     judgements = []
     plausible: dict[str, float] = {}
     seen: set[tuple[int, ...]] = set()
@@ -173,7 +180,7 @@ def _reasons(
 ) -> Iterator[str]:
     if not profile.identity and profile.identification is None:
         yield "no identity to check"
-    yield f"{answered} of {asked} blocks answer"
+    yield f"{answered} of {asked} points can be read"
     plausible = sum(each.verdict is Verdict.PLAUSIBLE for each in judgements)
     telling = sum(each.verdict is not Verdict.SILENT for each in judgements)
     yield f"{plausible} of {telling} values plausible" if telling else "its values say nothing"

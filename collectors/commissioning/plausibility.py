@@ -23,7 +23,7 @@ _NOMINAL: dict[str, tuple[float, float]] = {
     "W": (-1e8, 1e8),
     "VA": (0.0, 1e8),
     "var": (-1e8, 1e8),
-    "A": (0.0, 6300.0),
+    "A": (-6300.0, 6300.0),
     "Wh": (0.0, 1e13),
     "%": (0.0, 120.0),
     "%RH": (0.0, 100.0),
@@ -50,6 +50,8 @@ _MAINS_VOLTAGE = (80.0, 700.0)
 _UTILITY_VOLTAGE = (80.0, 50e3)
 _OTHER_VOLTAGE = (1.0, 1500.0)
 _MAINS_FREQUENCY = (45.0, 65.0)
+_REFRIGERANT_TEMPERATURE = (-50.0, 150.0)
+_REFRIGERANT_WORDS = ("refrigerant", "suction", "discharge", "evaporat", "condens", "saturat", "coil")
 _NO_MAINS_WORDS = ("battery", "dc", "bus", "cell")
 _GENERIC = (-1e12, 1e12)
 
@@ -149,6 +151,8 @@ def _usual(kind: DeviceKind, point: PointSpec) -> tuple[float, float]:
         if not mains:
             return _OTHER_VOLTAGE
         return _UTILITY_VOLTAGE if kind is DeviceKind.UTILITY_METER else _MAINS_VOLTAGE
+    if unit == "°C" and any(word in point.name for word in _REFRIGERANT_WORDS):
+        return _REFRIGERANT_TEMPERATURE
     return _NOMINAL.get(unit, _GENERIC)
 
 

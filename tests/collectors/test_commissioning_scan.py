@@ -172,7 +172,7 @@ async def test_the_best_profile_is_well_ahead_of_the_next() -> None:
     assert first.profile.name == "rack-pdu"
     assert all(each.score <= first.score - 10 for each in others)
     assert "no identity to check" in first.reasons
-    assert "1 of 1 blocks answer" in first.reasons
+    assert "11 of 11 points can be read" in first.reasons
     assert "11 of 11 values plausible" in first.reasons
 
 
