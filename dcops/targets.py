@@ -53,11 +53,8 @@ def units(text: str) -> tuple[int, ...]:
     """Unit numbers and ranges of them: ``1-32,255``; each once, in the order written."""
     found: dict[int, None] = {}
     for word in text.split(","):
-        first, _, last = word.strip().partition("-")
-        try:
-            low, high = int(first), int(last or first)
-        except ValueError:
-            low, high = 1, 0
+        first, to, last = word.strip().partition("-")
+        low, high = (int(each) if each.isdecimal() else -1 for each in (first, last if to else first))
         if not 0 <= low <= high <= _HIGHEST_UNIT:
             raise argparse.ArgumentTypeError(
                 f"{word!r} is no range of units; write numbers from 0 to {_HIGHEST_UNIT}, like 1-32,255"

@@ -12,14 +12,15 @@ import orjson
 from collectors.commissioning.asking import Asker, UnreachableError
 from collectors.commissioning.connecting import Connections
 from collectors.commissioning.probing import DeviceProbe, Doubt, Probe
-from collectors.config import ModbusEndpoint
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.errors import ProfileError
 from collectors.profiles import ModbusProfile
+from collectors.profiles.reader import read_files
 from dcops import probe_report
 from dcops.modbus_options import add_line, add_protocol, endpoint_at, profiles_with
 from dcops.options import seconds
 from dcops.running import load_site, run_async, stop_on_signal
-from dcops.targets import target
+from dcops.targets import Target, target
 
 _EXAMPLE = """examples:
   dcops probe 192.0.2.10 --unit 11 --profile rack-pdu
@@ -149,8 +150,9 @@ def _print(device: _Device, look: "asyncio.Task[Probe]", args: argparse.Namespac
 def _bare_device(args: argparse.Namespace) -> _Device:
     if args.unit is None or args.profile is None:
         raise _WrongUsageError("give --unit and --profile, or a site and the id of a device")
+    serial = ModbusProtocol(args.protocol) is ModbusProtocol.RTU
     try:
-        place = target(args.target)
+        place = Target(args.target) if serial else target(args.target)
     except argparse.ArgumentTypeError as error:
         raise _WrongUsageError(str(error)) from None
     endpoint = endpoint_at(place, args, timeout=args.timeout, pause=args.pause)
@@ -161,9 +163,7 @@ def _bare_device(args: argparse.Namespace) -> _Device:
 def _profile(args: argparse.Namespace) -> ModbusProfile:
     file = Path(args.profile)
     if file.suffix in {".yaml", ".yml"}:
-        known = profiles_with(file)
-        shipped_too = profiles_with(None)
-        found = next(each for name, each in known.items() if each is not shipped_too.get(name))
+        (found,) = read_files([file]).values()
     else:
         known = profiles_with(args.profiles)
         if args.profile not in known:
