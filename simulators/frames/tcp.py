@@ -63,6 +63,8 @@ class TcpServer:
             # A connection that is cut ends itself and nothing else; a stopped server cuts all of them.
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._serve(reader, writer)
+                writer.close()
+                await writer.wait_closed()
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
