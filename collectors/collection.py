@@ -63,6 +63,7 @@ class Collection:
         self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
+        self._by_device = {reader.id: reader for reader in self._readers}
         self._schedule = Schedule(clock, [self._job(at) for at in range(len(plan.modbus))])
         self._check_brokers()
 
@@ -105,6 +106,36 @@ class Collection:
             polls_failed=sums["failed"],
             samples=sums["samples"],
         )
+
+    def texts(self, device: str) -> dict[str, str]:
+        """What a device tells of itself, such as its serial number; nothing of one that is not there."""
+        return dict(self._by_device[device].texts) if device in self._by_device else {}
+
+    def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
+        """What reading each device behind an endpoint has taken of the bus, the most first."""
+        found = [
+            DeviceCost(device=binding.device, unit=binding.unit, reads=self._by_device[binding.device].costs())
+            for binding in self._plan.modbus
+            if binding.endpoint == endpoint
+        ]
+        return tuple(sorted(found, key=lambda each: each.seconds, reverse=True))
+
+    def lessons(self) -> tuple[DeviceLesson, ...]:
+        """What devices have taught, those that have taught nothing left out."""
+        found = []
+        for binding in self._plan.modbus:
+            lesson = self._by_device[binding.device].lesson
+            if lesson:
+                found.append(device_lesson(binding, lesson))
+        return tuple(found)
+
+    def forget(self, device: str | None = None) -> int:
+        """Forget what a device has taught, or all devices; returns how many had taught something."""
+        chosen = self._readers if device is None else [self._by_device[device]]
+        taught = [reader for reader in chosen if reader.lesson]
+        for reader in taught:
+            reader.forget()
+        return len(taught)
 
     def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
         errors: Counter[str] = Counter()

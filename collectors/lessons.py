@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -75,10 +76,12 @@ class Lessons:
         Raises:
             LessonsError: the document is none of lessons.
         """
-        self._save = save
+        self._save_document = save
         self._lessons: dict[LessonKey, Lesson] = {}
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
+        self._saving = threading.Lock()
+        self._number = self._saved = 0
         self._told = False
 
     def of(self, endpoint: str, unit: int, profile: ModbusProfile) -> Lesson:
@@ -98,28 +101,42 @@ class Lessons:
             while True:
                 await self._changed.wait()
                 await asyncio.sleep(_SAVE_PAUSE)
-                self._changed.clear()
-                await asyncio.to_thread(self._keep, self.document())
+                await asyncio.to_thread(self._keep, *self._next_document())
         finally:
             if self._changed.is_set():
-                self._keep(self.document())
+                self.save()
+
+    def save(self) -> None:
+        """Save now. That it cannot be is logged."""
+        self._keep(*self._next_document())
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
         entries = [_written(key, lesson) for key, lesson in self._lessons.items() if lesson]
-        return (json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1) + "\n").encode()
+        return (json.dumps(
+            {"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False
+        ) + "\n").encode()
 
-    def _keep(self, document: bytes) -> None:
-        if self._save is None:
-            return
-        try:
-            self._save(document)
-        except OSError as error:
-            if not self._told:
-                _LOG.warning("what devices have taught cannot be saved: %s", error)
-            self._told = True
-        else:
-            self._told = False
+    def _next_document(self) -> tuple[int, bytes]:
+        """What is to be saved now, numbered."""
+        self._changed.clear()
+        self._number += 1
+        return self._number, self.document()
+
+    def _keep(self, number: int, document: bytes) -> None:
+        """Save a document, unless a later one is saved already: a thread may be overtaken at the end."""
+        with self._saving:
+            if self._save_document is None or number < self._saved:
+                return
+            self._saved = number
+            try:
+                self._save_document(document)
+            except OSError as error:
+                if not self._told:
+                    _LOG.warning("what devices have taught cannot be saved: %s", error)
+                self._told = True
+            else:
+                self._told = False
 
 
 def map_hash(profile: ModbusProfile) -> str:
