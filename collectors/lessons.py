@@ -12,8 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from collectors.config import ModbusBinding
 from collectors.errors import LessonsError
-from collectors.profiles import ModbusProfile, Table
+from collectors.health import DeviceLesson, RefusedValue
+from collectors.planning import needed_registers
+from collectors.profiles import ModbusProfile, Register, Table
 
 _LOG = logging.getLogger(__name__)
 
@@ -137,6 +140,37 @@ class Lessons:
                 self._told = True
             else:
                 self._told = False
+
+
+def described(binding: ModbusBinding, lesson: Lesson) -> DeviceLesson:
+    """A lesson in words."""
+    profile = binding.profile
+    points: dict[Address, list[str]] = {}
+    for place, source in enumerate(profile.sources):
+        if isinstance(source, Register) and (source.table, source.address) in lesson.refused:
+            points.setdefault((source.table, source.address), []).extend(_told_by(profile, place))
+    return DeviceLesson(
+        device=binding.device,
+        endpoint=binding.endpoint,
+        unit=binding.unit,
+        profile=profile.name,
+        refused=tuple(
+            RefusedValue(
+                place=f"{table} {address}", points=tuple(points.get((table, address), ())), exception=code
+            )
+            for (table, address), code in sorted(lesson.refused.items())
+        ),
+        cuts=tuple(f"{table} {address}" for table, address in sorted(lesson.cuts)),
+        start=lesson.start,
+        identity=dict(lesson.identity),
+    )
+
+
+def _told_by(profile: ModbusProfile, place: int) -> Iterator[str]:
+    """Names of the points that need the source at a place."""
+    for at, point in enumerate(profile.points):
+        if place in needed_registers(profile, [at]):
+            yield point.name
 
 
 def map_hash(profile: ModbusProfile) -> str:

@@ -15,6 +15,7 @@ from collectors.modbus import Answer, Fault
 from collectors.modbus.contact import Contact
 from collectors.modbus.frames import Request, read_request
 from collectors.modbus.layout import GroupPlan
+from collectors.modbus.prediction import PlannedDevice
 from collectors.modbus.readout import Readout
 from collectors.modbus.unit import Unit
 from collectors.planning import Block, cheapest_read
@@ -53,8 +54,8 @@ class DeviceReader:
         """Scans by what became of them: due, done, missed, failed; and samples."""
         self.last_error = ""
         self.lesson = lessons.of(binding.endpoint, binding.unit, binding.profile)
-        self._binding = binding
-        self._first_block = plans[0].group.blocks
+        self.binding = binding
+        self._plans = plans
         self._clock = clock
         self._emit = emit
         self._lessons = lessons
@@ -65,17 +66,24 @@ class DeviceReader:
         self._attend_at = 0
         """When there is next something to do that is not done in every scan, ns."""
         self._spent = 0.0
-        self._cycle = math.nan
+        self.cycle = math.nan
+        """Seconds of the bus a scan takes, smoothed; NaN before the first."""
         self._failed_in_a_row = 0
         self._last_success: int | None = None
 
     @property
     def probe(self) -> Request:
         """One cheap read that shows whether the unit answers."""
-        profile = self._binding.profile
+        profile = self.binding.profile
         if profile.sunspec is not None:
             return read_request(self.unit.number, Block(Table.HOLDING, profile.sunspec.bases[0], 2, ()))
-        return read_request(self.unit.number, cheapest_read(profile, self._first_block))
+        return read_request(self.unit.number, cheapest_read(profile, self._plans[0].group.blocks))
+
+    @property
+    def planned(self) -> PlannedDevice:
+        """What reading it takes, as far as it was planned."""
+        groups = tuple(plan.group for plan in self._plans)
+        return PlannedDevice(groups=groups, period=self.binding.period, pause=self.manners.pause)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -115,7 +123,7 @@ class DeviceReader:
         """Every read has been answered: hand the values on."""
         now = self._clock.now()
         self.busy = False
-        self._cycle = self._spent if math.isnan(self._cycle) else self._smoothed()
+        self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
         if self._contact.foreign:
             self.polls["failed"] += 1
             self._send_none(now, Quality.CONFIG_ERROR)
@@ -127,7 +135,7 @@ class DeviceReader:
             self._send_none(now, self._readout.refusing)
             return
         for first, values, quality in self._readout.values():
-            self._send(Sample(self._binding.first + first, now, values, quality))
+            self._send(Sample(self.binding.first + first, now, values, quality))
         if self._readout.disturbed:
             if self._readout.learn(now):
                 self._lessons.changed()
@@ -169,7 +177,7 @@ class DeviceReader:
             state = DeviceState.SUSPECT
         return DeviceHealth(
             device=self.id,
-            endpoint=self._binding.endpoint,
+            endpoint=self.binding.endpoint,
             unit=self.unit.number,
             state=state,
             last_success=self._last_success,
@@ -179,7 +187,7 @@ class DeviceReader:
             last_error=self.last_error,
             refused=len(self.lesson.refused),
             identity_changes=self._contact.changes,
-            cycle=self._cycle,
+            cycle=self.cycle,
         )
 
     def costs(self) -> tuple[ReadCost, ...]:
@@ -223,13 +231,13 @@ class DeviceReader:
             self._attend_at = 0
 
     def _smoothed(self) -> float:
-        return self._cycle + _SMOOTHING * (self._spent - self._cycle)
+        return self.cycle + _SMOOTHING * (self._spent - self.cycle)
 
     def _send_none(self, now: int, quality: Quality) -> None:
         """All points without a value."""
-        count = len(self._binding.profile.points)
+        count = len(self.binding.profile.points)
         codes = np.full(count, quality, np.uint8)
-        self._send(Sample(self._binding.first, now, np.full(count, np.nan), codes))
+        self._send(Sample(self.binding.first, now, np.full(count, np.nan), codes))
 
     def _send(self, sample: Sample) -> None:
         self.polls["samples"] += 1
