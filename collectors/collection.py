@@ -134,7 +134,11 @@ class Collection:
         return tuple(described(each.binding, each.lesson) for each in self._readers if each.lesson)
 
     def forget(self, device: str | None = None) -> int:
-        """Forget what a device has taught, or all devices; returns how many had taught something."""
+        """Forget what a device has taught, or all devices; returns how many had taught something.
+
+        Raises:
+            KeyError: there is no such device over Modbus.
+        """
         chosen = self._readers if device is None else [self._by_device[device]]
         taught = [reader for reader in chosen if reader.lesson]
         for reader in taught:

@@ -91,7 +91,7 @@ class Lessons:
         """The lesson of a device, the one that was kept if there is one."""
         key = LessonKey(endpoint, unit, profile.name, map_hash(profile))
         if key not in self._lessons:
-            self._lessons[key] = self._kept.pop(key, None) or Lesson()
+            self._lessons[key] = self._kept.pop(key, Lesson())
         return self._lessons[key]
 
     def changed(self) -> None:
