@@ -35,7 +35,9 @@ def add_line(parser: argparse.ArgumentParser) -> None:
         default=str(SerialParity.EVEN),
         help="of a serial line (default: even)",
     )
-    parser.add_argument("--stop-bits", type=int, choices=(1, 2), default=1, help="likewise (default: 1)")
+    parser.add_argument(
+        "--stop-bits", type=int, choices=(1, 2), help="likewise (default: 1, 2 without parity)"
+    )
     parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="authority of the device's certificate")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to show to the device")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
@@ -45,6 +47,7 @@ def endpoint_at(target: Target, args: argparse.Namespace, *, timeout: float, pau
     """The endpoint of a target, by the arguments that this module adds."""
     protocol = ModbusProtocol(args.protocol)
     serial = protocol is ModbusProtocol.RTU
+    parity = SerialParity(args.parity)
     default = _TLS_PORT if protocol is ModbusProtocol.TLS else _PORT
     return ModbusEndpoint(
         id=target.host,
@@ -55,8 +58,8 @@ def endpoint_at(target: Target, args: argparse.Namespace, *, timeout: float, pau
         timeout=timeout,
         pause=pause,
         baud=args.baud,
-        parity=SerialParity(args.parity),
-        stop_bits=args.stop_bits,
+        parity=parity,
+        stop_bits=args.stop_bits or (2 if parity is SerialParity.NONE else 1),
         tls_ca=args.tls_ca,
         tls_cert=args.tls_cert,
         tls_key=args.tls_key,

@@ -8,6 +8,8 @@ from collectors.config import ModbusEndpoint, ModbusProtocol
 from dcops.tables import table
 
 _SHOWN_MATCHES = 3
+_WORTH_SHOWING = 10
+"""Score from which on a profile is shown beside the best."""
 _MOST_NAMED = 16
 _CLOSE = 10
 """Other profiles whose score is nearly as high are named beside the best."""
@@ -86,6 +88,8 @@ def _rows(host: HostFound, unit: UnitFound) -> Iterator[tuple[str, ...]]:
         yield (*place, said, "", "none fits", "")
         return
     for at, match in enumerate(unit.examined.matches[:_SHOWN_MATCHES]):
+        if at and match.score < _WORTH_SHOWING:
+            break
         start = (*place, said) if at == 0 else ("", "", "", "")
         yield (*start, str(match.score), match.profile.name, "; ".join(match.reasons))
 
@@ -124,9 +128,13 @@ def _device_line(host: HostFound, unit: UnitFound) -> str:
 def _endpoint_keys(endpoint: ModbusEndpoint) -> str:
     keys = [f"protocol: {endpoint.protocol}"]
     if endpoint.protocol is ModbusProtocol.RTU:
-        keys += [f"device: {endpoint.device}", f"baud: {endpoint.baud}", f"parity: {endpoint.parity}"]
+        keys += [f"device: {endpoint.device}", f"baud: {endpoint.baud}"]
+        keys += [f"parity: {endpoint.parity}", f"stop_bits: {endpoint.stop_bits}"]
     else:
         keys += [f"host: {_quoted(endpoint.host)}", f"port: {endpoint.port}"]
+    files = {"tls_ca": endpoint.tls_ca, "tls_cert": endpoint.tls_cert, "tls_key": endpoint.tls_key}
+    if endpoint.protocol is ModbusProtocol.TLS:
+        keys += [f"{key}: {file.absolute()}" for key, file in files.items() if file is not None]
     return ", ".join([*keys, f"pause: {endpoint.pause * 1000:g}ms"])
 
 

@@ -1,6 +1,7 @@
 """Asking one address: one read at a time, a pause before each, connecting again when the link is lost."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -66,13 +67,12 @@ class Asker:
         if self.requests:
             await self._sleep(self._pause)
         link = self._link or await self._open()
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[Answer] = loop.create_future()
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting = waiting
         self.requests += 1
-        began = loop.time()
+        began = time.perf_counter()  # a loop's time may be coarse
         link.read(request, self._answered, timeout)
-        return Reply(await waiting, loop.time() - began)
+        return Reply(await waiting, time.perf_counter() - began)
 
     async def follow(self, questions: Generator[Request, Answer, Learnt]) -> Learnt:
         """Ask what a generator of questions wants to know, and return what it has learnt.

@@ -5,12 +5,20 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from collectors.commissioning.examining import Examined
+from collectors.commissioning.matching import Match
+from collectors.commissioning.scanning import HostFound, UnitFound
+from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
+from collectors.profiles import ModbusProfile
+from collectors.profiles.reader import shipped
 from dcops.cli import main
+from dcops.scan_report import site_lines
 from dcops.site_file import load
 from tests.collectors.commissioning_server import Bank, Gateway
 from tests.collectors.test_commissioning_scan import CDU, CHILLER, RACK_PDU
@@ -158,3 +166,42 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = scan(capsys, "--help")
     assert code == 0
     assert "dcops scan 192.0.2.0/28 --units 1-32,255" in out
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        ModbusEndpoint(id="x", host="192.0.2.10", port=502, pause=0.05),
+        ModbusEndpoint(id="x", host="2001:db8::1", port=1502, pause=0.05, protocol=ModbusProtocol.UDP),
+        ModbusEndpoint(id="x", host="gw", port=4001, pause=0.05, protocol=ModbusProtocol.RTU_TCP),
+        ModbusEndpoint(
+            id="x", host="gw", port=802, pause=0.05, protocol=ModbusProtocol.TLS, tls_ca=Path("/etc/ca.pem")
+        ),
+        ModbusEndpoint(
+            id="x",
+            device="/dev/ttyUSB0",
+            pause=0.05,
+            protocol=ModbusProtocol.RTU,
+            baud=9600,
+            parity=SerialParity.NONE,
+            stop_bits=2,
+        ),
+    ],
+    ids=lambda endpoint: str(endpoint.protocol),
+)
+def test_the_lines_for_the_site_say_every_protocol(endpoint: ModbusEndpoint, tmp_path: Path) -> None:
+    profile = shipped()["crah"]
+    assert isinstance(profile, ModbusProfile)
+    examined = Examined(
+        identification={}, matches=(Match(profile=profile, score=80, bits=30.0, reasons=()),), complete=True
+    )
+    host = HostFound(endpoint.host or endpoint.device, endpoint.port)
+    host.units.append(UnitFound(9, 0.01, "data", examined))
+    site = tmp_path / "site.yaml"
+    lines = "\n".join(site_lines([(host, endpoint)])).replace("PLACE", "room")
+    site.write_text(
+        f"dcops: 1\nname: Found\nspaces:\n  - {{id: room, level: campus, name: Room}}\n{lines}\n",
+        encoding="utf-8",
+    )
+    (found,) = load(site).plan.endpoints
+    assert replace(found, id="x", turnaround=endpoint.turnaround) == endpoint
