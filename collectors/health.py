@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 
 
 class DeviceState(StrEnum):
@@ -45,6 +46,70 @@ class DeviceHealth:
     """Scans not answered, or messages without any use."""
     last_error: str
     """Empty if there was none."""
+    refused: int = 0
+    """Values it is known not to have, and is not asked for."""
+    identity_changes: int = 0
+    """How often another device was found in its place."""
+    cycle: float = nan
+    """Seconds of the bus a scan takes, smoothed; NaN before the first, and over MQTT."""
+
+
+@dataclass(slots=True)
+class ReadCost:
+    """What one read of a device has taken of the bus since the start."""
+
+    text: str
+    """What is read: ``holding 0+18``."""
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCost:
+    """What reading one device has taken of the bus since the start."""
+
+    device: str
+    unit: int
+    reads: tuple[ReadCost, ...]
+
+    @property
+    def count(self) -> int:
+        """How many reads."""
+        return sum(read.count for read in self.reads)
+
+    @property
+    def seconds(self) -> float:
+        """What they took."""
+        return sum(read.seconds for read in self.reads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedValue:
+    """A value that a device does not have."""
+
+    place: str
+    """Where it would begin: ``holding 41``."""
+    points: tuple[str, ...]
+    """Points that are without a value for it."""
+    exception: int
+    """Modbus exception code the device answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLesson:
+    """What a device has taught."""
+
+    device: str
+    endpoint: str
+    unit: int
+    profile: str
+    refused: tuple[RefusedValue, ...]
+    cuts: tuple[str, ...]
+    """Where its reads must begin anew: ``holding 15``."""
+    start: int | None
+    """Where its SunSpec model begins."""
+    identity: dict[str, str]
+    """What it tells of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +132,12 @@ class EndpointHealth:
     utilisation: float
     """Share of time the bus was busy, 0…1, over the last seconds; NaN if that is not known."""
     last_error: str
+    predicted_cycle: float = nan
+    """Seconds to read each device once, as planned; NaN of a broker."""
+    measured_cycle: float = nan
+    """The same as measured; NaN before the first scan."""
+    predicted_utilisation: float = nan
+    """Share of time the bus will be busy, as planned; above 1 it cannot keep the periods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ _COMMANDS = {
     "simulate": "serve the devices of a site on the wire",
     "record": "record raw Modbus frames between a collector and devices",
     "replay": "answer as recorded devices did, with faults if asked for",
+    "scan": "find Modbus units and the profiles that fit them",
+    "probe": "read one Modbus device live, in every order where a value is doubtful",
     "site": "make a site",
     "dashboards": "build or publish the Grafana dashboards",
 }

@@ -1,120 +1,145 @@
-"""One device over Modbus: its scan, block by block, and what becomes of it."""
+"""One device over Modbus: its scan, and what becomes of it."""
 
+import math
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
 
 import numpy as np
 
 from collectors.config import ModbusBinding
-from collectors.decode import Decoder, Payload
-from collectors.health import DeviceHealth, DeviceState
-from collectors.modbus import Fault
+from collectors.health import DeviceHealth, DeviceState, ReadCost
+from collectors.lessons import Lessons
+from collectors.modbus import Answer, Fault
+from collectors.modbus.contact import Contact
 from collectors.modbus.frames import Request, read_request
+from collectors.modbus.layout import GroupPlan
+from collectors.modbus.prediction import PlannedDevice
+from collectors.modbus.readout import Readout
 from collectors.modbus.unit import Unit
-from collectors.planning import cheapest_read, split_block
+from collectors.planning import Block, cheapest_read
+from collectors.profiles import Manners, Table
 from facility.clock import Clock
 from facility.quality import Quality
 from facility.sample import Emit, Sample
 
-RELEARN_SCANS = 360
-"""After so many scans the refused reads are forgotten, for the device may have been changed."""
-
-_QUALITY_OF_EXCEPTION = {
-    1: Quality.CONFIG_ERROR,
-    2: Quality.NOT_CONNECTED,
-    3: Quality.CONFIG_ERROR,
-    4: Quality.DEVICE_FAILURE,
-    5: Quality.COMM_FAILURE,
-    6: Quality.COMM_FAILURE,
-    7: Quality.DEVICE_FAILURE,
-    8: Quality.DEVICE_FAILURE,
-}
-_REFUSALS = frozenset({2, 3})
-"""Exceptions that are about what was asked for, so that asking for less may help."""
+_SMOOTHING = 0.125
 
 
 class DeviceReader:
     """Reads one device. The endpoint asks it for requests one after the other and brings the answers.
 
-    A block that is refused is read in halves, down to single values, so that a register the device does
-    not have costs no other. Values refused for good are left out of later scans.
+    Now and then a scan begins by asking the device who it is. One that is not what its profile describes is
+    asked nothing else, and gives no values, for its numbers would mean something else.
     """
 
     def __init__(
-        self, binding: ModbusBinding, decoder: Decoder, unit: Unit, clock: Clock, emit: Emit
+        self,
+        binding: ModbusBinding,
+        plans: Sequence[GroupPlan],
+        unit: Unit,
+        *,
+        clock: Clock,
+        emit: Emit,
+        lessons: Lessons,
+        random: Random,
     ) -> None:
         self.id = binding.device
         self.unit = unit
-        self.manners = binding.manners
+        self.manners = _merged(binding.manners, binding.profile.manners)
         self.busy = False
         """Queued or being read."""
         self.polls: Counter[str] = Counter()
         """Scans by what became of them: due, done, missed, failed; and samples."""
-        self._binding = binding
-        self._planned = decoder
+        self.last_error = ""
+        self.lesson = lessons.of(binding.endpoint, binding.unit, binding.profile)
+        self.binding = binding
+        self._plans = plans
         self._clock = clock
         self._emit = emit
+        self._lessons = lessons
+        self._contact = Contact(binding.device, binding.profile, unit.number, self.lesson, random)
+        self._talk_cost = ReadCost("identity and texts")
+        self._readout = Readout(plans, unit.number, self.lesson, clock.now())
+        self._forgotten = False
+        self._attend_at = 0
+        """When there is next something to do that is not done in every scan, ns."""
+        self._spent = 0.0
+        self.cycle = math.nan
+        """Seconds of the bus a scan takes, smoothed; NaN before the first."""
         self._failed_in_a_row = 0
         self._last_success: int | None = None
-        self.last_error = ""
-        self._payloads: list[Payload] = []
-        self._forget_refusals()
 
     @property
     def probe(self) -> Request:
         """One cheap read that shows whether the unit answers."""
-        return read_request(self.unit.number, cheapest_read(self._binding.profile, self._planned.blocks))
+        profile = self.binding.profile
+        if profile.sunspec is not None:
+            return read_request(self.unit.number, Block(Table.HOLDING, profile.sunspec.bases[0], 2, ()))
+        return read_request(self.unit.number, cheapest_read(profile, self._plans[0].group.blocks))
+
+    @property
+    def planned(self) -> PlannedDevice:
+        """What reading it takes, as far as it was planned."""
+        groups = tuple(plan.group for plan in self._plans)
+        return PlannedDevice(groups=groups, period=self.binding.period, pause=self.manners.pause)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What the device tells of itself."""
+        return self._contact.texts
 
     def begin(self) -> None:
-        """Start a scan from its first block."""
-        if self._refused:
-            self._scans_left -= 1
-            if self._scans_left <= 0:
-                self._forget_refusals()
-            elif len(self._refused) == len(self._requests):
-                del self._refused[self._requests[0].text]
-        self._payloads = []
+        """Start a scan."""
+        self._spent = 0.0
+        now = self._clock.now()
+        if now < self._attend_at:
+            self._readout.begin()
+        else:
+            self._attend(now)
 
     def next_request(self) -> Request | None:
-        """The next read of the scan; None if it is complete."""
-        while len(self._payloads) < len(self._requests):
-            request = self._requests[len(self._payloads)]
-            refused = self._refused.get(request.text)
-            if refused is None:
-                return request
-            self._payloads.append(refused)
-        return None
+        """The next read of the scan, the same until it is answered; None if the scan is complete."""
+        return self._contact.question or self._readout.next_request()
 
-    def take(self, data: bytes, seconds: float) -> None:  # noqa: ARG002 - counted by block later
-        """The data of the read last asked for."""
-        self._payloads.append(data)
+    def take(self, data: bytes, seconds: float) -> None:
+        """The data of the read last asked for, and the time it took of the bus."""
+        self._spent += seconds
+        if self._contact.question is None:
+            self._readout.take(data, seconds)
+        else:
+            self._hear(data, seconds)
 
-    def refuse(self, fault: Fault, seconds: float) -> None:  # noqa: ARG002 - counted by block later
-        """The read last asked for was answered with an exception: ask for less, or mark its points."""
-        at = len(self._payloads)
-        request, block = self._requests[at], self._decoder.blocks[at]
-        self.last_error = f"{fault} reading {request.text}"
-        quality = _QUALITY_OF_EXCEPTION.get(fault.code, Quality.BAD)
-        if fault.code not in _REFUSALS:
-            self._payloads.append(quality)
-            return
-        parts = split_block(self._binding.profile, block)
-        if len(parts) == 1:
-            self._refused[request.text] = quality
-            self._scans_left = RELEARN_SCANS
-            return
-        blocks = self._decoder.blocks
-        self._use(Decoder(self._binding.profile, (*blocks[:at], *parts, *blocks[at + 1 :])))
+    def refuse(self, fault: Fault, seconds: float) -> None:
+        """The read last asked for was answered with an exception."""
+        self._spent += seconds
+        if self._contact.question is None:
+            self.last_error = self._readout.refuse(fault, seconds)
+        else:
+            self._hear(fault, seconds)
 
     def complete(self) -> None:
-        """Every block has been answered: hand the values on."""
-        values, quality = self._decoder.decode(self._payloads)
-        self._payloads = []
+        """Every read has been answered: hand the values on."""
         now = self._clock.now()
         self.busy = False
+        self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
+        if self._contact.foreign:
+            self.polls["failed"] += 1
+            self._send_none(now, Quality.CONFIG_ERROR)
+            return
         self.polls["done"] += 1
         self._failed_in_a_row = 0
         self._last_success = now
-        self._send(Sample(self._binding.first, now, values, quality))
+        if self._readout.refusing is not None:
+            self._send_none(now, self._readout.refusing)
+            return
+        for first, values, quality in self._readout.values():
+            self._send(Sample(self.binding.first + first, now, values, quality))
+        if self._readout.disturbed:
+            if self._readout.learn(now):
+                self._lessons.changed()
+            self._plan_attending()
 
     def fail(self, reason: str) -> None:
         """The scan is given up, or could not begin.
@@ -123,27 +148,36 @@ class DeviceReader:
         died would count the load twice as the other feed takes it over.
         """
         self.busy = False
-        self._payloads = []
+        self._contact.break_off()
+        self._readout.read_all_next()
         self.polls["failed"] += 1
         self.last_error = reason
         self._failed_in_a_row += 1
         if self._failed_in_a_row == 1:
-            count = len(self._binding.profile.points)
-            quality = np.full(count, Quality.COMM_FAILURE, np.uint8)
-            self._send(Sample(self._binding.first, self._clock.now(), np.full(count, np.nan), quality))
+            self._send_none(self._clock.now(), Quality.COMM_FAILURE)
 
     def returned(self) -> None:
         """The unit had been given up and answers again; it may have been replaced."""
-        self._forget_refusals()
+        self._contact.ask_soon()
+        if self._contact.is_due(self._clock.now()):
+            self._contact.open()
+
+    def forget(self) -> None:
+        """Forget what the device has taught; it is learned anew from the next scan on."""
+        self.lesson.forget()
+        self._lessons.changed()
+        self._contact.ask_soon()
+        self._forgotten = True
+        self._attend_at = 0
 
     def health(self) -> DeviceHealth:
         """How reading it goes."""
         state = self.unit.state
-        if state is not DeviceState.DORMANT and self._failed_in_a_row:
+        if state is not DeviceState.DORMANT and (self._failed_in_a_row or self._contact.foreign):
             state = DeviceState.SUSPECT
         return DeviceHealth(
             device=self.id,
-            endpoint=self._binding.endpoint,
+            endpoint=self.binding.endpoint,
             unit=self.unit.number,
             state=state,
             last_success=self._last_success,
@@ -151,17 +185,68 @@ class DeviceReader:
             polls_missed=self.polls["missed"],
             polls_failed=self.polls["failed"],
             last_error=self.last_error,
+            refused=len(self.lesson.refused),
+            identity_changes=self._contact.changes,
+            cycle=self.cycle,
         )
+
+    def costs(self) -> tuple[ReadCost, ...]:
+        """What its reads have taken of the bus since the start."""
+        talk = (replace(self._talk_cost),) if self._talk_cost.count else ()
+        return (*talk, *self._readout.costs())
+
+    def _attend(self, now: int) -> None:
+        """Start a scan in which there is more to do than in every one."""
+        readout = self._readout
+        if self._forgotten:
+            self._forgotten = False
+            readout.refusing = None
+            readout.lay_out()
+            readout.read_all_next()
+        if self._contact.is_due(now) or (readout.refusing is not None and self.lesson.start is not None):
+            self._contact.open()
+        again = now >= readout.ask_again_at
+        readout.begin()
+        if again and readout.ask_again(now):
+            self._lessons.changed()
+        self._plan_attending()
+
+    def _hear(self, answer: Answer, seconds: float) -> None:
+        """The answer to a question about the device itself."""
+        self._talk_cost.count += 1
+        self._talk_cost.seconds += seconds
+        if self._contact.hear(answer, self._clock.now()):
+            self._lessons.changed()
+            self._readout.lay_out()
+        if self._contact.question is not None:
+            return
+        self._plan_attending()
+        if self._contact.foreign:
+            self._readout.skip()
+            self.last_error = self._contact.foreign
+
+    def _plan_attending(self) -> None:
+        self._attend_at = min(self._contact.due_at, self._readout.ask_again_at)
+        if self._readout.refusing is not None or self._contact.foreign:
+            self._attend_at = 0
+
+    def _smoothed(self) -> float:
+        return self.cycle + _SMOOTHING * (self._spent - self.cycle)
+
+    def _send_none(self, now: int, quality: Quality) -> None:
+        """All points without a value."""
+        count = len(self.binding.profile.points)
+        codes = np.full(count, quality, np.uint8)
+        self._send(Sample(self.binding.first, now, np.full(count, np.nan), codes))
 
     def _send(self, sample: Sample) -> None:
         self.polls["samples"] += 1
         self._emit(sample)
 
-    def _forget_refusals(self) -> None:
-        self._refused: dict[str, Quality] = {}
-        self._scans_left = 0
-        self._use(self._planned)
 
-    def _use(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._requests = tuple(read_request(self.unit.number, block) for block in decoder.blocks)
+def _merged(own: Manners, others: Manners) -> Manners:
+    """Manners of a device, and those of its profile where it has none."""
+    return Manners(
+        timeout=others.timeout if own.timeout is None else own.timeout,
+        pause=others.pause if own.pause is None else own.pause,
+    )

@@ -13,9 +13,10 @@ MOST_CONNECTIONS = 32
 """Connections to one address, at most."""
 MOST_IN_FLIGHT = 16
 """Requests at once on a connection, at most: what the specification lets a device promise."""
-_BAUDS = (300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 115200, 230400, 460800, 921600)
+BAUDS = (300, 600, 1200, 2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 115200, 230400, 460800, 921600)
 _STOP_BITS = (1, 2)
 
+Baud = Annotated[int, PlainValidator(fields.choice(BAUDS, "baud rate"))]
 Pause = Annotated[float, PlainValidator(fields.duration(0.0, 10.0))]
 Timeout = Annotated[float, PlainValidator(fields.duration(0.01, 60.0))]
 
@@ -42,6 +43,7 @@ class ModbusItem(Item):
     timeout: Timeout = 1.0
     pause: Pause = 0.0
     connect_pause: Annotated[float, PlainValidator(fields.duration(0.0, 60.0))] = 0.0
+    turnaround: Annotated[float, PlainValidator(fields.duration(0.0, 10.0))] = 0.01
     idle_close: Annotated[float, PlainValidator(fields.duration(1.0, 86400.0))] | None = None
 
 
@@ -77,6 +79,7 @@ class ModbusRtuTcpItem(ModbusItem):
     protocol: Literal["modbus-rtu-tcp"]
     host: Host
     port: Port
+    baud: Baud = 19200
     connections: Annotated[int, _ONE_CONNECTION] = 1
     in_flight: Annotated[int, _ONE_IN_FLIGHT] = 1
 
@@ -86,7 +89,7 @@ class ModbusRtuItem(ModbusItem):
 
     protocol: Literal["modbus-rtu"]
     device: Annotated[str, PlainValidator(fields.serial_device)]
-    baud: Annotated[int, PlainValidator(fields.choice(_BAUDS, "baud rate"))] = 19200
+    baud: Baud = 19200
     parity: Annotated[SerialParity, PlainValidator(fields.one_of(SerialParity, "parity"))] = SerialParity.EVEN
     stop_bits: Annotated[int, PlainValidator(fields.choice(_STOP_BITS, "number of stop bits"))] | None = None
     connections: Annotated[int, _ONE_CONNECTION] = 1
@@ -115,6 +118,7 @@ def modbus_endpoint(item: ModbusItem, folder: Path) -> ModbusEndpoint:
         host, port = item.host, item.port
     tls = item if isinstance(item, ModbusTlsItem) else None
     line = item if isinstance(item, ModbusRtuItem) else None
+    baud = item.baud if isinstance(item, (ModbusRtuItem, ModbusRtuTcpItem)) else 19200
     parity = line.parity if line else SerialParity.EVEN
     return ModbusEndpoint(
         id=item.id,
@@ -126,9 +130,10 @@ def modbus_endpoint(item: ModbusItem, folder: Path) -> ModbusEndpoint:
         connections=connections,
         in_flight=in_flight,
         connect_pause=item.connect_pause,
+        turnaround=item.turnaround,
         idle_close=item.idle_close,
         device=line.device if line else "",
-        baud=line.baud if line else 19200,
+        baud=baud,
         parity=parity,
         stop_bits=(line.stop_bits if line else None) or (2 if parity is SerialParity.NONE else 1),
         tls_ca=folder / tls.tls_ca if tls and tls.tls_ca else None,

@@ -1,0 +1,23 @@
+"""Links for commissioning: one at a time, with all the time a slow device takes."""
+
+from collections import Counter
+
+from collectors.config import ModbusEndpoint
+from collectors.modbus import Connect
+from collectors.modbus.connectors import connector_of
+from collectors.modbus.deadlines import Deadlines
+
+
+class Connections:
+    """Opens links; all of them share a timer. To be closed at the end."""
+
+    def __init__(self) -> None:
+        self._deadlines = Deadlines()
+
+    def to(self, endpoint: ModbusEndpoint) -> Connect:
+        """What opens links to an endpoint."""
+        return connector_of(endpoint, self._deadlines, Counter())
+
+    def close(self) -> None:
+        """Stop the timer."""
+        self._deadlines.close()
