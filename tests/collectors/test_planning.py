@@ -145,6 +145,9 @@ def test_a_part_of_a_long_value_is_read_with_it_and_not_torn_from_it() -> None:
     (block,) = plan_blocks(profile)
     assert block == Block(H, 0, 3, (0, 1, 2))
     assert split_block(profile, block) == (Block(H, 0, 2, (0, 1)), Block(H, 2, 1, (2,)))
+    words = profile_of([(H, 0, DataType.U64), (H, 1, DataType.BIT), (H, 2, DataType.BIT)])
+    (block,) = plan_blocks(words)
+    assert split_block(words, block) == (block,)
 
 
 def paced() -> ModbusProfile:
@@ -203,27 +206,32 @@ def test_the_cheapest_read_is_one_value() -> None:
     assert cheapest_read(profile, plan_blocks(profile)) == Block(H, 0, 2, (1,))
 
 
-def test_the_blocks_of_the_shipped_profiles() -> None:
-    found = {
-        name: [(str(block.table), block.address, block.count) for block in plan_blocks(profile)]
-        for name, profile in shipped().items()
-        if isinstance(profile, ModbusProfile)
-    }
-    assert found == {
-        "board-meter": [("input", 0, 24)],
-        "busway-tap": [("holding", 1000, 12)],
-        "cdu": [("holding", 0, 25)],
-        "chiller": [("discrete", 0, 2), ("holding", 20, 1), ("input", 0, 14)],
-        "cooling-tower": [("discrete", 0, 2), ("input", 0, 7)],
-        "crah": [("coil", 0, 1), ("input", 0, 10)],
-        "dry-cooler": [("holding", 0, 9)],
-        "generator": [("holding", 0, 9)],
-        "heat-exchanger": [("input", 0, 14)],
-        "heat-meter": [("input", 0, 16)],
-        "pump": [("coil", 0, 2), ("holding", 0, 6)],
-        "rack-pdu": [("holding", 0, 18)],
-        "rpp": [("holding", 0, 10)],
-        "ups": [("discrete", 0, 3), ("input", 0, 15)],
-        "utility-meter": [("holding", 100, 34)],
-        "water-meter": [("holding", 0, 6)],
-    }
+BLOCKS = {
+    "board-meter": [("input", 0, 24)],
+    "busway-tap": [("holding", 1000, 12)],
+    "cdu": [("holding", 0, 25)],
+    "chiller": [("discrete", 0, 2), ("holding", 20, 1), ("input", 0, 14)],
+    "cooling-tower": [("discrete", 0, 2), ("input", 0, 7)],
+    "crah": [("coil", 0, 1), ("input", 0, 10)],
+    "dry-cooler": [("holding", 0, 9)],
+    "generator": [("holding", 0, 9)],
+    "heat-exchanger": [("input", 0, 14)],
+    "heat-meter": [("input", 0, 16)],
+    "pump": [("coil", 0, 2), ("holding", 0, 6)],
+    "rack-pdu": [("holding", 0, 18)],
+    "rpp": [("holding", 0, 10)],
+    "ups": [("discrete", 0, 3), ("input", 0, 15)],
+    "utility-meter": [("holding", 100, 34)],
+    "water-meter": [("holding", 0, 6)],
+}
+
+
+def test_the_blocks_of_the_generic_profiles() -> None:
+    profiles = shipped()
+    found = {}
+    for name in BLOCKS:
+        profile = profiles[name]
+        assert isinstance(profile, ModbusProfile)
+        blocks = plan_blocks(profile)
+        found[name] = [(str(block.table), block.address, block.count) for block in blocks]
+    assert found == BLOCKS
