@@ -116,9 +116,9 @@ class Lessons:
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
         entries = [_written(key, lesson) for key, lesson in self._lessons.items() if lesson]
-        return (json.dumps(
-            {"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False
-        ) + "\n").encode()
+        return (
+            json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False) + "\n"
+        ).encode()
 
     def _next_document(self) -> tuple[int, bytes]:
         """What is to be saved now, numbered."""

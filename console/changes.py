@@ -19,6 +19,7 @@ FORGET_PATH = "/api/v1/collection/lessons/forget"
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _OWN_SITES = frozenset({"same-origin", "none"})
 
+
 def forget_handler(view: ConsoleContext) -> Handler:
     """Answers ``POST /api/v1/collection/lessons/forget`` with body ``{"device": ID}``, or ``"all"``."""
 
