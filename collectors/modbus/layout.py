@@ -1,6 +1,7 @@
 """How a group of a device is read: the blocks as planned, carved around what the device refuses."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from collectors.decode import Decoder
@@ -45,7 +46,7 @@ class GroupPlan:
         )
 
     def layout(
-        self, refused: Mapping[Address, int], cuts: Set[Address]
+        self, refused: Mapping[Address, int], cuts: AbstractSet[Address]
     ) -> tuple[tuple[Block, ...], tuple[int, ...]]:
         """Blocks in as few reads as what was learned allows.
 
@@ -62,7 +63,7 @@ class GroupPlan:
         return tuple(block for block, _ in pieces), tuple(code for _, code in pieces)
 
     def _carve(
-        self, block: Block, refused: Mapping[Address, int], cuts: Set[Address]
+        self, block: Block, refused: Mapping[Address, int], cuts: AbstractSet[Address]
     ) -> Iterator[tuple[Block, int]]:
         run: list[int] = []
         for cluster in self._clusters(block):

@@ -21,7 +21,7 @@ NEVER = 1 << 62
 
 
 class Readout:
-    """A scan reads the groups that are due. A device that refuses everything is asked for one value a scan."""
+    """A scan reads the groups that are due; a device that refuses everything is asked for one value."""
 
     def __init__(self, plans: Sequence[GroupPlan], unit: int, lesson: Lesson, now: int) -> None:
         self.refusing: Quality | None = None
@@ -81,7 +81,7 @@ class Readout:
         return words
 
     def values(self) -> Iterator[tuple[int, NDArray[float64], QualityArray]]:
-        """The values of a scan that is complete: first point, values and quality of each group that was read."""
+        """What a complete scan gave: first point, values and quality of each group that was read."""
         for group in self._due:
             values, quality = group.decode()
             group.wait = group.every

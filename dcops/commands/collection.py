@@ -183,7 +183,8 @@ def _lessons(answer: Json) -> Iterator[str]:
     if not lessons:
         yield "no device has taught anything: none refuses a value, and none tells who it is"
     for lesson in lessons:
-        yield f"{lesson['device']}: profile {lesson['profile']}, unit {lesson['unit']} of {lesson['endpoint']}"
+        place = f"unit {lesson['unit']} of {lesson['endpoint']}"
+        yield f"{lesson['device']}: profile {lesson['profile']}, {place}"
         yield from _lesson(lesson)
 
 
