@@ -41,18 +41,6 @@ async def test_endpoints_and_devices_that_are_not_online_are_listed(
     assert await run(url) == 0
     out = lines_of(capsys)
     assert out[0].split()[:5] == ["endpoint", "protocol", "state", "busy", "planned"]
-        "endpoint",
-        "protocol",
-        "state",
-        "busy",
-        "planned",
-        "cycle",
-        "s",
-        "planned",
-        "errors",
-        "last",
-        "error",
-    ]
     assert out[1].split() == ["gw-1", "modbus-tcp", "connected", "21%", "22%", "1.9", "2.2", "1", "timeout"]
     assert out[2].split()[:6] == ["broker", "mqtt", "down", "–", "–", "–"]
     assert out[5].split()[:4] == ["ups-a", "gw-1", "1", "dormant"]
