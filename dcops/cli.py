@@ -12,6 +12,8 @@ _COMMANDS = {
     "run": "collect, compute, store and show a site",
     "collection": "show how collecting goes, and what reading devices has taught",
     "simulate": "serve the devices of a site on the wire",
+    "record": "record raw Modbus frames between a collector and devices",
+    "replay": "answer as recorded devices did, with faults if asked for",
     "site": "make a site",
     "dashboards": "build or publish the Grafana dashboards",
 }
