@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import quote, urlencode, urlsplit
 
 from dcops.errors import DcopsError
 
@@ -73,6 +73,7 @@ class _Client:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._parts = urlsplit(self._url)
 
     def get(self, path: str) -> Json:
         """The answer of a path.
@@ -80,7 +81,7 @@ class _Client:
         Raises:
             DcopsError: there is none, or it is an error.
         """
-        return self._ask(Request(self._url + path))  # noqa: S310 - the scheme is checked where it is opened
+        return self._ask("GET", path, None)
 
     def post(self, path: str, body: Json) -> Json:
         """The answer to a body.
@@ -88,33 +89,43 @@ class _Client:
         Raises:
             DcopsError: there is none, or it is an error.
         """
-        headers = {"Content-Type": "application/json"}
-        return self._ask(Request(self._url + path, json.dumps(body).encode(), headers))  # noqa: S310 - likewise
+        return self._ask("POST", path, json.dumps(body).encode())
 
-    def _ask(self, request: Request) -> Json:
-        if request.type not in {"http", "https"}:
-            raise DcopsError(f"{self._url} is no address of a dcops; write http://HOST:PORT")
+    def _ask(self, method: str, path: str, body: bytes | None) -> Json:
         try:
-            with urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - http only, checked above
-                found: Json = json.load(answer)
-        except HTTPError as error:
-            raise DcopsError(_refusal(error)) from error
-        except (URLError, TimeoutError, OSError) as error:
-            reason = error.reason if isinstance(error, URLError) else error
+            connection = self._connection()
+            try:
+                connection.request(
+                    method, self._parts.path + path, body, {"Content-Type": "application/json"}
+                )
+                answer = connection.getresponse()
+                status, content = answer.status, answer.read()
+            finally:
+                connection.close()
+        except (OSError, HTTPException) as error:
             raise DcopsError(
-                f"nothing answers at {self._url}: {reason}; start dcops, or give its --url"
+                f"nothing answers at {self._url}: {error}; start dcops, or give its --url"
             ) from error
-        except ValueError as error:
-            raise DcopsError(f"{self._url} does not answer like dcops; check --url") from error
-        return found
+        try:
+            found: Json = json.loads(content)
+            if status == HTTPStatus.OK:
+                return found
+            told = found["error"]
+        except (ValueError, KeyError, TypeError):
+            told = None
+        if isinstance(told, dict):
+            raise DcopsError(f"{told['message']}; {told['mend']}")
+        raise DcopsError(f"{self._url} does not answer like dcops ({status}); check --url")
 
-
-def _refusal(error: HTTPError) -> str:
-    try:
-        told = json.load(error)["error"]
-        return f"{told['message']}; {told['mend']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{error.url} answers {error.code} {error.reason}; check --url"
+    def _connection(self) -> HTTPConnection:
+        try:
+            host, port = self._parts.hostname or "", self._parts.port
+        except ValueError:
+            host, port = "", None
+        if not host or self._parts.scheme not in {"http", "https"}:
+            raise DcopsError(f"{self._url} is no address of a dcops; write http://HOST:PORT")
+        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        return kind(host, port, timeout=_TIMEOUT)
 
 
 def _overview(answer: Json, *, everything: bool) -> Iterator[str]:

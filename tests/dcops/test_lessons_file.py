@@ -16,7 +16,7 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     lessons = open_lessons(tmp_path / "data")
     lesson = lessons.of("gw", 7, PROFILE)
     lesson.refused[Table.HOLDING, 2] = 2
-    lesson.cuts.add((Table.HOLDING, 3))
+    lesson.cuts |= {(Table.HOLDING, 3)}
     lesson.start = 40070
     lesson.identity["serial"] = "BX-1 é"
     lessons.save()
