@@ -9,6 +9,7 @@ is part of it on both sides.
 import argparse
 import asyncio
 import json
+import logging
 import struct
 import sys
 import time
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str] = ()) -> bool:
     options = parser.parse_args(arguments)
     allow_many_connections()
     if options.client:
+        logging.basicConfig(level=logging.ERROR)
         with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
             run = measure(
                 CLIENTS[options.client], options.port, options.connections, options.rate, options.seconds

@@ -12,6 +12,7 @@ the period, which is exact as long as no poll is missed.
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -109,8 +110,7 @@ async def measure(ports: Ports, *, with_dead: bool, seconds: float, timeout: flo
     async with collecting(spine, wirings, load, lateness.emit) as collection:
         await asyncio.sleep(seconds)
         polls = _polls(collection, healthy)
-        others = np.array([each.polls_failed for each in collection.devices()])[~np.array(healthy)]
-    return lateness.figures() | polls | {"others failed": float(others.sum())}
+    return lateness.figures() | polls
 
 
 def _polls(collection: Collection, healthy: Sequence[bool]) -> Figures:
@@ -134,6 +134,7 @@ def main(arguments: Sequence[str] = ()) -> bool:
     options = parser.parse_args(arguments)
     allow_many_connections()
     if options.ports:
+        logging.basicConfig(level=logging.ERROR)
         with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
             run = measure(
                 Ports(*options.ports),
