@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import numpy as np
 from pymodbus.client import AsyncModbusTcpClient
 
-from bench.plant import LOOPS, Load, Spine, Wiring, collecting, own_connections, running
+from bench.plant import LOOPS, Load, Spine, Wiring, collecting, own_connections, running, until_read
 from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import HOST, allow_many_connections, responder
 from collectors.schedule import offset_of
@@ -80,8 +80,7 @@ async def measure(client: Client, port: int, connections: int, rate: float, seco
     wirings = own_connections(connections, port)
     spine = Spine(wirings, load)
     async with client(spine, wirings, load, spine.tick.accept):
-        while not spine.image.times.all():  # noqa: ASYNC110 - polled, so that nothing is added to the path
-            await asyncio.sleep(0.1)
+        await until_read(spine)
         await asyncio.sleep(load.period)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()
         await asyncio.sleep(seconds)

@@ -15,7 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 
-from bench.plant import LOOPS, Load, Spine, collecting, own_connections
+from bench.plant import LOOPS, Load, Spine, collecting, own_connections, until_read
 from bench.report import Figures, in_a_process, machine, median, resident, verdict
 from bench.responder import allow_many_connections, responder
 
@@ -39,8 +39,7 @@ async def idle(port: int, connections: int, *, traced: bool) -> Figures:
         tracemalloc.start()
     before = resident()
     async with collecting(spine, wirings, IDLE_LOAD, spine.tick.accept):
-        while not spine.image.times.all():  # noqa: ASYNC110 - nothing is added to what is measured
-            await asyncio.sleep(0.5)
+        await until_read(spine)
         gc.collect()
         found = {"resident": (resident() - before) / connections}
         if traced:
@@ -64,8 +63,7 @@ async def busy(port: int, seconds: float) -> Figures:
     wirings = own_connections(BUSY, port)
     spine = Spine(wirings, BUSY_LOAD)
     async with collecting(spine, wirings, BUSY_LOAD, spine.tick.accept):
-        while not spine.image.times.all():  # noqa: ASYNC110 - nothing is added to what is measured
-            await asyncio.sleep(0.1)
+        await until_read(spine)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()
         await asyncio.sleep(seconds)
         samples = spine.tick.counts.samples - samples

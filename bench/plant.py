@@ -25,6 +25,9 @@ Loop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS: dict[str, Loop] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 KIND = DeviceKind.BOARD_METER
 
+_PATIENCE = 120.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
@@ -121,7 +124,7 @@ async def collecting(
 
 @asynccontextmanager
 async def running(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Coroutines that run until the end of the block; an error of one that ended before is raised."""
+    """Coroutines that run until the end of the block; an error of one that failed meanwhile is raised."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
@@ -129,6 +132,22 @@ async def running(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
             if task.done():
                 task.result()
     finally:
+        pending = set(tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1.0)  # pymodbus may swallow a cancellation
         for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+            if not task.cancelled():
+                task.exception()
+
+
+async def until_read(spine: Spine) -> None:
+    """Return when every device has been read.
+
+    Raises:
+        TimeoutError: one was not within two minutes.
+    """
+    async with asyncio.timeout(_PATIENCE):
+        while not spine.image.times.all():  # noqa: ASYNC110 - polled, so that nothing is added to the path
+            await asyncio.sleep(0.1)

@@ -18,7 +18,7 @@ from facility.sample import NANOSECONDS
 Fire = Callable[[int], None]
 """A job whose slot has come; told how many slots before it passed unseen."""
 
-SLOTS = 1000
+SLOTS = 160
 """Slots a period is divided into."""
 
 
