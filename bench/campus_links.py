@@ -1,9 +1,9 @@
 """What reading a campus costs: 2,400 requests/s over 2,000 TCP connections, 50 float points each.
 
 From the timer that says a device is due to its values in the LiveImage, by our collection and by pymodbus
-with a task a device, both on the same grid, into the same kind of image, against the same server. CPU is the
-client process's own, over a window that begins when every device has been read; the tick that closes each second
-is part of it on both sides.
+with a task a device, both on the same grid, into the same kind of image, against the same server. CPU is
+that of the client's process, over a window that begins when every device has been read; the tick that closes
+each second is part of it on both sides.
 """
 
 import argparse
@@ -116,9 +116,7 @@ def main(arguments: Sequence[str] = ()) -> bool:
 
 
 def _compare(options: argparse.Namespace) -> bool:
-    runs: dict[tuple[str, str], list[Figures]] = {
-        (client, loop): [] for loop in LOOPS for client in CLIENTS
-    }
+    runs: dict[tuple[str, str], list[Figures]] = {(client, loop): [] for loop in LOOPS for client in CLIENTS}
     same = ("--connections", options.connections, "--rate", options.rate, "--seconds", options.seconds)
     with responder() as ports:
         for _ in range(options.repeats):
@@ -127,7 +125,7 @@ def _compare(options: argparse.Namespace) -> bool:
                 found.append(in_a_process("campus_links", *same, *kind))
     print(machine())
     print(
-        f"{options.connections:,} connections, {options.rate:,.0f} requests/s asked for, {POINTS} f32 points a request;"
+        f"{options.connections:,} connections, {options.rate:,.0f} requests/s asked for, {POINTS} points each;"
         f" medians of {options.repeats} runs of {options.seconds:.0f} s, in turn\n"
     )
     print(f"{'':12}{'loop':10}{'CPU µs/request':>15}{'of a core':>12}{'requests/s':>12}")

@@ -1,8 +1,8 @@
 """What collecting holds in memory, and what a plant of moderate size costs.
 
-10,000 devices, a TCP connection each, read once a minute: memory of the client process between the moment its
-plan is built and the moment every device has been read, a connection. And 500 devices of 30 points, a connection
-each, read every second into a LiveImage: share of a core and memory of the whole process.
+10,000 devices, a TCP connection each, read once a minute: what the client process grows by for each, from the
+moment its plan is built to the moment every device has been read. And 500 devices of 30 points, a
+connection each, read every second into a LiveImage: share of a core and memory of the whole process.
 """
 
 import argparse
@@ -52,7 +52,9 @@ def _allocated(connections: int) -> Figures:
     sizes: dict[str, float] = {"allocated": 0.0}
     for statistic in tracemalloc.take_snapshot().statistics("filename"):
         name = statistic.traceback[0].filename
-        package = next((each for each in ("collectors", "ingest", "asyncio", "bench") if f"/{each}/" in name), "other")
+        package = next(
+            (each for each in ("collectors", "ingest", "asyncio", "bench") if f"/{each}/" in name), "other"
+        )
         sizes[package] = sizes.get(package, 0.0) + statistic.size / connections
         sizes["allocated"] += statistic.size / connections
     return sizes

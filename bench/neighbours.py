@@ -1,12 +1,12 @@
-"""What dead units and silent endpoints cost their neighbours: 50 endpoints of 10 units, each read every second.
+"""What dead units and silent endpoints cost their neighbours: 50 endpoints of 10 units, read every second.
 
 Run A: every unit answers. Run B: a tenth of the units is dead, spread so that every endpoint has one, and two
-more endpoints accept connections and never say anything. Ids, and so the places on the grid of polls, are the same
-in both; both go through the real collection into a LiveImage. What counts are the units that are healthy in
-both runs, from the first poll on: the time before the dead ones are known to be dead is part of the run.
+more endpoints accept connections and never say anything. Ids, and so the places on the grid of polls, are
+the same in both; both go through the real collection into a LiveImage. What counts are the units that
+are healthy in both, from the first poll on: the time before the dead ones are known is part of the run.
 
-A poll is late by the time from its place on the grid to the moment its Sample is handed on. That is taken modulo
-the period, which is exact as long as no poll is missed.
+A poll is late by the time from its place on the grid to the moment its Sample is handed on. That is taken
+modulo the period, which is exact as long as no poll is missed.
 """
 
 import argparse
@@ -160,8 +160,9 @@ def _compare(options: argparse.Namespace) -> bool:
     healthy = ENDPOINTS * UNITS - SILENT_ENDPOINTS * UNITS - DEAD_UNITS
     print(machine())
     print(
-        f"{ENDPOINTS} endpoints x {UNITS} units every {PERIOD:.0f} s on {options.loop}, timeout {options.timeout} s;"
-        f" in B {DEAD_UNITS} units are dead and {SILENT_ENDPOINTS} more endpoints silent\n"
+        f"{ENDPOINTS} endpoints x {UNITS} units every {PERIOD:.0f} s on {options.loop},"
+        f" timeout {options.timeout} s; in B {DEAD_UNITS} units are dead"
+        f" and {SILENT_ENDPOINTS} more endpoints silent\n"
         f"polls and lateness of the {healthy} units that are healthy in both;"
         f" medians of {options.repeats} runs of {options.seconds:.0f} s, in turn\n"
     )
@@ -195,7 +196,12 @@ def _answered(name: str, found: list[Figures]) -> bool:
 def _table(runs: dict[str, list[Figures]]) -> None:
     polls = ("due", "done", "missed", "failed")
     late = ("p50", "p99", "most")
-    print(f"{'':22}" + "".join(f"{each:>8}" for each in polls) + f"{'lateness, ms':>20}" + "".join(f"{each:>9}" for each in late))
+    print(
+        f"{'':22}"
+        + "".join(f"{each:>8}" for each in polls)
+        + f"{'lateness, ms':>20}"
+        + "".join(f"{each:>9}" for each in late)
+    )
     for name, found in runs.items():
         counts = "".join(f"{median(found, each):8.0f}" for each in polls)
         for part in ("", "start ", "settled "):

@@ -1,4 +1,4 @@
-"""A plant for measurements: devices of plain float points over Modbus TCP, and the real way into a LiveImage."""
+"""A plant for measurements: devices of plain float points over Modbus TCP, and the way into a LiveImage."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence

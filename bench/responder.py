@@ -1,4 +1,4 @@
-"""A Modbus TCP server that costs little: it answers every read with the same registers, in a process of its own.
+"""A Modbus TCP server that costs little: a process of its own that answers each read with the same registers.
 
 It listens on two ports: a live one, and one that accepts connections and never says anything. Units from
 ``FIRST_DOUBTFUL`` on do as they are told: answer, stay silent, or be reported dead by their gateway.
@@ -102,7 +102,7 @@ class _Server:
 
     def _accept(self, listener: socket.socket) -> None:
         connection, _ = listener.accept()
-        connection.setblocking(False)
+        connection.settimeout(0.0)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = connection.fileno()
         self._connections[number] = connection
@@ -167,7 +167,7 @@ class _Server:
 
 def _listen() -> socket.socket:
     listener = socket.create_server((HOST, 0), backlog=_WAITING_CONNECTIONS)
-    listener.setblocking(False)
+    listener.settimeout(0.0)
     return listener
 
 
