@@ -125,8 +125,8 @@ def _compare(options: argparse.Namespace) -> bool:
                 found.append(in_a_process("campus_links", *same, *kind))
     print(machine())
     print(
-        f"{options.connections:,} connections, {options.rate:,.0f} requests/s asked for, {POINTS} points each;"
-        f" medians of {options.repeats} runs of {options.seconds:.0f} s\n"
+        f"{options.connections:,} connections, {options.rate:,.0f} requests/s asked for,"
+        f" {POINTS} points each; medians of {options.repeats} runs of {options.seconds:.0f} s\n"
     )
     print(f"{'':12}{'loop':10}{'CPU µs/request':>15}{'of a core':>12}{'requests/s':>12}")
     for (client, loop), found in runs.items():
