@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench format lock
+.PHONY: install demo test check bench bench-neighbours format lock
 
 install: .venv/installed
 
@@ -31,6 +31,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m bench $(ARGS)
+
+bench-neighbours: install
+	$(BIN)/python -m bench neighbours
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -239,8 +239,8 @@ async def _run(what: Measurement, port: int, connections: int, reads: int) -> Co
     return await what(port, connections, reads)
 
 
-def main(arguments: Sequence[str] = ()) -> None:
-    """Measure and print a table."""
+def main(arguments: Sequence[str] = ()) -> bool:
+    """Measure and print a table; it has no bar to break."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--reads", type=int, default=300, help="reads per connection")
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     options = parser.parse_args(arguments)
     if options.serve:
         asyncio.run(serve())
-        return
+        return True
     command = [sys.executable, "-m", "bench.modbus_client", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None
@@ -266,6 +266,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         rows = [measure(name, what, loop, settings) for name, what in measurements for loop in loops]
         server.stdin.close()
     _print(rows, options.connections)
+    return True
 
 
 def _print(rows: list[Row], connections: int) -> None:

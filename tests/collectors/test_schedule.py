@@ -38,6 +38,13 @@ def test_an_offset_follows_from_the_id_alone() -> None:
     assert offset_of("123456789", 10 * SECOND) == offset_of("123456789", 10 * SECOND)
 
 
+def test_places_on_a_short_grid_are_five_milliseconds_apart() -> None:
+    assert 0xCBF43926 % 200 == 62
+    assert offset_of("123456789", SECOND) == 310_000_000
+    assert offset_of("123456789", SECOND // 1000) == 0
+    assert {offset_of(f"{at}", SECOND) % 5_000_000 for at in range(2000)} == {0}
+
+
 def test_offsets_spread_over_the_period() -> None:
     offsets = sorted(offset_of(f"b1-h1-r{at // 50}-k{at % 50}-pdu-a", 10 * SECOND) for at in range(2000))
     quarters = Counter(offset * 4 // (10 * SECOND) for offset in offsets)

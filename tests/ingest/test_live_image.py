@@ -96,6 +96,21 @@ def test_computed_values_are_shown_as_they_are_whatever_was_there() -> None:
     assert shown(image) == [(1.0, 1, 192), (None, 1, 24)]
 
 
+def test_a_reading_older_than_what_was_computed_in_its_place_is_refused() -> None:
+    image = LiveImage(2)
+    image.put(sample(0, NOON + 5 * SECOND, [5.0, 6.0]))
+    assert not image.apply(sample(0, NOON + 2 * SECOND, [7.0, 8.0]))
+    assert shown(image) == [(5.0, 5, 192), (6.0, 5, 192)]
+
+
+def test_after_the_clock_was_set_back_points_are_still_judged_one_by_one() -> None:
+    image = image_after((60, [5.0, 6.0], 192))
+    image.set_back(NOON + 2 * SECOND)
+    image.apply(sample(1, NOON + 4 * SECOND, [9.0]))
+    image.apply(sample(0, NOON + 3 * SECOND, [7.0, 8.0]))
+    assert shown(image) == [(7.0, 3, 192), (9.0, 4, 192)]
+
+
 def test_arrays_stay_the_same_objects() -> None:
     image = LiveImage(2)
     values = image.values
