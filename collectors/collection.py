@@ -23,7 +23,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
-from collectors.modbus.prediction import Prediction, measured_cycle, predict
+from collectors.modbus.prediction import measured_cycle, predict
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
 from collectors.schedule import Job, Schedule
@@ -71,9 +71,7 @@ class Collection:
         self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
-        self._by_device = {reader.id: reader for reader in self._readers}
         self._behind = self._by_endpoint()
-        self._predictions = {each.id: self._predict(each) for each in plan.endpoints}
         self._schedule = Schedule(clock, [self._job(at) for at in range(len(plan.modbus))])
         self._check_brokers()
 
@@ -119,7 +117,8 @@ class Collection:
 
     def texts(self, device: str) -> dict[str, str]:
         """What a device tells of itself, such as its serial number; nothing of one that is not there."""
-        return dict(self._by_device[device].texts) if device in self._by_device else {}
+        found = next((reader for reader in self._readers if reader.id == device), None)
+        return dict(found.texts) if found is not None else {}
 
     def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
@@ -139,30 +138,29 @@ class Collection:
         Raises:
             KeyError: there is no such device over Modbus.
         """
-        chosen = self._readers if device is None else [self._by_device[device]]
+        chosen = [reader for reader in self._readers if device is None or reader.id == device]
+        if device is not None and not chosen:
+            raise KeyError(device)
         taught = [reader for reader in chosen if reader.lesson]
         for reader in taught:
             reader.forget()
         return len(taught)
 
     def _endpoint_health(self, endpoint: Endpoint) -> EndpointHealth:
-        predicted = self._predictions[endpoint.config.id]
-        scans = (reader.cycle for reader in self._behind.get(endpoint.config.id, ()))
+        readers = self._behind.get(endpoint.config.id, ())
+        predicted = predict(endpoint.config, [reader.planned for reader in readers])
         return replace(
             endpoint.health(),
             predicted_cycle=predicted.cycle,
             predicted_utilisation=predicted.utilisation,
-            measured_cycle=measured_cycle(endpoint.config, scans),
+            measured_cycle=measured_cycle(endpoint.config, (reader.cycle for reader in readers)),
         )
 
-    def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
+    def _by_endpoint(self) -> dict[str, tuple[DeviceReader, ...]]:
         found: dict[str, list[DeviceReader]] = {}
         for reader in self._readers:
             found.setdefault(reader.binding.endpoint, []).append(reader)
-        return found
-
-    def _predict(self, config: ModbusEndpoint) -> Prediction:
-        return predict(config, [reader.planned for reader in self._behind.get(config.id, ())])
+        return {endpoint: tuple(readers) for endpoint, readers in found.items()}
 
     def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
         errors: Counter[str] = Counter()

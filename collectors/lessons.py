@@ -27,6 +27,7 @@ _SAVE_PAUSE = 1.0
 
 Address = tuple[Table, int]
 """Where a value begins."""
+_NO_CUTS: frozenset[Address] = frozenset()
 Save = Callable[[bytes], None]
 """Keeps a document until the next start; raises OSError if it cannot. Called in a thread of its own."""
 
@@ -48,7 +49,7 @@ class Lesson:
 
     refused: dict[Address, int] = field(default_factory=dict)
     """Values the device does not have, and the exception it says so with."""
-    cuts: frozenset[Address] = frozenset()
+    cuts: frozenset[Address] = _NO_CUTS
     """Values a read must begin at, since the device refuses to read across."""
     start: int | None = None
     """Where its SunSpec model begins."""
@@ -61,7 +62,7 @@ class Lesson:
     def forget(self) -> None:
         """Begin anew."""
         self.refused.clear()
-        self.cuts = frozenset()
+        self.cuts = _NO_CUTS
         self.identity.clear()
         self.start = None
 

@@ -37,6 +37,9 @@ _BLIND_SPLITS = 4
 """As long as nothing was answered, for then the device may just not be ready."""
 
 
+_NO_HALVES: frozenset[int] = frozenset()
+
+
 def quality_of(code: int) -> Quality:
     """What a value refused with an exception is told with."""
     return _QUALITY_OF_EXCEPTION.get(code, Quality.BAD)
@@ -87,7 +90,7 @@ class GroupReader:
         self._scan = 0
         self._turn = 0
         self._payloads: list[Payload] = []
-        self._costs: list[ReadCost] = []
+        self._costs: tuple[ReadCost, ...] = ()
         self._past_costs: tuple[ReadCost, ...] = ()
         self._failures: dict[Block, tuple[int, int]] | None = None
         self._splits: tuple[tuple[Block, int], ...] = ()
@@ -103,14 +106,16 @@ class GroupReader:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
             self._shift = shift
-        cuts = frozenset(self._plan.address(place) for _, place in self._splits)
-        self._layout = self._plan.layout(self._lesson.refused, self._lesson.cuts | cuts)
+        cuts = self._lesson.cuts
+        if self._splits:
+            cuts |= {self._plan.address(place) for _, place in self._splits}
+        self._layout = self._plan.layout(self._lesson.refused, cuts)
         self._blocks = self._layout.blocks
         self._requests = self._layout.requests(self._unit, self._shift)
         self._account()
         self._again = -1
         self._refused: tuple[tuple[Block, int], ...] = ()
-        self._halves: frozenset[int] = frozenset()
+        self._halves = _NO_HALVES
         self.unfinished = False
         """Whether splitting goes on in the next scan."""
         self.disturbed = False
@@ -250,7 +255,7 @@ class GroupReader:
         """Give each read the cost it has had so far, in the order of the reads."""
         known = {cost.text: cost for cost in (*self._costs, *self._past_costs)}
         texts = ["" if request is None else request.text for request in self._requests]
-        self._costs = [known[text] if text in known else ReadCost(text) for text in texts]
+        self._costs = tuple(known[text] if text in known else ReadCost(text) for text in texts)
         self._past_costs = tuple(known[text] for text in known.keys() - set(texts) if known[text].count)
 
     def _may_lack(self, code: int, at: int) -> bool:
