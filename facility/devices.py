@@ -12,11 +12,16 @@ class DeviceKind(StrEnum):
     UTILITY_METER = "utility_meter"
     BOARD_METER = "board_meter"
     UPS = "ups"
+    POWER_SUPPLY = "power_supply"
+    """Rectifiers: power shelves of racks and what stands in them, DC feeds."""
+    BATTERY = "battery"
+    """Batteries and capacitors with electronics of their own: rack backup units, battery monitors."""
     GENERATOR = "generator"
     RPP = "rpp"
     BUSWAY_TAP = "busway_tap"
     RACK_PDU = "rack_pdu"
     CHILLER = "chiller"
+    HEAT_PUMP = "heat_pump"
     COOLING_TOWER = "cooling_tower"
     DRY_COOLER = "dry_cooler"
     CDU = "cdu"
@@ -25,6 +30,8 @@ class DeviceKind(StrEnum):
     HEAT_METER = "heat_meter"
     WATER_METER = "water_meter"
     PUMP = "pump"
+    VALVE = "valve"
+    """Control valves and their actuators, with or without a flow sensor."""
     ENVIRONMENT_SENSOR = "environment_sensor"
 
 
@@ -66,6 +73,7 @@ DEFAULT_BOUNDARIES: dict[DeviceKind, Boundary] = {
     DeviceKind.RACK_PDU: Boundary.IT_RACK,
     DeviceKind.GENERATOR: Boundary.GENERATION,
     DeviceKind.CHILLER: Boundary.MECHANICAL,
+    DeviceKind.HEAT_PUMP: Boundary.MECHANICAL,
     DeviceKind.COOLING_TOWER: Boundary.MECHANICAL,
     DeviceKind.DRY_COOLER: Boundary.MECHANICAL,
     DeviceKind.CDU: Boundary.MECHANICAL,
