@@ -12,6 +12,7 @@ _COMMANDS = {
     "run": "collect, compute, store and show a site",
     "simulate": "serve the devices of a site on the wire",
     "site": "make a site",
+    "profile": "import, show, list and check device profiles",
     "dashboards": "build or publish the Grafana dashboards",
 }
 _INTERRUPTED = 130

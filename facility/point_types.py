@@ -58,7 +58,6 @@ def _temperature(key: str, *area: str, dsx: str = "LiquidTemperature") -> PointT
 
 _GIGA = 1e9
 _TERA = 1e12
-_LARGEST_STATE = float((1 << 32) - 1)
 
 POINT_TYPES: dict[str, PointType] = {
     kind.key: kind
@@ -97,7 +96,7 @@ POINT_TYPES: dict[str, PointType] = {
         _state("fault"),
         _state("leak", dsx="LeakDetect"),
         _state("flag"),
-        _state("status", _LARGEST_STATE, "Status"),
+        PointType("status", "1", Behaviour.STATE, -(2.0**31), 2.0**32 - 1, DsxPoint("Status")),
         _gauge("temperature", "°C", -273.15, 2000.0),
         _gauge("temperature_difference", "K", -2000.0, 2000.0),
         _temperature("air_inlet_temperature", dsx="AirTemperature"),

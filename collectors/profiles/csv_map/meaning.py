@@ -5,7 +5,8 @@ a phase or a threshold that was taken for the power of the device would make eve
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facility.devices import DeviceKind
@@ -116,14 +117,21 @@ def point_type(reading: Reading) -> str:
     return chosen or GENERAL.get(base, "generic")
 
 
-def settle(chosen: Iterable[tuple[str, str]]) -> list[str]:
-    """Types of the points of one device, from (type, base unit) of each: what a device has once comes once."""
+def settle(chosen: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Types of the points of one device, from (name, type, base unit) of each.
+
+    What a device has once comes once; of several that differ by a number only, none is that of the whole device.
+    """
+    alike = Counter((key, re.sub(r"\d+", "#", name)) for name, key, _ in chosen)
     taken: set[str] = set()
     settled = []
-    for key, base in chosen:
-        again = key in SINGLE and key in taken
+    for name, key, base in chosen:
+        again = key in SINGLE and (key in taken or alike[key, re.sub(r"\d+", "#", name)] > 1)
+        if again:
+            settled.append(_ONLY_STATES.get(key, GENERAL.get(base, "generic")))
+            continue
         taken.add(key)
-        settled.append(_ONLY_STATES.get(key, GENERAL.get(base, "generic")) if again else key)
+        settled.append(key)
     return settled
 
 
@@ -184,6 +192,8 @@ def _reactive(reading: Reading, words: frozenset[str]) -> str:
 
 
 def _current(reading: Reading, words: frozenset[str]) -> str:
+    if reading.name == "a":
+        return ""  # SunSpec: the sum of the phases.
     left = words - {"current", "i", "amps", "ac", "output", "inlet", "1", "phase", "rms", "input"}
     phases = {"l1", "l2", "l3", "a", "b", "c"}
     if left and left <= phases and reading.kind is not DeviceKind.BATTERY:
@@ -221,7 +231,7 @@ def _time(reading: Reading, words: frozenset[str]) -> str:
 
 
 def _flow(reading: Reading, words: frozenset[str]) -> str:
-    return "" if words & _ASIDE else "flow"
+    return "" if words & (_ASIDE | {"adiabatic", "spray", "humidifier"}) else "flow"
 
 
 def _temperature(reading: Reading, words: frozenset[str]) -> str:

@@ -54,7 +54,7 @@ class PointWriter:
     def points(self) -> list[Entry]:
         """The points, in the order of the map."""
         drafts = [self._draft(at) for at in self._places]
-        chosen = [(self._type(draft), unit(draft.symbol).base) for draft in drafts]
+        chosen = [(draft.at.name, self._type(draft), unit(draft.symbol).base) for draft in drafts]
         return [self._entry(draft, key) for draft, key in zip(drafts, settle(chosen), strict=True)]
 
     def _draft(self, at: Place) -> _Draft:
