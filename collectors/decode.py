@@ -1,144 +1,155 @@
 """From the bytes of block reads to values in base units, each with its quality.
 
 All that depends on the profile is worked out once: which bytes make a value in which order, one struct a
-block, scales, limits. A scan then costs one unpacking a block and a few array operations. Orders apply to
-values of 32 and 64 bits; 16-bit values are always most significant byte first.
+block, scales, limits. A scan then costs one unpacking a block and a few array operations; only values that
+other registers or several registers make cost steps of their own.
 """
 
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.planning import Block
-from collectors.profiles import DataType, ModbusProfile, Order, Register
+from collectors.composition import Composition, Slots, is_composed
+from collectors.planning import Block, Group, needed_registers
+from collectors.profiles import DataType, ModbusProfile, Order, Register, TextRegister, Use
 from collectors.scaling import Scaling
+from collectors.unpacking import BlockPlan
+from facility.devices import PointSpec
+from facility.point_types import POINT_TYPES
 from facility.quality import Quality, QualityArray
 
 Payload = bytes | Quality
 """What a block read gave: its data bytes, or why there are none."""
 
-_FORMATS: dict[DataType, str] = {
-    DataType.U16: "H",
-    DataType.S16: "h",
-    DataType.U32: "I",
-    DataType.S32: "i",
-    DataType.U64: "Q",
-    DataType.S64: "q",
-    DataType.F32: "f",
-    DataType.F64: "d",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _BlockPlan:
-    """How the values of one block are taken out of its data bytes."""
-
-    block: Block
-    bytes_taken: NDArray[np.intp] | None
-    """Places of the wanted bytes, most significant first, value after value; None if they lie so already."""
-    layout: struct.Struct
-    bits: tuple[tuple[int, int], ...]
-    """(place among the values, shift) of the single bits."""
-    sentinels: tuple[tuple[int, frozenset[float]], ...]
-    """(place among the values, raw numbers that are none)."""
-
-    def unpack(self, data: bytes) -> list[float]:
-        """Raw numbers in the order of the block's points; NaN for a sentinel."""
-        if self.bytes_taken is not None:
-            data = np.frombuffer(data, np.uint8)[self.bytes_taken].tobytes()
-        raw: list[float] = list(self.layout.unpack(data))
-        for place, shift in self.bits:
-            raw[place] = int(raw[place]) >> shift & 1
-        for place, none in self.sentinels:
-            if raw[place] in none:
-                raw[place] = np.nan
-        return raw
+_UNSCALED = PointSpec("", POINT_TYPES["generic"])
+"""Stands for what is no point, or is scaled and checked where it is composed."""
 
 
 class Decoder:
     """Turns the block reads of one profile into a device's values. Immutable, shared by all its devices."""
 
-    def __init__(self, profile: ModbusProfile, blocks: Sequence[Block]) -> None:
+    def __init__(self, profile: ModbusProfile, blocks: Sequence[Block], group: Group | None = None) -> None:
+        """Args:
+        profile: what the blocks are of.
+        blocks: what is read: those of the group, some perhaps split.
+        group: the points that are wanted; all of the profile if there is none.
+        """
         self.blocks = tuple(blocks)
-        self._plans = tuple(_plan(profile, block) for block in self.blocks)
-        places = [at for block in self.blocks for at in block.points]
-        if sorted(places) != list(range(len(profile.points))):
-            raise ValueError(f"the blocks of {profile.name!r} do not hold each point once")
-        ordered = list(range(len(places)))
-        self._order = None if places == ordered else np.argsort(np.array(places)).astype(np.intp)
-        scaling = Scaling(
-            profile.points,
-            [register.scale for register in profile.registers],
-            [register.offset for register in profile.registers],
-        )
-        large = any(register.data is DataType.F64 for register in profile.registers)
-        self._scale = scaling.apply_guarded if large else scaling.apply
+        self._count = len(profile.points) if group is None else group.count
+        first = 0 if group is None else group.first
+        points = range(first, first + self._count)
+        layout = _SlotLayout(profile, points)
+        layout.check(self.blocks)
+        self._plans = tuple(BlockPlan(block, layout.values_of(block)) for block in self.blocks)
+        self._failed = tuple(np.array(plan.slots, np.intp) for plan in self._plans)
+        filled = [slot for plan in self._plans for slot in plan.slots]
+        unread = [slot for slot in range(len(layout.registers)) if slot not in set(filled)]
+        self._unread = [np.nan] * len(unread)
+        order = np.argsort(np.array([*filled, *unread])).astype(np.intp)
+        self._order = None if np.array_equal(order, np.arange(len(order))) else order
+        self._scale = _scaling(profile, layout)
+        composed = any(is_composed(profile.sources[at]) for at in points)
+        self._composition = Composition(profile, points, layout.slots) if composed else None
 
     def decode(self, payloads: Sequence[Payload]) -> tuple[NDArray[np.float64], QualityArray]:
-        """Values and quality of all points, from what each block read gave.
+        """Values and quality of the wanted points, from what each block read gave.
 
         A sentinel, a number that is none and one that is physically impossible are NaN with
-        SENSOR_FAILURE; the points of a failed block are NaN with the quality given for it.
+        SENSOR_FAILURE; the points of a failed block are NaN with the quality given for it. A value that
+        several registers make is NaN, with the worst of their qualities, if one of them gives none.
         """
         raw: list[float] = []
         for plan, payload in zip(self._plans, payloads, strict=True):
-            raw += [np.nan] * len(plan.block.points) if isinstance(payload, Quality) else plan.unpack(payload)
+            raw += plan.blank if isinstance(payload, Quality) else plan.unpack(payload)
+        if self._unread:
+            raw += self._unread
         values = np.array(raw, np.float64)
         if self._order is not None:
             values = values[self._order]
         quality = self._scale(values)
-        for plan, payload in zip(self._plans, payloads, strict=True):
+        for slots, payload in zip(self._failed, payloads, strict=True):
             if isinstance(payload, Quality):
-                quality[list(plan.block.points)] = payload
-        return values, quality
+                quality[slots] = payload
+        if self._composition is None:
+            return values, quality
+        numbers, codes = values.tolist(), quality.tolist()
+        self._composition.complete(numbers, codes)
+        return np.array(numbers[: self._count], np.float64), np.array(codes[: self._count], np.uint8)
 
 
-def _plan(profile: ModbusProfile, block: Block) -> _BlockPlan:
-    taken: list[int] = []
-    layout = ">"
-    bits: list[tuple[int, int]] = []
-    sentinels: list[tuple[int, frozenset[float]]] = []
-    for place, at in enumerate(block.points):
-        register = profile.registers[at]
-        start = register.address - block.address
-        if block.holds_bits:
-            taken.append(start // 8)
-            layout += "B"
-            bits.append((place, start % 8))
-            continue
-        taken += [2 * start + byte for byte in _byte_places(register)]
-        if register.data is DataType.BIT:
-            layout += "H"
-            bits.append((place, register.bit or 0))
-        else:
-            layout += _FORMATS[register.data]
-        if register.invalid:
-            sentinels.append((place, _raw_numbers(register)))
-    straight = taken == list(range(block.payload_length))
-    return _BlockPlan(
-        block=block,
-        bytes_taken=None if straight else np.array(taken, np.intp),
-        layout=struct.Struct(layout),
-        bits=tuple(bits),
-        sentinels=tuple(sentinels),
-    )
+def decode_text(register: TextRegister, data: bytes) -> str | None:
+    """The text in the data bytes of its registers; None if they are no text of its encoding."""
+    if register.swapped:
+        data = b"".join(data[at : at + 2][::-1] for at in range(0, len(data), 2))
+    try:
+        text = data.partition(b"\0")[0].decode(register.encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+    text = text.strip()
+    return text if text.isprintable() else None
 
 
-def _byte_places(register: Register) -> list[int]:
-    """Where the bytes of a value lie from its first register on, most significant first."""
-    length = register.length
-    words = list(range(length))
-    if length > 1 and register.order in {Order.CDAB, Order.DCBA}:
-        words.reverse()
-    swapped = length > 1 and register.order in {Order.BADC, Order.DCBA}
-    return [2 * word + (1 - byte if swapped else byte) for word in words for byte in (0, 1)]
+class _SlotLayout:
+    """Where values stand while they are decoded: points, what they refer to, the same in other orders."""
+
+    def __init__(self, profile: ModbusProfile, points: range) -> None:
+        self._profile = profile
+        self.registers: list[Register | None] = []
+        """What is unpacked into each slot; None if nothing is."""
+        self.specs: list[PointSpec] = []
+        """By which each slot is checked."""
+        needed = needed_registers(profile, points)
+        self.places = (*points, *(at for at in needed if at not in points))
+        of_order: dict[tuple[int, Order], int] = {}
+        for at in self.places:
+            source = profile.sources[at]
+            plain = at < len(profile.points) and not is_composed(source)
+            self._add(source if isinstance(source, Register) else None, profile.points[at] if plain else None)
+        for at in self.places:
+            source = profile.sources[at]
+            if isinstance(source, Register):
+                for order in _orders(source):
+                    of_order[at, order] = len(self.registers)
+                    self._add(replace(source, order=order), None)
+        self.slots = Slots(
+            of_place={at: slot for slot, at in enumerate(self.places)},
+            of_order=of_order,
+        )
+
+    def values_of(self, block: Block) -> list[tuple[int, Register]]:
+        """(slot, register) of what a block holds."""
+        wanted = [at for at in block.points if at in self.slots.of_place]
+        slots = [self.slots.of_place[at] for at in wanted]
+        slots += [slot for (at, _), slot in self.slots.of_order.items() if at in wanted]
+        return [(slot, register) for slot in slots if (register := self.registers[slot]) is not None]
+
+    def check(self, blocks: Sequence[Block]) -> None:
+        """Raises ValueError unless each register that is needed is read once."""
+        read = [at for block in blocks for at in block.points]
+        needed = {at for at in self.places if isinstance(self._profile.sources[at], Register)}
+        if len(read) != len(set(read)) or not needed <= set(read):
+            name = self._profile.name
+            raise ValueError(f"the blocks of {name!r} do not hold each point and what it refers to once")
+
+    def _add(self, register: Register | None, spec: PointSpec | None) -> None:
+        self.registers.append(register)
+        self.specs.append(spec or _UNSCALED)
 
 
-def _raw_numbers(register: Register) -> frozenset[float]:
-    """The sentinel patterns as the numbers they unpack to; a NaN pattern needs no listing."""
-    width = 2 * register.length
-    layout = struct.Struct(">" + _FORMATS[register.data])
-    return frozenset(layout.unpack(pattern.to_bytes(width, "big"))[0] for pattern in register.invalid)
+def _orders(register: Register) -> list[Order]:
+    """The orders a value may have, where another register tells it."""
+    told = [order for each in register.references if each.use is Use.ORDER for _, order in each.orders]
+    return list(dict.fromkeys(told))
+
+
+def _scaling(profile: ModbusProfile, layout: _SlotLayout) -> Callable[[NDArray[np.float64]], QualityArray]:
+    scales, offsets = [1.0] * len(layout.registers), [0.0] * len(layout.registers)
+    for slot, at in enumerate(layout.places):
+        source = profile.sources[at]
+        if isinstance(source, Register) and not source.references:
+            scales[slot], offsets[slot] = source.scale, source.offset
+    scaling = Scaling(layout.specs, scales, offsets)
+    large = any(each is not None and each.data is DataType.F64 for each in layout.registers)
+    return scaling.apply_guarded if large else scaling.apply

@@ -1,7 +1,9 @@
 """Strict reading of a YAML document: every mistake is noted with its line, and reading goes on."""
 
 import difflib
+import io
 import math
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypeVar
@@ -12,6 +14,11 @@ from collectors.errors import ProfileProblem
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class Problems:
     """The mistakes found so far in one file."""
@@ -19,10 +26,20 @@ class Problems:
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[ProfileProblem] = []
+        self.line_of_base = 1
+        """Where the file names the other one it takes parts from."""
 
     def add(self, line: int, message: str) -> None:
         """Note a mistake at a line, counted from 1."""
         self.found.append(ProfileProblem(self.file, line, message))
+
+    def add_at(self, node: yaml.Node, message: str) -> None:
+        """Note a mistake at a node; one taken from another file is told where this file names that one."""
+        file = node.start_mark.name
+        if file == self.file:
+            self.add(line_of(node), message)
+        else:
+            self.add(self.line_of_base, f"{message} (taken over from {file}:{line_of(node)})")
 
 
 class Section:
@@ -33,23 +50,24 @@ class Section:
 
     def __init__(self, node: yaml.MappingNode, problems: Problems) -> None:
         self.line = line_of(node)
+        self._node = node
         self._problems = problems
         self._nodes: dict[str, yaml.Node] = {}
         self._asked: set[str] = set()
         for key, value in node.value:
             name = str(key.value)
             if name in self._nodes:
-                problems.add(line_of(key), f"{name!r} is written twice; remove one")
+                problems.add_at(key, f"{name!r} is written twice; remove one")
             self._nodes[name] = value
 
     def note(self, message: str, key: str | None = None) -> None:
         """Note a mistake at the section's line, or at that of a key."""
         node = self._nodes.get(key) if key is not None else None
-        self._problems.add(self.line if node is None else line_of(node), message)
+        self._problems.add_at(self._node if node is None else node, message)
 
-    def note_at(self, line: int, message: str) -> None:
-        """Note a mistake at a line of this section's document."""
-        self._problems.add(line, message)
+    def note_at(self, node: yaml.Node, message: str) -> None:
+        """Note a mistake at a node within this section."""
+        self._problems.add_at(node, message)
 
     def has(self, key: str) -> bool:
         """Whether the key is written at all."""
@@ -98,6 +116,27 @@ class Section:
             return fallback
         return value
 
+    def duration(self, key: str, low: float, high: float) -> float | None:
+        """Seconds from a number with ``ms``, ``s``, ``min`` or ``h``; None if it is absent."""
+        node = self.node(key)
+        if node is None:
+            return None
+        match = _DURATION.fullmatch(node.value) if isinstance(node, yaml.ScalarNode) else None
+        seconds = float(match[1]) * _SECONDS[match[2]] if match else math.nan
+        if low <= seconds <= high:
+            return seconds
+        bounds = f"{low:g}s to {high:g}s, written with ms, s, min or h"
+        self.note(f"{key!r} is {written(node)}; it must be a duration from {bounds}", key)
+        return None
+
+    def flag(self, key: str) -> bool:
+        """True or false; false if it is absent."""
+        node = self.node(key)
+        word = node.value.lower() if isinstance(node, yaml.ScalarNode) else ""
+        if node is not None and word not in _FLAGS:
+            self.note(f"{key!r} is {written(node)}; it must be true or false", key)
+        return _FLAGS.get(word, False)
+
     def choice(
         self, key: str, kind: type[Choice], fallback: Choice | None = None, *, required: bool = False
     ) -> Choice | None:
@@ -130,8 +169,39 @@ class Section:
             if isinstance(node, yaml.MappingNode):
                 found.append(Section(node, self._problems))
             else:
-                self._problems.add(line_of(node), f"an entry of {key!r} must be a mapping like {{name: …}}")
+                self._problems.add_at(node, f"an entry of {key!r} must be a mapping like {{name: …}}")
         return found
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The entries of a list of names."""
+        found = []
+        for node in self.items(key):
+            if isinstance(node, yaml.ScalarNode):
+                found.append(str(node.value))
+            else:
+                self._problems.add_at(node, f"{key!r} holds {written(node)}; list names such as [a, b]")
+        return tuple(found)
+
+    def numbered(self, key: str) -> list[tuple[int, str, yaml.Node]]:
+        """The entries of a mapping from whole numbers to words, each with its node."""
+        section = self.section(key)
+        found: list[tuple[int, str, yaml.Node]] = []
+        for name, node in section.entries() if section is not None else ():
+            try:
+                number = int(name.replace("_", ""), 0)
+            except ValueError:
+                self.note_at(node, f"{key!r} has {name!r}; write whole numbers such as {{0: …, 1: …}}")
+                continue
+            if isinstance(node, yaml.ScalarNode) and node.value.strip():
+                found.append((number, str(node.value), node))
+            else:
+                self.note_at(node, f"{key!r} has {written(node)} for {number}; write one word or text")
+        return found
+
+    def entries(self) -> list[tuple[str, yaml.Node]]:
+        """All keys with what they hold; for mappings whose keys are names or numbers."""
+        self._asked.update(self._nodes)
+        return list(self._nodes.items())
 
     def words(self, key: str) -> tuple[str, ...]:
         """Words of a path, written ``a.b.0`` or, where a word holds a dot, as a list; empty for ``""``."""
@@ -161,10 +231,10 @@ class Section:
                 self.note(f"unknown key {key!r}; {one_of(key, sorted(self._asked))}", key)
 
 
-def parse(text: str, problems: Problems) -> Section | None:
+def parse(text: str, problems: Problems) -> yaml.MappingNode | None:
     """The top mapping of a document; None, with the reason noted, if there is none."""
     try:
-        node = yaml.SafeLoader(text).get_single_node()
+        node = _LOADER(_NamedText(text, problems.file)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add(mark.line + 1 if mark else 1, f"not readable as YAML: {error.problem or error.context}")
@@ -175,7 +245,15 @@ def parse(text: str, problems: Problems) -> Section | None:
     if not isinstance(node, yaml.MappingNode):
         problems.add(1, "the file must be a mapping such as 'profile: NAME'")
         return None
-    return Section(node, problems)
+    return node
+
+
+class _NamedText(io.StringIO):
+    """A text with a name, which every node that is read from it then knows."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
 
 
 def line_of(node: yaml.Node) -> int:
@@ -192,7 +270,7 @@ def written(node: yaml.Node) -> str:
 
 def whole_number(node: yaml.Node) -> int | None:
     """The node as an integer, decimal or ``0x``; None if it is none."""
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+    if not isinstance(node, yaml.ScalarNode) or node.style:
         return None
     try:
         return int(node.value.replace("_", ""), 0)
@@ -208,7 +286,7 @@ def one_of(wrong: str, words: Iterable[str]) -> str:
 
 
 def _real_number(node: yaml.Node) -> float | None:
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+    if not isinstance(node, yaml.ScalarNode) or node.style:
         return None
     try:
         value = float(node.value)

@@ -1,141 +1,208 @@
-"""The Modbus part of a profile: tables, addresses, data types, orders and sentinels."""
+"""The Modbus part of a profile: its points and helpers, and what they make together."""
 
-from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
-from collectors.profiles.document import Section, whole_number, written
-from collectors.profiles.points import Meaning, PointReader
+from collections.abc import Sequence
+
+from collectors.profiles import DataType, ModbusProfile, Table
+from collectors.profiles.document import Section
+from collectors.profiles.identities import (
+    read_identification,
+    read_identity,
+    read_manners,
+    read_sunspec,
+    read_texts,
+)
+from collectors.profiles.points import PointReader, scaling
+from collectors.profiles.references import REFERENCE_KEYS, Draft, Linker, read_links
+from collectors.profiles.registers import (
+    BIT_TABLES,
+    MAX_REGISTERS,
+    PARTS,
+    REGISTER_KEYS,
+    Defaults,
+    read_defaults,
+    read_register,
+)
 from facility.devices import DeviceKind, PointSpec
-from facility.point_types import Behaviour
+from facility.point_types import Behaviour, PointType
+from facility.units import Unit, UnknownUnitError, unit
 
-MAX_REGISTERS = 125
-"""Registers one read may ask for. Source: Modbus application protocol 1.1b3, function 3."""
-_LAST_ADDRESS = 0xFFFF
-_BITS_OF_REGISTER = 16
-_NATURAL_MODULUS = {DataType.U16: 1 << 16, DataType.U32: 1 << 32}
+MAX_EVERY = 100_000
+"""Scans between two readings of one point."""
+_NATURAL_MODULUS = {
+    DataType.U16: 1 << 16,
+    DataType.U32: 1 << 32,
+    DataType.U48: 1 << 48,
+    DataType.BCD16: 10**4,
+    DataType.BCD32: 10**8,
+    DataType.MOD10K32: 10**8,
+    DataType.MOD10K48: 10**12,
+}
+_UNSIGNED = frozenset({DataType.U16, DataType.U32, DataType.U48, DataType.U64})
 _ROUNDING = 1e-9
-_BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
 
 
 def read_modbus_profile(
     top: Section, name: str, kind: DeviceKind, source: str, caveats: str
 ) -> ModbusProfile:
     """The profile of a section; mistakes are noted there."""
-    table = top.choice("table", Table)
-    order = top.choice("order", Order, Order.ABCD) or Order.ABCD
-    max_registers = top.integer("max_registers", MAX_REGISTERS, 1, MAX_REGISTERS)
+    defaults = read_defaults(top)
     max_gap = top.integer("max_gap", 0, 0, MAX_REGISTERS)
+    alone = top.flag("alone")
     reader = PointReader()
-    points: list[PointSpec] = []
-    registers: list[Register] = []
-    lines: list[int] = []
-    for section in top.sections("points", required=True):
-        meaning = reader.read(section)
-        register = _register(section, meaning, table, order)
-        if register.length > max_registers:
-            section.note(f"{meaning.name!r} takes {register.length} registers, 'max_registers' is less")
-        points.append(PointSpec(meaning.name, meaning.type, _modulus(section, meaning, register)))
-        registers.append(register)
-        lines.append(section.line)
-        section.close()
-    _check_overlaps(top, points, registers, lines)
+    points = [_point(entry, reader, defaults) for entry in top.sections("points", required=True)]
+    points.sort(key=lambda draft: draft.every)
+    helpers = [_helper(entry, reader, defaults) for entry in top.sections("helpers")]
+    sources = Linker(points, helpers).sources()
+    if not alone:
+        _check_overlaps([*points, *helpers])
     return ModbusProfile(
         name=name,
         kind=kind,
-        points=tuple(points),
-        sources=tuple(registers),
-        max_registers=max_registers,
+        points=tuple(_spec(draft) for draft in points),
+        sources=sources,
+        texts=tuple(read_texts(top, defaults)),
+        max_registers=defaults.max_registers,
         max_gap=max_gap,
+        alone=alone,
+        forbidden=defaults.forbidden,
+        identity=tuple(read_identity(top, defaults)),
+        identification=read_identification(top),
+        sunspec=read_sunspec(top),
+        manners=read_manners(top),
+        make=top.text("make"),
+        firmware=top.text("firmware"),
+        link=top.text("link"),
         source=source,
         caveats=caveats,
     )
 
 
-def _register(point: Section, meaning: Meaning, table: Table | None, order: Order) -> Register:
-    here = point.choice("table", Table, table)
-    if here is None:
-        if not point.has("table"):
-            point.note(f"{meaning.name!r} has no 'table'; give one here or at the top")
-        here = Table.HOLDING
-    data = point.choice("data", DataType, required=True)
-    bit = point.integer("bit", 0, 0, _BITS_OF_REGISTER - 1) if point.has("bit") else None
-    if data is not None:
-        _check_bit(point, here, data, bit)
-    register = Register(
-        table=here,
-        address=point.integer("address", 0, 0, _LAST_ADDRESS, required=True),
-        data=data or DataType.U16,
-        order=point.choice("order", Order, order) or order,
-        scale=meaning.scale,
-        offset=meaning.offset,
-        bit=bit,
-        invalid=_invalid(point, data),
+def _point(entry: Section, reader: PointReader, defaults: Defaults) -> Draft:
+    meaning = reader.read(entry)
+    told = entry.has("unit") or (meaning.type.key != "generic" and not entry.has("unit_from"))
+    draft = Draft(
+        section=entry,
+        name=meaning.name,
+        meaning=meaning,
+        unit=meaning.unit if told else None,
+        type=meaning.type,
+        every=entry.integer("every", 1, 1, MAX_EVERY),
+        register=None,
     )
-    if register.address + register.length - 1 > _LAST_ADDRESS:
-        point.note(f"{meaning.name!r} ends beyond address {_LAST_ADDRESS}; lower 'address'", "address")
-    return register
+    if entry.has("sum"):
+        draft.parts = entry.names("sum")
+        if not draft.parts:
+            entry.note("'sum' is empty; list at least one point", "sum")
+        _refuse_keys(entry, "sum", (*REGISTER_KEYS, "scale", "offset", *REFERENCE_KEYS))
+    else:
+        draft.register = read_register(entry, meaning.name, defaults, meaning.scale, meaning.offset)
+        draft.links = read_links(entry)
+    _read_modulus(draft)
+    entry.close()
+    return draft
 
 
-def _check_bit(point: Section, table: Table, data: DataType, bit: int | None) -> None:
-    if table in _BIT_TABLES:
-        if data is not DataType.BIT:
-            point.note(f"table {table!s} holds single bits; write 'data: bit'", "data")
-        if bit is not None:
-            point.note(f"table {table!s} holds single bits; leave 'bit' out", "bit")
-    elif data is DataType.BIT and bit is None:
-        point.note("which bit of the register is missing; add 'bit: 0' (least significant) to 'bit: 15'")
-    elif data is not DataType.BIT and bit is not None:
-        point.note(f"'bit' goes with 'data: bit', not with {data!s}; leave it out", "bit")
+def _helper(entry: Section, reader: PointReader, defaults: Defaults) -> Draft:
+    name = reader.name(entry)
+    told = _helper_unit(entry)
+    scale, offset = scaling(entry)
+    if told is not None:
+        scale, offset = scale * told.factor, offset * told.factor + told.offset
+    draft = Draft(
+        section=entry,
+        name=name,
+        meaning=None,
+        unit=told,
+        register=read_register(entry, name, defaults, scale, offset),
+        links=read_links(entry),
+    )
+    _refuse_keys(entry, "helpers", ("type", "every", "states", "behaviour", "modulus", "sum"))
+    entry.close()
+    return draft
 
 
-def _invalid(point: Section, data: DataType | None) -> frozenset[int]:
-    found: set[int] = set()
-    nodes = point.items("invalid")
-    if nodes and data is DataType.BIT:
-        point.note("a bit has no pattern to spare; leave 'invalid' out", "invalid")
-        return frozenset()
-    bits = _BITS_OF_REGISTER * (Register(table=Table.HOLDING, address=0, data=data).length if data else 4)
-    for node in nodes:
-        value = whole_number(node)
-        if value is None or not 0 <= value < 1 << bits:
-            rule = f"write the raw pattern, unsigned, below 0x1{'0' * (bits // 4)}"
-            point.note(f"'invalid' holds {written(node)}; {rule}", "invalid")
-        else:
-            found.add(value)
-    return frozenset(found)
-
-
-def _modulus(point: Section, meaning: Meaning, register: Register) -> int | None:
-    """Where the counter rolls over in base units: as told in counts, else at the end of its 16 or 32 bits."""
-    told = point.has("modulus")
-    counts = point.integer("modulus", _NATURAL_MODULUS.get(register.data, 0), 1)
-    if meaning.type.behaviour is not Behaviour.COUNTER:
-        if told:
-            rule = f"goes with counters, not with {meaning.type.key!r}; leave it out"
-            point.note(f"'modulus' {rule}", "modulus")
+def _helper_unit(entry: Section) -> Unit | None:
+    if not entry.has("unit"):
         return None
-    rolls_at = counts * register.scale
+    try:
+        return unit(entry.text("unit"))
+    except UnknownUnitError as error:
+        entry.note(str(error), "unit")
+        return None
+
+
+def _refuse_keys(entry: Section, what: str, keys: Sequence[str]) -> None:
+    for key in keys:
+        if entry.node(key) is not None:
+            entry.note(f"{key!r} does not go with {what!r}; leave it out", key)
+
+
+def _read_modulus(draft: Draft) -> None:
+    """See where a counter rolls over: as told in counts, else at the end of its registers."""
+    entry, register = draft.section, draft.register
+    natural = 0 if register is None or draft.links else _NATURAL_MODULUS.get(register.data, 0)
+    counts = entry.integer("modulus", natural, 1)
+    if draft.type is None:
+        return
+    if entry.has("modulus"):
+        if draft.type.behaviour is not Behaviour.COUNTER:
+            rule = f"goes with counters, not with {draft.type.key!r}; leave it out"
+            entry.note(f"'modulus' {rule}", "modulus")
+        elif register is None or draft.links:
+            entry.note("'modulus' goes with a register that needs no other; leave it out", "modulus")
+    draft.modulus = counts
+
+
+def _spec(draft: Draft) -> PointSpec:
+    kind = draft.type
+    if kind is None or draft.meaning is None:
+        raise TypeError(f"helper {draft.name!r} is no point")
+    return PointSpec(
+        name=draft.name,
+        type=kind,
+        modulus=_modulus(draft, kind),
+        every=draft.every,
+        states=draft.meaning.states,
+    )
+
+
+def _modulus(draft: Draft, kind: PointType) -> int | None:
+    """Where the counter rolls over in base units, if that is a whole number."""
+    if kind.behaviour is not Behaviour.COUNTER or draft.register is None or draft.links:
+        return None
+    rolls_at = draft.modulus * draft.register.scale
     if abs(rolls_at - round(rolls_at)) > _ROUNDING * abs(rolls_at):
-        if not told:
-            return None
-        rule = f"not a whole number of {meaning.type.unit}; choose a coarser 'modulus'"
-        point.note(f"'modulus' {counts} is {rolls_at:g} {meaning.type.unit}, {rule}", "modulus")
+        if draft.section.has("modulus"):
+            rule = f"not a whole number of {kind.unit}; choose a coarser 'modulus'"
+            message = f"'modulus' {draft.modulus} is {rolls_at:g} {kind.unit}, {rule}"
+            draft.section.note(message, "modulus")
         return None
     return round(rolls_at) or None
 
 
-def _check_overlaps(
-    top: Section, points: list[PointSpec], registers: list[Register], lines: list[int]
-) -> None:
-    taken: dict[tuple[Table, int], int] = {}
-    for at, register in enumerate(registers):
+def _check_overlaps(drafts: Sequence[Draft]) -> None:
+    taken: dict[tuple[Table, int], list[Draft]] = {}
+    for draft in drafts:
+        register = draft.register
+        if register is None:
+            continue
         for address in range(register.address, register.address + register.length):
-            before = taken.setdefault((register.table, address), at)
-            if before != at and not (_is_bit(register) and _is_bit(registers[before])):
-                message = (
-                    f"{points[at].name!r} lies on {register.table!s} {address} like {points[before].name!r}"
-                )
-                top.note_at(lines[at], f"{message}; correct one address")
+            others = taken.setdefault((register.table, address), [])
+            wrong = next((other for other in others if not _may_share(draft, other)), None)
+            others.append(draft)
+            if wrong is not None:
+                message = f"{draft.name!r} lies on {register.table!s} {address} like {wrong.name!r}"
+                draft.section.note(f"{message}; correct one address")
                 break
 
 
-def _is_bit(register: Register) -> bool:
-    return register.bit is not None
+def _may_share(one: Draft, other: Draft) -> bool:
+    """Whether two may lie on one address: parts and the whole of them, and a helper that is a point too."""
+    first, second = one.register, other.register
+    if first is None or second is None:
+        return True
+    same = (first.address, first.length) == (second.address, second.length)
+    if same and (one.meaning is None or other.meaning is None):
+        return True
+    kinds = {first.data, second.data}
+    return first.table not in BIT_TABLES and kinds <= PARTS | _UNSIGNED and bool(kinds & PARTS)

@@ -23,7 +23,7 @@ def read_mqtt_profile(top: Section, name: str, kind: DeviceKind, source: str, ca
     fields: list[PayloadField] = []
     for section in top.sections("points", required=True):
         meaning = reader.read(section)
-        points.append(PointSpec(meaning.name, meaning.type))
+        points.append(PointSpec(meaning.name, meaning.type, states=meaning.states))
         fields.append(PayloadField(path=_path(section, "path"), scale=meaning.scale, offset=meaning.offset))
         section.close()
     return MqttProfile(

@@ -1,8 +1,8 @@
 """Device profiles from YAML: strict, with every mistake at once, each with file, line and mend.
 
-A Modbus profile lists where its points lie; ``table`` and ``order`` at the top hold for all points that
-say nothing else. Values are ``raw * scale + offset`` in ``unit``, which is the base unit of the type
-unless told. A point's type is its name unless told::
+``docs/profiles.md`` explains every key. A Modbus profile lists where its points lie; ``table`` and
+``order`` at the top hold for all points that say nothing else. Values are ``raw * scale + offset`` in
+``unit``, which is the base unit of the type unless told. A point's type is its name unless told::
 
     profile: rack-pdu
     kind: rack_pdu
@@ -27,13 +27,17 @@ from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 
+import yaml
+
 from collectors.errors import ProfileError, ProfileProblem
 from collectors.profiles import Profile
-from collectors.profiles.document import Problems, Section, one_of, parse
+from collectors.profiles.document import Problems, Section, one_of
 from collectors.profiles.modbus_points import read_modbus_profile
 from collectors.profiles.mqtt_points import read_mqtt_profile
+from collectors.profiles.variants import Bases, Documents, ProfileText
 from facility.devices import DeviceKind
 
+_NAME_LINE = re.compile(r"^profile:[ \t]*['\"]?([^\s'\"#]+)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _READERS: dict[str, Callable[[Section, str, DeviceKind, str, str], Profile]] = {
     "modbus": read_modbus_profile,
@@ -41,38 +45,43 @@ _READERS: dict[str, Callable[[Section, str, DeviceKind, str, str], Profile]] = {
 }
 
 
-def read_profile(text: str, file: str) -> Profile:
-    """The profile a text describes; ``file`` is how messages name the text.
+def read_profile(text: str, file: str, bases: Bases | None = None) -> Profile:
+    """The profile a text describes.
+
+    Args:
+        text: YAML.
+        file: how messages name it.
+        bases: the profiles it may extend; the shipped ones unless told.
 
     Raises:
         ProfileError: it has mistakes; the error holds all of them.
     """
-    problems = Problems(file)
-    top = parse(text, problems)
-    profile = _read(top) if top is not None else None
-    if profile is None or problems.found:
-        raise ProfileError(problems.found)
-    return profile
+    return _read_profile(ProfileText(file, text), bases or Bases(shipped=shipped_texts()))
 
 
 def read_files(files: Iterable[Path]) -> dict[str, Profile]:
-    """Profiles of several files, by name.
+    """Profiles of several files, by name. They may extend each other.
 
     Raises:
         ProfileError: the mistakes of all files together; also an unreadable file and a name used twice.
     """
     problems: list[ProfileProblem] = []
-    found: dict[str, Profile] = {}
+    texts: list[ProfileText] = []
     for file in files:
         try:
-            profile = read_profile(file.read_text(encoding="utf-8"), str(file))
-        except ProfileError as error:
-            problems.extend(error.problems)
+            texts.append(ProfileText(str(file), file.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError) as error:
             problems.append(ProfileProblem(str(file), 1, f"cannot be read: {error}"))
+    bases = Bases(own=texts_by_name(texts), shipped=shipped_texts())
+    found: dict[str, Profile] = {}
+    for each in texts:
+        try:
+            profile = _read_profile(each, bases)
+        except ProfileError as error:
+            problems.extend(error.problems)
         else:
             if profile.name in found:
-                problems.append(ProfileProblem(str(file), 1, f"profile {profile.name!r} exists; rename one"))
+                problems.append(ProfileProblem(each.file, 1, f"profile {profile.name!r} exists; rename one"))
             found[profile.name] = profile
     if problems:
         raise ProfileError(problems)
@@ -81,14 +90,50 @@ def read_files(files: Iterable[Path]) -> dict[str, Profile]:
 
 def shipped() -> dict[str, Profile]:
     """The profiles that come with the platform, by name."""
-    folder = resources.files("collectors.profiles")
-    texts = {
-        each.name: each.read_text(encoding="utf-8")
-        for each in folder.iterdir()
-        if each.name.endswith(".yaml")
-    }
-    profiles = [read_profile(texts[name], name) for name in sorted(texts)]
+    bases = Bases(shipped=shipped_texts())
+    profiles = [_read_profile(text, bases) for text in bases.shipped.values()]
     return {profile.name: profile for profile in profiles}
+
+
+def shipped_texts() -> dict[str, ProfileText]:
+    """The profiles that come with the platform as they are written, by name; so are their files named."""
+    folder = resources.files("collectors.profiles")
+    files = sorted(each.name for each in folder.iterdir() if each.name.endswith(".yaml"))
+    return {
+        name.removesuffix(".yaml"): ProfileText(
+            f"collectors/profiles/{name}", (folder / name).read_text(encoding="utf-8")
+        )
+        for name in files
+    }
+
+
+def name_of(text: str) -> str | None:
+    """The name a profile gives itself, also where it has mistakes; None if it gives none."""
+    match = _NAME_LINE.search(text)
+    return match[1] if match else None
+
+
+def texts_by_name(texts: Iterable[ProfileText]) -> dict[str, ProfileText]:
+    """Profiles as they are written, by name; the first one of a name."""
+    found: dict[str, ProfileText] = {}
+    for each in texts:
+        name = name_of(each.text)
+        if name is not None:
+            found.setdefault(name, each)
+    return found
+
+
+def _read_profile(document: ProfileText, bases: Bases) -> Profile:
+    problems = Problems(document.file)
+    top = Documents(bases, _is_profile).whole(document, problems)
+    profile = _read(Section(top, problems)) if top is not None else None
+    if profile is None or problems.found:
+        raise ProfileError(problems.found)
+    return profile
+
+
+def _is_profile(node: yaml.MappingNode, problems: Problems) -> bool:
+    return _read(Section(node, problems)) is not None
 
 
 def _read(top: Section) -> Profile | None:

@@ -1,19 +1,17 @@
 """The device profiles a site can name: the shipped ones and its own."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from collectors.errors import ProfileError
 from collectors.profiles import Profile
-from collectors.profiles.reader import read_profile
+from collectors.profiles.reader import name_of, read_profile, shipped_texts, texts_by_name
+from collectors.profiles.variants import Bases, ProfileText
 from dcops.site_file.documents import Node, Scalar, read_text
 from dcops.site_file.entries import items_of, shown
 from dcops.site_file.problems import Findings, Place
 from facility.devices import DeviceKind
-
-_NAME = re.compile(r"^profile:[ \t]*['\"]?([^\s'\"#]+)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -44,13 +42,16 @@ def read_library(
 ) -> tuple[ProfileLibrary, tuple[Path, ...]]:
     """The given profiles and those of the files and folders a site lists; also those files.
 
-    Mistakes in profile files are noted among the site's.
+    They may extend each other and the shipped ones, whatever the order of the files. Mistakes in profile
+    files are noted among the site's.
     """
     library = ProfileLibrary(dict(given))
-    own: dict[str, Path] = {}
     files = tuple(_files(node, folder, library, findings))
-    for path in files:
-        _add(path, library, own, findings)
+    texts = list(_texts(files, library, findings))
+    bases = Bases(own=texts_by_name(texts), shipped=shipped_texts() if texts else {})
+    own: dict[str, str] = {}
+    for each in texts:
+        _add(each, bases, library, own, findings)
     return library, files
 
 
@@ -76,30 +77,37 @@ def _files(node: Node | None, folder: Path, library: ProfileLibrary, findings: F
             library.complete = False
 
 
-def _add(path: Path, library: ProfileLibrary, own: dict[str, Path], findings: Findings) -> None:
-    text = read_text(path, findings)
-    if text is None:
-        library.complete = False
-        return
+def _texts(files: Iterable[Path], library: ProfileLibrary, findings: Findings) -> Iterator[ProfileText]:
+    for path in files:
+        text = read_text(path, findings)
+        if text is None:
+            library.complete = False
+        else:
+            yield ProfileText(str(path), text)
+
+
+def _add(
+    document: ProfileText, bases: Bases, library: ProfileLibrary, own: dict[str, str], findings: Findings
+) -> None:
     try:
-        profile = read_profile(text, str(path))
+        profile = read_profile(document.text, document.file, bases)
     except ProfileError as error:
         for problem in error.problems:
             findings.add(Place(problem.file, problem.line), problem.message)
-        _note_broken(text, library)
+        _note_broken(document.text, library)
         return
     if profile.name in own:
         first = own[profile.name]
-        findings.add(Place(str(path), 1), f"profile {profile.name!r} stands in {first} too; rename one")
+        findings.add(Place(document.file, 1), f"profile {profile.name!r} stands in {first} too; rename one")
         return
-    own[profile.name] = path
+    own[profile.name] = document.file
     library.profiles[profile.name] = profile
 
 
 def _note_broken(text: str, library: ProfileLibrary) -> None:
-    match = _NAME.search(text)
-    if match is None:
+    name = name_of(text)
+    if name is None:
         library.complete = False
         return
-    library.broken.add(match[1])
-    library.profiles.pop(match[1], None)
+    library.broken.add(name)
+    library.profiles.pop(name, None)
