@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from facility.point_types import PointType
 
@@ -97,6 +98,13 @@ class PointSpec:
     """It is read in every so manieth scan of its device: 1 for power, more for what seldom changes."""
     states: tuple[tuple[int, str], ...] = ()
     """Words for the numbers of a state, as the maker writes them."""
+    check_range: bool = True
+    """Whether numbers that are impossible for its type are refused; not where the type is a guess."""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest number that is possible."""
+        return (self.type.low, self.type.high) if self.check_range else (-inf, inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
