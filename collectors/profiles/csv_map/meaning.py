@@ -23,8 +23,6 @@ SINGLE = frozenset(
 GENERAL = {
     "W": "power",
     "Wh": "energy",
-    "VA": "phase_apparent_power",
-    "var": "phase_reactive_power",
     "VAh": "apparent_energy",
     "varh": "reactive_energy",
     "V": "voltage",
@@ -184,11 +182,15 @@ def _energy(reading: Reading, words: frozenset[str]) -> str:
 
 
 def _apparent(reading: Reading, words: frozenset[str]) -> str:
-    return "" if is_phase(reading.name) or words & _ASIDE or words & {"ups", "va_rating", "input"} else "apparent_power"
+    if is_phase(reading.name):
+        return "phase_apparent_power"
+    return "" if words & _ASIDE or words & {"ups", "input"} else "apparent_power"
 
 
 def _reactive(reading: Reading, words: frozenset[str]) -> str:
-    return "" if is_phase(reading.name) or words & _ASIDE else "reactive_power"
+    if is_phase(reading.name):
+        return "phase_reactive_power"
+    return "" if words & _ASIDE else "reactive_power"
 
 
 def _current(reading: Reading, words: frozenset[str]) -> str:
@@ -239,7 +241,7 @@ def _temperature(reading: Reading, words: frozenset[str]) -> str:
         return "temperature_setpoint"
     if "dew" in words:
         return "dew_point"
-    if words & _ASIDE or unit(reading.symbol).symbol in {"°F", "degF"} and reading.name.endswith("_f"):
+    if words & (_ASIDE - {"outlet"}) or unit(reading.symbol).symbol in {"°F", "degF"} and reading.name.endswith("_f"):
         return ""
     if words & {"outdoor", "outside"}:
         return "outdoor_temperature"

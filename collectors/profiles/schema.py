@@ -1,0 +1,3 @@
+"""placeholder"""
+def profile_schema() -> dict[str, object]:
+    return {}
