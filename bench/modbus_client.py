@@ -23,9 +23,10 @@ from pymodbus.client import AsyncModbusTcpClient
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.modbus import Answer, Link
+from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
-from collectors.modbus.link import TcpConnector
+from collectors.modbus.link import Inbox
 from collectors.planning import Block
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
@@ -117,7 +118,8 @@ class Reader:
 async def lean(port: int, connections: int, reads: int) -> Cost:
     """Our client, without decoding."""
     deadlines = Deadlines()
-    connect = TcpConnector(host=HOST, port=port, timeout=TIMEOUT, deadlines=deadlines, errors=Counter())
+    endpoint = ModbusEndpoint(id="bench", host=HOST, port=port, timeout=TIMEOUT)
+    connect = connector_of(endpoint, deadlines, Counter(), Inbox())
     readers = [Reader(reads) for _ in range(connections)]
     links = [await connect(lambda _: None) for _ in readers]
     watch = Stopwatch()

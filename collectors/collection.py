@@ -10,10 +10,11 @@ from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.decode import Decoder
 from collectors.errors import BindingError
 from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
+from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
-from collectors.modbus.link import TcpConnector
+from collectors.modbus.link import Inbox
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
 from collectors.planning import plan_blocks
@@ -45,6 +46,7 @@ class Collection:
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._deadlines = Deadlines()
+        self._inbox = Inbox()
         gate = asyncio.Semaphore(_MOST_CONNECTING)
         self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
@@ -93,13 +95,7 @@ class Collection:
 
     def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
         errors: Counter[str] = Counter()
-        connect = TcpConnector(
-            host=config.host,
-            port=config.port,
-            timeout=config.timeout,
-            deadlines=self._deadlines,
-            errors=errors,
-        )
+        connect = connector_of(config, self._deadlines, errors, self._inbox)
         return Endpoint(
             config,
             connect=connect,

@@ -1,22 +1,77 @@
 """What a collector is told: endpoints to reach and devices to read there. Checked before it gets here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
-from collectors.profiles import ModbusProfile, MqttProfile
+from collectors.profiles import Manners, ModbusProfile, MqttProfile
+
+
+class ModbusProtocol(StrEnum):
+    """How an endpoint carries Modbus."""
+
+    TCP = "modbus-tcp"
+    TLS = "modbus-tls"
+    """Modbus Security: Modbus TCP inside TLS."""
+    UDP = "modbus-udp"
+    """The frames of Modbus TCP, one a datagram."""
+    RTU_TCP = "modbus-rtu-tcp"
+    """RTU frames over a TCP connection to a serial device server."""
+    RTU = "modbus-rtu"
+    """RTU frames on a serial line."""
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether a reply tells by a number of its own which request it belongs to; RTU does not."""
+        return self not in {ModbusProtocol.RTU, ModbusProtocol.RTU_TCP}
+
+
+class SerialParity(StrEnum):
+    """The parity bit of a character on a serial line."""
+
+    NONE = "none"
+    EVEN = "even"
+    ODD = "odd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModbusEndpoint:
-    """One Modbus TCP address; the devices behind it share one connection."""
+    """One place where devices are reached over Modbus: an address, or a serial line."""
 
     id: str
-    host: str
-    port: int
+    protocol: ModbusProtocol = ModbusProtocol.TCP
+    host: str = ""
+    port: int = 0
     timeout: float = 1.0
     """Seconds to wait for a reply, and for a connection."""
     pause: float = 0.0
-    """Seconds between a reply and the next request."""
+    """Seconds between a reply and the next request on a connection."""
+    connections: int = 1
+    """How many are opened; their devices are shared out among them."""
+    in_flight: int = 1
+    """Requests under way at once on a connection; 1 with RTU."""
+    connect_pause: float = 0.0
+    """Seconds between connecting and the first request."""
+    idle_close: float | None = None
+    """Seconds without a request after which a connection is closed until it is needed; None: never."""
+    device: str = ""
+    """The serial line, such as ``/dev/ttyUSB0``; with RTU."""
+    baud: int = 19200
+    parity: SerialParity = SerialParity.EVEN
+    stop_bits: int = 1
+    tls_ca: Path | None = None
+    """File of the authority that signed the device's certificate; those of the machine if None."""
+    tls_cert: Path | None = None
+    """File of this client's certificate, if the device asks for one."""
+    tls_key: Path | None = None
+    """File of its key; in the certificate's file if None."""
+    server_name: str = ""
+    """Name in the device's certificate, if it is not the host."""
+
+    @property
+    def address(self) -> str:
+        """Where it is: ``host:port``, or the serial line."""
+        return self.device if self.protocol is ModbusProtocol.RTU else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +105,8 @@ class ModbusBinding:
     period: float
     """Seconds."""
     profile: ModbusProfile
+    manners: Manners = field(default_factory=Manners)
+    """How the device wants to be read, where the site says so; for the rest its profile has its say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

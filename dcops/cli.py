@@ -11,6 +11,8 @@ _COMMANDS = {
     "check": "find every mistake in a site",
     "run": "collect, compute, store and show a site",
     "simulate": "serve the devices of a site on the wire",
+    "record": "record raw Modbus frames between a collector and devices",
+    "replay": "answer as recorded devices did, with faults if asked for",
     "site": "make a site",
     "profile": "import, show, list and check device profiles",
     "dashboards": "build or publish the Grafana dashboards",

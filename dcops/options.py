@@ -7,7 +7,7 @@ from pathlib import Path
 DATA_VARIABLE = "DCOPS_DATA"
 _DEFAULT_DATA = "dcops-data"
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_HIGHEST_PORT = 65535
+HIGHEST_PORT = 65535
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +40,17 @@ def port(text: str) -> int:
         number = int(text)
     except ValueError:
         number = -1
-    if not 0 <= number <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {_HIGHEST_PORT}")
+    if not 0 <= number <= HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {HIGHEST_PORT}")
     return number
+
+
+def address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``; an IPv6 address stands in brackets."""
+    host, colon, number = text.rpartition(":")
+    if not colon or not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:1502")
+    return host.removeprefix("[").removesuffix("]"), port(number)
 
 
 def seconds(text: str) -> float:

@@ -170,7 +170,8 @@ def _group_labels(site: Site, group: Group) -> dict[str, str]:
 
 
 def _point_metrics(site: Site) -> dict[str, _Metric]:
-    metrics: dict[PointType, _Metric] = {}
+    metrics: dict[str, _Metric] = {}
+    of_type: dict[PointType, _Metric] = {}
     ends: dict[str, str] = {}
     first = 0
     for device in site.devices:
@@ -179,15 +180,17 @@ def _point_metrics(site: Site) -> dict[str, _Metric]:
             labels["feed"] = str(device.feed)
         begin = _labels(labels).removesuffix("} ")
         for offset, point in enumerate(device.points):
-            metric = metrics.get(point.type)
+            metric = of_type.get(point.type)
             if metric is None:
-                metric = metrics[point.type] = _point_metric(point.type)
+                # Generic points of several base units may have one name: % and %RH are both ratios.
+                metric = _point_metric(point.type)
+                metric = of_type[point.type] = metrics.setdefault(metric.name, metric)
             if point.name not in ends:
                 ends[point.name] = f',point="{point.name.translate(_ESCAPES)}"}} '
             metric.lines.append(metric.name + begin + ends[point.name])
             metric.points.append(first + offset)
         first += len(device.points)
-    return {metric.name: metric for metric in metrics.values()}
+    return metrics
 
 
 def _point_metric(kind: PointType) -> _Metric:

@@ -1,6 +1,7 @@
-"""Reading Modbus devices: what a link has to offer. The link that is here is lean TCP.
+"""Reading Modbus devices: what a link has to offer, whatever carries it.
 
-Only the four read functions exist in this package; the plant is never written to.
+Only the four read functions exist in this package, and the one that asks a device what it is; the plant is
+never written to.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,15 @@ class FaultKind(StrEnum):
     TIMEOUT = "timeout"
     MALFORMED = "malformed"
     """The reply was to this request, but not of the length asked for."""
+    DAMAGED = "damaged"
+    """What came was cut short, or its checksum is wrong."""
+
+
+_WORDS = {
+    FaultKind.TIMEOUT: "no reply in time",
+    FaultKind.MALFORMED: "a reply of the wrong length",
+    FaultKind.DAMAGED: "a reply that was damaged",
+}
 
 
 _EXCEPTIONS = {
@@ -46,7 +56,7 @@ class Fault:
     def __str__(self) -> str:
         if self.kind is FaultKind.EXCEPTION:
             return f"exception {self.code} ({_EXCEPTIONS.get(self.code, 'undefined')})"
-        return "no reply in time" if self.kind is FaultKind.TIMEOUT else "a reply of the wrong length"
+        return _WORDS[self.kind]
 
 
 Answer = bytes | Fault
@@ -57,10 +67,21 @@ Lost = Callable[[str], None]
 
 
 class Link(Protocol):
-    """An open connection that carries one read at a time."""
+    """An open connection, or a line, that carries reads."""
 
-    def read(self, request: Request, done: Done) -> None:
-        """Begin a read; ``done`` is called once, later, unless the link is lost before."""
+    @property
+    def several(self) -> bool:
+        """Whether a read may begin while others are under way, because replies can be told apart."""
+        ...
+
+    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
+        """Begin a read; ``done`` is called once, later, unless the link is lost before.
+
+        Args:
+            request: what to read.
+            done: takes the answer.
+            timeout: seconds to wait for it; the link's own if None.
+        """
         ...
 
     def close(self, reason: str) -> None:

@@ -44,6 +44,7 @@ class DeviceReader:
     ) -> None:
         self.id = binding.device
         self.unit = unit
+        self.manners = binding.manners
         self.busy = False
         """Queued or being read."""
         self.polls: Counter[str] = Counter()
@@ -83,11 +84,11 @@ class DeviceReader:
             self._payloads.append(refused)
         return None
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes, seconds: float) -> None:  # noqa: ARG002 - counted by block later
         """The data of the read last asked for."""
         self._payloads.append(data)
 
-    def refuse(self, fault: Fault) -> None:
+    def refuse(self, fault: Fault, seconds: float) -> None:  # noqa: ARG002 - counted by block later
         """The read last asked for was answered with an exception: ask for less, or mark its points."""
         at = len(self._payloads)
         request, block = self._requests[at], self._decoder.blocks[at]

@@ -1,17 +1,38 @@
-"""One Modbus endpoint: its connection, the order of its scans, and what a dead unit may cost the others."""
+"""One Modbus endpoint: its connections, the order of its scans, and what a dead unit may cost the others.
+
+A scan holds one of the places of a connection, of which there are as many as requests are allowed at once;
+one device is read by one scan only. Scans wait in two lines: units that failed last time go to the doubtful
+line, which gets at most a fifth of the time. While the endpoint is down no scan is begun, and its units are
+not blamed but for those that were being read when it went.
+
+What a silent unit costs its neighbours depends on whether replies can be told apart:
+
+- With transactions (TCP, TLS, UDP) a read that takes far longer than replies here do gives up its place
+  as soon as somebody waits for it, and its reply is still taken until its timeout. Far longer is, for units
+  that failed last time or were never read, twice the mean and eight times the deviation of the replies of
+  the endpoint, as TCP reckons it; for the others no less than a quarter of their timeout. So no unit is given
+  less than its timeout, and a neighbour waits for a fraction of it.
+- On RTU nothing can overtake. There a unit that failed last time, or a first one among others that answer,
+  has that shorter time itself, and one in four of its tries has the full one, so that a slow unit is found.
+  A neighbour may then wait for one timeout: on a line it should be well below the period.
+"""
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from time import monotonic
 
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
-from collectors.health import DeviceState, EndpointHealth, EndpointState
-from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
-from collectors.modbus.bus_time import BusTime, DoubtBudget
+from collectors.health import EndpointHealth, EndpointState
+from collectors.modbus import Answer, Connect, Fault, FaultKind
+from collectors.modbus.bus_time import BusTime
+from collectors.modbus.connection import Connection
 from collectors.modbus.device import DeviceReader
-from collectors.modbus.frames import Request
+from collectors.modbus.frames import IDENTIFY, Request
+from collectors.modbus.lines import ScanQueue
+from collectors.modbus.scan import Scan
+from collectors.modbus.timeouts import ReplyTime
 from facility.clock import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -21,16 +42,36 @@ SILENT_READS = 3
 opened anew: it may be half open."""
 MOST_SILENT_READS = 10
 """After so many in any case."""
+MOST_OVERTAKEN = 8
+"""Reads on a connection, at most, that others have overtaken."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
 
 
 class Endpoint:
-    """Reads the devices behind one address, one request at a time.
+    """Reads the devices behind one address or on one line."""
 
-    Scans wait in two lines. Units that failed last time go to the doubtful line, which gets at most a
-    fifth of the time; a unit that answers again is back in the first line. While the endpoint is down no
-    scan is begun, and its units are not blamed but for the one that was being read when it went.
-    """
+    __slots__ = (
+        "_backoff",
+        "_bus",
+        "_clock",
+        "_connected_since",
+        "_connections",
+        "_errors",
+        "_held",
+        "_last_error",
+        "_most_places",
+        "_queue",
+        "_reply_time",
+        "_requests",
+        "_scans",
+        "_told_down",
+        "_unit",
+        "_units_differ",
+        "_wake",
+        "_wake_time",
+        "config",
+        "state",
+    )
 
     def __init__(
         self,
@@ -44,26 +85,24 @@ class Endpoint:
     ) -> None:
         self.config = config
         self.state = EndpointState.CONNECTING
-        self._connect = connect
         self._clock = clock
         self._backoff = backoff
-        self._gate = gate
         self._errors = errors
         self._bus = BusTime(monotonic())
-        self._doubt = DoubtBudget()
-        self._trusted: deque[DeviceReader] = deque()
-        self._doubtful: deque[DeviceReader] = deque()
+        self._reply_time = ReplyTime()
+        self._queue = ScanQueue()
+        self._connections = [
+            Connection(self, config, connect=connect, gate=gate, backoff=backoff)
+            for _ in range(config.connections)
+        ]
+        self._most_places = config.connections * config.in_flight
+        self._scans: list[Scan] = []
+        self._held: list[Scan] = []
+        """Scans whose next request waits for its turn."""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_time = 0.0
-        self._link: Link | None = None
-        self._gone = asyncio.Event()
-        self._current: DeviceReader | None = None
-        self._probing = False
-        self._reading = False
-        self._sent_at = 0.0
-        self._free_at = 0.0
-        self._silent = 0
-        self._units: set[int] = set()
+        self._unit = -1
+        self._units_differ = False
         self._requests = 0
         self._connected_since: int | None = None
         self._last_error = ""
@@ -72,9 +111,11 @@ class Endpoint:
     async def run(self) -> None:
         """Keep the endpoint connected until cancelled."""
         try:
-            while True:
-                await self._connect_once()
-                await asyncio.sleep(self._backoff.pause())
+            if len(self._connections) == 1:
+                await self._connections[0].keep()
+            async with asyncio.TaskGroup() as tasks:
+                for connection in self._connections:
+                    tasks.create_task(connection.keep())
         finally:
             self._stop()
 
@@ -90,16 +131,18 @@ class Endpoint:
             device.fail(device.last_error)
         else:
             device.busy = True
-            self._units.add(device.unit.number)
-            (self._doubtful if device.unit.doubtful else self._trusted).append(device)
+            if self._unit != device.unit.number:
+                self._units_differ = self._unit >= 0
+                self._unit = device.unit.number
+            self._queue.add(device)
             self._next()
 
     def health(self) -> EndpointHealth:
         """How the endpoint does."""
         return EndpointHealth(
             endpoint=self.config.id,
-            protocol="modbus-tcp",
-            address=f"{self.config.host}:{self.config.port}",
+            protocol=self.config.protocol,
+            address=self.config.address,
             state=self.state,
             connected_since=self._connected_since,
             requests=self._requests,
@@ -109,119 +152,168 @@ class Endpoint:
             last_error=self._last_error,
         )
 
-    async def _connect_once(self) -> None:
-        """One attempt, and the time the connection then lasts."""
-        self._gone.clear()
-        try:
-            async with self._gate:
-                link = await self._connect(self._lost)
-        except (OSError, TimeoutError) as error:
-            self._errors["connect"] += 1
-            self._down(str(error) or "no answer in time")
-            return
-        if not self._gone.is_set():
-            self._link = link
+    def opened(self, connection: Connection) -> None:
+        """A connection stands."""
+        del connection
+        if self.state is not EndpointState.CONNECTED:
             self.state = EndpointState.CONNECTED
             self._connected_since = self._clock.now()
-            self._next()
-        await self._gone.wait()
+        self._next()
 
-    def _lost(self, reason: str) -> None:
-        """The link is gone, with whatever was being read over it."""
+    def refused(self, reason: str) -> None:
+        """A connection cannot be opened."""
+        self._errors["connect"] += 1
+        self._without(reason)
+
+    def lost(self, reason: str, connection: Connection) -> None:
+        """A link is gone, with whatever was being read over it."""
         self._errors["lost"] += 1
-        self._link = None
-        self._reading = False
-        self._gone.set()
-        current, self._current = self._current, None
-        self._down(reason)
-        if current is not None:
-            self._blame(current, reason)
+        self._without(reason)
+        for scan in [each for each in self._scans if each.connection is connection]:
+            self._end(scan)
+            self._blame(scan, reason)
+        self._next()
 
-    def _down(self, reason: str) -> None:
+    def wanted(self) -> bool:
+        """Whether somebody waits to be read."""
+        return bool(self._queue)
+
+    def _without(self, reason: str) -> None:
+        """A connection failed; the endpoint is down if that was its last."""
+        self._last_error = reason
+        if any(each.link is not None or each.resting for each in self._connections):
+            return
         self.state = EndpointState.DOWN
         self._connected_since = None
-        self._last_error = reason
         if not self._told_down:
             self._told_down = True
             _LOG.warning(
-                "endpoint %s at %s:%d is down: %s; trying again",
-                self.config.id,
-                self.config.host,
-                self.config.port,
-                reason,
+                "endpoint %s at %s is down: %s; trying again", self.config.id, self.config.address, reason
             )
-        for line in (self._trusted, self._doubtful):
-            while line:
-                line.popleft().fail(f"endpoint {self.config.id} is down: {reason}")
+        for device in self._queue.clear():
+            device.fail(f"endpoint {self.config.id} is down: {reason}")
 
     def _next(self) -> None:
-        """Begin the next scan if the bus is free."""
-        if self._link is None or self._current is not None:
+        """Go on with scans, and begin new ones, where there are places; look again when there may be one."""
+        if not self._queue and not self._held:
             return
         now = monotonic()
-        if now < self._free_at:
-            self._wake_at(self._free_at)
-            return
-        if self._doubtful and now >= self._doubt.ready_at:
-            self._start(self._doubtful.popleft())
-        elif self._trusted:
-            self._start(self._trusted.popleft())
-        elif self._doubtful:
-            self._wake_at(self._doubt.ready_at)
+        for scan in self._held.copy():
+            connection = scan.connection
+            if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
+                self._held.remove(scan)
+                self._send(scan, scan.request)
+        for connection in self._connections:
+            while (
+                self._queue
+                and connection.link is not None
+                and now >= max(connection.free_at, self._queue.ready_at())
+                and self._has_place(connection, now)
+                and (device := self._queue.take(now)) is not None
+            ):
+                self._start(device, connection)
+        self._wait_for_place()
 
-    def _start(self, device: DeviceReader) -> None:
-        self._current = device
-        self._probing = device.unit.state is DeviceState.DORMANT
+    def _has_place(self, connection: Connection, now: float) -> bool:
+        """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
+        if connection.places < self.config.in_flight:
+            return True
+        for scan in self._overtakable(connection):
+            if now - scan.sent_at >= self._stall(scan):
+                self._charge(scan, now - scan.sent_at)
+                scan.yield_place()
+                return True
+        return False
+
+    def _overtakable(self, connection: Connection) -> list[Scan]:
+        """The reads that others may overtake once they take too long."""
+        if connection.link is None or not connection.link.several:
+            return []
+        here = [each for each in self._scans if each.connection is connection]
+        if len(here) - connection.places >= MOST_OVERTAKEN:
+            return []
+        return [each for each in here if each.placed and each.request is None]
+
+    def _wait_for_place(self) -> None:
+        """If somebody waits: be there when a place may be free, and open a connection that rests."""
+        for scan in self._held:
+            if scan.placed:
+                self._wake_at(scan.connection.free_at)
+        if not self._queue and not self._held:
+            return
+        at = self._queue.ready_at()
+        for connection in self._connections:
+            connection.wake()
+            if connection.link is None:
+                continue
+            if connection.places < self.config.in_flight:
+                self._wake_at(max(at, connection.free_at))
+            for scan in self._overtakable(connection):
+                self._wake_at(max(at, scan.sent_at + self._stall(scan)))
+
+    def _start(self, device: DeviceReader, connection: Connection) -> None:
+        scan = Scan(device, connection, self._answered)
+        self._scans.append(scan)
         device.begin()
-        self._send(device.probe if self._probing else device.next_request())
+        self._go_on(scan, device.probe if scan.probing else device.next_request())
 
-    def _send(self, request: Request | None) -> None:
-        """Send a request of the current scan, or end the scan if there is none."""
+    def _go_on(self, scan: Scan, request: Request | None) -> None:
+        """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
+        connection = scan.connection
         if request is None:
-            device, self._current = self._current, None
-            if device is not None:
-                device.complete()
+            self._end(scan)
+            scan.device.complete()
             self._next()
-        elif self._link is not None:
-            self._requests += 1
-            self._reading = True
-            self._sent_at = monotonic()
-            self._link.read(request, self._answered)
+        elif monotonic() >= connection.free_at and (scan.placed or connection.places < self.config.in_flight):
+            self._send(scan, request)
+        else:
+            scan.request = request
+            self._held.append(scan)
+            self._next()
 
-    def _answered(self, answer: Answer) -> None:
-        now = monotonic()
-        self._reading = False
-        self._free_at = now + self.config.pause
-        self._bus.spent(now, now - self._sent_at + self.config.pause)
-        device = self._current
-        if device is None:
+    def _send(self, scan: Scan, request: Request | None) -> None:
+        link = scan.connection.link
+        if link is None or request is None:
             return
-        silent = isinstance(answer, Fault) and answer.kind is FaultKind.TIMEOUT
-        if not silent:
-            self._heard(now - self._sent_at)
-        if isinstance(answer, Fault) and (silent or _is_dead(answer)):
-            self._abandon(device, answer)
+        scan.take_place()
+        scan.request = None
+        scan.asked = request
+        scan.sent_at = monotonic()
+        self._requests += 1
+        timeout = scan.device.manners.timeout or self.config.timeout
+        if not link.several:
+            timeout = self._reply_time.limit(scan.device.unit, timeout)
+        link.read(request, scan.answered, timeout)
+
+    def _stall(self, scan: Scan) -> float:
+        """Seconds the read of a scan may keep others waiting."""
+        return self._reply_time.stall(scan.device.unit, scan.device.manners.timeout or self.config.timeout)
+
+    def _answered(self, scan: Scan, answer: Answer) -> None:
+        now = monotonic()
+        device, connection = scan.device, scan.connection
+        pause = self.config.pause if device.manners.pause is None else device.manners.pause
+        seconds = now - scan.sent_at
+        connection.used_at = now
+        connection.free_at = now + pause
+        if scan.placed:
+            self._bus.spent(now, (seconds + pause) / self._most_places)
+        fault = answer if isinstance(answer, Fault) else None
+        if fault is None or fault.kind is not FaultKind.TIMEOUT:
+            self._heard(scan, seconds)
+        if fault is not None and _is_dead(fault, scan.asked):
+            self._abandon(scan, fault)
             return
         if device.unit.succeeded(self._clock.now()):
             device.returned()
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
-        if self._probing:
-            self._probing = False
+        if scan.probing:
+            scan.probing = False
         elif isinstance(answer, Fault):
-            device.refuse(answer)
+            device.refuse(answer, seconds + pause)
         else:
-            device.take(answer)
-        self._continue()
-
-    def _continue(self) -> None:
-        """Go on with the current scan: end it, or read on, now or after the pause."""
-        if self._current is None:
-            return
-        request = self._current.next_request()
-        if request is not None and self.config.pause > 0:
-            self._wake_at(self._free_at)
-        else:
-            self._send(request)
+            device.take(answer, seconds + pause)
+        self._go_on(scan, device.next_request())
 
     def _wake_at(self, time: float) -> None:
         """Look again at a time, or earlier if that is already arranged."""
@@ -234,40 +326,53 @@ class Endpoint:
 
     def _woken(self) -> None:
         self._wake = None
-        if self._reading:
-            return
-        if self._current is None:
-            self._next()
-        else:
-            self._send(self._current.next_request())
+        self._next()
 
-    def _heard(self, seconds: float) -> None:
+    def _heard(self, scan: Scan, seconds: float) -> None:
         """There was some reply: the endpoint lives."""
         self._bus.answered(seconds)
-        self._silent = 0
+        self._reply_time.heard(seconds)
+        scan.device.unit.answered(seconds)
+        scan.connection.silent = 0
         self._backoff.reset()
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)
 
-    def _abandon(self, device: DeviceReader, fault: Fault) -> None:
+    def _abandon(self, scan: Scan, fault: Fault) -> None:
         """The unit did not answer: this scan is over, the endpoint goes on with another."""
-        self._current = None
+        connection = scan.connection
         if fault.kind is FaultKind.TIMEOUT:
-            self._silent += 1
-        self._last_error = f"unit {device.unit.number}: {fault}"
-        self._blame(device, str(fault))
-        enough = SILENT_READS if not self._trusted else MOST_SILENT_READS
-        if self._silent >= enough and self._link is not None:
-            silent, self._silent = self._silent, 0
-            self._link.close(f"no reply to {silent} reads in a row")
+            connection.silent += 1
+        self._last_error = f"unit {scan.device.unit.number}: {fault}"
+        if scan.placed:
+            elapsed = monotonic() - scan.sent_at
+            alone = connection.link is None or not connection.link.several
+            self._charge(scan, elapsed if alone else min(elapsed, self._stall(scan)))
+        self._end(scan)
+        self._blame(scan, str(fault))
+        enough = SILENT_READS if not self._queue.trusted else MOST_SILENT_READS
+        if connection.silent >= enough and connection.link is not None:
+            silent, connection.silent = connection.silent, 0
+            connection.link.close(f"no reply to {silent} reads in a row")
         else:
             self._next()
 
-    def _blame(self, device: DeviceReader, reason: str) -> None:
-        now = monotonic()
-        if device.unit.doubtful and len(self._units) > 1:
-            self._doubt.spent(now, now - self._sent_at)
+    def _charge(self, scan: Scan, seconds: float) -> None:
+        """A doubtful unit kept a place for so long that others may have wanted."""
+        if scan.device.unit.doubtful and self._units_differ:
+            self._queue.doubt.spent(monotonic(), seconds)
+
+    def _end(self, scan: Scan) -> None:
+        """A scan is over, however it went."""
+        scan.yield_place()
+        self._scans.remove(scan)
+        if scan.request is not None:
+            self._held.remove(scan)
+
+    def _blame(self, scan: Scan, reason: str) -> None:
+        """A scan failed because of its unit, or while it was being read."""
+        device = scan.device
         if device.unit.failed(self._clock.now()):
             _LOG.warning(
                 "unit %d behind endpoint %s (%s) is given up for now: %s", *self._names(device), reason
@@ -282,13 +387,20 @@ class Endpoint:
             self._wake.cancel()
             self._wake = None
         self._told_down = True
-        self._current = None
-        self._trusted.clear()
-        self._doubtful.clear()
-        if self._link is not None:
-            self._link.close("stopped")
+        self._queue.clear()
+        self._scans.clear()
+        self._held.clear()
+        for connection in self._connections:
+            connection.stop()
 
 
-def _is_dead(fault: Fault) -> bool:
-    """Whether a fault says that the unit behind a gateway does not answer."""
-    return fault.kind is FaultKind.MALFORMED or fault.code in _GATEWAY_SAYS_DEAD
+def _is_dead(fault: Fault, asked: Request | None) -> bool:
+    """Whether a fault says that a unit does not answer, or not in a way that can be used.
+
+    An odd reply to the question what it is says nothing of its values.
+    """
+    if fault.kind is FaultKind.EXCEPTION:
+        return fault.code in _GATEWAY_SAYS_DEAD
+    if fault.kind is FaultKind.TIMEOUT:
+        return True
+    return asked is None or asked.function != IDENTIFY

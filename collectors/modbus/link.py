@@ -1,19 +1,24 @@
-"""A lean Modbus TCP connection: one read at a time, callbacks, no task and no future a request.
+"""Modbus with transactions, over TCP, TLS and UDP: callbacks, no task and no future a request.
 
-A reply is taken only if transaction, protocol, unit, function and length all agree with the read under
-way. Anything else is counted by class and dropped; what cannot be a frame closes the connection.
+A reply is taken only if transaction, protocol, unit, function and length all agree with a read under way.
+Anything else is counted by class and dropped. What cannot be a frame closes a connection, since where the
+next frame begins cannot be known; over UDP it is dropped with its datagram.
+
+A read may begin while others are under way. The newest one stands in the link itself, and only those that
+it has overtaken in a table, so that one read at a time, the usual case, needs none.
 """
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from typing import cast
 
-from collectors.modbus import Done, Fault, FaultKind, Link, Lost
+from collectors.modbus import Answer, Done, Fault, FaultKind, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import (
     EXCEPTION_FLAG,
-    FRAME_LIMIT,
+    EXCEPTION_LENGTH,
     HEADER,
     LENGTH_STARTS,
     LONGEST,
@@ -21,9 +26,14 @@ from collectors.modbus.frames import (
     Request,
 )
 
+Head = tuple[int, int, int, int, int]
+"""Transaction, protocol, length, unit, function."""
+
 _RECENT = 1024
 """Transactions before the present one whose replies are late; others never were ours."""
 _TRANSACTIONS = 1 << 16
+_ROOM = 8192
+_PROTOCOL_ID = slice(2, 4)
 
 
 class LinkState(StrEnum):
@@ -34,8 +44,50 @@ class LinkState(StrEnum):
     CLOSED = "closed"
 
 
-class TcpLink(asyncio.BufferedProtocol):
-    """One connection. Its buffer holds two frames, so no reply costs an allocation to receive."""
+class Inbox:
+    """Where bytes arrive: one for all connections of a loop, which uses what it received at once."""
+
+    __slots__ = ("view",)
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_ROOM))
+
+
+class _Overtaken:
+    """A read under way that is not the newest."""
+
+    __slots__ = ("_link", "done", "request", "transaction")
+
+    def __init__(self, link: "TransactionLink", transaction: int, request: Request, done: Done) -> None:
+        self.transaction = transaction
+        self.request = request
+        self.done = done
+        self._link = link
+
+    def expire(self) -> None:
+        """Its reply did not come in time."""
+        self._link.expire_overtaken(self)
+
+
+class TransactionLink:
+    """Reads and their replies, told apart by transaction; how the bytes travel is left to others."""
+
+    __slots__ = (
+        "_answered",
+        "_deadlines",
+        "_done",
+        "_errors",
+        "_loop",
+        "_lost",
+        "_overtaken",
+        "_request",
+        "_send",
+        "_timeout",
+        "_transaction",
+        "_transport",
+        "state",
+    )
+    several = True
 
     def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
         self.state = LinkState.CLOSED
@@ -44,39 +96,40 @@ class TcpLink(asyncio.BufferedProtocol):
         self._errors = errors
         self._lost = lost
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray(2 * FRAME_LIMIT)
-        self._view = memoryview(self._buffer)
-        self._filled = 0
+        self._transport: asyncio.BaseTransport | None = None
+        self._send: Callable[[bytes], None] | None = None
         self._transaction = 0
+        self._answered = -1
         self._request: Request | None = None
         self._done: Done | None = None
+        self._overtaken: dict[int, _Overtaken] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop: the connection stands."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        self.state = LinkState.IDLE
-
-    def read(self, request: Request, done: Done) -> None:
-        """Begin a read; the link must be idle."""
-        if self.state is not LinkState.IDLE or self._transport is None:
+    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
+        """Begin a read; the link must be open."""
+        if self._send is None:
             raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
-        self._transaction = (self._transaction + 1) % _TRANSACTIONS
+        if self._request is not None:
+            self._set_aside()
+        transaction = (self._transaction + 1) % _TRANSACTIONS
+        self._transaction = transaction
         self._request = request
         self._done = done
         self.state = LinkState.READING
-        self._transport.write(request.frame(self._transaction))
-        self._deadlines.start(self, self._loop.time() + self._timeout)
+        self._send(request.frame(transaction))
+        self._deadlines.start(self, self._loop.time() + (self._timeout if timeout is None else timeout))
 
     def close(self, reason: str) -> None:
         """Give the connection up at once; it is then lost with this reason."""
         if self.state is LinkState.CLOSED:
             return
         self.state = LinkState.CLOSED
-        self._request = self._done = None
+        self._request = self._done = self._send = None
         self._deadlines.stop(self)
+        for read in (self._overtaken or {}).values():
+            self._deadlines.stop(read)
+        self._overtaken = None
         if self._transport is not None:
-            self._transport.abort()
+            self._abort()
         self._lost(reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,59 +137,72 @@ class TcpLink(asyncio.BufferedProtocol):
         self.close(str(exc) if exc else "closed by the other side")
 
     def expire(self) -> None:
-        """The reply did not come in time. One that still comes is late and dropped."""
-        if self._filled:
-            self._errors["truncated"] += 1
-            self.close("a reply broke off")
-            return
+        """The newest reply did not come in time. One that still comes is late and dropped."""
         self._errors["timeout"] += 1
         self._answer(Fault(FaultKind.TIMEOUT))
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the room is always the same
-        """Called by the loop: where to put what arrives."""
-        return self._view[self._filled :]
+    def expire_overtaken(self, read: _Overtaken) -> None:
+        """The same of one that was overtaken."""
+        self._errors["timeout"] += 1
+        self._answer_overtaken(read, Fault(FaultKind.TIMEOUT))
 
-    def buffer_updated(self, nbytes: int) -> None:
-        """Called by the loop: so many bytes have arrived."""
-        filled = self._filled + nbytes
-        start = 0
-        while filled - start >= HEADER.size:
-            transaction, protocol, length, unit, function = HEADER.unpack_from(self._buffer, start)
-            if protocol != 0 or not SHORTEST <= length <= LONGEST:
-                self._errors["garbage"] += 1
-                self.close("it sent what is no Modbus TCP")
-                return
-            end = start + LENGTH_STARTS + length
-            if end > filled:
-                break
-            self._take(transaction, unit, function, start + HEADER.size, end)
-            if self.state is LinkState.CLOSED:
-                return
-            start = end
-        if start:
-            self._buffer[: filled - start] = self._buffer[start:filled]
-        self._filled = filled - start
+    def _abort(self) -> None:
+        raise NotImplementedError
 
-    def _take(self, transaction: int, unit: int, function: int, start: int, end: int) -> None:
+    def _open(self, transport: asyncio.BaseTransport, send: Callable[[bytes], None]) -> None:
+        self._transport = transport
+        self._send = send
+        self.state = LinkState.IDLE
+
+    def _set_aside(self) -> None:
+        """Make room for a newer read."""
+        if self._overtaken is None:
+            self._overtaken = {}
+        if self._request is not None and self._done is not None:
+            read = _Overtaken(self, self._transaction, self._request, self._done)
+            self._overtaken[self._transaction] = read
+            self._deadlines.start(read, self._deadlines.stop(self))
+
+    def _take(self, head: Head, data: memoryview, start: int, end: int) -> None:
+        """A frame has come; what stands behind its function code is at ``start`` up to ``end``."""
+        transaction, _, _, unit, function = head
         request = self._request
-        if request is None or transaction != self._transaction:
+        if (
+            request is not None
+            and transaction == self._transaction
+            and function == request.function
+            and unit == request.unit
+            and data[start] == request.payload_length == end - start - 1
+        ):
+            self._answered = transaction
+            self._answer(bytes(data[start + 1 : end]))
+            return
+        body = bytes(data[start:end])
+        read = self._overtaken.get(transaction) if self._overtaken else None
+        if request is not None and transaction == self._transaction:
+            answer = self._judge(request, unit, function, body)
+            if answer is not None:
+                self._answered = transaction
+                self._answer(answer)
+        elif read is not None:
+            answer = self._judge(read.request, unit, function, body)
+            if answer is not None:
+                self._answered = transaction
+                self._answer_overtaken(read, answer)
+        elif transaction == self._answered:
+            self._errors["duplicate"] += 1
+        else:
             recent = (self._transaction - transaction) % _TRANSACTIONS < _RECENT
             self._errors["late" if recent else "foreign"] += 1
-        elif unit != request.unit:
-            self._errors["wrong_unit"] += 1
-        elif function == request.function | EXCEPTION_FLAG and end - start == 1:
-            code = self._buffer[start]
-            self._errors[f"exception_{code}"] += 1
-            self._answer(Fault(FaultKind.EXCEPTION, code))
-        elif function != request.function:
-            self._errors["wrong_function"] += 1
-        elif self._buffer[start] != end - start - 1 or end - start - 1 != request.payload_length:
-            self._errors["wrong_length"] += 1
-            self._answer(Fault(FaultKind.MALFORMED))
-        else:
-            self._answer(bytes(self._view[start + 1 : end]))
 
-    def _answer(self, answer: bytes | Fault) -> None:
+    def _judge(self, request: Request, unit: int, function: int, body: bytes) -> Answer | None:
+        """What a reply of the right transaction says; None, and counted, if it is to something else."""
+        if unit != request.unit:
+            self._errors["wrong_unit"] += 1
+            return None
+        return judge(request, function, body, self._errors)
+
+    def _answer(self, answer: Answer) -> None:
         done = self._done
         self._request = self._done = None
         self._deadlines.stop(self)
@@ -144,33 +210,143 @@ class TcpLink(asyncio.BufferedProtocol):
             self.state = LinkState.IDLE
             done(answer)
 
+    def _answer_overtaken(self, read: _Overtaken, answer: Answer) -> None:
+        self._deadlines.stop(read)
+        if self._overtaken is not None and self._overtaken.pop(read.transaction, None) is not None:
+            read.done(answer)
 
-class TcpConnector:
-    """Opens links to one address; calling it connects."""
+
+class TcpLink(TransactionLink, asyncio.BufferedProtocol):
+    """One connection, inside TLS or not. Of what arrives it keeps only a frame that is not complete yet."""
+
+    __slots__ = ("_inbox", "_rest")
 
     def __init__(
-        self, *, host: str, port: int, timeout: float, deadlines: Deadlines, errors: Counter[str]
+        self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost, inbox: Inbox
     ) -> None:
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._deadlines = deadlines
-        self._errors = errors
+        super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
+        self._inbox = inbox
+        self._rest = b""
 
-    async def __call__(self, lost: Lost) -> Link:
-        """A link that stands.
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop: the connection stands."""
+        stream = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._open(stream, stream.write)
 
-        Raises:
-            OSError: the address refused, or cannot be reached or resolved.
-            TimeoutError: there was no answer in time.
-        """
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._timeout):
-            _, link = await loop.create_connection(
-                lambda: TcpLink(
-                    timeout=self._timeout, deadlines=self._deadlines, errors=self._errors, lost=lost
-                ),
-                self._host,
-                self._port,
-            )
-        return link
+    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
+        """Begin a read; the link must be open."""
+        if self._rest and self._request is None and not self._overtaken:
+            self._errors["truncated"] += 1  # nobody waits for the rest of it
+            self._rest = b""
+        super().read(request, done, timeout)
+
+    def expire(self) -> None:
+        """The newest reply did not come in time."""
+        if not self._broke_off(self._transaction):
+            super().expire()
+
+    def expire_overtaken(self, read: _Overtaken) -> None:
+        """One that was overtaken did not come in time."""
+        if not self._broke_off(read.transaction):
+            super().expire_overtaken(read)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the room is always the same
+        """Called by the loop: where to put what arrives."""
+        return self._inbox.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Called by the loop: so many bytes have arrived."""
+        data = self._inbox.view
+        if self._rest:
+            data = memoryview(self._rest + data[:nbytes])
+            nbytes = len(data)
+            self._rest = b""
+        start = 0
+        while nbytes - start >= HEADER.size:
+            head: Head = HEADER.unpack_from(data, start)
+            _, protocol, length, _, _ = head
+            if protocol != 0 or not SHORTEST <= length <= LONGEST:
+                self._no_frame()
+                return
+            end = start + LENGTH_STARTS + length
+            if end > nbytes:
+                break
+            self._take(head, data, start + HEADER.size, end)
+            if self.state is LinkState.CLOSED:
+                return
+            start = end
+        if start < nbytes:
+            self._rest = bytes(data[start:nbytes])
+            if any(self._rest[_PROTOCOL_ID]):
+                self._no_frame()
+
+    def _no_frame(self) -> None:
+        self._errors["garbage"] += 1
+        self.close("it sent what is no Modbus TCP")
+
+    def _broke_off(self, transaction: int) -> bool:
+        """Whether a reply began and did not end, so that the next one cannot be found; closes if so."""
+        begun = int.from_bytes(self._rest[:2])
+        of_another = len(self._rest) >= HEADER.size and begun in (self._overtaken or {})
+        if not self._rest or (of_another and begun != transaction):
+            return False
+        self._errors["truncated"] += 1
+        self.close("a reply broke off")
+        return True
+
+    def _abort(self) -> None:
+        cast("asyncio.Transport", self._transport).abort()
+
+
+class UdpLink(TransactionLink, asyncio.DatagramProtocol):
+    """Frames in datagrams, each whole in one."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop: the socket is there."""
+        socket = cast("asyncio.DatagramTransport", transport)
+        self._open(socket, socket.sendto)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket is connected
+        """Called by the loop."""
+        if len(data) <= HEADER.size:
+            self._errors["truncated"] += 1
+            return
+        head: Head = HEADER.unpack_from(data)
+        _, protocol, length, _, _ = head
+        if protocol != 0 or not SHORTEST <= length <= LONGEST:
+            self._errors["garbage"] += 1
+        elif length != len(data) - LENGTH_STARTS:
+            self._errors["truncated" if length > len(data) - LENGTH_STARTS else "oversized"] += 1
+        else:
+            self._take(head, memoryview(data), HEADER.size, len(data))
+
+    def error_received(self, exc: Exception) -> None:
+        """Called by the loop: the other side's machine says that nobody listens there."""
+        self.close(str(exc))
+
+    def _abort(self) -> None:
+        cast("asyncio.DatagramTransport", self._transport).abort()
+
+
+def judge(request: Request, function: int, body: bytes, errors: Counter[str]) -> Answer | None:
+    """What a reply of the right unit says; None, and counted, if it is to another function.
+
+    Args:
+        request: what was asked.
+        function: function code of the reply.
+        body: what stands behind it.
+        errors: counted by class here.
+    """
+    if function == request.function | EXCEPTION_FLAG and len(body) == EXCEPTION_LENGTH:
+        errors[f"exception_{body[0]}"] += 1
+        return Fault(FaultKind.EXCEPTION, body[0])
+    if function != request.function:
+        errors["wrong_function"] += 1
+        return None
+    data = request.data_in(body)
+    if data is None:
+        errors["wrong_length"] += 1
+        return Fault(FaultKind.MALFORMED)
+    return data

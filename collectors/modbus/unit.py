@@ -10,6 +10,9 @@ from random import Random
 from collectors.health import DeviceState
 from facility.sample import NANOSECONDS
 
+_REMEMBERED = 0.98
+"""Share of the slowest reply time that is kept with each reply."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -33,9 +36,12 @@ class Unit:
         self.state = DeviceState.WAITING
         self.quiet_since: int | None = None
         """Last success, or the first failure if there never was one; ns since the epoch."""
+        self.failures = 0
+        """Failed scans in a row."""
+        self.slowest = 0.0
+        """Seconds its slowest reply took, those long ago forgotten; 0 before the first."""
         self._patience = patience
         self._random = random
-        self._failures = 0
         self._longest = max(1, min(patience.most_periods, int(patience.longest_pause / period)))
         self._pause = 1
         self._skip = 0
@@ -43,7 +49,11 @@ class Unit:
     @property
     def doubtful(self) -> bool:
         """Whether its next read may well cost a timeout."""
-        return self._failures > 0
+        return self.failures > 0
+
+    def answered(self, seconds: float) -> None:
+        """A reply came so long after its request."""
+        self.slowest = max(seconds, _REMEMBERED * self.slowest)
 
     def takes_turn(self) -> bool:
         """Whether it is asked in this polling period; a dormant unit sits most of them out."""
@@ -57,12 +67,12 @@ class Unit:
         was_dormant = self.state is DeviceState.DORMANT
         self.state = DeviceState.ONLINE
         self.quiet_since = now
-        self._failures = 0
+        self.failures = 0
         return was_dormant
 
     def failed(self, now: int) -> bool:
         """It did not answer; True if it is given up now."""
-        self._failures += 1
+        self.failures += 1
         if self.quiet_since is None:
             self.quiet_since = now
         if self.state is DeviceState.DORMANT:
@@ -71,7 +81,7 @@ class Unit:
             return False
         quiet = (now - self.quiet_since) / NANOSECONDS
         self.state = DeviceState.SUSPECT
-        if self._failures < self._patience.failures or quiet < self._patience.seconds:
+        if self.failures < self._patience.failures or quiet < self._patience.seconds:
             return False
         self.state = DeviceState.DORMANT
         self._pause = self._skip = 1

@@ -61,20 +61,15 @@ class Documents:
         self._bases = bases
         self._check = check
 
-    def whole(
-        self, document: ProfileText, problems: Problems, path: tuple[str, ...] = ()
-    ) -> yaml.MappingNode | None:
-        """The document with all it takes over; None, with the reason noted, if there is nothing to read.
-
-        ``path`` are the files of the variants that lead here.
-        """
+    def whole(self, document: ProfileText, problems: Problems) -> yaml.MappingNode | None:
+        """The document with all it takes over; None, with the reason noted, if there is nothing to read."""
         top = parse(document.text, problems)
         if top is None:
             return None
         keys = {str(key.value): value for key, value in top.value}
         if "extends" in keys:
             problems.line_of_base = line_of(keys["extends"])
-            base = self._base(keys["extends"], document, problems, (*path, document.file))
+            base = self._base(keys["extends"], document, problems)
             return None if base is None else _merged(top, base, problems)
         for key in ("shift", "without"):
             if key in keys:
@@ -84,7 +79,7 @@ class Documents:
         return _without_keys(top, _KEYS)
 
     def _base(
-        self, node: yaml.Node, document: ProfileText, problems: Problems, path: tuple[str, ...]
+        self, node: yaml.Node, document: ProfileText, problems: Problems
     ) -> yaml.MappingNode | None:
         """The document that is extended, whole; None, with the reason noted, if it cannot be."""
         name = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
@@ -93,18 +88,34 @@ class Documents:
             mend = _near(name, [*self._bases.own, *self._bases.shipped]) or "correct the name"
             problems.add_at(node, f"'extends' is {written(node)}, which is no profile; {mend}")
             return None
-        if found.file in path:
-            ring = " → ".join((*path[path.index(found.file) :], found.file))
-            problems.add_at(node, f"'extends' goes in a circle ({ring}); end it in one of these files")
+        ring = self._circle(document)
+        if ring:
+            problems.add_at(node, f"'extends' goes in a circle ({' → '.join(ring)}); end it in one of them")
             return None
         inner = Problems(found.file)
-        base = self.whole(found, inner, path)
+        base = self.whole(found, inner)
         if base is None or not self._check(base, inner) or inner.found:
             places = ", ".join(dict.fromkeys(f"{each.file}:{each.line}" for each in inner.found))
             message = f"'extends' is {name!r}, which has mistakes itself ({places}); mend those first"
             problems.add_at(node, message)
             return None
         return base
+
+    def _circle(self, document: ProfileText) -> tuple[str, ...]:
+        """The files through which a document extends itself; none if it does not."""
+        files = [document.file]
+        current: ProfileText | None = document
+        while current is not None:
+            top = parse(current.text, Problems(current.file))
+            keys = {str(key.value): value for key, value in top.value} if top is not None else {}
+            name = keys["extends"].value if "extends" in keys else None
+            current = self._bases.find(name, current.file) if isinstance(name, str) else None
+            if current is None or current.file in files[1:]:
+                return ()
+            files.append(current.file)
+            if current.file == document.file:
+                return tuple(files)
+        return ()
 
 
 def _near(name: str, known: Iterable[str]) -> str:

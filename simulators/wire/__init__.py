@@ -1,1 +1,1 @@
-"""Simulated devices on real wires: Modbus TCP servers, MQTT publishers and a broker for demos."""
+"""Simulated devices on real wires: Modbus servers, MQTT publishers and a broker for demos."""

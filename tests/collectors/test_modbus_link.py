@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from collectors.modbus import Answer, Fault, FaultKind, Link
+from collectors.config import ModbusEndpoint
+from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
+from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import FUNCTIONS, Request, read_request
-from collectors.modbus.link import LinkState, TcpConnector, TcpLink
+from collectors.modbus.link import LinkState, TcpLink
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -30,6 +32,11 @@ from tests.collectors.conftest import Request as Asked
 READ = read_request(7, Block(Table.HOLDING, 100, 2, (0,)))
 GOOD = bytes.fromhex("00010001")
 TIMEOUT = Fault(FaultKind.TIMEOUT)
+
+
+def tcp(port: int, wait: float, deadlines: Deadlines, errors: Counter[str]) -> Connect:
+    endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=wait)
+    return connector_of(endpoint, deadlines, errors)
 
 
 class Opened:
@@ -57,9 +64,7 @@ async def opened(reply: Reply, wait: float = 0.1) -> AsyncIterator[Opened]:
     lost: list[str] = []
     deadlines = Deadlines(step=0.005)
     async with raw_server(reply) as server:
-        connect = TcpConnector(
-            host="127.0.0.1", port=server.port, timeout=wait, deadlines=deadlines, errors=errors
-        )
+        connect = tcp(server.port, wait, deadlines, errors)
         link = await connect(lost.append)
         try:
             yield Opened(link, errors, lost)
@@ -128,7 +133,7 @@ async def test_a_reply_that_comes_twice_is_taken_once() -> None:
     async with opened(twice) as it:
         assert await it.read() == GOOD
         assert await it.read() == GOOD
-        await until(lambda: it.errors["late"] == 2)
+        await until(lambda: it.errors["duplicate"] == 2)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +229,7 @@ async def test_no_rubbish_raises_or_becomes_a_value() -> None:
     async with raw_server(answer_nothing) as server:
         errors: Counter[str] = Counter()
         deadlines = Deadlines()
-        connect = TcpConnector(
-            host="127.0.0.1", port=server.port, timeout=5.0, deadlines=deadlines, errors=errors
-        )
+        connect = tcp(server.port, 5.0, deadlines, errors)
         for _ in range(100):
             link = await connect(lambda _: None)
             assert isinstance(link, TcpLink)
@@ -268,6 +271,6 @@ async def test_the_transaction_wraps_after_65535() -> None:
 async def test_a_refused_connection_is_an_oserror() -> None:
     async with raw_server() as server:
         port = server.port
-    connect = TcpConnector(host="127.0.0.1", port=port, timeout=1.0, deadlines=Deadlines(), errors=Counter())
+    connect = tcp(port, 1.0, Deadlines(), Counter())
     with pytest.raises(OSError, match="Connect call failed"):
         await connect(lambda _: None)

@@ -218,7 +218,7 @@ async def test_what_is_no_modbus_ends_the_connection(bench: Bench) -> None:
 
 async def test_a_port_in_use_is_named(site: Site, bench: Bench) -> None:
     await bench.server.start()
-    second = ModbusServer(bench.server.endpoint, {}, bench.readings)
+    second = ModbusServer(bench.server.endpoint, {})
     with pytest.raises(
         ListenError, match=rf"endpoint gateway: 127\.0\.0\.1:{bench.server.endpoint.port} is already in use"
     ):

@@ -1,0 +1,299 @@
+"""Modbus RTU, on a serial line or over TCP to a serial device server: one read at a time.
+
+A frame is unit, function, data and a checksum; it has no number of its own, and it ends by silence. A reply
+is taken only if its checksum is right and unit, function and length agree with the read under way. A whole
+frame of another unit or function is counted and passed over. Where a checksum is wrong or the length of a
+frame cannot be known, everything is dropped until the line is silent, and the read has failed.
+
+What RTU cannot tell: a late reply to an earlier read of the same unit, function and length from the reply
+to the present one. So after a read that failed the next one is held back until the line has been silent,
+what comes before is dropped, and the endpoint goes on with another unit where there is one. A unit that
+answers still later than that answers the wrong question: its timeout is too short for it.
+
+Between frames a line is silent for 3.5 characters, 1.75 ms above 19200 baud; a character of 11 bits. The
+1.5 characters that may lie within a frame are not checked: operating system and USB adapters hand bytes
+over in lumps.
+"""
+
+import asyncio
+import math
+from collections import Counter
+from typing import cast
+
+from collectors.modbus import Answer, Done, Fault, FaultKind, Lost
+from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.frames import EXCEPTION_FLAG, FUNCTIONS, IDENTIFY, TOLD_BY_ITSELF, Request, objects_end
+from collectors.modbus.link import LinkState, judge
+
+FRAME_LIMIT = 256
+"""Bytes of the longest frame."""
+CHARACTER_BITS = 11
+"""Bits a character takes with start, parity and stop; without parity there are two stop bits."""
+NETWORK_SETTLE = 0.05
+"""Seconds without a byte after which a serial device server is taken to be silent."""
+
+_FAST_BAUD = 19200
+_FAST_GAP = 0.00175
+_GAP_CHARACTERS = 3.5
+_POLYNOMIAL = 0xA001
+_CHECKSUM_LENGTH = 2
+_HEAD = 2
+_EXCEPTION_FRAME = 5
+_COUNTED_FRAME = 5
+"""Bytes of a reply with a byte count, but for what it counts."""
+_UNKNOWN = -1
+_READS = frozenset(FUNCTIONS.values())
+
+
+def _checksum_of(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ _POLYNOMIAL if byte & 1 else byte >> 1
+    return byte
+
+
+_TABLE = tuple(_checksum_of(byte) for byte in range(256))
+
+
+def checksum(data: bytes) -> bytes:
+    """The two bytes that end a frame: CRC-16 with polynomial 0xA001 from 0xFFFF, low byte first."""
+    value = 0xFFFF
+    for byte in data:
+        value = value >> 8 ^ _TABLE[(value ^ byte) & 0xFF]
+    return value.to_bytes(2, "little")
+
+
+def character_time(baud: int) -> float:
+    """Seconds a character takes on the line."""
+    return CHARACTER_BITS / baud
+
+
+def frame_gap(baud: int) -> float:
+    """Seconds of silence between two frames. Source: Modbus over serial line 1.02, 2.5.1.1."""
+    return _FAST_GAP if baud > _FAST_BAUD else _GAP_CHARACTERS * character_time(baud)
+
+
+def frame_length(data: bytes) -> int:
+    """How long the frame is that begins here; more than there is if it goes on; -1 if that is not known."""
+    if len(data) <= _HEAD:
+        return _HEAD + 1
+    function = data[1]
+    if function & EXCEPTION_FLAG:
+        return _EXCEPTION_FRAME
+    if function in _READS:
+        return _COUNTED_FRAME + data[_HEAD]
+    if function == IDENTIFY:
+        end = objects_end(data[_HEAD:])
+        return _UNKNOWN if end is None else _HEAD + end + _CHECKSUM_LENGTH
+    return _UNKNOWN
+
+
+class RtuLink(asyncio.Protocol):
+    """A line, or a connection to one. Where a frame begins is known after a silence."""
+
+    __slots__ = (
+        "_character",
+        "_deadlines",
+        "_done",
+        "_dropping",
+        "_errors",
+        "_filled",
+        "_gap",
+        "_give_up_at",
+        "_hold",
+        "_last_byte",
+        "_loop",
+        "_lost",
+        "_patience",
+        "_request",
+        "_settle",
+        "_timeout",
+        "_transport",
+        "_unsettled",
+        "state",
+    )
+    several = False
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        deadlines: Deadlines,
+        errors: Counter[str],
+        lost: Lost,
+        gap: float = 0.0,
+        settle: float = NETWORK_SETTLE,
+        character: float = 0.0,
+    ) -> None:
+        """Set up a link.
+
+        Args:
+            timeout: seconds to wait for a reply, the time of its bytes on the line aside.
+            deadlines: watches over the timeouts.
+            errors: counted by class here.
+            lost: told when the link is gone.
+            gap: seconds of silence between two frames.
+            settle: seconds of silence after which nothing belated is expected.
+            character: seconds a character takes; 0 if the line is not ours.
+        """
+        self.state = LinkState.CLOSED
+        self._timeout = timeout
+        self._deadlines = deadlines
+        self._errors = errors
+        self._lost = lost
+        self._gap = gap
+        self._settle = settle
+        self._character = character
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._request: Request | None = None
+        self._done: Done | None = None
+        self._patience = timeout
+        self._filled = b""
+        self._dropping = False
+        self._unsettled = False
+        self._last_byte = -math.inf
+        self._give_up_at = math.inf
+        self._hold: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop: the connection stands."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self.state = LinkState.IDLE
+
+    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
+        """Begin a read; the link must be idle. It is sent once the line has been silent for long enough."""
+        if self.state is not LinkState.IDLE or self._transport is None:
+            raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
+        self._request = request
+        self._done = done
+        self._patience = self._timeout if timeout is None else timeout
+        self.state = LinkState.READING
+        now = self._loop.time()
+        silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
+        if silent_at <= now:
+            self._transmit()
+        else:
+            self._hold = self._loop.call_at(silent_at, self._try_again)
+            self._deadlines.start(self, now + self._patience)
+
+    def close(self, reason: str) -> None:
+        """Give the line up at once; it is then lost with this reason."""
+        if self.state is LinkState.CLOSED:
+            return
+        self.state = LinkState.CLOSED
+        self._request = self._done = None
+        self._deadlines.stop(self)
+        self._release()
+        if self._transport is not None:
+            self._transport.abort()
+        self._lost(reason)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the loop: the connection is gone."""
+        self.close(str(exc) if exc else "closed by the other side")
+
+    def expire(self) -> None:
+        """The reply did not come in time, or what came since is of no use."""
+        self._unsettled = True
+        if self._dropping:
+            self._answer(Fault(FaultKind.DAMAGED))
+        elif self._filled:
+            self._errors["truncated"] += 1
+            self._answer(Fault(FaultKind.DAMAGED))
+        else:
+            self._errors["timeout"] += 1
+            self._answer(Fault(FaultKind.TIMEOUT))
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the loop."""
+        now = self._loop.time()
+        burst = now - self._last_byte <= self._settle
+        self._last_byte = now
+        if self._request is None or self._hold is not None:
+            if not (burst and self._unsettled):
+                self._errors["late"] += 1
+            self._unsettled = True
+        elif self._dropping:
+            self._await_silence(now)
+        else:
+            self._filled += data
+            self._take_frames()
+
+    def _transmit(self) -> None:
+        request = self._request
+        if request is None or self._transport is None:
+            return
+        self._filled = b""
+        self._dropping = self._unsettled = False
+        body = request.unit_and_pdu
+        frame = body + checksum(body)
+        self._transport.write(frame)
+        expected = FRAME_LIMIT if request.payload_length == TOLD_BY_ITSELF else request.payload_length
+        on_line = (len(frame) + _COUNTED_FRAME + expected) * self._character
+        self._give_up_at = self._loop.time() + self._patience + on_line
+        self._deadlines.start(self, self._give_up_at)
+
+    def _try_again(self) -> None:
+        """The line may now have been silent for long enough."""
+        self._hold = None
+        silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
+        if silent_at <= self._loop.time():
+            self._transmit()
+        else:
+            self._hold = self._loop.call_at(silent_at, self._try_again)
+
+    def _take_frames(self) -> None:
+        while self._filled and self._request is not None:
+            length = frame_length(self._filled)
+            if length > FRAME_LIMIT or length == _UNKNOWN:
+                self._drop("oversized" if length > FRAME_LIMIT else "garbage")
+                return
+            if len(self._filled) < length:
+                return
+            frame, self._filled = self._filled[:length], self._filled[length:]
+            if frame[-_CHECKSUM_LENGTH:] != checksum(frame[:-_CHECKSUM_LENGTH]):
+                self._drop("checksum")
+                return
+            self._take(self._request, frame)
+
+    def _take(self, request: Request, frame: bytes) -> None:
+        if frame[0] != request.unit:
+            self._errors["wrong_unit"] += 1
+            return
+        answer = judge(request, frame[1], frame[_HEAD:-_CHECKSUM_LENGTH], self._errors)
+        if answer is None:
+            return
+        if self._filled:
+            self._errors["duplicate" if self._filled.startswith(frame[:_HEAD]) else "late"] += 1
+            self._filled = b""
+            self._unsettled = True
+        elif answer == Fault(FaultKind.MALFORMED):
+            self._unsettled = True
+        self._answer(answer)
+
+    def _drop(self, why: str) -> None:
+        """Nothing that comes now can be trusted: the read has failed once the line is silent."""
+        self._errors[why] += 1
+        self._filled = b""
+        self._dropping = True
+        self._await_silence(self._loop.time())
+
+    def _await_silence(self, now: float) -> None:
+        """Fail the read once the line is silent; on a line that never is, soon after its time."""
+        self._deadlines.start(self, min(now, self._give_up_at) + self._settle)
+
+    def _answer(self, answer: Answer) -> None:
+        done = self._done
+        self._request = self._done = None
+        self._filled = b""
+        self._dropping = False
+        self._deadlines.stop(self)
+        self._release()
+        if done is not None:
+            self.state = LinkState.IDLE
+            done(answer)
+
+    def _release(self) -> None:
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None

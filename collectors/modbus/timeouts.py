@@ -1,0 +1,71 @@
+"""How long a read may take, and how long one that takes too long may keep others waiting."""
+
+import math
+
+from collectors.health import DeviceState
+from collectors.modbus.unit import Unit
+
+FLOOR = 0.02
+"""Seconds any read may take, however fast the replies are."""
+TRUSTED_SHARE = 0.25
+"""Share of its timeout that a read of a unit that answered last time may keep others waiting."""
+PATIENT_EVERY = 4
+"""One in so many tries of a silent unit has its full time, where nothing can overtake it."""
+
+_MEAN_GAIN = 0.125
+_DEVIATION_GAIN = 0.25
+_DEVIATIONS = 4.0
+_MARGIN = 2.0
+
+
+class ReplyTime:
+    """The time replies of an endpoint take: mean and deviation, smoothed as TCP does (RFC 6298)."""
+
+    __slots__ = ("_deviation", "_mean")
+
+    def __init__(self) -> None:
+        self._mean = math.nan
+        self._deviation = 0.0
+
+    def heard(self, seconds: float) -> None:
+        """A reply took so long."""
+        if math.isnan(self._mean):
+            self._mean = seconds
+            self._deviation = seconds / 2
+            return
+        error = seconds - self._mean
+        self._mean += _MEAN_GAIN * error
+        self._deviation += _DEVIATION_GAIN * (abs(error) - self._deviation)
+
+    def expected(self) -> float:
+        """Seconds within which nearly every reply comes; meaningless before the first."""
+        return max(FLOOR, _MARGIN * (self._mean + _DEVIATIONS * self._deviation))
+
+    def stall(self, unit: Unit, timeout: float) -> float:
+        """Seconds a read may keep others waiting, where replies can be told apart.
+
+        After that the next request is sent, and the reply is still taken until the timeout.
+        """
+        expected = max(self.expected(), _MARGIN * unit.slowest)
+        share = TRUSTED_SHARE * timeout
+        if math.isnan(self._mean):
+            return share
+        return min(timeout, expected if is_unproven(unit) else max(expected, share))
+
+    def limit(self, unit: Unit, timeout: float) -> float:
+        """Seconds a read may take, where the reply must have come before the next request.
+
+        A unit that answered last time has its full timeout, and so has the first one asked. Others have as
+        long as replies here take; but now and then the full time, for the unit may be a slow one.
+        """
+        if not is_unproven(unit) or math.isnan(self._mean):
+            return timeout
+        never_heard = unit.slowest == 0.0
+        if unit.failures % PATIENT_EVERY == PATIENT_EVERY - 1 or (never_heard and unit.failures == 1):
+            return timeout
+        return min(timeout, max(self.expected(), _MARGIN * unit.slowest))
+
+
+def is_unproven(unit: Unit) -> bool:
+    """Whether a read of a unit may well cost a timeout: it failed last time, or was never read."""
+    return unit.failures > 0 or unit.state is DeviceState.WAITING

@@ -1,0 +1,180 @@
+"""Where simulated devices listen on a network: TCP, TLS or UDP."""
+
+import asyncio
+import ssl
+from typing import cast
+
+from simulators.errors import ListenError
+from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
+from simulators.wire.place import Listener, ModbusProtocol, Place, Take, cannot_serve, replying
+from simulators.wire.serial_line import SerialListener
+
+
+def listener(place: Place, take: Take, tls: ssl.SSLContext | None = None) -> Listener:
+    """What listens at a place.
+
+    Args:
+        place: where, and what is spoken there.
+        take: takes the requests.
+        tls: certificate and key of the server; needed with ``ModbusProtocol.TLS``.
+    """
+    match place.protocol:
+        case ModbusProtocol.UDP:
+            return DatagramListener(place, take)
+        case ModbusProtocol.RTU:
+            return SerialListener(place, take)
+        case ModbusProtocol.RTU_TCP:
+            return StreamListener(place, Rtu(), take)
+        case ModbusProtocol.TLS:
+            if tls is None:
+                raise ListenError(
+                    f"endpoint {place.id}: {place.address} speaks TLS; give the server's certificate and key"
+                )
+            return StreamListener(place, Mbap(), take, tls)
+        case ModbusProtocol.TCP:
+            return StreamListener(place, Mbap(), take)
+
+
+class StreamListener:
+    """Listens for connections over TCP or TLS."""
+
+    def __init__(self, place: Place, framing: Framing, take: Take, tls: ssl.SSLContext | None = None) -> None:
+        self._place = place
+        self._framing = framing
+        self._take = take
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        if self._server is None:
+            return self._place.address
+        return f"{self._place.host}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def start(self) -> None:
+        """Listens; raises ListenError if that is not possible."""
+        if self._server is not None:
+            return
+        loop, place = asyncio.get_running_loop(), self._place
+        try:
+            self._server = await loop.create_server(
+                lambda: _Connection(self._framing, self._take, self._connections),
+                place.host,
+                place.port,
+                ssl=self._tls,
+            )
+        except OSError as error:
+            raise cannot_serve(place, error) from error
+
+    async def stop(self) -> None:
+        """Drops all connections and no longer listens; it may be started again."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        for connection in tuple(self._connections):
+            connection.drop()
+        await server.wait_closed()
+
+
+class _Connection(asyncio.Protocol):
+    """One client. Its requests are handed on in the order they come."""
+
+    def __init__(self, framing: Framing, take: Take, connections: "set[_Connection]") -> None:
+        self._framing = framing
+        self._take = take
+        self._connections = connections
+        self._splitter = framing.splitter(Side.REQUEST)
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+        self._connections.discard(self)
+
+    def pause_writing(self) -> None:
+        """A client that does not take its replies is not listened to either."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def drop(self) -> None:
+        """Cuts the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        for piece in self._splitter.feed(data):
+            if isinstance(piece, Frame):
+                self._take(piece.unit, piece.pdu, replying(self._framing, piece, self._write))
+        if self._splitter.lost:
+            self.drop()
+
+    def _write(self, frame: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame)
+
+
+class DatagramListener:
+    """Listens for datagrams; each is one MBAP frame, and anything else is dropped."""
+
+    def __init__(self, place: Place, take: Take) -> None:
+        self._place = place
+        self._take = take
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        if self._transport is None:
+            return self._place.address
+        return f"{self._place.host}:{self._transport.get_extra_info('sockname')[1]}"
+
+    async def start(self) -> None:
+        """Listens; raises ListenError if that is not possible."""
+        if self._transport is not None:
+            return
+        loop, place = asyncio.get_running_loop(), self._place
+        try:
+            self._transport, _ = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(self._take), (place.host, place.port)
+            )
+        except OSError as error:
+            raise cannot_serve(place, error) from error
+
+    async def stop(self) -> None:
+        """No longer listens; it may be started again."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        framing = Mbap()
+        pieces = framing.splitter(Side.REQUEST).feed(data)
+        if len(pieces) == 1 and isinstance(pieces[0], Frame) and pieces[0].raw == data:
+            reply = replying(framing, pieces[0], lambda frame: self._send(frame, addr))
+            self._take(pieces[0].unit, pieces[0].pdu, reply)
+
+    def error_received(self, exc: Exception) -> None:
+        """A client that is gone is nobody's fault."""
+
+    def _send(self, frame: bytes, client: tuple[str, int]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(frame, client)
