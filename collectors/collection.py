@@ -7,17 +7,17 @@ from random import Random
 
 from collectors.backoff import Backoff
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
-from collectors.decode import Decoder
 from collectors.errors import BindingError
 from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
+from collectors.lessons import Lessons
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
+from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
-from collectors.planning import plan_blocks
 from collectors.schedule import Job, Schedule
 from facility.clock import Clock
 from facility.sample import Emit
@@ -40,11 +40,23 @@ class Collection:
         *,
         random: Random | None = None,
         patience: Patience | None = None,
+        lessons: Lessons | None = None,
     ) -> None:
+        """Wire everything; nothing is opened yet.
+
+        Args:
+            plan: what is collected.
+            clock: by which devices are due and samples are stamped.
+            emit: takes each sample.
+            random: for jitter.
+            patience: when a unit is given up.
+            lessons: what devices have taught before; they are learned anew, and not kept, without.
+        """
         self._plan = plan
         self._clock = clock
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
+        self._lessons = lessons or Lessons()
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         gate = asyncio.Semaphore(_MOST_CONNECTING)
@@ -63,6 +75,7 @@ class Collection:
                 for subscriber in self._subscribers.values():
                     tasks.create_task(subscriber.run(), name=f"broker {subscriber.broker.id}")
                 tasks.create_task(self._schedule.run(), name="schedule of polls")
+                tasks.create_task(self._lessons.run(), name="lessons")
         finally:
             self._deadlines.close()
 
@@ -110,17 +123,27 @@ class Collection:
         return Subscriber(broker, bindings, clock=self._clock, emit=self._emit, backoff=Backoff(self._random))
 
     def _modbus_devices(self, patience: Patience) -> list[DeviceReader]:
-        decoders: dict[int, Decoder] = {}
+        plans: dict[int, tuple[GroupPlan, ...]] = {}
         units: dict[tuple[str, int], Unit] = {}
         readers = []
         for binding in self._plan.modbus:
             profile = binding.profile
-            if id(profile) not in decoders:
-                decoders[id(profile)] = Decoder(profile, plan_blocks(profile))
+            if id(profile) not in plans:
+                plans[id(profile)] = group_plans(profile)
             key = (binding.endpoint, binding.unit)
             if key not in units:
                 units[key] = Unit(binding.unit, binding.period, patience, self._random)
-            readers.append(DeviceReader(binding, decoders[id(profile)], units[key], self._clock, self._emit))
+            readers.append(
+                DeviceReader(
+                    binding,
+                    plans[id(profile)],
+                    units[key],
+                    clock=self._clock,
+                    emit=self._emit,
+                    lessons=self._lessons,
+                    random=self._random,
+                )
+            )
         return readers
 
     def _job(self, at: int) -> Job:

@@ -3,7 +3,8 @@
     CollectorError
     ├── ProfileError      a profile file is wrong: mend the file
     ├── BindingError      a device cannot be bound as told: mend the site
-    └── PayloadError      a message cannot be read: counted, the next one may be better
+    ├── PayloadError      a message cannot be read: counted, the next one may be better
+    └── LessonsError      what was kept of earlier reading cannot be used: begin anew
 
 Other failures on the wire are no exceptions: they become quality codes, health and counts.
 """
@@ -43,3 +44,7 @@ class BindingError(CollectorError):
 
 class PayloadError(CollectorError):
     """A message that cannot be read at all."""
+
+
+class LessonsError(CollectorError):
+    """A document that holds no lessons this version can read."""

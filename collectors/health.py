@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 
 
 class DeviceState(StrEnum):
@@ -45,6 +46,22 @@ class DeviceHealth:
     """Scans not answered, or messages without any use."""
     last_error: str
     """Empty if there was none."""
+    refused: int = 0
+    """Values it is known not to have, and is not asked for."""
+    identity_changes: int = 0
+    """How often another device was found in its place."""
+    cycle: float = nan
+    """Seconds of the bus a scan takes, smoothed; NaN before the first, and over MQTT."""
+
+
+@dataclass(slots=True)
+class ReadCost:
+    """What one read of a device has taken of the bus since the start."""
+
+    text: str
+    """What is read: ``holding 0+18``."""
+    count: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Which points have been silent for too long, marked in one pass over arrays prepared at start.
 
 A polled point is stale after 2.5 of its periods, so that a silent device shows within three polls; a
-pushed one after three periods, and not before 30 s; a point that reports by exception never.
+point that is read in every n-th scan only has n times the period of its device. A pushed one is stale
+after three periods, and not before 30 s; a point that reports by exception never.
 """
 
 from collections.abc import Set as AbstractSet
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,21 +41,23 @@ def _silent_codes() -> NDArray[np.uint8]:
 _SILENT = _silent_codes()
 
 
-def limit(device: Device, *, pushed: bool) -> int:
-    """Age in ns beyond which a device's points are stale."""
+def limits(device: Device, *, pushed: bool) -> list[int]:
+    """Age in ns beyond which each of a device's points is stale."""
     if device.reports_by_exception:
-        return NEVER
-    seconds = max(PUSHED_PERIODS * device.period, PUSHED_FLOOR) if pushed else POLLED_PERIODS * device.period
-    return int(seconds * NANOSECONDS)
+        return [NEVER] * len(device.points)
+    if pushed:
+        seconds = max(PUSHED_PERIODS * device.period, PUSHED_FLOOR)
+        return [int(seconds * NANOSECONDS)] * len(device.points)
+    period = int(POLLED_PERIODS * device.period * NANOSECONDS)
+    return [period * point.every for point in device.points]
 
 
 class StalenessPlan:
     """The age limit of every device point of a site. Derived points never go stale: they are computed."""
 
     def __init__(self, site: Site, pushed: AbstractSet[str]) -> None:
-        limits = [limit(device, pushed=device.id in pushed) for device in site.devices]
-        counts = np.diff(site.first_points)
-        self._limits = np.repeat(np.array(limits, dtype=np.int64), counts)
+        ages = (limits(device, pushed=device.id in pushed) for device in site.devices)
+        self._limits = np.fromiter(chain.from_iterable(ages), dtype=np.int64, count=site.point_count)
 
     @property
     def nbytes(self) -> int:

@@ -1,5 +1,7 @@
 """Silence shows within three polls, and only where silence means something."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,21 @@ def test_a_polled_point_is_stale_after_two_and_a_half_periods(seconds: float, ex
 @pytest.mark.parametrize(("seconds", "expected"), [(5.0, 192), (5.1, 20)])
 def test_the_limit_is_the_devices_own(seconds: float, expected: int) -> None:
     assert quality_after(seconds, K2_PDU, [1.0, 2.0, 3.0]) == [expected] * 3
+
+
+def test_a_point_read_in_every_sixth_scan_is_stale_after_two_and_a_half_of_those() -> None:
+    plain = site()
+    grid = plain.devices[0]
+    power, energy = grid.points
+    seldom = replace(grid, points=(power, replace(energy, every=6)))
+    slower = replace(plain, devices=(seldom, *plain.devices[1:]))
+    plan = StalenessPlan(slower, PUSHED)
+    image = LiveImage(catalogue().point_count)
+    image.apply(sample(GRID, NOON, [1.0, 2.0]))
+    plan.mark(image, NOON + 150 * SECOND)
+    assert image.quality[GRID : GRID + 2].tolist() == [20, 192]
+    plan.mark(image, NOON + 151 * SECOND)
+    assert image.quality[GRID : GRID + 2].tolist() == [20, 20]
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(30.0, 192), (30.1, 20)])

@@ -1,0 +1,196 @@
+"""What reading devices has taught: registers they refuse, where reads must end, which device it was.
+
+Kept across restarts, so that nothing is learned twice. A lesson belongs to an endpoint, a unit and the
+map it was learned with; another map begins anew.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from collectors.errors import LessonsError
+from collectors.profiles import ModbusProfile, Table
+
+_LOG = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the document lessons are kept in."""
+_SAVE_PAUSE = 1.0
+"""Seconds between a change and its saving, so that many changes are saved at once."""
+
+Address = tuple[Table, int]
+"""Where a value begins."""
+Save = Callable[[bytes], None]
+"""Keeps a document until the next start; raises OSError if it cannot. Called in a thread of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LessonKey:
+    """What a lesson is about."""
+
+    endpoint: str
+    unit: int
+    profile: str
+    map_hash: str
+    """Of the addresses of the profile; other scales or names do not change it."""
+
+
+@dataclass(slots=True)
+class Lesson:
+    """What one device has taught."""
+
+    refused: dict[Address, int] = field(default_factory=dict)
+    """Values the device does not have, and the exception it says so with."""
+    cuts: set[Address] = field(default_factory=set)
+    """Values a read must begin at, since the device refuses to read across."""
+    start: int | None = None
+    """Where its SunSpec model begins."""
+    identity: dict[str, str] = field(default_factory=dict)
+    """What it told of itself when it was last asked."""
+
+    def __bool__(self) -> bool:
+        return bool(self.refused or self.cuts or self.identity) or self.start is not None
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.refused.clear()
+        self.cuts.clear()
+        self.identity.clear()
+        self.start = None
+
+
+class Lessons:
+    """The lessons of all devices, as they are learned, and their keeping."""
+
+    def __init__(self, save: Save | None = None, document: bytes | None = None) -> None:
+        """Take up what was kept.
+
+        Args:
+            save: keeps a document; None keeps nothing.
+            document: what was kept last; None if there is nothing.
+
+        Raises:
+            LessonsError: the document is none of lessons.
+        """
+        self._save = save
+        self._lessons: dict[LessonKey, Lesson] = {}
+        self._kept = _read(document) if document is not None else {}
+        self._changed = asyncio.Event()
+        self._told = False
+
+    def of(self, endpoint: str, unit: int, profile: ModbusProfile) -> Lesson:
+        """The lesson of a device, the one that was kept if there is one."""
+        key = LessonKey(endpoint, unit, profile.name, map_hash(profile))
+        if key not in self._lessons:
+            self._lessons[key] = self._kept.pop(key, None) or Lesson()
+        return self._lessons[key]
+
+    def changed(self) -> None:
+        """Some lesson is another now."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Save whenever something has changed, until cancelled; and then what has not been saved yet."""
+        try:
+            while True:
+                await self._changed.wait()
+                await asyncio.sleep(_SAVE_PAUSE)
+                self._changed.clear()
+                await asyncio.to_thread(self._keep, self.document())
+        finally:
+            if self._changed.is_set():
+                self._keep(self.document())
+
+    def document(self) -> bytes:
+        """All lessons, as the constructor takes them."""
+        entries = [_written(key, lesson) for key, lesson in self._lessons.items() if lesson]
+        return (json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1) + "\n").encode()
+
+    def _keep(self, document: bytes) -> None:
+        if self._save is None:
+            return
+        try:
+            self._save(document)
+        except OSError as error:
+            if not self._told:
+                _LOG.warning("what devices have taught cannot be saved: %s", error)
+            self._told = True
+        else:
+            self._told = False
+
+
+def map_hash(profile: ModbusProfile) -> str:
+    """Tells maps apart whose values lie elsewhere."""
+    places = [f"{each.table}:{each.address}:{each.length}" for each in profile.registers]
+    start = f"sunspec:{profile.sunspec.model}" if profile.sunspec is not None else ""
+    return hashlib.sha256(" ".join([start, *places]).encode()).hexdigest()[:16]
+
+
+def _written(key: LessonKey, lesson: Lesson) -> dict[str, object]:
+    return {
+        "endpoint": key.endpoint,
+        "unit": key.unit,
+        "profile": key.profile,
+        "map": key.map_hash,
+        "refused": [[table, address, code] for (table, address), code in sorted(lesson.refused.items())],
+        "cuts": [[table, address] for table, address in sorted(lesson.cuts)],
+        "start": lesson.start,
+        "identity": lesson.identity,
+    }
+
+
+def _read(document: bytes) -> dict[LessonKey, Lesson]:
+    try:
+        top = json.loads(document)
+        if top["dcops_lessons"] != VERSION:
+            raise LessonsError(f"they are of version {top['dcops_lessons']!r}, this is version {VERSION}")
+        return dict(_entries(top["lessons"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise LessonsError(f"they are no lessons of dcops: {error!r}") from error
+
+
+def _entries(entries: list[dict[str, object]]) -> Iterator[tuple[LessonKey, Lesson]]:
+    for entry in entries:
+        key = LessonKey(
+            _text(entry["endpoint"]), _whole(entry["unit"]), _text(entry["profile"]), _text(entry["map"])
+        )
+        start = entry["start"]
+        yield (
+            key,
+            Lesson(
+                refused={
+                    (Table(_text(table)), _whole(address)): _whole(code)
+                    for table, address, code in _rows(entry["refused"])
+                },
+                cuts={(Table(_text(table)), _whole(address)) for table, address in _rows(entry["cuts"])},
+                start=None if start is None else _whole(start),
+                identity=_texts(entry["identity"]),
+            ),
+        )
+
+
+def _rows(value: object) -> list[list[object]]:
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        raise ValueError(f"{value!r} is no list of lists")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")  # noqa: TRY004 - one kind of error says the file is wrong
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no whole number")
+    return value
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} holds no texts")  # noqa: TRY004 - likewise
+    return {_text(name): _text(text) for name, text in value.items()}

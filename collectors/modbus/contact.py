@@ -1,0 +1,161 @@
+"""The first talk with a device, and those now and then: who it is, where its values lie, what it tells."""
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from random import Random
+
+from collectors.decode import decode_text
+from collectors.lessons import Lesson
+from collectors.modbus import Answer, Fault
+from collectors.modbus.frames import IDENTIFY, Request, read_request
+from collectors.modbus.identity import (
+    ForeignDeviceError,
+    check_identification,
+    read_checks,
+    read_identification,
+)
+from collectors.modbus.sunspec import find_model
+from collectors.planning import Block, plan_texts
+from collectors.profiles import ModbusProfile
+from facility.sample import NANOSECONDS
+
+_LOG = logging.getLogger(__name__)
+
+ACQUAINTANCE = 3600 * NANOSECONDS
+"""After about so long a device is asked again who it is."""
+NEVER = 1 << 62
+"""A time that does not come, ns."""
+
+
+@dataclass(slots=True)
+class Acquaintance:
+    """What a device told."""
+
+    start: int | None = None
+    """Where its SunSpec model begins."""
+    identity: dict[str, str] = field(default_factory=dict)
+    """What another device would tell otherwise."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Those of the profile, and what the device tells of itself by a standard; to be shown."""
+
+
+Talk = Generator[Request, Answer, Acquaintance]
+"""Yields requests, is sent the answer to each."""
+
+
+class Contact:
+    """Knows who a device is, as far as it tells. A talk is one question after the other."""
+
+    def __init__(
+        self, device: str, profile: ModbusProfile, unit: int, lesson: Lesson, random: Random
+    ) -> None:
+        self.question: Request | None = None
+        """What the talk under way asks now."""
+        self.foreign = ""
+        """Why the device is not what its profile describes; empty if nothing says so."""
+        self.texts: dict[str, str] = {}
+        """What the device tells of itself."""
+        self.changes = 0
+        """How often another device was found in its place."""
+        self._device = device
+        self._profile = profile
+        self._unit = unit
+        self._lesson = lesson
+        self._random = random
+        self._identifies = True
+        self._talk: Talk | None = None
+        self.due_at = NEVER
+        """When to ask again, ns."""
+        self.ask_soon()
+
+    def ask_soon(self) -> None:
+        """Ask with the next scan, if there is anything to ask."""
+        profile = self._profile
+        if profile.identity or profile.identification or profile.sunspec or profile.texts:
+            self.due_at = 0
+
+    def open(self) -> None:
+        """Begin a talk."""
+        self._talk = self._converse()
+        self.question = next(self._talk, None)
+
+    def hear(self, answer: Answer, now: int) -> bool:
+        """The answer to the question; True if something that was learned of the device is another now."""
+        if self._talk is None:
+            return False
+        try:
+            self.question = self._talk.send(answer)
+        except StopIteration as end:
+            self._end(now)
+            return self._meet(end.value)
+        except ForeignDeviceError as error:
+            self._end(now)
+            self.due_at = 0
+            if not self.foreign:
+                _LOG.warning("device %s is not a %s: %s", self._device, self._profile.name, error)
+            self.foreign = f"it is not a {self._profile.name}: {error}"
+        return False
+
+    def break_off(self) -> None:
+        """There was no answer; some devices are silent when they do not know a function."""
+        if self.question is not None and self.question.function == IDENTIFY:
+            self._identifies = False
+        self._talk = self.question = None
+
+    def _end(self, now: int) -> None:
+        self._talk = self.question = None
+        self.due_at = now + round(ACQUAINTANCE * self._random.uniform(0.75, 1.25))
+
+    def _meet(self, found: Acquaintance) -> bool:
+        """Compare what was told with what is remembered."""
+        lesson = self._lesson
+        if self.foreign:
+            _LOG.info("device %s is a %s", self._device, self._profile.name)
+        self.foreign = ""
+        self.texts = found.texts
+        before = (lesson.start, dict(lesson.identity))
+        for name, told in found.identity.items():
+            known = lesson.identity.get(name, told)
+            if known != told:
+                self.changes += 1
+                _LOG.info(
+                    "device %s is another one: %s was %r and is %r; what was learned of it is forgotten",
+                    *(self._device, name, known, told),
+                )
+                lesson.forget()
+                break
+        lesson.start = found.start
+        lesson.identity |= found.identity
+        return before != (lesson.start, lesson.identity)
+
+    def _converse(self) -> Talk:
+        """Ask the device who it is.
+
+        Raises:
+            ForeignDeviceError: it is not what the profile describes.
+        """
+        profile, unit = self._profile, self._unit
+        found = Acquaintance()
+        if profile.sunspec is not None:
+            found.start, common = yield from find_model(profile.sunspec, unit)
+            found.texts |= common
+        shift = found.start or 0
+        if profile.identification is not None and self._identifies:
+            told = yield from read_identification(unit)
+            check_identification(profile.identification, told)
+            found.texts |= told
+        found.identity |= yield from read_checks(profile.identity, unit, shift)
+        found.texts |= yield from _texts(profile, unit, shift)
+        found.identity |= found.texts
+        return found
+
+
+def _texts(profile: ModbusProfile, unit: int, shift: int) -> Generator[Request, Answer, dict[str, str]]:
+    told: dict[str, str] = {}
+    for text, block in zip(profile.texts, plan_texts(profile), strict=True):
+        answer = yield read_request(unit, Block(block.table, block.address + shift, block.count, ()))
+        words = None if isinstance(answer, Fault) else decode_text(text, answer)
+        if words:
+            told[text.name] = words
+    return told

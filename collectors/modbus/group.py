@@ -1,0 +1,263 @@
+"""One group of one device: its reads one after the other, and what is learned when one is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.decode import Payload
+from collectors.health import ReadCost
+from collectors.lessons import Lesson
+from collectors.modbus import Fault
+from collectors.modbus.frames import Request, read_request
+from collectors.modbus.layout import GroupPlan
+from collectors.planning import Block, split_block
+from facility.quality import Quality, QualityArray
+
+_QUALITY_OF_EXCEPTION = {
+    1: Quality.CONFIG_ERROR,
+    2: Quality.NOT_CONNECTED,
+    3: Quality.NOT_CONNECTED,
+    4: Quality.DEVICE_FAILURE,
+    5: Quality.COMM_FAILURE,
+    6: Quality.COMM_FAILURE,
+    7: Quality.DEVICE_FAILURE,
+    8: Quality.DEVICE_FAILURE,
+}
+_REFUSALS = frozenset({2, 3})
+"""Exceptions that are about what was asked for, so that asking for less may help."""
+FAILURE = 4
+"""The device failed; but some answer so to what they do not have."""
+_STUBBORN = 3
+"""After so many scans in a row with a failure, a block is taken to hold what the device does not have."""
+_MOST_SPLITS = 16
+"""Splits a scan may cost; what is left is split in the next one, so that neighbours do not wait."""
+_BLIND_SPLITS = 4
+"""As long as nothing was answered, for then the device may just not be ready."""
+
+
+def quality_of(code: int) -> Quality:
+    """What a value refused with an exception is told with."""
+    return _QUALITY_OF_EXCEPTION.get(code, Quality.BAD)
+
+
+class GroupReader:
+    """Reads one group. A scan takes its requests in turn, each answered before the next is asked for.
+
+    A block that is refused is read in halves, down to single values, all within the scan. From then on the
+    blocks are carved around what the device does not have.
+    """
+
+    def __init__(self, plan: GroupPlan, unit: int, lesson: Lesson) -> None:
+        self.first = plan.group.first
+        """Place of its first point in the device."""
+        self.every = plan.group.every
+        self.blocks = plan.group.blocks
+        """Those that nothing is learned of."""
+        self.wait = 0
+        """Scans until it is read again."""
+        self.trusted = False
+        """Whether the device is known to answer something."""
+        self.disturbed = False
+        """Whether something was refused in this scan, or asked again."""
+        self.lacks: Quality | None = None
+        """Set if the device seems not to have something that was asked for in this scan."""
+        self.faults: list[str] = []
+        """What was refused in this scan, in words."""
+        self._plan = plan
+        self._unit = unit
+        self._lesson = lesson
+        self._shift = 0
+        self._scan = 0
+        self._known_costs: dict[str, ReadCost] = {}
+        self._payloads: list[Payload] = []
+        self._failures: dict[Block, tuple[int, int]] = {}
+        self._turn = 0
+        self._splits: list[tuple[Block, int]] = []
+        """Blocks split while learning, and the first place of the second part."""
+        self.lay_out()
+
+    def lay_out(self, shift: int | None = None) -> None:
+        """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
+        if shift is not None:
+            self._shift = shift
+        cuts = {self._plan.address(place) for _, place in self._splits}
+        blocks, codes = self._plan.layout(self._lesson.refused, self._lesson.cuts | cuts)
+        self._decoder = self._plan.decoder(blocks)
+        self._blocks = list(blocks)
+        self._planned = len(blocks)
+        self._known = [quality_of(code) for code in codes]
+        self._requests = [
+            None if code else self._request(block) for block, code in zip(blocks, codes, strict=True)
+        ]
+        self._costs = [self._cost(each) for each in self._requests]
+        self._again = -1
+        self._refused: list[tuple[Block, int]] = []
+        self._halves: set[int] = set()
+        self.unfinished = False
+        """Whether splitting goes on in the next scan."""
+        self.disturbed = False
+        self.lacks = None
+        self.faults = []
+
+    def begin(self) -> None:
+        """Start a scan from the first read."""
+        self._payloads = []
+        self._scan += 1
+        if self.disturbed:
+            self.drop_scan()
+
+    def ask_again(self) -> bool:
+        """In this scan, see whether one refused value or one cut is still needed; False if there is none."""
+        refused = [at for at, request in enumerate(self._requests) if request is None]
+        cuts = [each for each in self._plan.addresses() if each in self._lesson.cuts]
+        if not refused and not cuts:
+            return False
+        turn = self._turn % (len(refused) + len(cuts))
+        self._turn += 1
+        if turn < len(refused):
+            self.disturbed = True
+            self._again = refused[turn]
+            request = self._request(self._blocks[self._again])
+            self._requests[self._again] = request
+            self._costs[self._again] = self._cost(request)
+        else:
+            self._lesson.cuts.discard(cuts[turn - len(refused)])
+            self.lay_out()
+        return True
+
+    def next_request(self) -> Request | None:
+        """The next read of the scan; None if it is complete."""
+        payloads, requests = self._payloads, self._requests
+        while len(payloads) < len(requests):
+            request = requests[len(payloads)]
+            if request is not None:
+                return request
+            payloads.append(self._known[len(payloads)])
+        return None
+
+    def take(self, data: bytes, seconds: float) -> None:
+        """The data of the read last asked for, and the time it took."""
+        cost = self._costs[len(self._payloads)]
+        cost.count += 1
+        cost.seconds += seconds
+        self._payloads.append(data)
+
+    def refuse(self, fault: Fault, seconds: float) -> None:
+        """The read last asked for was answered with an exception: ask for less, or mark its points."""
+        self.disturbed = True
+        at = len(self._payloads)
+        block, cost = self._blocks[at], self._costs[at]
+        cost.count += 1
+        cost.seconds += seconds
+        self.faults.append(f"{fault} reading {cost.text}")
+        self._payloads.append(quality_of(fault.code))
+        if at == self._again or not self._may_lack(fault.code, at):
+            return
+        self.lacks = quality_of(fault.code)
+        parts = split_block(self._plan.profile, block)
+        if len(parts) == 1:
+            self._refused.append((block, fault.code))
+        elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
+            self.unfinished = True
+        else:
+            self._halves.add(at)
+            self._splits.append((block, parts[1].points[0]))
+            for part in parts:
+                request = self._request(part)
+                self._blocks.append(part)
+                self._requests.append(request)
+                self._known.append(Quality.BAD)
+                self._costs.append(self._cost(request))
+
+    @property
+    def answered(self) -> bool:
+        """Whether any read of this scan gave data."""
+        return any(not isinstance(payload, Quality) for payload in self._payloads)
+
+    def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
+        """Values and quality of the group's points; every read of the scan has been answered."""
+        if not self._halves:
+            return self._decoder.decode(self._payloads)
+        kept = [at for at in range(len(self._blocks)) if at not in self._halves]
+        decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept))
+        return decoder.decode([self._payloads[at] for at in kept])
+
+    def learn(self) -> bool:
+        """Take what this scan showed into the lesson; False if it showed nothing new.
+
+        What could not be split to the end goes on in the next scan from where it is.
+        """
+        changed = self._unlearn()
+        for block, code in self._refused:
+            self._lesson.refused |= dict.fromkeys(map(self._plan.address, block.points), code)
+            changed = True
+        if self.unfinished:
+            return True
+        changed |= self._learn_cuts()
+        self._splits = []
+        return changed
+
+    def drop_scan(self) -> None:
+        """Take nothing of the last scan into the lesson: it broke off, or the device refused all."""
+        self._splits = []
+        self.lay_out()
+
+    def costs(self) -> tuple[ReadCost, ...]:
+        """What its reads have taken, those as planned now first."""
+        return tuple(replace(cost) for cost in self._known_costs.values() if cost.count)
+
+    @property
+    def planned(self) -> tuple[Request, ...]:
+        """The reads of a scan as things are."""
+        return tuple(request for request in self._requests if request is not None)
+
+    @property
+    def single_values(self) -> tuple[Request, ...]:
+        """A read of each value alone, whatever has been learned of it."""
+        return tuple(self._request(block) for block in self._plan.single_values())
+
+    def _may_lack(self, code: int, at: int) -> bool:
+        """Whether the device seems not to have something of a block."""
+        if code != FAILURE:
+            return code in _REFUSALS
+        if at >= self._planned:
+            return True
+        block = self._blocks[at]
+        count, scan = self._failures.get(block, (0, 0))
+        count = count + 1 if scan == self._scan - 1 else 1
+        self._failures[block] = count, self._scan
+        return count >= _STUBBORN
+
+    def _unlearn(self) -> bool:
+        """A refused value that was asked again and was answered is there again."""
+        if self._again < 0 or isinstance(self._payloads[self._again], Quality):
+            return False
+        for place in self._blocks[self._again].points:
+            self._lesson.refused.pop(self._plan.address(place), None)
+        return True
+
+    def _learn_cuts(self) -> bool:
+        """A split whose parts were answered whole was needed for itself: the device reads not across it."""
+        refused = {block for block, _ in self._refused}
+        for at in range(self._planned, len(self._blocks)):
+            known = at in self._halves or self._blocks[at] in refused
+            if not known and isinstance(self._payloads[at], Quality):
+                return False
+        found = False
+        for block, place in reversed(self._splits):
+            addresses = [self._plan.address(each) for each in block.points]
+            explained = any(address in self._lesson.refused for address in addresses)
+            if not explained and not any(address in self._lesson.cuts for address in addresses[1:]):
+                self._lesson.cuts.add(self._plan.address(place))
+                found = True
+        return found
+
+    def _request(self, block: Block) -> Request:
+        moved = replace(block, address=block.address + self._shift) if self._shift else block
+        return read_request(self._unit, moved)
+
+    def _cost(self, request: Request | None) -> ReadCost:
+        if request is None:
+            return ReadCost("")
+        return self._known_costs.setdefault(request.text, ReadCost(request.text))

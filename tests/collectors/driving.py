@@ -1,0 +1,116 @@
+"""Driving a device reader by hand, request by request, against registers that are literal numbers."""
+
+import struct
+from collections.abc import Iterable, Mapping
+
+from collectors.lessons import Lessons
+from collectors.modbus import Answer, Fault, FaultKind
+from collectors.modbus.device import DeviceReader
+from collectors.modbus.frames import IDENTIFY, Request
+from collectors.modbus.layout import group_plans
+from collectors.modbus.unit import Patience, Unit
+from collectors.profiles import DataType, ModbusProfile, Register, Table
+from facility.devices import DeviceKind, PointSpec
+from facility.point_types import POINT_TYPES
+from tests.collectors.conftest import HandClock, Samples, binding, seeded
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+START = 1_767_225_600 * SECOND
+SILENCE = None
+"""No reply at all."""
+
+
+class Registers:
+    """A device: what its holding registers hold; whatever touches any other is refused."""
+
+    def __init__(self, words: Mapping[int, int], *, code: int = 2) -> None:
+        self.words = dict(words)
+        self.code = code
+        self.codes: dict[int, int] = {}
+        """Exceptions of single registers, whether they hold something or not."""
+        self.most = 125
+        self.identification: bytes | Fault | None = Fault(FaultKind.EXCEPTION, 1)
+        self.asked: list[tuple[int, int]] = []
+
+    def answer(self, request: Request) -> Answer | None:
+        if request.function == IDENTIFY:
+            return self.identification
+        address, count = struct.unpack(">HH", request.tail[-4:])
+        self.asked.append((address, count))
+        places = range(address, address + count)
+        for place in places:
+            if place in self.codes:
+                return Fault(FaultKind.EXCEPTION, self.codes[place])
+        if count > self.most:
+            return Fault(FaultKind.EXCEPTION, 3)
+        if any(place not in self.words for place in places):
+            return Fault(FaultKind.EXCEPTION, self.code)
+        return b"".join(struct.pack(">H", self.words[place]) for place in places)
+
+
+class Drive:
+    """A reader and its clock."""
+
+    def __init__(self, profile: ModbusProfile, lessons: Lessons | None = None) -> None:
+        self.clock = HandClock(START)
+        self.samples = Samples()
+        self.lessons = lessons or Lessons()
+        self.reader = DeviceReader(
+            binding(1, profile=profile),
+            group_plans(profile),
+            Unit(1, 1.0, Patience(), seeded()),
+            clock=self.clock,
+            emit=self.samples.append,
+            lessons=self.lessons,
+            random=seeded(),
+        )
+
+    def scan(self, device: Registers, *, seconds: float = 0.01) -> list[tuple[int, int]]:
+        """One scan, a second after the one before; returns address and count of each read of it."""
+        self.clock.time += SECOND
+        device.asked.clear()
+        self.reader.begin()
+        while (request := self.reader.next_request()) is not None:
+            assert self.reader.next_request() is request or self.reader.next_request() == request
+            answer = device.answer(request)
+            if answer is SILENCE:
+                self.reader.fail("no reply in time")
+                break
+            if isinstance(answer, Fault):
+                self.reader.refuse(answer, seconds)
+            else:
+                self.reader.take(answer, seconds)
+        else:
+            self.reader.complete()
+        return list(device.asked)
+
+    @property
+    def last(self) -> list[float]:
+        return self.samples[-1].values.tolist()
+
+    @property
+    def quality(self) -> list[int]:
+        return self.samples[-1].quality.tolist()
+
+
+def profile_of(
+    registers: Iterable[tuple[int, DataType]] = (),
+    *,
+    words: Iterable[int] = (),
+    every: Mapping[int, int] | None = None,
+    **changes: object,
+) -> ModbusProfile:
+    """A profile of values at addresses; ``every`` gives the pace by address."""
+    listed = [*registers, *((address, DataType.U16) for address in words)]
+    paces = every or {}
+    points = tuple(
+        PointSpec(f"p{address}_{at}", POINT_TYPES["generic"], every=paces.get(address, 1))
+        for at, (address, _) in enumerate(listed)
+    )
+    sources = tuple(
+        Register(table=Table.HOLDING, address=address, data=data, bit=0 if data is DataType.BIT else None)
+        for address, data in listed
+    )
+    return ModbusProfile(name="test", kind=DeviceKind.BOARD_METER, points=points, sources=sources, **changes)
