@@ -41,7 +41,11 @@ def render(draft: Draft) -> str:
             lines.extend(textwrap.wrap(value, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
         else:
             lines.append(f"{key}: {_written(value)}")
-    for title in ("identity", "texts", "points", "helpers"):
+    if draft.identity:
+        # Read off a comment, they would silence a device when they are wrong: a person puts them into force.
+        lines.append("# identity:")
+        lines.extend(f"#   - {_written(entry)}" for entry in draft.identity)
+    for title in ("texts", "points", "helpers"):
         entries: list[Entry] = getattr(draft, title)
         if entries:
             lines.append(f"{title}:")

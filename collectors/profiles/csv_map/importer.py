@@ -115,6 +115,8 @@ class _Importer:
             if at.data is None:
                 draft.texts.append({"name": at.name, **where(at, head)})
         draft.identity = [_expected(each) for each in self._comment.identity]
+        if draft.identity:
+            self._notes.add(1, "what identifies the device is written as comment; uncomment it once it is verified")
         return draft
 
     def _places(self) -> list[Place]:
