@@ -5,35 +5,32 @@ Written from the meaning of the profiles, not from the decoder, so that each can
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import inf, isnan
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.profiles import DataType, ModbusProfile, MqttProfile, Order, Register, Table, TimeFormat
+from collectors.profiles import ModbusProfile, MqttProfile, Register, Table, TimeFormat
 from facility.point_types import Behaviour
 from facility.sample import NANOSECONDS
+from simulators.contents import Contents
+from simulators.literals import Literal, literals, placed
+from simulators.registers import (
+    FORMATS,
+    PARTS,
+    WRITERS,
+    Packed,
+    arrangement,
+    bit_field,
+    capacity,
+    is_whole,
+    limits,
+    sentinel,
+)
 
 _BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
-_FORMATS: dict[DataType, str] = {
-    DataType.U16: "H",
-    DataType.S16: "h",
-    DataType.U32: "I",
-    DataType.S32: "i",
-    DataType.U64: "Q",
-    DataType.S64: "q",
-    DataType.F32: "f",
-    DataType.F64: "d",
-    DataType.BIT: "H",
-}
-_SIGNED = frozenset({DataType.S16, DataType.S32, DataType.S64})
-_REAL = frozenset({DataType.F32, DataType.F64})
-
-_LARGEST_F32 = float(np.finfo(np.float32).max)
-_EXACT_BITS = 53
-"""Whole numbers wider than this have no exact float."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -47,7 +44,7 @@ class Area:
     stop: int
     """First address behind it."""
     members: tuple[int, ...]
-    """Places in the profile of the points it holds."""
+    """Places among the sources of the profile of what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,96 +59,146 @@ class Image:
 class RegisterEncoder:
     """Writes the register contents of one profile; shared by all its devices.
 
-    All that depends on the profile is worked out once; a device then costs one packing an area.
+    All that depends on the profile is worked out once; a device then costs one packing an area. Areas are
+    in the order in which they are to be searched for an address.
     """
 
     def __init__(self, profile: ModbusProfile) -> None:
-        self.areas = tuple(_areas(profile))
-        self._plans = tuple(_AreaPlan(area, profile.registers) for area in self.areas)
-        self._scale = np.array([register.scale for register in profile.registers])
-        self._offset = np.array([register.offset for register in profile.registers])
-        self._whole = np.array([register.data not in _REAL for register in profile.registers])
-        limits = [_limits(register) for register in profile.registers]
-        self._low = np.array([low for low, _ in limits])
-        self._high = np.array([high for _, high in limits])
+        profile = placed(profile)
+        fixed = literals(profile)
+        contents = Contents(profile)
+        self._contents = contents
+        self.areas = tuple(_areas(profile, fixed))
+        self._plans = tuple(_AreaPlan(area, contents.registers, fixed) for area in self.areas)
+        self._is_composed = bool(contents.composed)
+        points = range(len(profile.points))
+        plain = [None if at in contents.composed else contents.registers[at] for at in points]
+        self._scale = np.array([1.0 if each is None else each.scale for each in plain])
+        self._offset = np.array([0.0 if each is None else each.offset for each in plain])
+        self._whole = np.array([each is not None and is_whole(each) for each in plain])
+        bounds = [(-np.inf, np.inf) if each is None else limits(each) for each in plain]
+        self._low = np.array([low for low, _ in bounds])
+        self._high = np.array([high for _, high in bounds])
         counters = [point.type.behaviour is Behaviour.COUNTER for point in profile.points]
         self._wraps = np.flatnonzero(np.array(counters, dtype=np.bool_) & self._whole)
-        widths = [16 * register.length - (register.data in _SIGNED) for register in profile.registers]
-        self._modulus = np.exp2(np.array(widths, dtype=np.float64))[self._wraps]
+        moduli = [1.0 if each is None else capacity(each) for each in plain]
+        self._modulus = np.array(moduli, dtype=np.float64)[self._wraps]
 
     def encode(self, values: NDArray[np.float64]) -> tuple[Image, ...]:
         """Contents of every area for the values of a device in base units, in the order of its points.
 
         Whole numbers are rounded; counters roll over at the width of their registers and everything
-        else stops at its limits. NaN becomes the register's sentinel.
+        else stops at its limits. NaN becomes the register's sentinel. What other registers make whole is
+        written so that it comes out right with them; a sum has no registers of its own.
         """
         raw = (values - self._offset) / self._scale
         np.rint(raw, out=raw, where=self._whole)
         if self._wraps.size:
             raw[self._wraps] = np.mod(raw[self._wraps], self._modulus)
-        numbers = np.minimum(np.maximum(raw, self._low), self._high).tolist()
-        missing = np.flatnonzero(np.isnan(raw)).tolist()
+        numbers: list[float] = np.minimum(np.maximum(raw, self._low), self._high).tolist()
+        numbers += self._contents.helpers
+        missing: list[int] = np.flatnonzero(np.isnan(raw)).tolist()
+        if self._is_composed:
+            self._contents.complete(values.tolist(), numbers)
+            missing = [at for at, number in enumerate(numbers) if isnan(number)]
         return tuple(plan.fill(numbers, missing) for plan in self._plans)
 
 
 class _AreaPlan:
     """How the numbers of a profile become the bytes of one area."""
 
-    def __init__(self, area: Area, registers: Sequence[Register]) -> None:
-        bits = area.table in _BIT_TABLES
+    def __init__(self, area: Area, registers: dict[int, Register], fixed: Sequence[Literal]) -> None:
         self._registers = registers
-        self._unit = 1 if bits else 2
-        self._members = [at for at in area.members if bits or registers[at].data is not DataType.BIT]
-        self._whole = [registers[at].data not in _REAL for at in self._members]
-        layout = "".join("B" if bits else _FORMATS[registers[at].data] for at in self._members)
-        self._all = set(area.members)
-        flags = [at for at in area.members if at not in self._members]
-        self._words = [
-            [(at, registers[at].bit or 0) for at in flags if registers[at].address == address]
-            for address in sorted({registers[at].address for at in flags})
+        self._of_bits = area.table in _BIT_TABLES
+        self._unit = 1 if self._of_bits else 2
+        self._all = frozenset(area.members)
+        cells = [at for at in area.members if self._of_bits or registers[at].data not in PARTS]
+        self._cells = [(at, self._of_bits or is_whole(registers[at])) for at in cells]
+        self._writers = [
+            (place, WRITERS[registers[at].data])
+            for place, at in enumerate(cells)
+            if not self._of_bits and registers[at].data in WRITERS
         ]
+        layout = "".join("B" if self._of_bits else FORMATS[registers[at].data] for at in cells)
+        self._fields = _fields(area, registers) if not self._of_bits else {}
+        covered = {
+            address for at in cells for address in _addresses(registers[at]) if address in self._fields
+        }
+        self._words = [address for address in sorted(self._fields) if address not in covered]
+        self._shared = sorted(covered)
+        self._start = area.start
         self._layout = struct.Struct(f">{layout}{'H' * len(self._words)}")
-        self._source = self._sources(area, [word[0][0] for word in self._words])
+        self._source = self._sources(area, cells)
+        self._overlays = [
+            (self._unit * (max(each.start, area.start) - area.start), each.data)
+            for each in fixed
+            if each.data and each.table is area.table and area.start <= each.start and each.stop <= area.stop
+        ]
 
     def fill(self, numbers: Sequence[float], missing: Sequence[int]) -> Image:
         """The area's contents; ``missing`` are the places in the profile of values that are NaN."""
         unreadable: frozenset[int] = frozenset()
-        if missing:
-            numbers, unreadable = self._substitute(numbers, missing)
-        packed = [
-            int(numbers[at]) if whole else numbers[at]
-            for at, whole in zip(self._members, self._whole, strict=True)
-        ]
-        packed += [sum((int(numbers[at]) & 1) << bit for at, bit in word) for word in self._words]
-        data = self._layout.pack(*packed) + b"\0"
-        return Image(np.frombuffer(data, np.uint8)[self._source].tobytes(), unreadable)
+        absent: dict[int, Packed] = {}
+        if missing and not self._all.isdisjoint(missing):
+            absent, unreadable = self._substitutes(missing)
+            numbers = [0.0 if at in absent else number for at, number in enumerate(numbers)]
+        packed: list[Packed] = [int(numbers[at]) if whole else numbers[at] for at, whole in self._cells]
+        for place, write in self._writers:
+            packed[place] = write(int(packed[place]))
+        if absent:
+            packed = [absent.get(at, number) for (at, _), number in zip(self._cells, packed, strict=True)]
+        packed += [self._word(address, numbers, absent) for address in self._words]
+        data = np.frombuffer(self._layout.pack(*packed) + b"\0", np.uint8)[self._source].tobytes()
+        if self._shared or self._overlays:
+            data = self._overlaid(data, numbers, absent)
+        return Image(data, unreadable)
 
-    def _sources(self, area: Area, words: Sequence[int]) -> NDArray[np.intp]:
+    def _word(self, address: int, numbers: Sequence[float], absent: dict[int, Packed], word: int = 0) -> int:
+        """The register of an address with its parts put in."""
+        for at, shift, mask in self._fields[address]:
+            part = int(absent.get(at, numbers[at])) & mask
+            word = word & ~(mask << shift) | part << shift
+        return word
+
+    def _overlaid(self, data: bytes, numbers: Sequence[float], absent: dict[int, Packed]) -> bytes:
+        """The contents with the parts of whole values and the fixed words put in."""
+        changed = bytearray(data)
+        for address in self._shared:
+            first = self._unit * (address - self._start)
+            word = int.from_bytes(changed[first : first + 2], "big")
+            changed[first : first + 2] = self._word(address, numbers, absent, word).to_bytes(2, "big")
+        for first, words in self._overlays:
+            changed[first : first + len(words)] = words
+        return bytes(changed)
+
+    def _sources(self, area: Area, cells: Sequence[int]) -> NDArray[np.intp]:
         """For each byte of the area, its place among the packed bytes; gaps take the zero at their end."""
         source = np.full((area.stop - area.start) * self._unit, self._layout.size, dtype=np.intp)
         at = 0
-        for place in (*self._members, *words):
+        for place in cells:
             register = self._registers[place]
             width = register.length * self._unit
             start = (register.address - area.start) * self._unit
-            source[start : start + width] = at + np.array(_byte_order(register, width))
+            source[start : start + width] = at + np.array(arrangement(register, width))
             at += width
+        for address in self._words:
+            start = (address - area.start) * self._unit
+            source[start : start + self._unit] = at + np.arange(self._unit)
+            at += self._unit
         return source
 
-    def _substitute(
-        self, numbers: Sequence[float], missing: Sequence[int]
-    ) -> tuple[Sequence[float], frozenset[int]]:
-        """Numbers with sentinels in place of NaN, and the addresses of those that have none."""
-        substituted = list(numbers)
+    def _substitutes(self, missing: Sequence[int]) -> tuple[dict[int, Packed], frozenset[int]]:
+        """What is packed in place of NaN, and the addresses of values for which nothing says so."""
+        absent: dict[int, Packed] = {}
         unreadable: set[int] = set()
-        for at in set(missing) & self._all:
+        for at in self._all.intersection(missing):
             register = self._registers[at]
-            if register.invalid:
-                substituted[at] = _sentinel(register)
-            elif register.data not in _REAL:
-                substituted[at] = 0
-                unreadable.update(range(register.address, register.address + register.length))
-        return substituted, frozenset(unreadable)
+            nothing = None if self._of_bits else sentinel(register)
+            if nothing is None:
+                unreadable.update(_addresses(register))
+                nothing = bytes(2 * register.length) if register.data in WRITERS else 0
+            absent[at] = nothing
+        return absent, frozenset(unreadable)
 
 
 class PayloadEncoder:
@@ -171,61 +218,55 @@ class PayloadEncoder:
         return root
 
 
-def _areas(profile: ModbusProfile) -> list[Area]:
+def _areas(profile: ModbusProfile, fixed: Sequence[Literal]) -> list[Area]:
+    spans: list[tuple[Table, int, int, tuple[int, ...]]] = [
+        (source.table, source.address, source.address + source.length, (at,))
+        for at, source in enumerate(profile.sources)
+        if isinstance(source, Register)
+    ]
+    spans += [(each.table, each.start, each.stop, ()) for each in fixed]
+    spans.sort(key=lambda span: (list(Table).index(span[0]), span[1:]))
+    if profile.alone:
+        return _areas_alone(spans)
     areas: list[Area] = []
-    for table in Table:
-        spans = sorted(
-            (register.address, register.address + register.length, at)
-            for at, register in enumerate(profile.registers)
-            if register.table is table
-        )
-        for start, stop, at in spans:
-            last = areas[-1] if areas and areas[-1].table is table else None
-            if last is not None and start - last.stop <= profile.max_gap:
-                areas[-1] = Area(table, last.start, max(last.stop, stop), (*last.members, at))
-            else:
-                areas.append(Area(table, start, stop, (at,)))
+    for table, start, stop, members in spans:
+        last = areas[-1] if areas and areas[-1].table is table else None
+        if last is not None and _reads_across(profile, last, start):
+            areas[-1] = Area(table, last.start, max(last.stop, stop), (*last.members, *members))
+        else:
+            areas.append(Area(table, start, stop, members))
     return areas
 
 
-def _limits(register: Register) -> tuple[float, float]:
-    """Smallest and largest raw number; the largest is short of a sentinel that lies there."""
-    if register.data is DataType.F32:
-        return -_LARGEST_F32, _LARGEST_F32
-    if register.data is DataType.F64:
-        return -inf, inf
-    if register.data is DataType.BIT:
-        return 0.0, 1.0
-    bits = 16 * register.length
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if register.data in _SIGNED else (0, (1 << bits) - 1)
-    sentinels = {_signed(pattern, bits) if low else pattern for pattern in register.invalid}
-    if bits > _EXACT_BITS:
-        return float(low), float(np.nextafter(high + 1.0, 0))
-    return float(low + (low in sentinels)), float(high - (high in sentinels))
+def _areas_alone(spans: Sequence[tuple[Table, int, int, tuple[int, ...]]]) -> list[Area]:
+    """An area for each place; the highest address first, so that a value is found before one it lies in."""
+    areas: dict[tuple[Table, int, int], Area] = {}
+    for table, start, stop, members in spans:
+        area = areas.get((table, start, stop), Area(table, start, stop, ()))
+        areas[table, start, stop] = replace(area, members=(*area.members, *members))
+    return sorted(areas.values(), key=lambda area: (-area.start, area.stop))
 
 
-def _signed(pattern: int, bits: int) -> int:
-    return pattern - (1 << bits) if pattern >> bits - 1 else pattern
+def _reads_across(profile: ModbusProfile, last: Area, start: int) -> bool:
+    if start - last.stop > profile.max_gap:
+        return False
+    return not any(
+        span.table is last.table and span.first < start and last.stop <= span.last
+        for span in profile.forbidden
+    )
 
 
-def _sentinel(register: Register) -> float:
-    """A sentinel as the number whose packing it is."""
-    pattern = min(register.invalid).to_bytes(2 * register.length, "big")
-    number: float = struct.unpack(">" + _FORMATS[register.data], pattern)[0]
-    return number
+def _fields(area: Area, registers: dict[int, Register]) -> dict[int, list[tuple[int, int, int]]]:
+    """By address, (place, shift, mask) of the parts of its register."""
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for at in area.members:
+        if registers[at].data in PARTS:
+            found.setdefault(registers[at].address, []).append((at, *bit_field(registers[at])))
+    return found
 
 
-def _byte_order(register: Register, width: int) -> list[int]:
-    """For each byte as it lies in the registers, its place in the value, most significant first."""
-    places = list(range(width))
-    if register.length == 1:
-        return places
-    words = [places[at : at + 2] for at in range(0, width, 2)]
-    if register.order in {Order.CDAB, Order.DCBA}:
-        words.reverse()
-    if register.order in {Order.BADC, Order.DCBA}:
-        words = [word[::-1] for word in words]
-    return [place for word in words for place in word]
+def _addresses(register: Register) -> range:
+    return range(register.address, register.address + register.length)
 
 
 def _placed(root: Json, path: tuple[str | int, ...], value: Json) -> Json:

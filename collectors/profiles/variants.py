@@ -78,9 +78,7 @@ class Documents:
                 )
         return _without_keys(top, _KEYS)
 
-    def _base(
-        self, node: yaml.Node, document: ProfileText, problems: Problems
-    ) -> yaml.MappingNode | None:
+    def _base(self, node: yaml.Node, document: ProfileText, problems: Problems) -> yaml.MappingNode | None:
         """The document that is extended, whole; None, with the reason noted, if it cannot be."""
         name = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         found = self._bases.find(name, document.file)
