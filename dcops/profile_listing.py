@@ -4,7 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
 from collectors.planning import Block, plan_groups, plan_texts
-from collectors.profiles import ModbusProfile, MqttProfile, Order, Profile, Reference, Register, Source, Sum, Use
+from collectors.profiles import (
+    ModbusProfile,
+    MqttProfile,
+    Order,
+    Profile,
+    Reference,
+    Register,
+    Source,
+    Sum,
+    Use,
+)
 from facility.devices import PointSpec
 
 _WIDTH = 100
@@ -14,10 +24,36 @@ _DEFAULT_REGISTERS = 125
 def listing(profiles: Iterable[Profile]) -> Iterator[str]:
     """One line a profile: name, kind, points, maker and model."""
     rows = [
-        (each.name, str(each.kind), str(len(each.points)), each.make if isinstance(each, ModbusProfile) else "MQTT")
-        for each in profiles
+        (
+            each.name,
+            str(each.kind),
+            str(len(each.points)),
+            each.make if isinstance(each, ModbusProfile) else "MQTT",
+        )
+        for each in sorted(profiles, key=lambda profile: (profile.kind, profile.name))
     ]
     yield from table(("NAME", "KIND", "POINTS", "MAKE"), rows)
+
+
+def markdown(profiles: Iterable[Profile]) -> Iterator[str]:
+    """A table of the profiles of real devices, for the guide: one row each, by kind."""
+    yield "| Device | Kind | Profile | Points | Source | Confidence | Beware |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in sorted(profiles, key=lambda profile: (profile.kind, profile.name)):
+        if not isinstance(each, ModbusProfile) or not each.make:
+            continue
+        source, _, confidence = each.source.partition("; confidence ")
+        beware = each.caveats if not each.firmware else f"Firmware: {each.firmware}. {each.caveats}"
+        cells = (
+            each.make,
+            str(each.kind),
+            f"`{each.name}`",
+            str(len(each.points)),
+            source,
+            confidence,
+            beware,
+        )
+        yield "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
 
 
 def page(profile: Profile) -> Iterator[str]:
@@ -57,7 +93,9 @@ def _modbus(profile: ModbusProfile) -> Iterator[str]:
             yield f"{title}: {text}"
     yield from _manner(profile)
     yield ""
-    rows = [_point(profile, point, source) for point, source in zip(profile.points, profile.sources, strict=False)]
+    rows = [
+        _point(profile, point, source) for point, source in zip(profile.points, profile.sources, strict=False)
+    ]
     yield from table(("POINT", "TYPE", "UNIT", "TABLE", "ADDRESS", "DATA", "EVERY", "HOW"), rows)
     helpers = profile.sources[len(profile.points) :]
     if helpers:
@@ -66,7 +104,13 @@ def _modbus(profile: ModbusProfile) -> Iterator[str]:
     if profile.texts:
         yield ""
         texts = [
-            (text.name, str(text.table), str(text.address), str(text.length), "swapped" if text.swapped else "")
+            (
+                text.name,
+                str(text.table),
+                str(text.address),
+                str(text.length),
+                "swapped" if text.swapped else "",
+            )
             for text in profile.texts
         ]
         yield from table(("TEXT", "TABLE", "ADDRESS", "REGISTERS", ""), texts)

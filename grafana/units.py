@@ -18,6 +18,13 @@ _EXPOSED = {
     "%RH": "percentunit",
     "s": "s",
     "rpm": "rotrpm",
+    "VAh": "suffix: VAh",
+    "varh": "voltampreacth",
+    "Ah": "amph",
+    "°": "degree",
+    "rad": "radian",
+    "µS/cm": "suffix: µS/cm",
+    "DM": "suffix: DM",
     "1": "none",
 }
 _STORED = _EXPOSED | {"Wh": "watth", "kPa": "pressurekpa", "%": "percent", "%RH": "humidity"}

@@ -12,7 +12,7 @@ from collectors.profiles.csv_map import import_map
 from collectors.profiles.document import one_of
 from collectors.profiles.reader import read_files, shipped
 from collectors.profiles.schema import profile_schema
-from dcops.profile_listing import listing, page
+from dcops.profile_listing import listing, markdown, page
 from facility.devices import DeviceKind
 
 _EXAMPLE = """examples:
@@ -61,9 +61,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    importing = _action(
-        actions, "import", "make a profile of a register map", _IMPORT_EXAMPLE, _import
-    )
+    importing = _action(actions, "import", "make a profile of a register map", _IMPORT_EXAMPLE, _import)
     importing.add_argument("file", metavar="FILE.csv", type=Path, help="register map")
     importing.add_argument(
         "--output", metavar="PROFILE.yaml", type=Path, help="where to write (default: the standard output)"
@@ -73,11 +71,18 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--kind", type=_kind, metavar="KIND", help="kind of device (default: guessed, and told)"
     )
     showing = _action(
-        actions, "show", "show the points of a profile, how they are read and what to beware of", _SHOW_EXAMPLE, _show
+        actions,
+        "show",
+        "show the points of a profile, how they are read and what to beware of",
+        _SHOW_EXAMPLE,
+        _show,
     )
     showing.add_argument("profile", metavar="NAME|FILE", help="shipped profile, or a file")
     lists = _action(actions, "list", "list the shipped profiles", _LIST_EXAMPLE, _list)
     lists.add_argument("--kind", type=_kind, metavar="KIND", help="those of one kind of device only")
+    lists.add_argument(
+        "--markdown", action="store_true", help="as the table of docs/devices.md: real devices, with sources"
+    )
     validating = _action(
         actions, "validate", "print every mistake of profile files", _VALIDATE_EXAMPLE, _validate
     )
@@ -129,7 +134,9 @@ def _import(args: argparse.Namespace) -> int:
         print(imported.text, end="")
         return 0
     profile = imported.profile
-    print(f"{output}: {profile.name}, {profile.kind}, {len(profile.points)} points, {len(profile.texts)} texts")
+    print(
+        f"{output}: {profile.name}, {profile.kind}, {len(profile.points)} points, {len(profile.texts)} texts"
+    )
     print(f"Next: dcops profile show {output}")
     return 0
 
@@ -158,7 +165,8 @@ def _list(args: argparse.Namespace) -> int:
     if not found:
         print(f"no profile of kind {wanted} is shipped; import one from a register map", file=sys.stderr)
         return 0
-    for line in listing(sorted(found, key=lambda each: (each.kind, each.name))):
+    lines = markdown(found) if args.markdown else listing(found)
+    for line in lines:
         print(line)
     return 0
 

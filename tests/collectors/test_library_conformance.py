@@ -202,7 +202,8 @@ def test_each_point_equals_its_literal(read: Read, name: str) -> None:
     wrong = {
         point: (found, expected)
         for point, expected in case(name).values.items()
-        if not (found := got[point])[1] == Quality.GOOD or found[0] != pytest.approx(expected, rel=1e-9, abs=1e-9)
+        if not (found := got[point])[1] == Quality.GOOD
+        or found[0] != pytest.approx(expected, rel=1e-9, abs=1e-9)
     }
     assert not wrong, read.errors[name]
 

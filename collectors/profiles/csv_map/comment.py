@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass, field
 
-from collectors.profiles import LENGTHS, DataType
+from collectors.profiles import DataType
 from collectors.profiles.csv_map.rows import whole
-from collectors.profiles.csv_map.remarks import NO_VALUE
-from collectors.profiles.csv_map.words import type_of
+from collectors.profiles.csv_map.sentinels import Sentinels, add, add_told
 
 MAX_REGISTERS = 125
 _ADDRESS = r"0x[0-9A-Fa-f]+|\d+"
+_TO = r"\s*(?:-|\.\.+|to)\s*"
 _SLOW = 1.0
 """Seconds from which on a time to answer is worth telling: below, it is a matter of the line."""
 
@@ -17,11 +17,13 @@ _MARGIN = 1.5
 """A reply that takes as long as the map says must not be given up at that very moment."""
 
 _IDENTIFY = re.compile(
-    rf"(\d+)\s*register(?:\(s\)|s)? at ({_ADDRESS}) must (?:read|be|equal)\s*(?:'([^']*)'|\"([^\"]*)\"|({_ADDRESS}))",
+    rf"(\d+)\s*register(?:\(s\)|s)? at ({_ADDRESS}) must (?:read|be|equal)\s*"
+    rf"(?:'([^']*)'|\"([^\"]*)\"|({_ADDRESS}))",
     re.IGNORECASE,
 )
 _EXPECT = re.compile(
-    rf"(?:\b(u16|u32|s16)\s+at|\bregister|\bat)\s+({_ADDRESS})\s*={{1,2}}\s*({_ADDRESS})(?:\s*\.\.+\s*({_ADDRESS}))?(?!\w)",
+    rf"(?:\b(u16|u32|s16)\s+at|\bregister|\bat)\s+({_ADDRESS})"
+    rf"\s*={{1,2}}\s*({_ADDRESS})(?:\s*\.\.+\s*({_ADDRESS}))?(?!\w)",
     re.IGNORECASE,
 )
 _OFFSETS = re.compile(r"offset from the model start", re.IGNORECASE)
@@ -29,52 +31,60 @@ _MODEL = re.compile(r"\b(?:model )?ID\s*={1,2}\s*(\d+)", re.IGNORECASE)
 _BASES = re.compile(r"\bSunS\"?[^;]*?\bat (\d+)((?:\s*(?:,|or)\s*\d+)*)", re.IGNORECASE)
 _LIMITS = (
     re.compile(r"\bmax_read_registers\s*=?\s*(\d+)", re.IGNORECASE),
-    re.compile(r"\b(?<!strings )(?:up to|at most|max(?:imum|\.)?(?: of)?|limit(?:ed)?(?: of| to|:)?|no more than)\s+(\d+)"
-               r"\s+(?:holding |input |modbus )?(?:registers|words)\b", re.IGNORECASE),
-    re.compile(r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a) (?:request|read|query|message|block)", re.IGNORECASE),
+    re.compile(
+        r"\b(?<!strings )(?:up to|at most|max(?:imum|\.)?(?: of)?|limit(?:ed)?(?: of| to|:)?|no more than)"
+        r"\s+(\d+)\s+(?:holding |input |modbus )?(?:registers|words)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a) (?:request|read|query|message|block)",
+        re.IGNORECASE,
+    ),
 )
 _SINGLE = re.compile(r"\b(?:one|1|single) register (?:per|a) (?:request|read)|no block reads", re.IGNORECASE)
 _ALONE = re.compile(r"point[- ]by[- ]point|one (?:value|point) (?:per|a) (?:request|read)", re.IGNORECASE)
 _BRIDGED = re.compile(
-    r"reachable in one (?:request|read)|readable gaps|gaps? (?:are |is |may be |can be )?(?:readable|bridged|read)", re.IGNORECASE
+    r"reachable in one (?:request|read)|readable gaps"
+    r"|gaps? (?:are |is |may be |can be )?(?:readable|bridged|read)",
+    re.IGNORECASE,
 )
-_NOT_BRIDGED = re.compile(r"gaps? (?:must not|cannot|can't|may not)|not readable gaps|unreadable gaps", re.IGNORECASE)
+_NOT_BRIDGED = re.compile(
+    r"gaps? (?:must not|cannot|can't|may not)|not readable gaps|unreadable gaps", re.IGNORECASE
+)
 _TAKES = re.compile(
-    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?\b(?:up to|takes?|within|timeout(?: of)?)\s+(\d+(?:\.\d+)?)\s*(ms|s)\b"
+    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?\b(?:up to|takes?|within|timeout(?: of)?)"
+    r"\s+(\d+(?:\.\d+)?)\s*(ms|s)\b"
     r"|timeout(?: of)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\b",
     re.IGNORECASE,
 )
 _PAUSE = re.compile(
     r"(?:pause|wait|delay|gap|rest|silence)(?: of| at least)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\s+between"
-    r"|\b(\d+(?:\.\d+)?)\s*(ms|s) (?:pause |delay |silence )?between (?:requests|reads|polls|messages|frames)",
+    r"|\b(\d+(?:\.\d+)?)\s*(ms|s) (?:pause |delay |silence )?"
+    r"between (?:requests|reads|polls|messages|frames)",
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"\b\d{4,6} ?[5-8][NEO][12]\b(?: unit(?: id)? \d+)?|\b(?:default )?\d{4,6} baud\b|\bbaud(?:rate)? \d{4,6}\b"
-    r"|\bparity (?:none|even|odd)\b|\b(?:none|even|odd) parity\b|\bunit ids? \d+(?:[-–]\d+)?(?:, ?\d+(?:[-–]\d+)?)*",
+    r"\b\d{4,6} ?[5-8][NEO][12]\b(?: unit(?: id)? \d+)?"
+    r"|\b(?:default )?\d{4,6} baud\b|\bbaud(?:rate)? \d{4,6}\b"
+    r"|\bparity (?:none|even|odd)\b|\b(?:none|even|odd) parity\b"
+    r"|\bunit ids? \d+(?:[-–]\d+)?(?:, ?\d+(?:[-–]\d+)?)*",
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(
-    rf"(?:do not|don't|never|must not) read (?:registers? |addresses? )?({_ADDRESS})(?:\s*(?:-|\.\.+|to)\s*({_ADDRESS}))?"
-    rf"|\bregisters? ({_ADDRESS})(?:\s*(?:-|\.\.+|to)\s*({_ADDRESS}))? (?:must not|may not|cannot) be read",
+    rf"(?:do not|don't|never|must not) read (?:registers? |addresses? )?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
+    rf"|\bregisters? ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:must not|may not|cannot) be read",
     re.IGNORECASE,
 )
 _SWAPPED = re.compile(
     r"(?:(\w+) )?(?:string|text)s?\b[^;]*(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
-    r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?", re.IGNORECASE
-)
-_BYTES_LITTLE = re.compile(r"\bbyte_?order\s*=\s*little\b", re.IGNORECASE)
-_NOT_SENTINEL = re.compile(r"\bno sentinel|\bexception\b|\bend marker\b|reserved registers read", re.IGNORECASE)
-_TOKEN = re.compile(
-    r"\b(?P<family>unsigned|signed|integer|float)\b|\b(?P<type>(?:u|s|f)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
-    r"|acc(?:16|32|64)|enum(?:16|32)|bitfield(?:16|32|64))\b"
-    r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)|(?P<value>0x[0-9A-Fa-f]+|-?\b(?:127|128|255|32767|32768|65535)\b)"
-    r"(?:\s+(?:in|for|on)\s+(?P<after>unsigned|signed|integer|float|[usf](?:8|16|32|64)))?",
+    r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?",
     re.IGNORECASE,
 )
-_UNSIGNED = (DataType.U8, DataType.U16, DataType.U32, DataType.U48, DataType.U64)
-_SIGNED = (DataType.S8, DataType.S16, DataType.S32, DataType.S64)
-_FAMILIES = {"unsigned": _UNSIGNED, "signed": _SIGNED, "integer": (*_UNSIGNED, *_SIGNED), "float": ()}
+_WORDS_LITTLE = re.compile(
+    r"\b(?:LSW|least significant word|low word)[- ]first|\bword[- ]swapped|\bword_?order\s*=\s*little",
+    re.IGNORECASE,
+)
+_BYTES_LITTLE = re.compile(r"\bbyte_?order\s*=\s*little\b", re.IGNORECASE)
 _LAST_OF_SUNSPEC = {
     DataType.U16: 0xFFFF,
     DataType.S16: 0x8000,
@@ -83,8 +93,6 @@ _LAST_OF_SUNSPEC = {
     DataType.U64: (1 << 64) - 1,
     DataType.S64: 1 << 63,
 }
-
-Sentinels = dict[DataType, list[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +127,8 @@ class Comment:
     timeout: float | None = None
     pause: float | None = None
     forbidden: list[tuple[int, int]] = field(default_factory=list)
+    words_little: bool = False
+    """The least significant word comes first, where a row does not say its order."""
     bytes_little: bool = False
     """In every register the less significant byte comes first."""
     swapped: list[str] = field(default_factory=list)
@@ -132,17 +142,18 @@ def read_comment(text: str) -> Comment:
     found.link = _link(f"{found.make}; {rest}")
     _identity(rest, found)
     _reading(rest, found)
+    found.words_little = bool(_WORDS_LITTLE.search(rest))
     found.bytes_little = bool(_BYTES_LITTLE.search(rest))
     clauses = [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", rest)]
     found.caveats = _tidy(rest)
     for clause in clauses:
-        _sentinels(clause, found.sentinels)
+        add_told(clause, found.sentinels)
         if match := _SWAPPED.search(clause):
             word = (match[1] or match[2] or "").lower()
             found.swapped.append("" if word in {"all", "the", "in", "of", "ascii"} else word)
     if found.offsets:
         for data, pattern in _LAST_OF_SUNSPEC.items():
-            _add(found.sentinels, data, pattern)
+            add(found.sentinels, data, pattern)
     return found
 
 
@@ -176,7 +187,8 @@ def _tidy(rest: str) -> str:
     """The rest without what profiles say in keys of their own."""
     parts = [each.strip() for each in rest.split(";")]
     settled = re.compile(
-        r"^(?:RTU(?: \d+ baud parity \w+)?|FC0?[34](?: reads| only)?|unit ids? [\d,\- ]+|probe register \d+|baud \d+"
+        r"^(?:RTU(?: \d+ baud parity \w+)?|FC0?[34](?: reads| only)?|unit ids? [\d,\- ]+"
+        r"|probe register \d+|baud \d+"
         r"|parity \w+|identify: .*|\d+ baud)\.?$",
         re.IGNORECASE,
     )
@@ -227,69 +239,3 @@ def _reading(rest: str, found: Comment) -> None:
 
 def _seconds(number: str, unit: str) -> float:
     return float(number) / (1000 if unit.lower() == "ms" else 1)
-
-
-def _sentinels(clause: str, found: Sentinels) -> None:
-    """The patterns a clause names, by data type.
-
-    A pattern without a type belongs to the types it is a limit of: all ones to unsigned ones, 0x8000 and 0x7FFF to
-    signed ones, of its own width; any other pattern to all of that width. Not a number needs no pattern.
-    """
-    if not NO_VALUE.search(clause) or _NOT_SENTINEL.search(clause):
-        return
-    if re.search(r"integer-limit", clause, re.IGNORECASE):
-        for data in _UNSIGNED:
-            _add(found, data, (1 << _bits(data)) - 1)
-        for data in _SIGNED:
-            _add(found, data, 1 << (_bits(data) - 1))
-    types: tuple[DataType, ...] | None = None
-    for token in _TOKEN.finditer(clause):
-        if token["family"]:
-            types = _FAMILIES[token["family"].lower()]
-        elif token["type"]:
-            word = type_of(token["type"])
-            types = (word.data,) if word and word.data else ()
-        elif token["open"]:
-            for data in types if types is not None else _UNSIGNED:
-                _add(found, data, _limit(token["open"], _bits(data)))
-        else:
-            after = token["after"]
-            meant = _types_of(after.lower()) if after else types
-            _pattern(token["value"], meant, found)
-
-
-def _types_of(word: str) -> tuple[DataType, ...]:
-    if word in _FAMILIES:
-        return _FAMILIES[word]
-    known = type_of(word)
-    return (known.data,) if known and known.data else ()
-
-
-def _pattern(text: str, types: tuple[DataType, ...] | None, found: Sentinels) -> None:
-    number = whole(text) or 0
-    width = 4 * (len(text) - 2) if text.lower().startswith("0x") else (8 if abs(number) < 256 else 16)  # noqa: PLR2004
-    width = max(width, 8)
-    pattern = number % (1 << width)
-    if types is None:
-        ones, top = (1 << width) - 1, 1 << (width - 1)
-        types = _UNSIGNED if pattern == ones else _SIGNED if pattern in {top, top - 1} else (*_UNSIGNED, *_SIGNED)
-    for data in types:
-        if _bits(data) == width or (len(types) == 1 and pattern < 1 << _bits(data)):
-            _add(found, data, pattern)
-
-
-def _limit(text: str, bits: int) -> int:
-    start = text[2:4].upper()
-    return {"FF": (1 << bits) - 1, "7F": (1 << (bits - 1)) - 1, "80": 1 << (bits - 1)}[start]
-
-
-def _bits(data: DataType) -> int:
-    return 8 if data in {DataType.U8, DataType.S8} else 16 * LENGTHS.get(data, 1)
-
-
-def _add(found: Sentinels, data: DataType, pattern: int) -> None:
-    if data in {DataType.F32, DataType.F64}:
-        return  # Not a number is no value without being told.
-    patterns = found.setdefault(data, [])
-    if pattern not in patterns:
-        patterns.append(pattern)

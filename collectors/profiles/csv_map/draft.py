@@ -15,7 +15,9 @@ Entry = dict[str, Value]
 """One mapping of the file, keys in the order they are written."""
 
 _PLAIN = re.compile(r"[A-Za-z°µ][A-Za-z0-9_°µ³/ .+()-]*")
-_NOT_PLAIN = re.compile(r"^(?:true|false|yes|no|on|off|null|none|y|n|nan|inf|\.inf)$|: |\s$|[ .]$|^\d", re.IGNORECASE)
+_NOT_PLAIN = re.compile(
+    r"^(?:true|false|yes|no|on|off|null|none|y|n|nan|inf|\.inf)$|: |\s$|[ .]$|^\d", re.IGNORECASE
+)
 _WIDTH = 110
 
 
@@ -38,7 +40,11 @@ def render(draft: Draft) -> str:
     for key, value in draft.head.items():
         if isinstance(value, str) and len(value) > _WIDTH - len(key) - 4:
             lines.append(f"{key}: >-")
-            lines.extend(textwrap.wrap(value, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
+            lines.extend(
+                textwrap.wrap(
+                    value, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+                )
+            )
         else:
             lines.append(f"{key}: {_written(value)}")
     if draft.identity:
@@ -59,19 +65,21 @@ def number(value: float) -> int | float:
 
 
 def _written(value: Value | Mapping[str, Value]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_written(each) for each in value)}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(_pairs(value)) + "}"
+    return _scalar(value)
+
+
+def _scalar(value: str | float) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Hex):
         return f"0x{int(value):X}"
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, list):
-        return f"[{', '.join(_written(each) for each in value)}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(_pairs(value)) + "}"
-    if isinstance(value, float):
-        return _float(value)
-    return str(value)
+    return _float(value) if isinstance(value, float) else str(value)
 
 
 def _pairs(value: Mapping["str | int", Value] | Mapping[str, Value]) -> Iterator[str]:

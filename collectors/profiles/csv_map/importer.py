@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from collectors.errors import ProfileError, ProfileProblem
@@ -73,7 +73,8 @@ def _read_back(written: str, file: str, draft: Draft) -> ModbusProfile:
     except ProfileError as error:
         lines = written.splitlines()
         raise ProfileError(
-            ProfileProblem(file, _line_of(lines[each.line - 1], draft), each.message) for each in error.problems
+            ProfileProblem(file, _line_of(lines[each.line - 1], draft), each.message)
+            for each in error.problems
         ) from None
     assert isinstance(profile, ModbusProfile)  # noqa: S101  the draft says so
     return profile
@@ -104,20 +105,42 @@ class _Importer:
         kind = kind or self._kind()
         readable = [at for at in places if not at.remarks.unreadable]
         if not any(at.data for at in readable):
-            self._problems.add(1, "the map has no register that can be read as a number; a profile needs points")
+            self._problems.add(
+                1, "the map has no register that can be read as a number; a profile needs points"
+            )
             return None
         head = self._head(name, kind, places, readable)
         draft = Draft(head=head)
-        writer = PointWriter(kind, readable, self._sentinels(readable), head, self._problems, self._notes)
+        writer = PointWriter(
+            kind,
+            readable,
+            by_type=self._sentinels(readable),
+            head=head,
+            problems=self._problems,
+            notes=self._notes,
+        )
         draft.points, draft.helpers = writer.points(), writer.helpers
         for at in readable:
             draft.lines[at.name] = at.row.line
-            if at.data is None:
+            if at.data is None and self._fits(at, head):
                 draft.texts.append({"name": at.name, **where(at, head)})
         draft.identity = [_expected(each) for each in self._comment.identity]
         if draft.identity:
-            self._notes.add(1, "what identifies the device is written as comment; uncomment it once it is verified")
+            self._notes.add(
+                1, "what identifies the device is written as comment; uncomment it once it is verified"
+            )
         return draft
+
+    def _fits(self, text: Place, head: Entry) -> bool:
+        """Whether a text can be read in one request; it is left out else."""
+        limit = head.get("max_registers", MAX_REGISTERS)
+        fits = isinstance(limit, int) and text.length <= limit
+        if not fits:
+            self._notes.add(
+                text.row.line,
+                f"{text.name}: left out, it takes {text.length} registers and a read {limit} at most",
+            )
+        return fits
 
     def _places(self) -> list[Place]:
         namer = Namer()
@@ -127,27 +150,42 @@ class _Importer:
             remarks.swapped |= self._comment.bytes_little
             name = namer.name(row.name)
             self._note_name(row, name)
-            at = place(row, remarks, name, self._problems, self._notes)
+            little = self._comment.words_little and not row.word_order
+            at = place(
+                replace(row, word_order="little") if little else row,
+                remarks,
+                name,
+                self._problems,
+                self._notes,
+            )
             if at is None:
                 continue
+            remarks.unreadable |= any(
+                at.address <= last and first < at.address + at.length
+                for first, last in self._comment.forbidden
+            )
             if at.data is None and any(word in name for word in self._comment.swapped):
                 remarks.swapped = True
             if remarks.unreadable:
-                self._notes.add(row.line, f"{row.name}: left out and forbidden, the map says it must not be read")
+                self._notes.add(
+                    row.line, f"{row.name}: left out and forbidden, the map says it must not be read"
+                )
             found.append(at)
         return found
 
     def _note_name(self, row: MapRow, name: str) -> None:
         if name == row.name:
             return
-        why = "so that no two are alike" if name != point_name(row.name) else "names are small letters, digits and '_'"
+        why = (
+            "so that no two are alike"
+            if name != point_name(row.name)
+            else "names are small letters, digits and '_'"
+        )
         self._notes.add(row.line, f"{row.name}: named {name}, {why}")
 
     def _kind(self) -> DeviceKind:
         symbols = [unit_symbol(row.unit, row.name) or "" for row in self._rows]
-        kind, told_by = guess_kind(
-            self._comment.make, self._comment.source, self._file.stem, symbols
-        )
+        kind, told_by = guess_kind(self._comment.make, self._comment.source, self._file.stem, symbols)
         self._notes.add(1, f"kind {kind} guessed from {told_by}; --kind says otherwise")
         return kind
 
@@ -198,7 +236,9 @@ class _Importer:
         alone = comment.alone
         if limit < longest:
             alone, limit = True, longest
-            self._notes.add(1, f"each value is read alone, {longest} registers at most: the longest value needs them")
+            self._notes.add(
+                1, f"each value is read alone, {longest} registers at most: the longest value needs them"
+            )
         if limit < MAX_REGISTERS:
             head["max_registers"] = limit
         pairs = overlapping(values)
@@ -207,7 +247,7 @@ class _Importer:
             first, second = pairs[0]
             self._notes.add(
                 second.row.line,
-                f"{second.name} lies on {first.name}: each value of the device is read by a request of its own",
+                f"{second.name} lies on {first.name}: each value is read by a request of its own",
             )
         if alone:
             head["alone"] = True
@@ -219,13 +259,14 @@ class _Importer:
         return {data: found for data, found in self._comment.sentinels.items() if data in used}
 
     def _forbidden(self, places: Sequence[Place], readable: Sequence[Place]) -> list[Value]:
+        told = self._comment.forbidden
         spans: list[Value] = [
             _span(at.table, at.address, at.address + max(at.length, 1) - 1)
             for at in places
-            if at.remarks.unreadable
+            if at.remarks.unreadable and not any(first <= at.address <= last for first, last in told)
         ]
         tables = sorted({at.table for at in readable})
-        for first, last in self._comment.forbidden:
+        for first, last in told:
             spans.extend(_span(table, first, last) for table in tables)
         return spans
 

@@ -48,22 +48,38 @@ _PHASE = re.compile(
     r"|(?:^|_|[a-z])ph[abc]$|[a-z]ph[abc]{1,2}$"
 )
 _ASIDE = frozenset(
-    "max min maximum minimum peak rated rating nominal limit threshold setpoint set alarm warning demand average avg mean"
-    " fan pump module bypass battery dc circuit compressor heater sensor at neutral n g ground inrush unbalanced"
-    " override design predicted reserve available allowed shelf cbu bbu period history hub4 microgrid fault last"
-    " ocp outlet branch settings delay switching signal standard".split()
+    {
+        *("max", "min", "maximum", "minimum", "peak", "rated", "rating", "nominal", "limit"),
+        *("threshold", "setpoint", "set", "alarm", "warning", "demand", "average", "avg", "mean"),
+        *("fan", "pump", "module", "bypass", "battery", "dc", "circuit", "compressor", "heater"),
+        *("sensor", "at", "neutral", "n", "g", "ground", "inrush", "unbalanced", "override"),
+        *("design", "predicted", "reserve", "available", "allowed", "shelf", "cbu", "bbu"),
+        *("period", "history", "hub4", "microgrid", "fault", "last", "ocp", "outlet", "branch"),
+        *("settings", "delay", "switching", "signal", "standard"),
+    }
 )
 """Words that say a value is not the reading of the device as a whole."""
 _NEUTRAL = frozenset(
-    "total totals tot sum system sys sum all phases phase 3 three net ac main mains grid meter inlet 1 the instantaneous"
-    " value actual present kw w kwh wh va kva var kvar unit psu aalc rpu instant real active".split()
+    {
+        *("total", "totals", "tot", "sum", "system", "sys", "all", "phases", "phase", "3", "three"),
+        *("net", "ac", "main", "mains", "grid", "meter", "inlet", "1", "the", "instantaneous"),
+        *("value", "actual", "present", "kw", "w", "kwh", "wh", "va", "kva", "var", "kvar", "unit"),
+        *("psu", "aalc", "rpu", "instant", "real", "active"),
+    }
 )
+_HEAT = frozenset({"heat", "thermal", "heating", "cooling"})
 _POWER = frozenset({"power", "watts", "watt", "p", "load"})
 _IMPORT = frozenset(
-    "import imp imported forward consumed consumption delivered ea+ totwhimp purchased drawn positive".split()
+    {
+        *("import", "imp", "imported", "forward", "consumed", "consumption", "delivered", "ea+"),
+        *("totwhimp", "purchased", "drawn", "positive"),
+    }
 )
 _EXPORT = frozenset(
-    "export exp exported reverse returned received fed feed generated generation produced sent totwhexp negative".split()
+    {
+        *("export", "exp", "exported", "reverse", "returned", "received", "fed", "feed"),
+        *("generated", "generation", "produced", "sent", "totwhexp", "negative"),
+    }
 )
 _NAMED = frozenset({"breaker_closed", "on_battery", "on_bypass", "running", "available", "fault", "leak"})
 _ALSO_NAMED = {
@@ -80,8 +96,11 @@ _ALSO_NAMED = {
     "water_leak": "leak",
 }
 _STATE_WORDS = frozenset(
-    "status state mode alarm alarms fault faults error warning enabled enable flags word register bits code active"
-    " override control led digital".split()
+    {
+        *("status", "state", "mode", "alarm", "alarms", "fault", "faults", "error", "warning"),
+        *("enabled", "enable", "flags", "word", "register", "bits", "code", "active", "override"),
+        *("control", "led", "digital"),
+    }
 )
 
 
@@ -118,7 +137,7 @@ def point_type(reading: Reading) -> str:
 def settle(chosen: Sequence[tuple[str, str, str]]) -> list[str]:
     """Types of the points of one device, from (name, type, base unit) of each.
 
-    What a device has once comes once; of several that differ by a number only, none is that of the whole device.
+    What a device has once comes once; of several that differ by a number only, none is of the whole device.
     """
     alike = Counter((key, re.sub(r"\d+", "#", name)) for name, key, _ in chosen)
     taken: set[str] = set()
@@ -135,137 +154,132 @@ def settle(chosen: Sequence[tuple[str, str, str]]) -> list[str]:
 
 def is_phase(name: str) -> bool:
     """Whether a name speaks of one phase or of two against each other."""
-    return bool(_PHASE.search(name))
+    return len(name) > 1 and bool(_PHASE.search(name))
 
 
 def _unitless(reading: Reading, words: frozenset[str]) -> str:
     joined = reading.name.replace("_", "")
-    if "powerfactor" in joined or "cosphi" in joined or words & {"pf"} or re.fullmatch(r"pf(?:ph[abc])?", joined):
+    if (
+        "powerfactor" in joined
+        or "cosphi" in joined
+        or words & {"pf"}
+        or re.fullmatch(r"pf(?:ph[abc])?", joined)
+    ):
         return "power_factor"
     if reading.states or (reading.whole and words & _STATE_WORDS):
         return "status"
     return "generic"
 
 
+def _first(*rules: tuple[object, str]) -> str:
+    """The word of the first rule that holds; "" if none does."""
+    return next((word for holds, word in rules if holds), "")
+
+
 def _power(reading: Reading, words: frozenset[str]) -> str:
-    if is_phase(reading.name):
-        return "phase_power"
     left = words - _NEUTRAL
-    if reading.kind in _THERMAL and words & {"heat", "thermal", "heating", "cooling"} and not words & _ASIDE:
-        return "heat_power" if left <= {"heat", "thermal", "heating", "cooling", "power", "load", "capacity", "rate"} else ""
-    if words & _ASIDE or words & {"heat", "thermal", "heating", "cooling", "limit"}:
-        return ""
-    if reading.kind is DeviceKind.HEAT_METER and left <= _POWER:
-        return "heat_power"
-    if left - _POWER == {"output"} or (left - _POWER == {"out"}):
-        return "active_power"
-    if left - _POWER in ({"input"}, {"in"}):
-        return "input_active_power"
-    return "active_power" if left <= _POWER and (left or words & {"active", "real", "w", "kw", "instantaneous"}) else ""
+    heat = words & _HEAT
+    role = left - _POWER
+    whole = left <= _POWER and (left or words & {"active", "real", "w", "kw", "instantaneous"})
+    return _first(
+        (is_phase(reading.name), "phase_power"),
+        (words & _ASIDE, ""),
+        (heat and reading.kind in _THERMAL and left <= _HEAT | _POWER | {"capacity", "rate"}, "heat_power"),
+        (heat or "limit" in words, ""),
+        (reading.kind is DeviceKind.HEAT_METER and left <= _POWER, "heat_power"),
+        (role in ({"output"}, {"out"}), "active_power"),
+        (role in ({"input"}, {"in"}), "input_active_power"),
+        (whole, "active_power"),
+    )
 
 
 def _energy(reading: Reading, words: frozenset[str]) -> str:
-    if is_phase(reading.name):
-        return "phase_energy"
-    if words & _ASIDE or words & {"remaining", "full", "capacity", "discharged", "charged", "stored"}:
-        return ""
     joined = reading.name.replace("_", "")
-    if words & {"heat", "heating", "thermal"} or reading.kind is DeviceKind.HEAT_METER:
-        thermal = {"heat", "heating", "thermal", "energy"}
-        return "heat_energy" if reading.kind in _THERMAL and words - _NEUTRAL <= thermal else ""
-    if words & {"cooling"}:
-        return ""
+    thermal = words & {"heat", "heating", "thermal"} or reading.kind is DeviceKind.HEAT_METER
     left = words - _NEUTRAL - {"energy", "power", "ea", "t1"}
-    if words & _EXPORT or joined.startswith("totwhexp"):
-        return "exported_energy" if left <= _EXPORT else ""
-    return "active_energy" if left <= _IMPORT or joined == "totwhimp" else ""
+    exported = words & _EXPORT or joined.startswith("totwhexp")
+    return _first(
+        (is_phase(reading.name), "phase_energy"),
+        (words & (_ASIDE | {"remaining", "full", "capacity", "discharged", "charged", "stored"}), ""),
+        (thermal and reading.kind in _THERMAL and left <= {"heat", "heating", "thermal"}, "heat_energy"),
+        (thermal or "cooling" in words, ""),
+        (exported and left <= _EXPORT, "exported_energy"),
+        (exported, ""),
+        (left <= _IMPORT or joined == "totwhimp", "active_energy"),
+    )
 
 
 def _apparent(reading: Reading, words: frozenset[str]) -> str:
-    if is_phase(reading.name):
-        return "phase_apparent_power"
-    return "" if words & _ASIDE or words & {"ups", "input"} else "apparent_power"
+    return _first(
+        (is_phase(reading.name), "phase_apparent_power"),
+        (not words & (_ASIDE | {"ups", "input"}), "apparent_power"),
+    )
 
 
 def _reactive(reading: Reading, words: frozenset[str]) -> str:
-    if is_phase(reading.name):
-        return "phase_reactive_power"
-    return "" if words & _ASIDE else "reactive_power"
+    return _first((is_phase(reading.name), "phase_reactive_power"), (not words & _ASIDE, "reactive_power"))
 
 
 def _current(reading: Reading, words: frozenset[str]) -> str:
-    if reading.name == "a":
-        return ""  # SunSpec: the sum of the phases.
     left = words - {"current", "i", "amps", "ac", "output", "inlet", "1", "phase", "rms", "input"}
     phases = {"l1", "l2", "l3", "a", "b", "c"}
-    if left and left <= phases and reading.kind is not DeviceKind.BATTERY:
-        return "phase_current"
-    return "phase_current" if re.fullmatch(r"a?ph[abc]", reading.name.replace("_", "")) else ""
+    one = left and left <= phases and is_phase(reading.name) and reading.kind is not DeviceKind.BATTERY
+    return _first((one or re.fullmatch(r"a?ph[abc]", reading.name.replace("_", "")), "phase_current"))
 
 
 def _percentage(reading: Reading, words: frozenset[str]) -> str:
-    if words & {"humidity", "hum", "rh", "humid"}:
-        return "relative_humidity"
-    if words & _ASIDE - {"fan", "pump", "battery"}:
-        return ""
-    if words & {"load"} and not is_phase(reading.name) and "max" not in words:
-        return "load"
-    if words & {"soc"} or ("charge" in words and words & {"battery", "estimated", "state", "remaining"}):
-        return "battery_charge"
     speed = words & {"speed", "output", "pct"}
-    if speed and words & {"fan", "fans"}:
-        return "fan_speed"
-    if speed and words & {"pump", "pumps"}:
-        return "pump_speed"
-    if words & {"valve"} and words & {"position", "opening", "pos"}:
-        return "valve_position"
-    return "fuel_level" if "fuel" in words else ""
+    charge = "charge" in words and words & {"battery", "estimated", "state", "remaining"}
+    return _first(
+        (words & {"humidity", "hum", "rh", "humid"}, "relative_humidity"),
+        (words & _ASIDE - {"fan", "pump", "battery"}, ""),
+        ("load" in words and not is_phase(reading.name), "load"),
+        ("soc" in words or charge, "battery_charge"),
+        (speed and words & {"fan", "fans"}, "fan_speed"),
+        (speed and words & {"pump", "pumps"}, "pump_speed"),
+        ("valve" in words and words & {"position", "opening", "pos"}, "valve_position"),
+        ("fuel" in words, "fuel_level"),
+    )
 
 
 def _time(reading: Reading, words: frozenset[str]) -> str:
-    if words & _ASIDE - {"battery"}:
-        return ""
-    remaining = words & {"runtime", "remaining", "timetogo", "autonomy", "left"} and words & {
-        *("battery", "minutes", "seconds", "estimated", "timetogo", "time", "runtime")
-    }
+    left = words & {"runtime", "remaining", "timetogo", "autonomy", "left"}
+    of = words & {"battery", "minutes", "seconds", "estimated", "timetogo", "time", "runtime"}
     carries = reading.kind in {DeviceKind.UPS, DeviceKind.BATTERY}
-    return "battery_runtime" if remaining and carries else ""
+    return _first((left and of and carries and not words & _ASIDE - {"battery"}, "battery_runtime"))
 
 
-def _flow(reading: Reading, words: frozenset[str]) -> str:
-    return "" if words & (_ASIDE | {"adiabatic", "spray", "humidifier"}) else "flow"
+def _flow(_reading: Reading, words: frozenset[str]) -> str:
+    return _first((not words & (_ASIDE | {"adiabatic", "spray", "humidifier"}), "flow"))
 
 
 def _temperature(reading: Reading, words: frozenset[str]) -> str:
-    if words & {"setpoint"} or {"set", "point"} <= words:
-        return "temperature_setpoint"
-    if "dew" in words:
-        return "dew_point"
-    if words & (_ASIDE - {"outlet"}) or unit(reading.symbol).symbol in {"°F", "degF"} and reading.name.endswith("_f"):
-        return ""
-    if words & {"outdoor", "outside"}:
-        return "outdoor_temperature"
-    air = "air" in words
-    if reading.kind is DeviceKind.CHILLER:
-        return _chiller_temperature(words)
-    if reading.kind is DeviceKind.CRAH and air:
-        return _way(words, "air_supply_temperature", "air_return_temperature")
-    if air or words & {"refrigerant", "oil", "coil", "ambient", "inlet", "outlet", "condenser"}:
-        return ""
+    fahrenheit_twin = reading.symbol in {"°F", "degF"} and reading.name.endswith("_f")
+    beside = words & {"air", "refrigerant", "oil", "coil", "ambient", "inlet", "outlet", "condenser"}
     carries = reading.kind in {*_THERMAL, DeviceKind.VALVE, DeviceKind.DRY_COOLER, DeviceKind.COOLING_TOWER}
-    return _way(words, "supply_temperature", "return_temperature") if carries else ""
+    room = reading.kind is DeviceKind.CRAH and "air" in words
+    return _first(
+        (words & {"setpoint"} or {"set", "point"} <= words, "temperature_setpoint"),
+        ("dew" in words, "dew_point"),
+        (words & (_ASIDE - {"outlet"}) or fahrenheit_twin, ""),
+        (words & {"outdoor", "outside"}, "outdoor_temperature"),
+        (reading.kind is DeviceKind.CHILLER, _chiller_temperature(words)),
+        (room, _way(words, "air_supply_temperature", "air_return_temperature")),
+        (carries and not beside, _way(words, "supply_temperature", "return_temperature")),
+    )
 
 
 def _chiller_temperature(words: frozenset[str]) -> str:
-    if not words & {"water", "fluid", "brine"} or words & {"temperature_difference", "remote", "control", "reset"}:
-        return ""
-    if "condenser" in words:
-        return "cw_supply_temperature" if words & {"entering", "inlet"} else (
-            "cw_return_temperature" if words & {"leaving", "outlet"} else ""
-        )
-    if words & {"leaving", "supply", "outlet"} and "heated" not in words:
-        return "chw_supply_temperature"
-    return "chw_return_temperature" if words & {"entering", "return", "inlet"} else ""
+    entering, leaving = words & {"entering", "inlet", "return"}, words & {"leaving", "outlet", "supply"}
+    condenser = "condenser" in words
+    return _first(
+        (not words & {"water", "fluid", "brine"} or words & {"remote", "control", "reset", "heated"}, ""),
+        (condenser and entering, "cw_supply_temperature"),
+        (condenser and leaving, "cw_return_temperature"),
+        (condenser, ""),
+        (leaving, "chw_supply_temperature"),
+        (entering, "chw_return_temperature"),
+    )
 
 
 def _way(words: frozenset[str], supply: str, back: str) -> str:
@@ -277,7 +291,7 @@ def _pressure(_reading: Reading, words: frozenset[str]) -> str:
 
 
 def _volume(_reading: Reading, words: frozenset[str]) -> str:
-    return "" if words & _ASIDE else "volume"
+    return _first((not words & _ASIDE, "volume"))
 
 
 _THERMAL = frozenset(

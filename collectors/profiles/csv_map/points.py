@@ -11,7 +11,7 @@ from collectors.profiles.csv_map.remarks import Mention
 from collectors.profiles.csv_map.unit_words import unit_symbol
 from collectors.profiles.document import Problems
 from facility.devices import DeviceKind
-from facility.point_types import POINT_TYPES, Behaviour
+from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.units import unit
 
 _EXPONENT_SENTINEL = 0x8000
@@ -36,6 +36,7 @@ class PointWriter:
         self,
         kind: DeviceKind,
         places: Sequence[Place],
+        *,
         by_type: Mapping[DataType, Sequence[int]],
         head: Entry,
         problems: Problems,
@@ -73,6 +74,8 @@ class PointWriter:
         return _Draft(at=at, symbol=symbol, references=references, takes_unit=takes_unit)
 
     def _symbol(self, at: Place) -> str:
+        if at.data is DataType.BIT:
+            return ""
         symbol = unit_symbol(at.row.unit, at.name)
         if symbol is None:
             self._notes.add(
@@ -107,7 +110,7 @@ class PointWriter:
             entry.update(where(at, self._head))
             entry.update(scaling(at.row))
         base = POINT_TYPES[key].unit
-        written = unit(draft.symbol).symbol
+        written = "%RH" if base == "%RH" else unit(draft.symbol).symbol
         if not draft.takes_unit and written and written != base and not swapped:
             entry["unit"] = written
         invalid = patterns(at, self._by_type, self._notes)
@@ -115,15 +118,24 @@ class PointWriter:
             entry["invalid"] = list(invalid)
         if at.remarks.modulus and POINT_TYPES[key].behaviour is Behaviour.COUNTER:
             entry["modulus"] = at.remarks.modulus
-        states = self._states(at)
+        states = self._states(draft, POINT_TYPES[key])
         if states:
             entry["states"] = states
         entry.update(draft.references)
         return entry
 
-    def _states(self, at: Place) -> dict[str | int, Value]:
+    def _states(self, draft: _Draft, kind: PointType) -> dict[str | int, Value]:
+        at = draft.at
+        if kind.behaviour is not Behaviour.STATE:
+            if at.remarks.states:
+                self._notes.add(
+                    at.row.line, f"{at.name}: the words for its numbers are left out, it is a {kind.key}"
+                )
+            return {}
         if at.remarks.active_low and at.data is DataType.BIT and not at.remarks.states:
-            self._notes.add(at.row.line, f"{at.name}: active while the bit is 0; the bit is kept, its words say so")
+            self._notes.add(
+                at.row.line, f"{at.name}: active while the bit is 0; the bit is kept, its words say so"
+            )
             return {0: "active", 1: "inactive"}
         return dict(at.remarks.states.items())
 
@@ -146,7 +158,9 @@ class PointWriter:
             self.helpers.append({**entry, "invalid": []})
             names.append(name)
         if at.remarks.invalid:
-            self._notes.add(at.row.line, f"{at.name}: its no-value pattern is not seen, its bytes are swapped")
+            self._notes.add(
+                at.row.line, f"{at.name}: its no-value pattern is not seen, its bytes are swapped"
+            )
         return names
 
     def _target(self, mention: Mention, at: Place) -> Place | str | None:
@@ -158,7 +172,7 @@ class PointWriter:
         if mention.use == "fraction" and (found is None or found.row.scale == 1):
             self._notes.add(
                 at.row.line,
-                f"{at.name}: the weight of its fraction is not told (a scale in the row of the fraction); kept apart",
+                f"{at.name}: the weight of its fraction is not told by a scale in its row; kept apart",
             )
             return None
         if found is not None and self._serves(mention, found):
@@ -167,7 +181,9 @@ class PointWriter:
             if mention.use == "percent_of":
                 return None  # Any word may follow "percent of"; only the name of a register is a reference.
             rule = f"write {mention.use}_reg={mention.name}@ADDRESS or add its row"
-            self._problems.add(at.row.line, f"{at.row.name!r} refers to {mention.name!r}, which is no row; {rule}")
+            self._problems.add(
+                at.row.line, f"{at.row.name!r} refers to {mention.name!r}, which is no row; {rule}"
+            )
             return None
         return self._helper(mention, at, found)
 
@@ -197,7 +213,9 @@ class PointWriter:
             entry["table"] = str(table)
         entry.update({"address": address, "data": "s16" if signed else "u16"})
         self.helpers.append(entry)
-        self._notes.add(at.row.line, f"{at.name}: {mention.use} read from register {address}, taken as {entry['data']}")
+        self._notes.add(
+            at.row.line, f"{at.name}: {mention.use} read from register {address}, taken as {entry['data']}"
+        )
         return name
 
     def _free(self, name: str) -> str:

@@ -17,7 +17,6 @@ _HALVES = {"u8": DataType.U8, "s8": DataType.S8}
 _BITS = 16
 _LAST_ADDRESS = 0xFFFF
 _FLOATS = {DataType.F32: (">f", ">I"), DataType.F64: (">d", ">Q")}
-_ACCUMULATORS = ("acc16", "acc32", "acc64")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,9 +64,7 @@ def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: N
         problems.add(row.line, f"{row.name!r}: register_type is {row.register_type!r}; {rule}")
     word = type_of(row.data_type)
     if word is None:
-        problems.add(
-            row.line, f"{row.name!r}: data_type is {row.data_type!r}; use one of {type_words()}"
-        )
+        problems.add(row.line, f"{row.name!r}: data_type is {row.data_type!r}; use one of {type_words()}")
     order = order_of(row.word_order)
     if order is None:
         problems.add(row.line, f"{row.name!r}: word_order is {row.word_order!r}; use big or little")
@@ -129,7 +126,9 @@ def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
         notes.add(row.line, f"{row.name}: bit {remarks.bit} of 32 taken as one of register {at.address}")
     if remarks.bit + remarks.width > _BITS:
         rule = "bits of one value lie in one register"
-        problems.add(row.line, f"{row.name!r}: bits {remarks.bit} to {remarks.bit + remarks.width - 1}; {rule}")
+        problems.add(
+            row.line, f"{row.name!r}: bits {remarks.bit} to {remarks.bit + remarks.width - 1}; {rule}"
+        )
     at.data = DataType.BITS if remarks.width > 1 else DataType.BIT
 
 
@@ -181,8 +180,6 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
         pattern = _pattern(given, at, notes)
         if pattern is not None and pattern not in own:
             own.append(pattern)
-    if any(word in at.remarks.words or word in at.row.data_type.lower() for word in _ACCUMULATORS):
-        own.append(0)
     general = by_type.get(at.data, ())
     if set(own) <= set(general):
         return None
@@ -201,9 +198,13 @@ def _pattern(given: int, at: Place, notes: Notes) -> int | None:
         return given % size
     short = given % size
     if short in {size - 1, size // 2, size // 2 - 1}:
-        notes.add(at.row.line, f"{at.row.name}: no-value pattern {given:#x} cut to {short:#x}, its {bits} bits")
+        notes.add(
+            at.row.line, f"{at.row.name}: no-value pattern {given:#x} cut to {short:#x}, its {bits} bits"
+        )
         return short
-    notes.add(at.row.line, f"{at.row.name}: no-value pattern {given:#x} left out, it has more than {bits} bits")
+    notes.add(
+        at.row.line, f"{at.row.name}: no-value pattern {given:#x} left out, it has more than {bits} bits"
+    )
     return None
 
 

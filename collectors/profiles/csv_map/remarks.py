@@ -7,7 +7,8 @@ from collectors.profiles.csv_map.rows import whole
 
 _VALUE = r"(?:0x[0-9A-Fa-f_]+|-?\d+)"
 _NO_VALUE = (
-    r"(?:field )?(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed)"
+    r"(?:field )?(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid"
+    r"|installed)"
     r"|n/?a\b|no (?:sensor|value|data|reading)|invalid|unavailable|unsupported|unimplemented|missing|absent"
     r"|sensor (?:fault|failure|missing|not connected)|sentinel|nan\b|open circuit)"
 )
@@ -18,14 +19,19 @@ _BIT = re.compile(r"^bit\s*[=:]?\s*(\d+)\b|\bbit=(\d+)\b", re.IGNORECASE)
 _WIDTH = re.compile(r"^width\s*=\s*(\d+)$", re.IGNORECASE)
 _MASK = re.compile(r"\bmask\s*=?\s*(0x[0-9A-Fa-f]+)", re.IGNORECASE)
 _LENGTH = re.compile(
-    r"^(?:len(?:gth)?\s*=\s*)?(\d+)\s*(registers?|regs?|words?|bytes?|chars?|characters?)$|^len(?:gth)?\s*=\s*(\d+)$",
+    r"^(?:len(?:gth)?\s*=\s*)?(\d+)\s*(registers?|regs?|words?|bytes?|chars?|characters?)$"
+    r"|^len(?:gth)?\s*=\s*(\d+)$",
     re.IGNORECASE,
 )
+_LENGTH_WITHIN = re.compile(r"\blen=(\d+) registers", re.IGNORECASE)
 _SWAPPED = re.compile(
-    r"byte_?\s?order\s*=\s*little|low byte first|bytes (?:are )?swapped|swapped bytes|byte[- ]swapped", re.IGNORECASE
+    r"byte_?\s?order\s*=\s*little|low byte first|bytes (?:are )?swapped|swapped bytes|byte[- ]swapped",
+    re.IGNORECASE,
 )
 _SIZE = re.compile(r"\bsize\s*=?\s*([us]\d+)\b", re.IGNORECASE)
-_HALF = re.compile(r"\b(low|high|lower|upper|least significant|most significant)[ -]?byte\b|\b(LSB|MSB)\b", re.IGNORECASE)
+_HALF = re.compile(
+    r"\b(low|high|lower|upper|least significant|most significant)[ -]?byte\b|\b(LSB|MSB)\b", re.IGNORECASE
+)
 _ACTIVE = re.compile(r"\bactive\s*=\s*(true|false|1|0|high|low)\b|\bactive (low)\b", re.IGNORECASE)
 _INVALID = re.compile(
     rf"\binvalid(?: if| when| value)?s?\s*[=:]?\s*({_VALUE}(?:\s*(?:,|/|\||or)\s*{_VALUE})*)", re.IGNORECASE
@@ -37,17 +43,21 @@ _STATE = re.compile(r"^(-?\d+|0x[0-9A-Fa-f]+)\s*[=:]\s*(\S.*)$")
 _STATE_LIST = re.compile(r"^\d+\s*[=: ]\s*[^\d\s,=.][^,]*(?:,\s*(?:\.\.\.)?\d+\s*[=: ]\s*[^\s,=][^,]*)+$")
 _STATE_ITEM = re.compile(r"^(?:\.\.\.)?(\d+)\s*[=: ]\s*(.+)$")
 _REFERENCE = re.compile(
-    rf"\b(scale|exponent|sf|factor|multiplier|divisor|percent|fraction)_reg\s*=\s*([A-Za-z_]\w*)?@?({_VALUE})?",
+    rf"\b(scale|exponent|sf|factor|multiplier|divisor|percent|fraction)_reg\s*=\s*"
+    rf"([A-Za-z_]\w*)?@?({_VALUE})?",
     re.IGNORECASE,
 )
 _FRACTION_IN = re.compile(rf"\bfraction(?:al)?(?: part)? in (?:register )?({_VALUE})", re.IGNORECASE)
 _PERCENT_OF = re.compile(
-    r"(?:%|\bpercent(?:age)?) of (?:the )?(?:value of |register )?([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?", re.IGNORECASE
+    r"(?:%|\bpercent(?:age)?) of (?:the )?(?:value of |register )?([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?",
+    re.IGNORECASE,
 )
-_ROLLS = re.compile(r"\b(?:modulus|roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+)", re.IGNORECASE)
-_WRITE_ONLY = re.compile(r"\bwrite[- ]only\b|\bW/?O\b", re.IGNORECASE)
+_ROLLS = re.compile(
+    r"\b(?:modulus|roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+)", re.IGNORECASE
+)
 _UNREADABLE = re.compile(
-    r"\bclear(?:s|ed)?[- ](?:on|by|when|after)[- ]read|\bread(?:ing)?(?: it)? (?:clears|resets)|\bmust not be read"
+    r"\bwrite[- ]only\b|\bclear(?:s|ed)?[- ](?:on|by|when|after)[- ]read"
+    r"|\bread(?:ing)?(?: it)? (?:clears|resets)|\bmust not be read"
     r"|\b(?:do not|don't|never) read\b|\breset(?:s)? on read",
     re.IGNORECASE,
 )
@@ -71,7 +81,7 @@ class Mention:
     """Another register a description refers to, by name, by address or by both."""
 
     use: str
-    """Key of the reference in a profile: ``exponent``, ``factor``, ``divisor``, ``percent_of``, ``fraction``."""
+    """Key of the reference in a profile: ``exponent``, ``percent_of``, ``fraction`` …."""
     name: str = ""
     address: int | None = None
 
@@ -125,6 +135,10 @@ def read_remarks(description: str) -> Remarks:
 
 def _place(part: str, found: Remarks) -> bool:
     """Bits, lengths and sizes."""
+    return any(read(part, found) for read in (_bits, _length, _size))
+
+
+def _bits(part: str, found: Remarks) -> bool:
     if match := _BIT_RANGE.match(part):
         low, high = sorted((int(match[1]), int(match[2])))
         found.bit, found.width = low, high - low + 1
@@ -132,21 +146,31 @@ def _place(part: str, found: Remarks) -> bool:
         found.bit = int(match[1] or match[2])
     elif match := _WIDTH.match(part):
         found.width = int(match[1])
-    elif match := _LENGTH.match(part):
-        count, of = int(match[1] or match[3]), (match[2] or "").lower()
-        found.length = (count + 1) // 2 if of.startswith(("byte", "char")) else count
     elif match := _MASK.search(part):
         mask = int(match[1], 16)
         found.bit = (mask & -mask).bit_length() - 1 if mask else None
         found.width = mask.bit_length() - (found.bit or 0)
-    elif match := _SIZE.search(part):
-        found.size = match[1].lower()
     else:
-        # A length may stand among other words, as in "len=5 registers, low byte first".
-        if match := re.search(r"\blen=(\d+) registers", part, re.IGNORECASE):
-            found.length = int(match[1])
         return False
     return True
+
+
+def _length(part: str, found: Remarks) -> bool:
+    if match := _LENGTH.match(part):
+        count, of = int(match[1] or match[3]), (match[2] or "").lower()
+        found.length = (count + 1) // 2 if of.startswith(("byte", "char")) else count
+        return True
+    # A length may stand among other words, as in "len=5 registers, low byte first".
+    if within := _LENGTH_WITHIN.search(part):
+        found.length = int(within[1])
+    return False
+
+
+def _size(part: str, found: Remarks) -> bool:
+    match = _SIZE.search(part)
+    if match:
+        found.size = match[1].lower()
+    return match is not None
 
 
 def _values(part: str, found: Remarks) -> bool:
@@ -185,7 +209,7 @@ def _references(part: str, found: Remarks) -> bool:
 def _asides(part: str, found: Remarks) -> None:
     """What may stand beside anything else."""
     found.swapped |= bool(_SWAPPED.search(part))
-    found.unreadable |= bool(_UNREADABLE.search(part) or _WRITE_ONLY.search(part))
+    found.unreadable |= bool(_UNREADABLE.search(part))
     if match := _ACTIVE.search(part):
         found.active_low = (match[1] or match[2]).lower() in {"false", "0", "low"}
     if match := _HALF.search(part):

@@ -3,11 +3,22 @@
 import csv
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from collectors.profiles.document import Problems, one_of
 
-COLUMNS = ("name", "register_type", "address", "data_type", "word_order", "scale", "offset", "unit", "description")
+COLUMNS = (
+    "name",
+    "register_type",
+    "address",
+    "data_type",
+    "word_order",
+    "scale",
+    "offset",
+    "unit",
+    "description",
+)
 _REQUIRED = ("name", "register_type", "address", "data_type")
 _LAST_ADDRESS = 0xFFFF
 
@@ -102,10 +113,10 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
     if address is None or not 0 <= address <= _LAST_ADDRESS:
         rule = f"write the protocol address, 0 to {_LAST_ADDRESS} or 0x0 to 0xFFFF"
         problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}")
-    scale = _number(cells.get("scale", ""), 1.0, "scale", name, line, problems)
+    scale = _number(cells, "scale", 1.0, line, problems)
     if scale == 0:
         problems.add(line, f"{name!r}: scale is 0, which makes every value 0; leave it empty or correct it")
-    offset = _number(cells.get("offset", ""), 0.0, "offset", name, line, problems)
+    offset = _number(cells, "offset", 0.0, line, problems)
     if len(problems.found) > before or address is None:
         return None
     return MapRow(
@@ -122,7 +133,8 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
     )
 
 
-def _number(text: str, fallback: float, key: str, name: str, line: int, problems: Problems) -> float:
+def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, problems: Problems) -> float:
+    text = cells.get(key, "")
     if not text:
         return fallback
     try:
@@ -131,6 +143,6 @@ def _number(text: str, fallback: float, key: str, name: str, line: int, problems
         given = whole(text)
         value = math.nan if given is None else float(given)
     if not math.isfinite(value):
-        problems.add(line, f"{name!r}: {key} is {text!r}; it must be a number")
+        problems.add(line, f"{cells['name']!r}: {key} is {text!r}; it must be a number")
         return fallback
     return value

@@ -1,4 +1,4 @@
-"""What the words of a map mean: register types, data types and word orders as different sources spell them."""
+"""What the words of a map mean: register types, data types and word orders as sources spell them."""
 
 import re
 from dataclasses import dataclass
@@ -6,10 +6,43 @@ from dataclasses import dataclass
 from collectors.profiles import DataType, Order, Table
 
 _TABLES: dict[Table, tuple[str, ...]] = {
-    Table.HOLDING: ("holding", "holding register", "hr", "4x", "4xxxx", "fc03", "fc3", "3", "03", "parameter"),
-    Table.INPUT: ("input", "input register", "ir", "3x", "3xxxx", "fc04", "fc4", "4", "04", "read only register"),
+    Table.HOLDING: (
+        "holding",
+        "holding register",
+        "hr",
+        "4x",
+        "4xxxx",
+        "fc03",
+        "fc3",
+        "3",
+        "03",
+        "parameter",
+    ),
+    Table.INPUT: (
+        "input",
+        "input register",
+        "ir",
+        "3x",
+        "3xxxx",
+        "fc04",
+        "fc4",
+        "4",
+        "04",
+        "read only register",
+    ),
     Table.COIL: ("coil", "co", "0x", "0xxxx", "fc01", "fc1", "1", "01", "output coil", "discrete output"),
-    Table.DISCRETE: ("discrete", "di", "1x", "1xxxx", "fc02", "fc2", "2", "02", "discrete input", "input status"),
+    Table.DISCRETE: (
+        "discrete",
+        "di",
+        "1x",
+        "1xxxx",
+        "fc02",
+        "fc2",
+        "2",
+        "02",
+        "discrete input",
+        "input status",
+    ),
 }
 _TABLE_OF = {word: table for table, words in _TABLES.items() for word in words}
 
@@ -22,7 +55,18 @@ _TYPES: dict[DataType, tuple[str, ...]] = {
     ),
     DataType.S16: ("s16", "int16", "i16", "int", "short", "signed", "signed16", "sunssf"),
     DataType.U32: (
-        *("u32", "uint32", "dword", "udint", "ulong", "unsigned32", "enum32", "bitfield32", "bitmap32", "acc32"),
+        *(
+            "u32",
+            "uint32",
+            "dword",
+            "udint",
+            "ulong",
+            "unsigned32",
+            "enum32",
+            "bitfield32",
+            "bitmap32",
+            "acc32",
+        ),
     ),
     DataType.S32: ("s32", "int32", "i32", "dint", "long", "signed32"),
     DataType.U48: ("u48", "uint48", "unsigned48"),
@@ -42,8 +86,31 @@ _TYPE_OF = {word: data for data, words in _TYPES.items() for word in words}
 _TEXT_WORDS = frozenset({"string", "str", "ascii", "text", "char", "utf8", "string8", "string16"})
 _ORDER_SUFFIX = re.compile(r"[_ -]?(le|be|big|little|swapped|sw|cdab|abcd|badc|dcba)$")
 _ORDERS: dict[Order, tuple[str, ...]] = {
-    Order.ABCD: ("", "big", "be", "abcd", "msw", "msw first", "high", "high first", "big endian", "none", "-"),
-    Order.CDAB: ("little", "le", "cdab", "lsw", "lsw first", "low", "low first", "swapped", "swap", "word swap"),
+    Order.ABCD: (
+        "",
+        "big",
+        "be",
+        "abcd",
+        "msw",
+        "msw first",
+        "high",
+        "high first",
+        "big endian",
+        "none",
+        "-",
+    ),
+    Order.CDAB: (
+        "little",
+        "le",
+        "cdab",
+        "lsw",
+        "lsw first",
+        "low",
+        "low first",
+        "swapped",
+        "swap",
+        "word swap",
+    ),
     Order.BADC: ("badc",),
     Order.DCBA: ("dcba",),
 }

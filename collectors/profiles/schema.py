@@ -1,3 +1,0 @@
-"""placeholder"""
-def profile_schema() -> dict[str, object]:
-    return {}
