@@ -123,3 +123,8 @@ def unit(symbol: str) -> Unit:
         near = [known for known in _UNITS if known and known.lower() == symbol.lower()]
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownUnitError(f"unknown unit {symbol!r}{hint}") from None
+
+
+def symbols() -> tuple[str, ...]:
+    """Every way a unit may be written, but for none at all."""
+    return tuple(symbol for symbol in _UNITS if symbol)

@@ -118,8 +118,9 @@ class Reference:
 class Register:
     """Where one point lies and how it becomes a number: ``value = raw * scale + offset``, in base units.
 
-    Where it refers to others, scale and offset apply first. A referring value that is read without what
-    it refers to is none, with the quality of the reference.
+    Where it refers to others, ``value = raw * scale * factors + offset + fraction``, then the unit that is
+    told; so that offsets of units such as kelvin stay right. A referring value that is read without what it
+    refers to is none, with the quality of the reference.
     """
 
     table: Table

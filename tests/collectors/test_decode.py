@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from collectors.decode import Decoder
+from collectors.decode import Decoder, decode_text
 from collectors.planning import plan_blocks
-from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
+from collectors.profiles import DataType, Half, ModbusProfile, Order, Register, Table, TextRegister
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
@@ -59,6 +59,139 @@ def test_every_order_of_a_32_bit_value(data: DataType, expected: float, received
 )
 def test_every_order_of_a_64_bit_value(order: Order, received: str) -> None:
     assert decode_one(DataType.U64, order, received) == (float(0x0102030405060708), 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "received"),
+    [
+        (DataType.S32, -1234567890.0, ("B669FD2E", "FD2EB669", "69B62EFD", "2EFD69B6")),
+        (
+            DataType.S64,
+            -2.0,
+            ("FFFFFFFFFFFFFFFE", "FFFEFFFFFFFFFFFF", "FFFFFFFFFFFFFEFF", "FEFFFFFFFFFFFFFF"),
+        ),
+        (
+            DataType.F64,
+            230.5,
+            ("406CD00000000000", "00000000D000406C", "6C4000D000000000", "0000000000D06C40"),
+        ),
+        (
+            DataType.U48,
+            float(0x010203040506),
+            ("010203040506", "050603040102", "020104030605", "060504030201"),
+        ),
+        (DataType.BCD32, 12345678.0, ("12345678", "56781234", "34127856", "78563412")),
+        (DataType.MOD10K32, 12345678.0, ("04D2162E", "162E04D2", "D2042E16", "2E16D204")),
+    ],
+)
+def test_every_order_of_a_long_value(data: DataType, expected: float, received: tuple[str, ...]) -> None:
+    for order, words in zip((Order.ABCD, Order.CDAB, Order.BADC, Order.DCBA), received, strict=True):
+        assert decode_one(data, order, words) == (expected, 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "received", "expected"),
+    [
+        (DataType.BCD16, "0815", 815.0),
+        (DataType.BCD16, "9999", 9999.0),
+        (DataType.MOD10K48, "0001 0002 270F", 100029999.0),
+        (DataType.MOD10K64, "0001 0000 0000 0002", 1000000000002.0),
+        (DataType.MOD10K64, "0000 0000 0000 0000", 0.0),
+    ],
+)
+def test_decimal_numbers(data: DataType, received: str, expected: float) -> None:
+    assert decode_one(data, Order.ABCD, received) == (expected, 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "received"),
+    [
+        (DataType.BCD16, "0A00"),
+        (DataType.BCD16, "FFFF"),
+        (DataType.BCD32, "1234567F"),
+        (DataType.MOD10K32, "2710 0000"),
+        (DataType.MOD10K32, "0000 2710"),
+        (DataType.MOD10K64, "8000 8000 8000 8000"),
+    ],
+)
+def test_digits_that_are_none_are_a_sensor_failure(data: DataType, received: str) -> None:
+    value, quality = decode_one(data, Order.ABCD, received)
+    assert math.isnan(value)
+    assert quality == 16
+
+
+@pytest.mark.parametrize(
+    ("more", "received", "expected"),
+    [
+        ({"data": DataType.U8, "half": Half.HIGH}, "FE07", 254.0),
+        ({"data": DataType.U8, "half": Half.LOW}, "FE07", 7.0),
+        ({"data": DataType.S8, "half": Half.HIGH}, "FE07", -2.0),
+        ({"data": DataType.S8, "half": Half.LOW}, "0780", -128.0),
+        ({"data": DataType.BITS, "bit": 0, "width": 4}, "ABCD", 13.0),
+        ({"data": DataType.BITS, "bit": 4, "width": 8}, "ABCD", 188.0),
+        ({"data": DataType.BITS, "bit": 15, "width": 1}, "8000", 1.0),
+        ({"data": DataType.BIT, "bit": 8}, "0100", 1.0),
+    ],
+)
+def test_parts_of_a_register(more: dict[str, object], received: str, expected: float) -> None:
+    assert decode_one(order=Order.DCBA, received=received, **more) == (expected, 192)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentinel"),
+    [
+        ({"data": DataType.U8, "received": "12FF"}, 0xFF),
+        ({"data": DataType.S8, "received": "8012", "half": Half.HIGH}, 0x80),
+        ({"data": DataType.BITS, "received": "0070", "bit": 4, "width": 3}, 7),
+        ({"data": DataType.U48, "received": "FFFFFFFFFFFF"}, 0xFFFFFFFFFFFF),
+        ({"data": DataType.BCD16, "received": "9999"}, 0x9999),
+        ({"data": DataType.MOD10K32, "received": "0000270F"}, 0x0000270F),
+        ({"data": DataType.U16, "received": "0000"}, 0),
+        ({"data": DataType.U32, "received": "00000000"}, 0),
+        ({"data": DataType.U64, "received": "0000000000000000"}, 0),
+    ],
+)
+def test_a_sentinel_of_any_type_is_a_sensor_failure(more: dict[str, object], sentinel: int) -> None:
+    value, quality = decode_one(order=Order.ABCD, invalid=frozenset({sentinel}), **more)  # type: ignore[arg-type]
+    assert math.isnan(value)
+    assert quality == 16
+
+
+@pytest.mark.parametrize(
+    ("data", "received", "sentinel"),
+    [
+        (DataType.S64, "8000000000000001", 0x8000000000000000),
+        (DataType.U64, "7FFFFFFFFFFFFFFE", 0x7FFFFFFFFFFFFFFF),
+        (DataType.F32, "FFC00000", 0x7FC00000),
+    ],
+)
+def test_64_bit_sentinels_compare_exactly_and_every_nan_is_none(
+    data: DataType, received: str, sentinel: int
+) -> None:
+    value, quality = decode_one(data, Order.ABCD, received, invalid=frozenset({sentinel}))
+    assert math.isnan(value) == (data is DataType.F32)
+    assert quality == (16 if data is DataType.F32 else 192)
+
+
+@pytest.mark.parametrize(
+    ("more", "received", "expected"),
+    [
+        ({}, b"PM100\0\0\xff", "PM100"),
+        ({}, b"  PM100  ", "PM100"),
+        ({"swapped": True}, b"MP01\x000", "PM100"),
+        ({"encoding": "latin-1"}, b"caf\xe9", "caf\u00e9"),
+        ({"encoding": "utf-8"}, b"caf\xc3\xa9", "caf\u00e9"),
+        ({}, b"\0\0\0\0", ""),
+        ({}, b"caf\xe9", None),
+        ({"encoding": "utf-8"}, b"caf\xe9", None),
+        ({}, b"\x01\x02ab", None),
+    ],
+)
+def test_texts_end_at_the_first_nul_without_blanks(
+    more: dict[str, object], received: bytes, expected: str | None
+) -> None:
+    register = TextRegister(name="model", table=Table.HOLDING, address=0, length=4, **more)  # type: ignore[arg-type]
+    assert decode_text(register, received) == expected
 
 
 @pytest.mark.parametrize(

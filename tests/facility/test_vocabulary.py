@@ -3,7 +3,7 @@ import pytest
 
 from facility import quality, units
 from facility.catalogue import build_catalogue
-from facility.naming import point_metric, prometheus_name, quality_field
+from facility.naming import point_metric, prometheus_name, prometheus_unit, quality_field
 from facility.point_types import POINT_TYPES, Behaviour
 from facility.spaces import Level
 from tests.facility.plant import small_site
@@ -82,6 +82,10 @@ def test_point_metrics_are_named_by_type_and_quality_fields_by_point():
 def test_every_base_unit_has_words_for_prometheus():
     for kind in POINT_TYPES.values():
         assert point_metric(kind).startswith("dcops_point_")
+    factors = {}
+    for base in {units.unit(symbol).base for symbol in units.symbols()}:
+        words, factor = prometheus_unit(base)
+        assert factors.setdefault(words, factor) == factor, "one name, one unit"
 
 
 def test_the_catalogue_lists_devices_then_rollups_then_figures_without_gaps():

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from facility import units
 from facility.catalogue import build_catalogue
 from facility.devices import Boundary, Device, DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
@@ -170,8 +171,38 @@ def water_and_heat() -> tuple[Device, ...]:
     )
 
 
+def generic_points(*units: str) -> Device:
+    return Device(
+        id="maker",
+        kind=DeviceKind.PUMP,
+        space="campus",
+        points=tuple(
+            PointSpec(f"g{at}", replace(POINT_TYPES["generic"], unit=unit)) for at, unit in enumerate(units)
+        ),
+        period=10.0,
+    )
+
+
+def test_generic_points_are_told_in_their_own_units_under_one_name_a_unit() -> None:
+    whole = replace(site(), devices=(generic_points("%", "kPa", "%RH", "1", "%"),))
+    listed = build_catalogue(whole)
+    image = LiveImage(listed.point_count)
+    image.apply(sample(0, NOON, [50.0, 2.0, 45.0, 7.0, 100.0]))
+    text = Exposition(whole, listed).render(image, NOON, CollectorRegistry()).decode()
+    labels = 'device="maker",kind="pump",node="campus",point='
+    told = [line for line in text.splitlines() if line.startswith("dcops_point_generic")]
+    assert told == [
+        f'dcops_point_generic_ratio{{{labels}"g0"}} 0.5',
+        f'dcops_point_generic_ratio{{{labels}"g2"}} 0.45',
+        f'dcops_point_generic_ratio{{{labels}"g4"}} 1.0',
+        f'dcops_point_generic_pascals{{{labels}"g1"}} 2000.0',
+        f'dcops_point_generic{{{labels}"g3"}} 7.0',
+    ]
+
+
 def test_promtool_finds_nothing_wrong_with_any_metric() -> None:
-    whole = replace(site(), devices=(*site().devices, every_kind_of_point(), *water_and_heat()))
+    generic = generic_points(*{units.unit(symbol).base for symbol in units.symbols()})
+    whole = replace(site(), devices=(*site().devices, every_kind_of_point(), generic, *water_and_heat()))
     listed = build_catalogue(whole)
     image = LiveImage(listed.point_count)
     image.put(sample(0, NOON, [1.5] * listed.point_count))

@@ -7,6 +7,7 @@ import pytest
 
 from collectors.profiles import (
     DataType,
+    Half,
     ModbusProfile,
     MqttProfile,
     Order,
@@ -15,6 +16,7 @@ from collectors.profiles import (
     Table,
     TimeFormat,
 )
+from collectors.profiles.reader import read_profile
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from simulators.encode import PayloadEncoder, RegisterEncoder
@@ -117,6 +119,162 @@ def test_areas_join_across_gaps_the_device_reads_across() -> None:
     assert [(area.start, area.stop) for area in areas] == [(0, 5), (10, 11)]
     images = RegisterEncoder(profile(*registers, max_gap=2)).encode(np.array([1.0, 2.0, 3.0]))
     assert [image.data.hex() for image in images] == ["00000002000000000003", "0001"]
+
+
+@pytest.mark.parametrize(
+    ("register", "value", "expected"),
+    [
+        (holding(0, DataType.U48), float(0x010203040506), "010203040506"),
+        (holding(0, DataType.U48, order=Order.CDAB), float(0x010203040506), "050603040102"),
+        (holding(0, DataType.BCD16), 815.0, "0815"),
+        (holding(0, DataType.BCD32, order=Order.CDAB), 12345678.0, "56781234"),
+        (holding(0, DataType.MOD10K32), 12345678.0, "04d2162e"),
+        (holding(0, DataType.MOD10K64), 1000000000002.0, "0001000000000002"),
+        (holding(0, DataType.U8, half=Half.HIGH), 254.0, "fe00"),
+        (holding(0, DataType.S8), -2.0, "00fe"),
+        (holding(0, DataType.BITS, bit=4, width=3), 5.0, "0050"),
+        (holding(0, DataType.BCD16), 12345.0, "9999"),
+        (holding(0, DataType.MOD10K32), -1.0, "00000000"),
+        (holding(0, DataType.BITS, bit=4, width=3), 9.0, "0070"),
+    ],
+)
+def test_every_other_type_of_data(register: Register, value: float, expected: str) -> None:
+    assert words(register, value) == expected
+
+
+def test_decimal_counters_start_again_after_their_digits() -> None:
+    assert words(holding(0, DataType.BCD16), 10_015.0, "active_energy") == "0015"
+    assert words(holding(0, DataType.MOD10K32), 100_000_007.0, "active_energy") == "00000007"
+
+
+@pytest.mark.parametrize(
+    ("register", "expected"),
+    [
+        (holding(0, DataType.BCD16), "ffff"),
+        (holding(0, DataType.MOD10K32), "ffffffff"),
+        (holding(0, DataType.U48, invalid=frozenset({0xFFFFFFFFFFFF})), "ffffffffffff"),
+        (holding(0, DataType.U8, half=Half.HIGH, invalid=frozenset({0xFF})), "ff00"),
+        (holding(0, DataType.U64, invalid=frozenset({0xFFFFFFFFFFFFFFFF})), "ffffffffffffffff"),
+    ],
+)
+def test_no_value_of_every_other_type(register: Register, expected: str) -> None:
+    (image,) = RegisterEncoder(profile(register)).encode(np.array([nan]))
+    assert (image.data.hex(), image.unreadable) == (expected, frozenset())
+
+
+def test_parts_are_put_into_their_whole() -> None:
+    encoder = RegisterEncoder(
+        profile(
+            holding(0, DataType.U32),
+            holding(1, DataType.BIT, bit=15),
+            holding(1, DataType.BITS, bit=0, width=4),
+            holding(2, DataType.U8),
+            holding(2, DataType.U8, half=Half.HIGH),
+        )
+    )
+    (image,) = encoder.encode(np.array([65536.0 + 0x0120, 1.0, 3.0, 7.0, 8.0]))
+    assert image.data.hex() == "000181230807"
+
+
+def read_profile_of(points: str, more: str = "") -> ModbusProfile:
+    text = f"profile: p\nkind: pump\nprotocol: modbus\ntable: holding\n{more}points:\n{points}"
+    found = read_profile(text, "p.yaml")
+    assert isinstance(found, ModbusProfile)
+    return found
+
+
+def hexes(found: ModbusProfile, *values: float) -> dict[int, str]:
+    encoder = RegisterEncoder(found)
+    images = encoder.encode(np.array(values))
+    return {area.start: image.data.hex() for area, image in zip(encoder.areas, images, strict=True)}
+
+
+def test_what_refers_to_others_is_written_so_that_it_comes_out_right() -> None:
+    found = read_profile_of(
+        "  - {name: voltage, address: 0, data: s16, exponent: sf}\n"
+        "  - {name: apparent_power, address: 10, data: u16, scale: 0.1, percent_of: rated}\n"
+        "  - {name: heat_energy, address: 20, data: u32, unit_from: {point: unit, units: {3: kWh, 1: MWh}}}\n"
+        "  - {name: current, address: 30, data: f32, order_from: {point: unit, orders: {5: CDAB, 0: ABCD}}}\n"
+        "  - {name: supply_temperature, address: 40, data: u16, fraction: rest}\n",
+        "helpers:\n"
+        "  - {name: sf, address: 1, data: s16}\n"
+        "  - {name: rated, address: 11, data: u16, unit: kVA}\n"
+        "  - {name: unit, address: 22, data: u16}\n"
+        "  - {name: rest, address: 41, data: u16, scale: 0.01}\n",
+    )
+    assert hexes(found, 230.5, 250e3, 5e6, 230.5, 21.25) == {
+        0: "0901ffff",  # 2305 with 10 ** -1
+        10: "00fa03e8",  # 25.0 % of 1000 kVA
+        20: "000013880003",  # 5000 kWh
+        30: "80004366",
+        40: "00150019",  # 21 and 25 / 100
+    }
+
+
+def test_a_value_that_is_none_leaves_what_it_refers_to_alone() -> None:
+    found = read_profile_of(
+        "  - {name: voltage, address: 0, data: s16, exponent: sf, invalid: [0x8000]}\n",
+        "helpers: [{name: sf, address: 1, data: s16}]\n",
+    )
+    assert hexes(found, nan) == {0: "8000ffff"}
+
+
+def test_a_sum_lies_nowhere_but_in_its_parts() -> None:
+    found = read_profile_of(
+        "  - {name: active_power, sum: [p1, p2, p3]}\n"
+        "  - {name: p1, type: active_power, address: 0, data: u16}\n",
+        "helpers: [{name: p2, address: 1, data: u16}, {name: p3, address: 2, data: u16}]\n",
+    )
+    assert hexes(found, 700.0, 300.0) == {0: "012c00c800c8"}
+
+
+def test_values_read_alone_lie_over_each_other() -> None:
+    found = read_profile_of(
+        "  - {name: voltage, address: 59, data: f32}\n  - {name: current, address: 60, data: f32}\n",
+        "alone: true\n",
+    )
+    assert hexes(found, 230.5, -12.25) == {59: "43668000", 60: "c1440000"}
+    assert [area.start for area in RegisterEncoder(found).areas] == [60, 59]
+
+
+def test_areas_end_at_forbidden_addresses() -> None:
+    found = read_profile_of(
+        "  - {name: voltage, address: 0, data: u16}\n  - {name: current, address: 3, data: u16}\n",
+        "max_gap: 9\nforbidden: [{from: 1, to: 2}]\n",
+    )
+    assert [(area.start, area.stop) for area in RegisterEncoder(found).areas] == [(0, 1), (3, 4)]
+
+
+def test_texts_and_what_a_device_is_known_by() -> None:
+    found = read_profile_of(
+        "  - {name: voltage, address: 0, data: u16}\n  - {name: status, address: 1, data: u16}\n",
+        "texts:\n"
+        "  - {name: serial, address: 10, length: 6}\n"
+        "  - {name: firmware, address: 20, length: 3, swapped: true}\n"
+        "  - {name: model, address: 30, length: 4}\n"
+        "identity:\n"
+        "  - {address: 1, from: 1648, to: 1653}\n"
+        "  - {address: 30, length: 4, text: PM100}\n",
+    )
+    shown = {at: bytes.fromhex(words) for at, words in hexes(found, 230.0, 0.0).items()}
+    assert shown == {
+        0: b"\x00\xe6\x06\x70",
+        10: b"SIM-000001\0\0",
+        20: b".1.0\x000",
+        30: b"PM100\0\0\0",
+    }
+
+
+def test_a_sunspec_model_stands_behind_the_marker_and_the_common_model() -> None:
+    found = read_profile_of(
+        "  - {name: current, address: 2, data: f32}\n  - {name: voltage, address: 6, data: f32}\n",
+        "sunspec: {model: 213, bases: [50000]}\n",
+    )
+    (area,) = RegisterEncoder(found).areas
+    (image,) = RegisterEncoder(found).encode(np.array([-12.25, 230.5]).clip(0))
+    assert (area.start, area.stop) == (50000, 50080)
+    assert image.data[:8] == b"SunS\x00\x01\x00\x42"
+    assert image.data[140:].hex() == "00d50006000000000000000043668000ffff0000"
 
 
 def payload(
