@@ -2,20 +2,28 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from random import Random
 
 from collectors.backoff import Backoff
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
-from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
-from collectors.lessons import Lessons
+from collectors.health import (
+    CollectionTotals,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    EndpointHealth,
+)
+from collectors.lessons import Lessons, described
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
+from collectors.modbus.prediction import Prediction, measured_cycle, predict
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
 from collectors.schedule import Job, Schedule
@@ -63,6 +71,9 @@ class Collection:
         self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
+        self._by_device = {reader.id: reader for reader in self._readers}
+        self._behind = self._by_endpoint()
+        self._predictions = {each.id: self._predict(each) for each in plan.endpoints}
         self._schedule = Schedule(clock, [self._job(at) for at in range(len(plan.modbus))])
         self._check_brokers()
 
@@ -88,7 +99,7 @@ class Collection:
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
-        modbus = [endpoint.health() for endpoint in self._endpoints.values()]
+        modbus = [self._endpoint_health(endpoint) for endpoint in self._endpoints.values()]
         return (*modbus, *(subscriber.health() for subscriber in self._subscribers.values()))
 
     def totals(self) -> CollectionTotals:
@@ -105,6 +116,53 @@ class Collection:
             polls_failed=sums["failed"],
             samples=sums["samples"],
         )
+
+    def texts(self, device: str) -> dict[str, str]:
+        """What a device tells of itself, such as its serial number; nothing of one that is not there."""
+        return dict(self._by_device[device].texts) if device in self._by_device else {}
+
+    def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
+        """What reading each device behind an endpoint has taken of the bus, the most first."""
+        found = [
+            DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
+            for reader in self._behind.get(endpoint, ())
+        ]
+        return tuple(sorted(found, key=lambda each: each.seconds, reverse=True))
+
+    def lessons(self) -> tuple[DeviceLesson, ...]:
+        """What devices have taught, those that have taught nothing left out."""
+        return tuple(described(each.binding, each.lesson) for each in self._readers if each.lesson)
+
+    def forget(self, device: str | None = None) -> int:
+        """Forget what a device has taught, or all devices; returns how many had taught something.
+
+        Raises:
+            KeyError: there is no such device over Modbus.
+        """
+        chosen = self._readers if device is None else [self._by_device[device]]
+        taught = [reader for reader in chosen if reader.lesson]
+        for reader in taught:
+            reader.forget()
+        return len(taught)
+
+    def _endpoint_health(self, endpoint: Endpoint) -> EndpointHealth:
+        predicted = self._predictions[endpoint.config.id]
+        scans = (reader.cycle for reader in self._behind.get(endpoint.config.id, ()))
+        return replace(
+            endpoint.health(),
+            predicted_cycle=predicted.cycle,
+            predicted_utilisation=predicted.utilisation,
+            measured_cycle=measured_cycle(endpoint.config, scans),
+        )
+
+    def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
+        found: dict[str, list[DeviceReader]] = {}
+        for reader in self._readers:
+            found.setdefault(reader.binding.endpoint, []).append(reader)
+        return found
+
+    def _predict(self, config: ModbusEndpoint) -> Prediction:
+        return predict(config, [reader.planned for reader in self._behind.get(config.id, ())])
 
     def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
         errors: Counter[str] = Counter()

@@ -52,11 +52,14 @@ class ModbusEndpoint:
     """Requests under way at once on a connection; 1 with RTU."""
     connect_pause: float = 0.0
     """Seconds between connecting and the first request."""
+    turnaround: float = 0.01
+    """Seconds its devices take before they begin to answer: an assumption for predictions, nothing else."""
     idle_close: float | None = None
     """Seconds without a request after which a connection is closed until it is needed; None: never."""
     device: str = ""
     """The serial line, such as ``/dev/ttyUSB0``; with RTU."""
     baud: int = 19200
+    """Of the serial line; with RTU over TCP of the line behind the device server, for predictions."""
     parity: SerialParity = SerialParity.EVEN
     stop_bits: int = 1
     tls_ca: Path | None = None

@@ -65,6 +65,54 @@ class ReadCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCost:
+    """What reading one device has taken of the bus since the start."""
+
+    device: str
+    unit: int
+    reads: tuple[ReadCost, ...]
+
+    @property
+    def count(self) -> int:
+        """How many reads."""
+        return sum(read.count for read in self.reads)
+
+    @property
+    def seconds(self) -> float:
+        """What they took."""
+        return sum(read.seconds for read in self.reads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedValue:
+    """A value that a device does not have."""
+
+    place: str
+    """Where it would begin: ``holding 41``."""
+    points: tuple[str, ...]
+    """Points that are without a value for it."""
+    exception: int
+    """Modbus exception code the device answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLesson:
+    """What a device has taught."""
+
+    device: str
+    endpoint: str
+    unit: int
+    profile: str
+    refused: tuple[RefusedValue, ...]
+    cuts: tuple[str, ...]
+    """Where its reads must begin anew: ``holding 15``."""
+    start: int | None
+    """Where its SunSpec model begins."""
+    identity: dict[str, str]
+    """What it tells of itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointHealth:
     """How one endpoint or broker does."""
 
@@ -84,6 +132,12 @@ class EndpointHealth:
     utilisation: float
     """Share of time the bus was busy, 0…1, over the last seconds; NaN if that is not known."""
     last_error: str
+    predicted_cycle: float = nan
+    """Seconds to read each device once, as planned; NaN of a broker."""
+    measured_cycle: float = nan
+    """The same as measured; NaN before the first scan."""
+    predicted_utilisation: float = nan
+    """Share of time the bus will be busy, as planned; above 1 it cannot keep the periods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,15 @@ import asyncio
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from collectors.config import ModbusBinding
 from collectors.errors import LessonsError
-from collectors.profiles import ModbusProfile, Table
+from collectors.health import DeviceLesson, RefusedValue
+from collectors.planning import needed_registers
+from collectors.profiles import ModbusProfile, Register, Table
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,17 +79,19 @@ class Lessons:
         Raises:
             LessonsError: the document is none of lessons.
         """
-        self._save = save
+        self._save_document = save
         self._lessons: dict[LessonKey, Lesson] = {}
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
+        self._saving = threading.Lock()
+        self._number = self._saved = 0
         self._told = False
 
     def of(self, endpoint: str, unit: int, profile: ModbusProfile) -> Lesson:
         """The lesson of a device, the one that was kept if there is one."""
         key = LessonKey(endpoint, unit, profile.name, map_hash(profile))
         if key not in self._lessons:
-            self._lessons[key] = self._kept.pop(key, None) or Lesson()
+            self._lessons[key] = self._kept.pop(key, Lesson())
         return self._lessons[key]
 
     def changed(self) -> None:
@@ -98,28 +104,73 @@ class Lessons:
             while True:
                 await self._changed.wait()
                 await asyncio.sleep(_SAVE_PAUSE)
-                self._changed.clear()
-                await asyncio.to_thread(self._keep, self.document())
+                await asyncio.to_thread(self._keep, *self._next_document())
         finally:
             if self._changed.is_set():
-                self._keep(self.document())
+                self.save()
+
+    def save(self) -> None:
+        """Save now. That it cannot be is logged."""
+        self._keep(*self._next_document())
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
         entries = [_written(key, lesson) for key, lesson in self._lessons.items() if lesson]
-        return (json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1) + "\n").encode()
+        return (json.dumps(
+            {"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False
+        ) + "\n").encode()
 
-    def _keep(self, document: bytes) -> None:
-        if self._save is None:
-            return
-        try:
-            self._save(document)
-        except OSError as error:
-            if not self._told:
-                _LOG.warning("what devices have taught cannot be saved: %s", error)
-            self._told = True
-        else:
-            self._told = False
+    def _next_document(self) -> tuple[int, bytes]:
+        """What is to be saved now, numbered."""
+        self._changed.clear()
+        self._number += 1
+        return self._number, self.document()
+
+    def _keep(self, number: int, document: bytes) -> None:
+        """Save a document, unless a later one is saved already: a thread may be overtaken at the end."""
+        with self._saving:
+            if self._save_document is None or number < self._saved:
+                return
+            self._saved = number
+            try:
+                self._save_document(document)
+            except OSError as error:
+                if not self._told:
+                    _LOG.warning("what devices have taught cannot be saved: %s", error)
+                self._told = True
+            else:
+                self._told = False
+
+
+def described(binding: ModbusBinding, lesson: Lesson) -> DeviceLesson:
+    """A lesson in words."""
+    profile = binding.profile
+    points: dict[Address, list[str]] = {}
+    for place, source in enumerate(profile.sources):
+        if isinstance(source, Register) and (source.table, source.address) in lesson.refused:
+            points.setdefault((source.table, source.address), []).extend(_told_by(profile, place))
+    return DeviceLesson(
+        device=binding.device,
+        endpoint=binding.endpoint,
+        unit=binding.unit,
+        profile=profile.name,
+        refused=tuple(
+            RefusedValue(
+                place=f"{table} {address}", points=tuple(points.get((table, address), ())), exception=code
+            )
+            for (table, address), code in sorted(lesson.refused.items())
+        ),
+        cuts=tuple(f"{table} {address}" for table, address in sorted(lesson.cuts)),
+        start=lesson.start,
+        identity=dict(lesson.identity),
+    )
+
+
+def _told_by(profile: ModbusProfile, place: int) -> Iterator[str]:
+    """Names of the points that need the source at a place."""
+    for at, point in enumerate(profile.points):
+        if place in needed_registers(profile, [at]):
+            yield point.name
 
 
 def map_hash(profile: ModbusProfile) -> str:

@@ -1,4 +1,4 @@
-"""The console's web application: one page, the API, metrics and health. It only ever reads."""
+"""The console's web application: one page, the API, metrics and health. Of the plant it only ever reads."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from console.assets import load_assets, serve_asset
+from console.changes import FORGET_PATH, forget_handler
 from console.context import ConsoleContext
 from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
 from console.live import LiveFeed
@@ -40,6 +41,7 @@ def build_app(
     app.on_response_prepare.append(add_headers)
     for route in routes:
         app.router.add_get(route.path, _api_handler(route))
+    app.router.add_post(FORGET_PATH, forget_handler(view))
     app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
     _add_health(app, view)

@@ -2,14 +2,30 @@
 
 from collections import Counter
 
-from collectors.health import DeviceHealth, DeviceState, EndpointHealth
+from collectors.health import DeviceCost, DeviceHealth, DeviceLesson, DeviceState, EndpointHealth
 from console.context import ConsoleContext
-from console.models import CollectionAnswer, DeviceHealthAnswer, EndpointAnswer, TotalsAnswer
+from console.errors import NotFoundError
+from console.models import (
+    CollectionAnswer,
+    DeviceCostAnswer,
+    DeviceHealthAnswer,
+    EndpointAnswer,
+    EndpointCostAnswer,
+    Forgotten,
+    LessonAnswer,
+    LessonList,
+    ReadCostAnswer,
+    RefusedAnswer,
+    TotalsAnswer,
+)
 from console.parameters import Arguments
+from console.readings import number
 from console.times import write_time
 
 STATES = tuple(state.value for state in DeviceState)
 """States of a device."""
+EVERY_DEVICE = "all"
+"""In place of a device id."""
 
 
 def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
@@ -24,6 +40,9 @@ def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
         polls_missed=health.polls_missed,
         polls_failed=health.polls_failed,
         last_error=health.last_error,
+        refused=health.refused,
+        identity_changes=health.identity_changes,
+        cycle=number(health.cycle),
     )
 
 
@@ -43,12 +62,13 @@ def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionA
             samples=totals.samples,
         ),
         states={state: counted.get(state, 0) for state in STATES},
-        endpoints=tuple(_endpoint(each) for each in view.collection.endpoints()),
+        endpoints=tuple(endpoint_answer(each) for each in view.collection.endpoints()),
         devices=tuple(device_answer(device) for device in devices if str(device.state) in wanted),
     )
 
 
-def _endpoint(health: EndpointHealth) -> EndpointAnswer:
+def endpoint_answer(health: EndpointHealth) -> EndpointAnswer:
+    """One endpoint's health."""
     return EndpointAnswer(
         endpoint=health.endpoint,
         protocol=health.protocol,
@@ -59,5 +79,88 @@ def _endpoint(health: EndpointHealth) -> EndpointAnswer:
         errors={str(name): count for name, count in health.errors.items()},
         round_trip=health.round_trip,
         utilisation=health.utilisation,
+        predicted_utilisation=number(health.predicted_utilisation),
+        measured_cycle=number(health.measured_cycle),
+        predicted_cycle=number(health.predicted_cycle),
         last_error=health.last_error,
+    )
+
+
+def endpoint_costs(view: ConsoleContext, arguments: Arguments) -> EndpointCostAnswer:
+    """One endpoint, and what its devices take of its time.
+
+    Raises:
+        NotFoundError: there is no such endpoint.
+    """
+    endpoint_id = arguments.given("id")
+    health = next((each for each in view.collection.endpoints() if each.endpoint == endpoint_id), None)
+    if health is None:
+        raise NotFoundError(
+            "unknown_endpoint", f"there is no endpoint {endpoint_id!r}", "see /api/v1/collection"
+        )
+    costs = view.collection.costs(endpoint_id)
+    whole = sum(cost.seconds for cost in costs)
+    return EndpointCostAnswer(
+        time=write_time(view.clock.now()),
+        endpoint=endpoint_answer(health),
+        total=len(costs),
+        devices=tuple(_device_cost(cost, whole) for cost in costs[: arguments.integer("limit")]),
+    )
+
+
+def list_lessons(view: ConsoleContext, arguments: Arguments) -> LessonList:
+    """What devices have taught, all or one."""
+    wanted = arguments.text("device")
+    lessons = view.collection.lessons()
+    return LessonList(
+        time=write_time(view.clock.now()),
+        lessons=tuple(_lesson(each) for each in lessons if wanted is None or each.device == wanted),
+    )
+
+
+def forget_lessons(view: ConsoleContext, device: str) -> Forgotten:
+    """Forget what one device has taught, or ``all``.
+
+    Raises:
+        NotFoundError: there is no such device on Modbus.
+    """
+    try:
+        return Forgotten(forgotten=view.collection.forget(None if device == EVERY_DEVICE else device))
+    except KeyError:
+        raise NotFoundError(
+            "unknown_device",
+            f"there is no device {device!r} on Modbus",
+            "see /api/v1/collection, or write all",
+        ) from None
+
+
+def _device_cost(cost: DeviceCost, whole: float) -> DeviceCostAnswer:
+    return DeviceCostAnswer(
+        device=cost.device,
+        unit=cost.unit,
+        count=cost.count,
+        seconds=cost.seconds,
+        share=cost.seconds / whole if whole > 0 else None,
+        reads=tuple(
+            ReadCostAnswer(
+                read=read.text, count=read.count, seconds=read.seconds, mean=read.seconds / read.count
+            )
+            for read in cost.reads
+        ),
+    )
+
+
+def _lesson(lesson: DeviceLesson) -> LessonAnswer:
+    return LessonAnswer(
+        device=lesson.device,
+        endpoint=lesson.endpoint,
+        unit=lesson.unit,
+        profile=lesson.profile,
+        refused=tuple(
+            RefusedAnswer(place=each.place, points=each.points, exception=each.exception)
+            for each in lesson.refused
+        ),
+        cuts=lesson.cuts,
+        start=lesson.start,
+        identity=lesson.identity,
     )

@@ -1,6 +1,6 @@
 """What the console reads. It owns nothing and writes nothing."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Alarm
-from collectors.health import CollectionTotals, DeviceHealth, EndpointHealth
+from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -61,6 +61,26 @@ class Collection(Protocol):
 
     def totals(self) -> CollectionTotals:
         """The sums."""
+        ...
+
+    def texts(self, device: str) -> Mapping[str, str]:
+        """What a device tells of itself, by name; nothing of one that is not there."""
+        ...
+
+    def costs(self, endpoint: str) -> Sequence[DeviceCost]:
+        """What reading each device behind an endpoint took, the most first."""
+        ...
+
+    def lessons(self) -> Sequence[DeviceLesson]:
+        """What devices have taught."""
+        ...
+
+    def forget(self, device: str | None = None) -> int:
+        """Forget what a device has taught, or all of them; returns how many had taught something.
+
+        Raises:
+            KeyError: there is no such device over Modbus.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 ApiError              carries status, code, message and mend; becomes the JSON answer
 ├─ BadRequestError    400: the caller's parameters
+├─ ForbiddenError     403: a change that is not taken from there
 ├─ NotFoundError      404: no such node, series or path
 └─ UnavailableError   503: something behind the API, for now
 """
@@ -23,6 +24,12 @@ class BadRequestError(ApiError):
     """The parameters cannot be understood or ask for too much."""
 
     status = 400
+
+
+class ForbiddenError(ApiError):
+    """A change may not come from there."""
+
+    status = 403
 
 
 class NotFoundError(ApiError):

@@ -108,10 +108,11 @@ def host_name(host: str) -> str:
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
         response = error_response(
-            405, "method_not_allowed", f"{request.method} is not served", "use GET; nothing can be written"
+            405, "method_not_allowed", f"{request.method} is not served", f"use {allowed}"
         )
-        response.headers[hdrs.ALLOW] = ", ".join(sorted(error.allowed_methods))
+        response.headers[hdrs.ALLOW] = allowed
         return response
     if error.status == web.HTTPNotFound.status_code:
         return error_response(

@@ -134,11 +134,12 @@ class Point:
     quality_text: str
     time: Moment
     age: Age
+    text: Annotated[str | None, "the word for a state; of a text, which has no value, the text itself"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointList:
-    """One page of points."""
+    """One page of points; with a device also its texts, behind its points."""
 
     total: Annotated[int, "how many match"]
     offset: int
@@ -159,6 +160,9 @@ class DeviceHealthAnswer:
     polls_missed: Annotated[int, "skipped because a former one was still under way"]
     polls_failed: int
     last_error: str
+    refused: Annotated[int, "values it is known not to have, and is not asked for"]
+    identity_changes: Annotated[int, "how often another device was found in its place"]
+    cycle: Annotated[float | None, "seconds of its endpoint's time one reading takes, smoothed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +184,7 @@ class DeviceNode:
     rated_current: Annotated[float | None, "A a phase"]
     period: Annotated[float, "seconds between two readings"]
     points: tuple[Point, ...]
+    texts: Annotated[dict[str, str], "what it tells of itself, such as its serial number, by name"]
     collection: Annotated[DeviceHealthAnswer | None, "null if it is not collected"]
 
 
@@ -270,6 +275,9 @@ class EndpointAnswer:
     errors: Annotated[dict[str, int], "by class"]
     round_trip: Annotated[float | None, "smoothed, s"]
     utilisation: Annotated[float | None, "share of time it is busy, 0…1"]
+    predicted_utilisation: Annotated[float | None, "the same as planned; above 1 it can't keep the periods"]
+    measured_cycle: Annotated[float | None, "seconds to read each of its devices once"]
+    predicted_cycle: Annotated[float | None, "the same as planned"]
     last_error: str
 
 
@@ -293,6 +301,83 @@ class CollectionAnswer:
     states: dict[str, int]
     endpoints: tuple[EndpointAnswer, ...]
     devices: tuple[DeviceHealthAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCostAnswer:
+    """What one read has taken of an endpoint's time since the start."""
+
+    read: Annotated[str, "table, first address and how many: holding 0+18"]
+    count: int
+    seconds: float
+    mean: Annotated[float, "seconds each"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCostAnswer:
+    """What one device has taken of an endpoint's time since the start."""
+
+    device: str
+    unit: int
+    count: Annotated[int, "reads"]
+    seconds: float
+    share: Annotated[float | None, "of what all devices of the endpoint took; null before the first read"]
+    reads: tuple[ReadCostAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCostAnswer:
+    """One endpoint, and where its time goes; the dearest device first."""
+
+    time: Moment
+    endpoint: EndpointAnswer
+    total: Annotated[int, "how many devices it has; the list holds the first of them"]
+    devices: tuple[DeviceCostAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedAnswer:
+    """A value a device does not have."""
+
+    place: Annotated[str, "table and address: holding 41"]
+    points: Annotated[tuple[str, ...], "points without a value for it"]
+    exception: Annotated[int, "Modbus exception code the device answers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonAnswer:
+    """What reading one device has taught."""
+
+    device: str
+    endpoint: str
+    unit: int
+    profile: str
+    refused: tuple[RefusedAnswer, ...]
+    cuts: Annotated[tuple[str, ...], "where its reads must begin anew"]
+    start: Annotated[int | None, "address where its SunSpec model begins; null without one"]
+    identity: Annotated[dict[str, str], "what it tells of itself; if that changes, the lesson is forgotten"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonList:
+    """What reading devices has taught; devices that have taught nothing are left out."""
+
+    time: Moment
+    lessons: tuple[LessonAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRequest:
+    """Which lessons to forget."""
+
+    device: Annotated[str, "device id, or all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How many devices had taught something that is forgotten now."""
+
+    forgotten: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from console.errors import NotFoundError
 from console.live import MILLISECOND, LiveFeed, SpaceRow, priority, whole
 from console.models import DeviceNode, DeviceSummary, LevelName, NodeSummary, NodeTree, Point, SpaceNode
 from console.parameters import Arguments
-from console.readings import energy_reading, group_point, number, point_reading, rollup_reading
+from console.readings import device_point, energy_reading, number, point_reading, rollup_reading
 from console.spaces import SpacePlan
 from console.times import write_time
 from facility import quality
@@ -109,13 +109,14 @@ class Nodes:
             rated_current=device.rated_current,
             period=device.period,
             points=self._points(device, now),
+            texts=dict(view.collection.texts(device.id)),
             collection=device_answer(health) if health is not None else None,
         )
 
     def _points(self, device: Device, now: int) -> tuple[Point, ...]:
         group = self._view.catalogue.group(device.id)
         return tuple(
-            group_point(self._view.image, group, offset, spec.type.key, now)
+            device_point(self._view.image, group, offset, spec, now)
             for offset, spec in enumerate(device.points)
         )
 

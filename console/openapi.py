@@ -5,7 +5,8 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-from console.models import Alive, ErrorAnswer, LiveTick, Readiness
+from console.changes import FORGET_PATH
+from console.models import Alive, ErrorAnswer, ForgetRequest, Forgotten, LiveTick, Readiness
 from console.parameters import Kind, Parameter
 from console.routes import Route
 
@@ -29,7 +30,7 @@ def describe(routes: Sequence[Route], version: str) -> Schema:
         "info": {
             "title": "dcops",
             "version": version,
-            "description": "What a data centre's devices measure, live and stored. Read only. Numbers are in "
+            "description": "What a data centre's devices measure, live and stored. The plant is only read. Numbers are in "
             "base units; null is unknown, 0 is measured. Times are RFC 3339 in UTC, but "
             "for history and stream (milliseconds since the epoch).",
         },
@@ -97,6 +98,12 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
     )
     return {
         "/api/v1/stream": _get("Live changes as server-sent events", {"200": stream}, components),
+        FORGET_PATH: _post(
+            "Forget what reading a device, or all, has taught; taken from this machine only",
+            ForgetRequest,
+            Forgotten,
+            components,
+        ),
         "/api/v1/openapi.json": _get(
             "This description",
             {"200": _content("OpenAPI 3.1", "application/json", {"type": "object"})},
@@ -129,6 +136,19 @@ def _get(summary: str, responses: Mapping[str, Schema], components: dict[str, Sc
             "summary": summary,
             "parameters": [],
             "responses": dict(responses) | {"default": _refusal(components)},
+        }
+    }
+
+
+def _post(summary: str, body: type, answer: type, components: dict[str, Schema]) -> Schema:
+    content = {"application/json": {"schema": schema_of(body, components)}}
+    answered = _content("it is done", "application/json", schema_of(answer, components))
+    return {
+        "post": {
+            "summary": summary,
+            "parameters": [],
+            "requestBody": {"required": True, "content": content},
+            "responses": {"200": answered, "default": _refusal(components)},
         }
     }
 

@@ -1,5 +1,7 @@
 """Points: every single reading of the site, filtered and paged."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from console.context import ConsoleContext
 from console.errors import BadRequestError, NotFoundError
 from console.models import Point, PointList
 from console.parameters import Arguments
-from console.readings import group_point
+from console.readings import device_point, group_point, text_point
 from console.spaces import SpacePlan
 
 
@@ -34,9 +36,13 @@ class Points:
         indices = np.flatnonzero(self._matching(arguments))
         offset, limit = arguments.integer("offset"), arguments.integer("limit")
         now = self._view.clock.now()
+        texts = self._texts(arguments)
         page = indices[offset : offset + limit]
-        points = tuple(self._device_point(int(index), now) for index in page)
-        return PointList(total=len(indices), offset=offset, limit=limit, points=points)
+        points = [self._device_point(int(index), now) for index in page]
+        points += texts[max(0, offset - len(indices)) : max(0, offset + limit - len(indices))]
+        return PointList(
+            total=len(indices) + len(texts), offset=offset, limit=limit, points=tuple(points)
+        )
 
     async def point(self, arguments: Arguments) -> Point:
         """One series, derived ones included.
@@ -50,6 +56,14 @@ class Points:
         if at < self._view.catalogue.device_count:
             return self._device_point(group.first + offset, now)
         return group_point(self._view.image, group, offset, group.measurement, now)
+
+    def _texts(self, arguments: Arguments) -> Sequence[Point]:
+        """The texts of the one device asked for; none if points are chosen in any other way too."""
+        device_id = arguments.text("device")
+        if device_id is None or arguments.text("type") or arguments.text("space"):
+            return ()
+        texts = self._view.collection.texts(device_id)
+        return [text_point(device_id, name, text) for name, text in texts.items()]
 
     def _matching(self, arguments: Arguments) -> NDArray[np.bool_]:
         matching = np.ones(self._view.site.point_count, dtype=np.bool_)
@@ -80,7 +94,7 @@ class Points:
         at = int(np.searchsorted(site.first_points, index, side="right")) - 1
         offset = index - int(site.first_points[at])
         group = self._view.catalogue.groups[at]
-        return group_point(self._view.image, group, offset, site.devices[at].points[offset].type.key, now)
+        return device_point(self._view.image, group, offset, site.devices[at].points[offset], now)
 
 
 def find_series(view: ConsoleContext, series: str) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """From the live image's arrays to readings that can be judged: value, unit, quality, coverage, age."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -11,6 +12,7 @@ from console.spaces import EnergyPoints, RollupPoints
 from console.times import write_time
 from facility import quality
 from facility.catalogue import Group
+from facility.devices import PointSpec
 from facility.kpis import COMPLETE
 from facility.sample import NANOSECONDS
 
@@ -73,6 +75,31 @@ def point_reading(point: Point) -> Reading:
     )
 
 
+def device_point(image: Image, group: Group, offset: int, spec: PointSpec, now: int) -> Point:
+    """One point of a device, a state with its word."""
+    point = group_point(image, group, offset, spec.type.key, now)
+    word = dict(spec.states).get(int(point.value)) if spec.states and point.value is not None else None
+    return replace(point, text=word) if word is not None else point
+
+
+def text_point(device_id: str, name: str, text: str) -> Point:
+    """A text a device tells of itself, listed like a point."""
+    return Point(
+        series=f"{device_id}.{name}",
+        group=device_id,
+        name=name,
+        type="text",
+        behaviour="text",
+        value=None,
+        unit="",
+        quality=quality.Quality.GOOD,
+        quality_text=quality.text(quality.Quality.GOOD),
+        time=None,
+        age=None,
+        text=text,
+    )
+
+
 def group_point(image: Image, group: Group, offset: int, type_key: str, now: int) -> Point:
     """One point of a group."""
     index = group.first + offset
@@ -91,6 +118,7 @@ def group_point(image: Image, group: Group, offset: int, type_key: str, now: int
         quality_text=quality.text(code),
         time=write_time(time) if time > 0 else None,
         age=age_at(image, index, now),
+        text=None,
     )
 
 

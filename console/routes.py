@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from console.alarms import list_alarms
-from console.collection import STATES, collection_answer
+from console.collection import STATES, collection_answer, endpoint_costs, list_lessons
 from console.context import ConsoleContext
 from console.history import HistoryReader
 from console.kpis import list_key_figures
@@ -13,8 +13,10 @@ from console.models import (
     AlarmList,
     CollectionAnswer,
     DeviceNode,
+    EndpointCostAnswer,
     HistoryAnswer,
     KeyFigureList,
+    LessonList,
     NodeTree,
     Point,
     PointList,
@@ -50,7 +52,7 @@ class Route:
 
 def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
     """The routes under ``/api/v1`` but for the stream and the description."""
-    return (*_value_routes(view, plan, feed), *_judgement_routes(view, plan))
+    return (*_value_routes(view, plan, feed), *_judgement_routes(view, plan), *_collection_routes(view))
 
 
 def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
@@ -105,16 +107,13 @@ def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tupl
 
 
 def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...]:
-    """What is made of it: key figures, alarms, and how collecting goes."""
+    """What is made of it: key figures and alarms."""
 
     async def kpis(arguments: Arguments) -> KeyFigureList:
         return list_key_figures(view, plan, arguments)
 
     async def alarms(arguments: Arguments) -> AlarmList:
         return list_alarms(view, plan, arguments)
-
-    async def collection(arguments: Arguments) -> CollectionAnswer:
-        return collection_answer(view, arguments)
 
     return (
         Route(
@@ -138,6 +137,22 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
                 Parameter(name="space", note="space id; smaller spaces in it count too"),
             ),
         ),
+    )
+
+
+def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
+    """How collecting goes, what it costs and what it has taught."""
+
+    async def collection(arguments: Arguments) -> CollectionAnswer:
+        return collection_answer(view, arguments)
+
+    async def endpoint(arguments: Arguments) -> EndpointCostAnswer:
+        return endpoint_costs(view, arguments)
+
+    async def lessons(arguments: Arguments) -> LessonList:
+        return list_lessons(view, arguments)
+
+    return (
         Route(
             path="/api/v1/collection",
             summary="How collection goes: totals, endpoints, devices",
@@ -148,5 +163,24 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
                     name="state", note="only devices of these states; with commas", choices=STATES, many=True
                 ),
             ),
+        ),
+        Route(
+            path="/api/v1/collection/endpoints/{id}",
+            summary="One endpoint, and what each of its devices and reads takes of its time",
+            answers=(EndpointCostAnswer,),
+            answer=endpoint,
+            parameters=(
+                Parameter(name="id", note="endpoint id", in_path=True),
+                Parameter(
+                    name="limit", note="how many devices", kind=Kind.INTEGER, low=1, high=1000, default=20
+                ),
+            ),
+        ),
+        Route(
+            path="/api/v1/collection/lessons",
+            summary="What reading devices has taught: values they refuse, who they are",
+            answers=(LessonList,),
+            answer=lessons,
+            parameters=(Parameter(name="device", note="only this device"),),
         ),
     )

@@ -15,6 +15,7 @@ from collectors.modbus.identity import (
     read_checks,
     read_identification,
 )
+from collectors.modbus.readout import NEVER
 from collectors.modbus.sunspec import find_model
 from collectors.planning import Block, plan_texts
 from collectors.profiles import ModbusProfile
@@ -24,8 +25,6 @@ _LOG = logging.getLogger(__name__)
 
 ACQUAINTANCE = 3600 * NANOSECONDS
 """After about so long a device is asked again who it is."""
-NEVER = 1 << 62
-"""A time that does not come, ns."""
 
 
 @dataclass(slots=True)
@@ -74,6 +73,10 @@ class Contact:
         profile = self._profile
         if profile.identity or profile.identification or profile.sunspec or profile.texts:
             self.due_at = 0
+
+    def is_due(self, now: int) -> bool:
+        """Whether it is time to ask."""
+        return now >= self.due_at
 
     def open(self) -> None:
         """Begin a talk."""

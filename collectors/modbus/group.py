@@ -62,8 +62,6 @@ class GroupReader:
         """Whether something was refused in this scan, or asked again."""
         self.lacks: Quality | None = None
         """Set if the device seems not to have something that was asked for in this scan."""
-        self.faults: list[str] = []
-        """What was refused in this scan, in words."""
         self._plan = plan
         self._unit = unit
         self._lesson = lesson
@@ -98,7 +96,6 @@ class GroupReader:
         """Whether splitting goes on in the next scan."""
         self.disturbed = False
         self.lacks = None
-        self.faults = []
 
     def begin(self) -> None:
         """Start a scan from the first read."""
@@ -143,32 +140,22 @@ class GroupReader:
         cost.seconds += seconds
         self._payloads.append(data)
 
-    def refuse(self, fault: Fault, seconds: float) -> None:
-        """The read last asked for was answered with an exception: ask for less, or mark its points."""
+    def refuse(self, fault: Fault, seconds: float) -> str:
+        """The read last asked for was answered with an exception: ask for less, or mark its points.
+
+        Returns:
+            What was refused, in words.
+        """
         self.disturbed = True
         at = len(self._payloads)
         block, cost = self._blocks[at], self._costs[at]
         cost.count += 1
         cost.seconds += seconds
-        self.faults.append(f"{fault} reading {cost.text}")
         self._payloads.append(quality_of(fault.code))
-        if at == self._again or not self._may_lack(fault.code, at):
-            return
-        self.lacks = quality_of(fault.code)
-        parts = split_block(self._plan.profile, block)
-        if len(parts) == 1:
-            self._refused.append((block, fault.code))
-        elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
-            self.unfinished = True
-        else:
-            self._halves.add(at)
-            self._splits.append((block, parts[1].points[0]))
-            for part in parts:
-                request = self._request(part)
-                self._blocks.append(part)
-                self._requests.append(request)
-                self._known.append(Quality.BAD)
-                self._costs.append(self._cost(request))
+        if at != self._again and self._may_lack(fault.code, at):
+            self.lacks = quality_of(fault.code)
+            self._ask_for_less(block, at, fault.code)
+        return f"{fault} reading {cost.text}"
 
     @property
     def answered(self) -> bool:
@@ -216,6 +203,23 @@ class GroupReader:
     def single_values(self) -> tuple[Request, ...]:
         """A read of each value alone, whatever has been learned of it."""
         return tuple(self._request(block) for block in self._plan.single_values())
+
+    def _ask_for_less(self, block: Block, at: int, code: int) -> None:
+        """Read a refused block in two parts, unless it is one value."""
+        parts = split_block(self._plan.profile, block)
+        if len(parts) == 1:
+            self._refused.append((block, code))
+        elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
+            self.unfinished = True
+        else:
+            self._halves.add(at)
+            self._splits.append((block, parts[1].points[0]))
+            for part in parts:
+                request = self._request(part)
+                self._blocks.append(part)
+                self._requests.append(request)
+                self._known.append(Quality.BAD)
+                self._costs.append(self._cost(request))
 
     def _may_lack(self, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""

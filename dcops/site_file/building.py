@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from collectors.config import CollectionPlan, ModbusBinding, MqttBinding
-from collectors.profiles import ModbusProfile, Profile
-from dcops.site_file.endpoints import modbus_endpoint, mqtt_broker
-from dcops.site_file.items import DeviceItem, ModbusItem, MqttItem, SiteItem, SpaceItem
+from collectors.profiles import Manners, ModbusProfile, Profile
+from dcops.site_file.endpoints import mqtt_broker
+from dcops.site_file.items import DeviceItem, MqttItem, SiteItem, SpaceItem
+from dcops.site_file.modbus_items import ModbusItem, modbus_endpoint
 from dcops.site_file.paths import boundary_of
 from dcops.site_file.registry import Registry
 from dcops.site_file.spaces import RANK
@@ -43,6 +44,7 @@ def build_plan(
                     unit=item.unit or 0,
                     period=device.period,
                     profile=profile,
+                    manners=Manners(timeout=item.timeout, pause=item.pause),
                 )
             )
         else:
@@ -58,7 +60,7 @@ def build_plan(
             )
     endpoints = [item for item, _ in registry.endpoints.good()]
     return CollectionPlan(
-        endpoints=tuple(modbus_endpoint(item) for item in endpoints if isinstance(item, ModbusItem)),
+        endpoints=tuple(modbus_endpoint(item, folder) for item in endpoints if isinstance(item, ModbusItem)),
         brokers=tuple(
             mqtt_broker(item, site.name, folder) for item in endpoints if isinstance(item, MqttItem)
         ),

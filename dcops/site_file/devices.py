@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from collectors.profiles import MqttProfile, Profile
-from dcops.site_file.endpoints import protocol_of
+from dcops.site_file.endpoints import MODBUS, protocol_of, spoken_by
 from dcops.site_file.entries import Entry
 from dcops.site_file.fields import identifiers
 from dcops.site_file.items import DeviceItem, MqttItem
+from dcops.site_file.modbus_items import ModbusRtuItem, ModbusRtuTcpItem
 from dcops.site_file.problems import Place, near
 from dcops.site_file.profiles import ProfileLibrary
 from dcops.site_file.registry import Registry
@@ -16,6 +17,8 @@ from dcops.site_file.shapes import label
 from facility.devices import DeviceKind
 from facility.spaces import LEVELS, Level
 
+NO_LINE_UNITS = frozenset({0, 255})
+"""Unit ids of a device that is its own server; on a serial line 0 speaks to all, and 255 is reserved."""
 _WORD = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 Message = tuple[str, str]
@@ -140,16 +143,16 @@ class _Checker:
         profile = self._library.profiles.get(item.profile)
         endpoint = self._registry.endpoints.items.get(item.endpoint)
         spoken = protocol_of(profile) if profile is not None else ""
-        offered = endpoint.protocol if endpoint is not None else ""
-        if spoken and offered and spoken != offered:
+        offered = spoken_by(endpoint) if endpoint is not None else ""
+        if endpoint is not None and spoken and offered and spoken != offered:
             yield (
                 "endpoint",
                 (
-                    f"profile {item.profile!r} needs {spoken}, endpoint {item.endpoint!r} speaks {offered};"
-                    " change one of them"
+                    f"profile {item.profile!r} needs {spoken}, endpoint {item.endpoint!r} speaks"
+                    f" {endpoint.protocol}; change one of them"
                 ),
             )
-        elif (spoken or offered) == "modbus-tcp":
+        elif (spoken or offered) == MODBUS:
             yield from self._modbus(item, entry)
         elif spoken or offered:
             yield from self._mqtt(item, entry, profile)
@@ -162,6 +165,9 @@ class _Checker:
         if item.unit is None:
             yield "unit", "unit is missing; write its Modbus unit id (255 without gateway)"
             return
+        endpoint = self._registry.endpoints.items.get(item.endpoint)
+        if isinstance(endpoint, ModbusRtuItem | ModbusRtuTcpItem) and item.unit in NO_LINE_UNITS:
+            yield "unit", f"unit: {item.unit} is no address on a serial line; write 1 to 247"
         yield from self._taken(item.id, item.endpoint, item.unit, entry)
 
     def _taken(self, device_id: str, endpoint: str, unit: int, entry: Entry) -> Iterator[Message]:
@@ -173,6 +179,9 @@ class _Checker:
     def _mqtt(self, item: DeviceItem, entry: Entry, profile: Profile | None) -> Iterator[Message]:
         if item.unit is not None:
             yield "unit", "a device on MQTT has no unit; remove it"
+        for key in ("timeout", "pause"):
+            if getattr(item, key) is not None:
+                yield key, f"a device on MQTT is not asked and has no {key}; remove it"
         template = item.topic or (profile.topic if isinstance(profile, MqttProfile) else "")
         if not template:
             return

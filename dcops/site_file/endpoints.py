@@ -3,23 +3,26 @@
 import re
 from pathlib import Path
 
-from collectors.config import ModbusEndpoint, MqttBroker
+from collectors.config import MqttBroker
 from collectors.planning import plan_blocks
 from collectors.profiles import ModbusProfile, Profile
 from dcops.site_file.entries import Entry, shown
-from dcops.site_file.items import ModbusItem, MqttItem
+from dcops.site_file.fields import listed
+from dcops.site_file.items import MqttItem
+from dcops.site_file.modbus_items import MODBUS_ITEMS, ModbusItem, ModbusTlsItem, address_of, files_of
 from dcops.site_file.problems import Findings, near
 from dcops.site_file.registry import EndpointItem, Registry
 from dcops.site_file.secrets import SecretRef
 from dcops.site_file.shapes import Shaped, keys_of, label, required_keys, shape
 
-_MODELS: dict[str, type[ModbusItem] | type[MqttItem]] = {"modbus-tcp": ModbusItem, "mqtt": MqttItem}
+_MODELS: dict[str, type[ModbusItem] | type[MqttItem]] = {**MODBUS_ITEMS, "mqtt": MqttItem}
+MODBUS = "Modbus"
 _MQTT_PORT = 1883
 _MQTT_TLS_PORT = 8883
 
-ENDPOINT_KEYS = keys_of(ModbusItem) | keys_of(MqttItem)
+ENDPOINT_KEYS = frozenset[str]().union(*map(keys_of, _MODELS.values()))
 """Every key an endpoint may have, whatever its protocol."""
-ENDPOINT_REQUIRED = required_keys(ModbusItem) & required_keys(MqttItem)
+ENDPOINT_REQUIRED = required_keys(MqttItem).intersection(*map(required_keys, _MODELS.values()))
 """Keys every endpoint must have."""
 
 
@@ -32,18 +35,29 @@ def read_endpoint(entry: Entry, findings: Findings) -> Shaped[EndpointItem]:
     if model is None:
         message = "protocol is missing; add 'protocol: modbus-tcp' or 'protocol: mqtt'"
         if protocol is not None:
-            mend = near(str(protocol), _MODELS) or "write modbus-tcp or mqtt"
+            meant = [] if protocol == "modbus" else _MODELS  # it is near to five of them
+            mend = near(str(protocol), meant) or f"write {listed(list(_MODELS))}"
             message = f"protocol: {shown(protocol)} is no protocol; {mend}"
         findings.add(entry.at("protocol"), f"{label('endpoint', entry)}: {message}")
         return Shaped(None)
     check_one_place(entry, "password", "endpoint", findings)
     item = shape(model, entry, "endpoint", findings)
+    if isinstance(item, ModbusTlsItem) and item.tls_key and not item.tls_cert:
+        findings.add(
+            entry.at("tls_key"), f"{label('endpoint', entry)}: tls_key has no certificate; add 'tls_cert: …'"
+        )
+        return Shaped(None)
     return Shaped(item)
 
 
 def protocol_of(profile: Profile) -> str:
-    """The protocol of the endpoints a profile is read over."""
-    return "modbus-tcp" if isinstance(profile, ModbusProfile) else "mqtt"
+    """What the endpoints of a profile speak: Modbus, over whatever it may be, or mqtt."""
+    return MODBUS if isinstance(profile, ModbusProfile) else "mqtt"
+
+
+def spoken_by(endpoint: EndpointItem) -> str:
+    """What an endpoint speaks: Modbus, over whatever it may be, or mqtt."""
+    return MODBUS if isinstance(endpoint, ModbusItem) else endpoint.protocol
 
 
 def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
@@ -76,26 +90,21 @@ def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: flo
 def warn_endpoints(registry: Registry, folder: Path) -> None:
     """Warn of endpoints that no device is behind, that share an address or lack their certificate."""
     used = {device.endpoint for device in registry.devices.items.values()}
-    addresses: dict[tuple[str, int], str] = {}
+    addresses: dict[str, str] = {}
     for item, entry in registry.endpoints.good():
         if item.id not in used:
             registry.findings.warn(entry.place, f"endpoint {item.id} has no devices")
+        files = files_of(item) if isinstance(item, ModbusItem) else {"tls_ca": item.tls_ca or ""}
+        for key, file in files.items():
+            if file and not (folder / file).is_file():
+                registry.findings.warn(entry.at(key), f"endpoint {item.id}: {shown(file)} is not there")
         if isinstance(item, MqttItem):
-            if item.tls_ca and not (folder / item.tls_ca).is_file():
-                registry.findings.warn(
-                    entry.at("tls_ca"), f"endpoint {item.id}: {shown(item.tls_ca)} is not there"
-                )
             continue
-        first = addresses.setdefault((item.host, item.port), item.id)
+        address = address_of(item)
+        first = addresses.setdefault(address, item.id)
         if first != item.id:
-            address = f"{item.host}:{item.port}"
             message = f"{address} is that of {first} too; make them one endpoint"
             registry.findings.warn(entry.place, f"endpoint {item.id}: {message}")
-
-
-def modbus_endpoint(item: ModbusItem) -> ModbusEndpoint:
-    """The endpoint as collectors take it."""
-    return ModbusEndpoint(id=item.id, host=item.host, port=item.port, timeout=item.timeout, pause=item.pause)
 
 
 def mqtt_broker(item: MqttItem, site: str, folder: Path) -> MqttBroker:

@@ -6,7 +6,7 @@ Each reader takes what an entry holds under one key and returns the typed value,
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TypeVar
@@ -27,6 +27,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_SERIAL_DEVICE = re.compile(r"/\S+|COM[0-9]+")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 _HIGHEST_UNIT = 247
@@ -110,6 +111,42 @@ def port(value: object) -> int:
     if not 1 <= found <= _HIGHEST_PORT:
         raise ValueError(f"{found} is no TCP port; write 1 to 65535")
     return found
+
+
+def count(low: int, high: int) -> Callable[[object], int]:
+    """A reader of whole numbers from ``low`` to ``high``."""
+
+    def read(value: object) -> int:
+        found = integer(value)
+        if not low <= found <= high:
+            raise ValueError(f"{found} is out of range; write {low} to {high}")
+        return found
+
+    return read
+
+
+def choice(numbers: Sequence[int], what: str) -> Callable[[object], int]:
+    """A reader of one of several whole numbers."""
+
+    def read(value: object) -> int:
+        found = integer(value)
+        if found not in numbers:
+            nearest = min(numbers, key=lambda each: abs(each - found))
+            mend = f"did you mean {nearest}?" if len(numbers) > 2 else f"write {numbers[0]} or {numbers[1]}"  # noqa: PLR2004
+            raise ValueError(f"{found} is no {what}; {mend}")
+        return found
+
+    return read
+
+
+def serial_device(value: object) -> str:
+    """The path of a serial line."""
+    word = text(value)
+    if not _SERIAL_DEVICE.fullmatch(word):
+        raise ValueError(
+            f"{shown(word)} is no serial line; write its path, such as /dev/ttyUSB0 or /dev/serial/by-id/…"
+        )
+    return word
 
 
 def flag(value: object) -> bool:

@@ -69,17 +69,6 @@ class SpaceItem(Item):
     position: Annotated[int, PlainValidator(fields.position)] | None = None
 
 
-class ModbusItem(Item):
-    """An endpoint that speaks Modbus TCP."""
-
-    id: Id
-    protocol: Literal["modbus-tcp"]
-    host: Host
-    port: Port = 502
-    timeout: Annotated[float, PlainValidator(fields.duration(0.01, 60.0))] = 1.0
-    pause: Annotated[float, PlainValidator(fields.duration(0.0, 10.0))] = 0.0
-
-
 class MqttItem(Item):
     """An MQTT broker."""
 
@@ -104,6 +93,8 @@ class DeviceItem(Item):
     endpoint: Id
     unit: Annotated[int, PlainValidator(fields.unit)] | None = None
     topic: Annotated[str, PlainValidator(fields.topic)] | None = None
+    timeout: Annotated[float, PlainValidator(fields.duration(0.01, 60.0))] | None = None
+    pause: Annotated[float, PlainValidator(fields.duration(0.0, 10.0))] | None = None
     name: Text = ""
     feed: Annotated[Feed, PlainValidator(fields.one_of(Feed, "feed"))] | None = None
     serves: Ids = ()

@@ -6,7 +6,8 @@ from difflib import SequenceMatcher
 from typing import Generic, TypeVar
 
 from dcops.site_file.entries import Entry
-from dcops.site_file.items import DeviceItem, Item, ModbusItem, MqttItem, SpaceItem
+from dcops.site_file.items import DeviceItem, Item, MqttItem, SpaceItem
+from dcops.site_file.modbus_items import ModbusItem
 from dcops.site_file.problems import Findings, NearNames, Place
 from dcops.site_file.shapes import Shaped, label
 

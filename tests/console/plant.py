@@ -9,7 +9,17 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
-from collectors.health import CollectionTotals, DeviceHealth, DeviceState, EndpointHealth, EndpointState
+from collectors.health import (
+    CollectionTotals,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    DeviceState,
+    EndpointHealth,
+    EndpointState,
+    ReadCost,
+    RefusedValue,
+)
 from console.app import build_app
 from console.context import ConsoleContext
 from console.ticks import TickSignal
@@ -79,6 +89,9 @@ GATEWAY = EndpointHealth(
     round_trip=0.004,
     utilisation=0.21,
     last_error="",
+    predicted_cycle=2.2,
+    measured_cycle=1.9,
+    predicted_utilisation=0.22,
 )
 BROKER = EndpointHealth(
     endpoint="broker",
@@ -94,10 +107,32 @@ BROKER = EndpointHealth(
 )
 
 
+COSTS = (
+    DeviceCost(
+        device="b1-h1-r1-cdu",
+        unit=3,
+        reads=(ReadCost("holding 0+18", 10, 0.6), ReadCost("holding 40+2", 5, 0.1)),
+    ),
+    DeviceCost(device="b1-h1-r2-cdu", unit=4, reads=(ReadCost("holding 0+18", 10, 0.3),)),
+)
+LESSON = DeviceLesson(
+    device="b1-h1-r1-cdu",
+    endpoint="gw-1",
+    unit=3,
+    profile="cdu",
+    refused=(RefusedValue(place="holding 41", points=("leak",), exception=2),),
+    cuts=("holding 60",),
+    start=None,
+    identity={"serial": "BX1234"},
+)
+
+
 @dataclass
 class FakeCollection:
     health: tuple[DeviceHealth, ...] = ()
     links: tuple[EndpointHealth, ...] = (GATEWAY, BROKER)
+    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    taught: list[str] = field(default_factory=lambda: [LESSON.device])
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         return self.health
@@ -107,6 +142,22 @@ class FakeCollection:
 
     def totals(self) -> CollectionTotals:
         return TOTALS
+
+    def texts(self, device: str) -> dict[str, str]:
+        return self.told.get(device, {})
+
+    def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
+        return COSTS if endpoint == "gw-1" else ()
+
+    def lessons(self) -> tuple[DeviceLesson, ...]:
+        return (LESSON,) if LESSON.device in self.taught else ()
+
+    def forget(self, device: str | None = None) -> int:
+        if device is not None and device not in {each.device for each in self.health}:
+            raise KeyError(device)
+        before = len(self.taught)
+        self.taught = [each for each in self.taught if device not in (None, each)]
+        return before - len(self.taught)
 
 
 @dataclass

@@ -19,6 +19,8 @@ EXAMPLES = {
     "/api/v1/kpis": [""],
     "/api/v1/alarms": ["", "?state=recent"],
     "/api/v1/collection": ["", "?state=online"],
+    "/api/v1/collection/endpoints/{id}": ["gw-1", "broker"],
+    "/api/v1/collection/lessons": ["", "?device=b1-h1-r1-cdu"],
     "/api/v1/openapi.json": [""],
     "/healthz": [""],
     "/readyz": [""],
@@ -90,6 +92,10 @@ async def test_every_path_answers_what_its_description_says(plant: Plant) -> Non
             plant.read_all()
             plant.tick()
             assert violations((await next_event(stream))[1], components["LiveTick"], {**components}) == []
+        forgotten = described["paths"]["/api/v1/collection/lessons/forget"]["post"]
+        schema = forgotten["responses"]["200"]["content"]["application/json"]["schema"]
+        async with client.post("/api/v1/collection/lessons/forget", json={"device": "all"}) as response:
+            assert violations(await response.json(), schema, components) == []
         error = await get(client, "/api/v1/nodes/nowhere", 404)
         assert violations(error, components["ErrorAnswer"], components) == []
 
@@ -104,7 +110,8 @@ async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -
     async with plant.client() as client:
         described = await get(client, "/api/v1/openapi.json")
     assert served - {"/", "/static/{name}"} == set(described["paths"])
-    assert set(EXAMPLES) | {"/api/v1/stream", "/metrics"} == set(described["paths"])
+    others = {"/api/v1/stream", "/metrics", "/api/v1/collection/lessons/forget"}
+    assert set(EXAMPLES) | others == set(described["paths"])
 
 
 async def test_every_parameter_and_every_property_is_described_soundly(client: TestClient) -> None:
@@ -114,9 +121,10 @@ async def test_every_parameter_and_every_property_is_described_soundly(client: T
     assert references <= set(described["components"]["schemas"])
     assert described["openapi"] == "3.1.0"
     for path, item in described["paths"].items():
-        in_path = {p["name"] for p in item["get"]["parameters"] if p["in"] == "path"}
+        (operation,) = item.values()
+        in_path = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", path))
-        assert all(p["description"] for p in item["get"]["parameters"])
+        assert all(p["description"] for p in operation["parameters"])
     window = next(p for p in described["paths"]["/api/v1/kpis"]["get"]["parameters"] if p["name"] == "window")
     assert window["schema"]["enum"] == ["15min", "1h", "24h", "month", "year"]
 

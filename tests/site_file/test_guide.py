@@ -11,12 +11,12 @@ from dcops.site_file.items import (
     DeviceItem,
     InfluxItem,
     Item,
-    ModbusItem,
     MqttItem,
     SiteItem,
     SpaceItem,
     WebhookItem,
 )
+from dcops.site_file.modbus_items import MODBUS_ITEMS
 from dcops.site_file.shapes import keys_of
 from facility.devices import Boundary, DeviceKind
 
@@ -34,7 +34,16 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [SiteItem, SpaceItem, ModbusItem, MqttItem, DeviceItem, InfluxItem, AlertmanagerItem, WebhookItem],
+    [
+        SiteItem,
+        SpaceItem,
+        *MODBUS_ITEMS.values(),
+        MqttItem,
+        DeviceItem,
+        InfluxItem,
+        AlertmanagerItem,
+        WebhookItem,
+    ],
 )
 def test_the_guide_explains_every_key(model: type[Item]) -> None:
     words = set(re.findall(r"`([a-z_]+)[`:]", GUIDE))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from collectors.config import ModbusEndpoint
-from collectors.profiles import ModbusProfile
+from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
+from collectors.profiles import Manners, ModbusProfile
 from collectors.profiles.reader import shipped
 from dcops.site_file import (
     AlertmanagerConfig,
@@ -142,6 +142,60 @@ endpoints:
         ("gw", "10.0.0.1", 3.0),
         ("gw-2", "10.0.0.2", 3.0),
     ]
+
+
+def test_every_kind_of_modbus_endpoint(tmp_path: Path) -> None:
+    endpoints = """\
+endpoints:
+  - {id: broker, protocol: mqtt, host: b}
+  - {id: gw, protocol: modbus-tcp, host: a, connections: 2, in_flight: 4, connect_pause: 50ms, idle_close: 30s}
+  - {id: tls, protocol: modbus-tls, host: a, tls_ca: ca.pem, tls_cert: me.pem, tls_key: me.key, server_name: m1}
+  - {id: udp, protocol: modbus-udp, host: a, port: 503}
+  - {id: server, protocol: modbus-rtu-tcp, host: a, port: 4001}
+  - {id: line, protocol: modbus-rtu, device: /dev/ttyUSB0, baud: 9600, parity: none, pause: 10ms}
+"""
+    plan = load(write_site(tmp_path, HEAD + SPACES + endpoints + DEVICES)).plan
+
+    assert plan.endpoints == (
+        ModbusEndpoint(
+            id="gw", host="a", port=502, connections=2, in_flight=4, connect_pause=0.05, idle_close=30.0
+        ),
+        ModbusEndpoint(
+            id="tls",
+            protocol=ModbusProtocol.TLS,
+            host="a",
+            port=802,
+            tls_ca=tmp_path / "ca.pem",
+            tls_cert=tmp_path / "me.pem",
+            tls_key=tmp_path / "me.key",
+            server_name="m1",
+        ),
+        ModbusEndpoint(id="udp", protocol=ModbusProtocol.UDP, host="a", port=503),
+        ModbusEndpoint(id="server", protocol=ModbusProtocol.RTU_TCP, host="a", port=4001),
+        ModbusEndpoint(
+            id="line",
+            protocol=ModbusProtocol.RTU,
+            device="/dev/ttyUSB0",
+            baud=9600,
+            parity=SerialParity.NONE,
+            stop_bits=2,
+            pause=0.01,
+        ),
+    )
+
+
+def test_a_device_may_want_other_manners_than_its_endpoint(tmp_path: Path) -> None:
+    devices = DEVICES.replace("unit: 1,", "unit: 1, timeout: 3s, pause: 20ms,")
+    (binding,) = load(write_site(tmp_path, HEAD + SPACES + ENDPOINTS + devices)).plan.modbus
+
+    assert binding.manners == Manners(timeout=3.0, pause=0.02)
+
+
+def test_missing_certificates_of_endpoints_are_warned_of(tmp_path: Path) -> None:
+    site = SITE.replace("protocol: modbus-tcp, host: 10.0.0.1", "protocol: modbus-tls, host: a, tls_ca: no.pem")
+    warnings = [str(each) for each in load(write_site(tmp_path, site)).warnings]
+
+    assert f"{tmp_path}/site.yaml:8: endpoint gw: 'no.pem' is not there" in warnings
 
 
 def test_a_site_may_be_one_yaml_file_of_any_name(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""The few requests that change something: taken from this machine only, and never from a page of another site.
+
+There is no login, so nothing identifies who asks; what must be certain is that it is somebody on this
+machine. A browser sends another site's page along with JSON only after asking first, and is then refused.
+"""
+
+from ipaddress import ip_address
+
+import orjson
+from aiohttp import hdrs, web
+
+from console.collection import forget_lessons
+from console.context import ConsoleContext
+from console.errors import BadRequestError, ForbiddenError
+from console.guard import Handler, json_response
+from console.models import ForgetRequest
+
+FORGET_PATH = "/api/v1/collection/lessons/forget"
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+def forget_handler(view: ConsoleContext) -> Handler:
+    """Answers ``POST /api/v1/collection/lessons/forget`` with body ``{"device": ID}``, or ``"all"``."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_origin(request)
+        wanted = _forget_request(await request.read())
+        return json_response(forget_lessons(view, wanted.device))
+
+    return handle
+
+
+def check_origin(request: web.Request) -> None:
+    """Refuse a change that may come from elsewhere.
+
+    Raises:
+        ForbiddenError: it comes from another machine, through a proxy, or from another site's page.
+        BadRequestError: it does not carry JSON.
+    """
+    if not _is_loopback(request.remote) or any(name in request.headers for name in _FORWARDED):
+        raise ForbiddenError(
+            "not_local", "changes are taken from this machine only", "use the command line of dcops there"
+        )
+    origin = request.headers.get(hdrs.ORIGIN)
+    foreign = origin is not None and origin != f"{request.scheme}://{request.host}"
+    if foreign or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES:
+        raise ForbiddenError("other_site", "changes are not taken from pages of other sites", "ask directly")
+    if request.content_type != "application/json":
+        raise BadRequestError("no_json", "the body is not JSON", "send Content-Type: application/json")
+
+
+def _forget_request(body: bytes) -> ForgetRequest:
+    try:
+        device = orjson.loads(body)["device"]
+    except (ValueError, TypeError, KeyError, IndexError):
+        device = None
+    if not isinstance(device, str):
+        raise BadRequestError("bad_body", "the body names no device", 'send {"device": "ID"}, or "all"')
+    return ForgetRequest(device=device)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ip_address(address).is_loopback
+    except ValueError:
+        return False
