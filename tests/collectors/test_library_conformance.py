@@ -1,10 +1,11 @@
 """Every shipped profile of a real device against literal registers, over the wire, into the live image.
 
-``library/NAME.yaml`` holds, for each point, where it lies, the words the device has there and the value in base
-units they mean; the words stand in a server that is not ours, the values are none of our decoder's. A second
-device of each profile has, wherever the map knows such a thing, the words that mean "no value".
+``library/NAME.yaml`` holds, for each point, where it lies, the words the device has there and the value in
+base units they mean; the words stand in a server that is not ours, the values are none of our decoder's. A
+second device of each profile has, wherever the map knows such a thing, the words that mean "no value".
 """
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.profiles import ModbusProfile
 from collectors.profiles.reader import shipped
 from facility.quality import Quality
+from facility.sample import Sample
 from ingest.live_image import LiveImage
 from tests.collectors.conftest import WallClock, running, until
 
@@ -151,7 +153,7 @@ async def poll(names: Sequence[str]) -> Read:
     image = LiveImage(first)
     seen: set[int] = set()
 
-    def emit(sample) -> None:  # noqa: ANN001  a Sample
+    def emit(sample: Sample) -> None:
         image.apply(sample)
         seen.add(sample.first)
 
@@ -161,7 +163,8 @@ async def poll(names: Sequence[str]) -> Read:
         collection = Collection(plan, WallClock(), emit)
         async with running(collection.run()):
             await until(lambda: len(seen) == len(bindings), "every device is read")
-        health, texts = collection.devices(), collection.texts()
+        health = collection.devices()
+        texts = {binding.device: collection.texts(binding.device) for binding in bindings}
     read = Read()
     for binding, state in zip(bindings, health, strict=True):
         name = binding.device.removesuffix("-silent")
@@ -177,14 +180,7 @@ async def poll(names: Sequence[str]) -> Read:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def read() -> Read:
-    import asyncio
-
     return asyncio.run(poll(NAMES))
 
 
@@ -202,8 +198,7 @@ def test_each_point_equals_its_literal(read: Read, name: str) -> None:
     wrong = {
         point: (found, expected)
         for point, expected in case(name).values.items()
-        if not (found := got[point])[1] == Quality.GOOD
-        or found[0] != pytest.approx(expected, rel=1e-9, abs=1e-9)
+        if (found := got[point])[1] != Quality.GOOD or found[0] != pytest.approx(expected, rel=1e-9, abs=1e-9)
     }
     assert not wrong, read.errors[name]
 

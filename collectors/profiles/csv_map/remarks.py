@@ -196,13 +196,12 @@ def _references(part: str, found: Remarks) -> bool:
         if match[2] or match[3]:
             address = _number(match[3]) if match[3] else None
             found.mentions.append(Mention(use=_USES[match[1].lower()], name=match[2] or "", address=address))
-    if match := _FRACTION_IN.search(part):
-        found.mentions.append(Mention(use="fraction", address=_number(match[1])))
-    if match := _PERCENT_OF.search(part):
-        address = whole(match[1])
-        found.mentions.append(
-            Mention(use="percent_of", name="" if address is not None else match[1], address=address)
-        )
+    if fraction := _FRACTION_IN.search(part):
+        found.mentions.append(Mention(use="fraction", address=_number(fraction[1])))
+    if percent := _PERCENT_OF.search(part):
+        address = whole(percent[1])
+        name = "" if address is not None else percent[1]
+        found.mentions.append(Mention(use="percent_of", name=name, address=address))
     return len(found.mentions) > before
 
 
