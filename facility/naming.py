@@ -16,11 +16,11 @@ _PROMETHEUS_UNITS: dict[str, tuple[str, float]] = {
     "Wh": ("joules", 3600.0),
     "VA": ("volt_amperes", 1.0),
     "var": ("volt_amperes_reactive", 1.0),
-    "VAh": ("volt_ampere_hours", 1.0),
-    "varh": ("volt_ampere_reactive_hours", 1.0),
+    "VAh": ("volt_ampere_seconds", 3600.0),
+    "varh": ("volt_ampere_reactive_seconds", 3600.0),
     "V": ("volts", 1.0),
     "A": ("amperes", 1.0),
-    "Ah": ("ampere_hours", 1.0),
+    "Ah": ("coulombs", 3600.0),
     "Hz": ("hertz", 1.0),
     "°C": ("celsius", 1.0),
     "K": ("kelvin", 1.0),
@@ -35,7 +35,7 @@ _PROMETHEUS_UNITS: dict[str, tuple[str, float]] = {
     "°": ("degrees", 1.0),
     "rad": ("radians", 1.0),
     "µS/cm": ("microsiemens_per_centimetre", 1.0),
-    "DM": ("degree_minutes", 1.0),
+    "DM": ("celsius_seconds", 60.0),
     "1": ("", 1.0),
 }
 
