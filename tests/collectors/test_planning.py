@@ -145,6 +145,9 @@ def test_a_part_of_a_long_value_is_read_with_it_and_not_torn_from_it() -> None:
     (block,) = plan_blocks(profile)
     assert block == Block(H, 0, 3, (0, 1, 2))
     assert split_block(profile, block) == (Block(H, 0, 2, (0, 1)), Block(H, 2, 1, (2,)))
+    words = profile_of([(H, 0, DataType.U64), (H, 1, DataType.BIT), (H, 2, DataType.BIT)])
+    (block,) = plan_blocks(words)
+    assert split_block(words, block) == (block,)
 
 
 def paced() -> ModbusProfile:

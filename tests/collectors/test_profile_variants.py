@@ -89,6 +89,19 @@ def test_a_shipped_profile_may_be_extended_under_its_own_name() -> None:
     assert [point.name for point in variant.points] == ["flow", "volume"]
 
 
+def test_shipped_profiles_extend_shipped_ones_whatever_a_site_has() -> None:
+    known = Bases(
+        own={"base": ProfileText("own.yaml", "profile: base\nextends: two\nmake: ours\n")},
+        shipped={
+            "base": ProfileText("shipped/base.yaml", BASE),
+            "two": ProfileText("shipped/two.yaml", "profile: two\nextends: base\nmax_gap: 1\n"),
+        },
+    )
+    variant = read_profile(known.own["base"].text, "own.yaml", known)
+    assert isinstance(variant, ModbusProfile)
+    assert (variant.make, variant.max_gap) == ("ours", 1)
+
+
 def test_an_mqtt_profile_may_be_extended() -> None:
     text = "profile: own\nextends: cdu-mqtt\ntopic: a/{device}\npoints:\n  - {name: leak, path: other}\n"
     variant = read_profile(text, "own.yaml")

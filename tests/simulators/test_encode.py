@@ -202,12 +202,12 @@ def test_what_refers_to_others_is_written_so_that_it_comes_out_right() -> None:
         "  - {name: unit, address: 22, data: u16}\n"
         "  - {name: rest, address: 41, data: u16, scale: 0.01}\n",
     )
-    assert hexes(found, 230.5, 250e3, 5e6, 230.5, 21.25) == {
+    assert hexes(found, 230.5, 250e3, 5e6, 230.5, 21.75) == {
         0: "0901ffff",  # 2305 with 10 ** -1
         10: "00fa03e8",  # 25.0 % of 1000 kVA
         20: "000013880003",  # 5000 kWh
         30: "80004366",
-        40: "00150019",  # 21 and 25 / 100
+        40: "0015004b",  # 21 and 75 / 100
     }
 
 
