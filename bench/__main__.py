@@ -6,6 +6,7 @@ import sys
 
 _BENCHES = {
     "tick": "stale marking, rollups and 20 alarm rules on 1,000,000 points",
+    "fuzz_modbus": "1,000,000 spoilt replies into the links of Modbus TCP, UDP and RTU",
     "modbus_client": "CPU per Modbus request of our client beside pymodbus",
 }
 

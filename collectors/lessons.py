@@ -48,7 +48,7 @@ class Lesson:
 
     refused: dict[Address, int] = field(default_factory=dict)
     """Values the device does not have, and the exception it says so with."""
-    cuts: set[Address] = field(default_factory=set)
+    cuts: frozenset[Address] = frozenset()
     """Values a read must begin at, since the device refuses to read across."""
     start: int | None = None
     """Where its SunSpec model begins."""
@@ -61,7 +61,7 @@ class Lesson:
     def forget(self) -> None:
         """Begin anew."""
         self.refused.clear()
-        self.cuts.clear()
+        self.cuts = frozenset()
         self.identity.clear()
         self.start = None
 
@@ -80,7 +80,8 @@ class Lessons:
             LessonsError: the document is none of lessons.
         """
         self._save_document = save
-        self._lessons: dict[LessonKey, Lesson] = {}
+        self._lessons: list[tuple[str, int, ModbusProfile, Lesson]] = []
+        self._hashes: dict[int, str] = {}
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
         self._saving = threading.Lock()
@@ -88,11 +89,13 @@ class Lessons:
         self._told = False
 
     def of(self, endpoint: str, unit: int, profile: ModbusProfile) -> Lesson:
-        """The lesson of a device, the one that was kept if there is one."""
-        key = LessonKey(endpoint, unit, profile.name, map_hash(profile))
-        if key not in self._lessons:
-            self._lessons[key] = self._kept.pop(key, Lesson())
-        return self._lessons[key]
+        """The lesson of a device, the one that was kept if there is one. To be asked for once a device."""
+        key = self._key(endpoint, unit, profile)
+        lesson = self._kept.pop(key, None)
+        if lesson is None:
+            lesson = Lesson()
+        self._lessons.append((endpoint, unit, profile, lesson))
+        return lesson
 
     def changed(self) -> None:
         """Some lesson is another now."""
@@ -115,10 +118,20 @@ class Lessons:
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
-        entries = [_written(key, lesson) for key, lesson in self._lessons.items() if lesson]
-        return (json.dumps(
-            {"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False
-        ) + "\n").encode()
+        entries = [
+            _written(self._key(endpoint, unit, profile), lesson)
+            for endpoint, unit, profile, lesson in self._lessons
+            if lesson
+        ]
+        return (
+            json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False) + "\n"
+        ).encode()
+
+    def _key(self, endpoint: str, unit: int, profile: ModbusProfile) -> LessonKey:
+        found = self._hashes.get(id(profile))
+        if found is None:
+            found = self._hashes[id(profile)] = map_hash(profile)
+        return LessonKey(endpoint, unit, profile.name, found)
 
     def _next_document(self) -> tuple[int, bytes]:
         """What is to be saved now, numbered."""
@@ -216,7 +229,9 @@ def _entries(entries: list[dict[str, object]]) -> Iterator[tuple[LessonKey, Less
                     (Table(_text(table)), _whole(address)): _whole(code)
                     for table, address, code in _rows(entry["refused"])
                 },
-                cuts={(Table(_text(table)), _whole(address)) for table, address in _rows(entry["cuts"])},
+                cuts=frozenset(
+                    (Table(_text(table)), _whole(address)) for table, address in _rows(entry["cuts"])
+                ),
                 start=None if start is None else _whole(start),
                 identity=_texts(entry["identity"]),
             ),

@@ -1,4 +1,4 @@
-"""The few requests that change something: taken from this machine only, and never from a page of another site.
+"""The requests that change something: taken from this machine only, and never from another site's page.
 
 There is no login, so nothing identifies who asks; what must be certain is that it is somebody on this
 machine. A browser sends another site's page along with JSON only after asking first, and is then refused.
@@ -18,6 +18,7 @@ from console.models import ForgetRequest
 FORGET_PATH = "/api/v1/collection/lessons/forget"
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _OWN_SITES = frozenset({"same-origin", "none"})
+
 
 def forget_handler(view: ConsoleContext) -> Handler:
     """Answers ``POST /api/v1/collection/lessons/forget`` with body ``{"device": ID}``, or ``"all"``."""

@@ -30,8 +30,8 @@ def describe(routes: Sequence[Route], version: str) -> Schema:
         "info": {
             "title": "dcops",
             "version": version,
-            "description": "What a data centre's devices measure, live and stored. The plant is only read. Numbers are in "
-            "base units; null is unknown, 0 is measured. Times are RFC 3339 in UTC, but "
+            "description": "What a data centre's devices measure, live and stored. The plant is only read. "
+            "Numbers are in base units; null is unknown, 0 is measured. Times are RFC 3339 in UTC, but "
             "for history and stream (milliseconds since the epoch).",
         },
         "paths": paths,

@@ -40,9 +40,7 @@ class Points:
         page = indices[offset : offset + limit]
         points = [self._device_point(int(index), now) for index in page]
         points += texts[max(0, offset - len(indices)) : max(0, offset + limit - len(indices))]
-        return PointList(
-            total=len(indices) + len(texts), offset=offset, limit=limit, points=tuple(points)
-        )
+        return PointList(total=len(indices) + len(texts), offset=offset, limit=limit, points=tuple(points))
 
     async def point(self, arguments: Arguments) -> Point:
         """One series, derived ones included.

@@ -38,11 +38,22 @@ class CollectionMetrics(Collector):
         polls.add_metric(["missed"], totals.polls_missed)
         polls.add_metric(["failed"], totals.polls_failed)
         yield polls
-        states = Counter(health.state for health in self._collection.devices())
+        healths = self._collection.devices()
+        states = Counter(health.state for health in healths)
         devices = GaugeMetricFamily("dcops_device_state", "Devices by state of collection.", labels=["state"])
         for state in DeviceState:
             devices.add_metric([state], states[state])
         yield devices
+        refused = GaugeMetricFamily(
+            "dcops_refused_values", "Values that devices are known not to have, and are not asked for."
+        )
+        refused.add_metric([], sum(health.refused for health in healths))
+        yield refused
+        changes = CounterMetricFamily(
+            "dcops_identity_changes", "Times another device was found in the place of one."
+        )
+        changes.add_metric([], sum(health.identity_changes for health in healths))
+        yield changes
         yield from self._endpoints()
 
     def _endpoints(self) -> Iterable[Metric]:
@@ -54,6 +65,17 @@ class CollectionMetrics(Collector):
         trip = GaugeMetricFamily(
             "dcops_endpoint_round_trip_seconds", "Smoothed time from request to reply.", labels=name
         )
+        planned = GaugeMetricFamily(
+            "dcops_endpoint_predicted_utilisation_ratio",
+            "Share of its time an endpoint will be busy, as planned; above 1 it cannot keep the periods.",
+            labels=name,
+        )
+        cycle = GaugeMetricFamily(
+            "dcops_endpoint_cycle_seconds", "Time to read each device of an endpoint once.", labels=name
+        )
+        planned_cycle = GaugeMetricFamily(
+            "dcops_endpoint_predicted_cycle_seconds", "The same as planned.", labels=name
+        )
         requests = CounterMetricFamily("dcops_endpoint_requests", "Requests or messages.", labels=name)
         errors = CounterMetricFamily(
             "dcops_endpoint_errors", "Errors by class.", labels=["endpoint", "class"]
@@ -64,10 +86,17 @@ class CollectionMetrics(Collector):
                 busy.add_metric([each.endpoint], each.utilisation)
             if isfinite(each.round_trip):
                 trip.add_metric([each.endpoint], each.round_trip)
+            for family, value in (
+                (planned, each.predicted_utilisation),
+                (cycle, each.measured_cycle),
+                (planned_cycle, each.predicted_cycle),
+            ):
+                if isfinite(value):
+                    family.add_metric([each.endpoint], value)
             requests.add_metric([each.endpoint], each.requests)
             for kind, count in each.errors.items():
                 errors.add_metric([each.endpoint, kind], count)
-        yield from (up, busy, trip, requests, errors)
+        yield from (up, busy, trip, planned, cycle, planned_cycle, requests, errors)
 
 
 class AlarmMetrics(Collector):

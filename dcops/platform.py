@@ -21,6 +21,7 @@ from collectors.collection import Collection
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
+from dcops.lessons_file import open_lessons
 from dcops.memory import MemoryUnreadableError, decode, encode
 from dcops.metrics import (
     AlarmMetrics,
@@ -63,7 +64,7 @@ class Settings:
     """How a site is run, apart from what it is."""
 
     data: Path
-    """Folder of the journal, the history and dead letters; made if it is not there."""
+    """Folder of the journal, the history, lessons and dead letters; made if it is not there."""
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
@@ -81,7 +82,7 @@ class Platform:
     def __init__(
         self, loaded: LoadedSite, clock: Clock, settings: Settings, environ: Mapping[str, str]
     ) -> None:
-        """Wire everything; nothing is opened or connected yet."""
+        """Wire everything; nothing is connected yet, and of files only the lessons are read."""
         site = loaded.site
         self.catalogue = build_catalogue(site)
         self.image = LiveImage(self.catalogue.point_count)
@@ -110,7 +111,9 @@ class Platform:
             watch=self._watch,
         )
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
-        self.collection = Collection(plan, clock, self._recorder or self.tick.accept)
+        self.collection = Collection(
+            plan, clock, self._recorder or self.tick.accept, lessons=open_lessons(settings.data)
+        )
         letters = DeadLetters(settings.data / "dead-letters")
         self.deliveries = tuple(
             Delivery(spool=self.spool, store=store, dead_letters=letters) for store in self._stores

@@ -11,6 +11,7 @@ from dcops.errors import DcopsError
 from simulators.frames.recording import FRAMINGS
 
 SUFFIX = ".frames"
+_MOST_SHOWN = 8
 
 
 class NothingToRecordError(DcopsError):
@@ -51,7 +52,7 @@ def jobs_of(plan: CollectionPlan, chosen: Sequence[str], folder: Path) -> list[R
     for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            mend = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+            mend = f"did you mean {near[0]!r}?" if near else f"there are {_listed(list(known))}"
             raise NothingToRecordError(f"there is no Modbus endpoint {name!r} in the site; {mend}")
     jobs = list(_jobs([known[name] for name in chosen] or plan.endpoints, folder))
     if not jobs:
@@ -81,7 +82,7 @@ def refuse_overwriting(jobs: Iterable[RecordingJob]) -> None:
 
 def _jobs(endpoints: Iterable[ModbusEndpoint], folder: Path) -> Iterator[RecordingJob]:
     for endpoint in endpoints:
-        protocol = _protocol(endpoint)
+        protocol = endpoint.protocol.value
         if protocol in FRAMINGS:
             yield RecordingJob(
                 path=folder / f"{endpoint.id}{SUFFIX}",
@@ -94,5 +95,6 @@ def _jobs(endpoints: Iterable[ModbusEndpoint], folder: Path) -> Iterator[Recordi
             print(f"endpoint {endpoint.id}: {protocol} cannot be recorded; it is left out", file=sys.stderr)
 
 
-def _protocol(endpoint: ModbusEndpoint) -> str:
-    return str(getattr(endpoint, "protocol", "modbus-tcp"))
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_SHOWN])
+    return f"{shown} and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else shown or "none"

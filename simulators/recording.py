@@ -178,6 +178,8 @@ def _header(line: bytes, path: Path) -> tuple[str, ...]:
         header = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise RecordingError(f"{path} is not a recording: its first line is not JSON") from error
+    if isinstance(header, dict) and "dcops_frames" in header:
+        raise RecordingError(f"{path} is a recording of frames, not of samples; 'dcops replay' serves it")
     if not isinstance(header, dict) or _KEY not in header or not isinstance(header.get("series"), list):
         raise RecordingError(f"{path} is not a recording: its first line has no {_KEY!r} and 'series'")
     if header[_KEY] != VERSION:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
@@ -46,6 +47,7 @@ class Simulation:
         start_broker: bool = False,
         resolution: float = 1.0,
         manners: Mapping[str, Manner] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Args:
         site: what there is.
@@ -56,12 +58,14 @@ class Simulation:
         start_broker: whether to run a broker at the addresses of the plan's brokers.
         resolution: seconds of the clock between two steps; more when the clock runs fast.
         manners: how Modbus endpoints behave, by id.
+        tls: the servers' side of TLS, if there are Modbus endpoints that speak it.
 
         Raises:
+            ListenError: there are, and ``tls`` is not given.
             SimulationError: the scenario asks a recording for what only a plant can do.
         """
         self.readings = Readings(site, source, clock, resolution)
-        self.servers = modbus_servers(site, plan, self.readings, manners)
+        self.servers = modbus_servers(site, plan, self.readings, manners, tls)
         self.publishers = mqtt_publishers(site, plan, self.readings, clock)
         self.ready = asyncio.Event()
         """Set when everything listens."""

@@ -1,9 +1,10 @@
 """The first talk with a device, and those now and then: who it is, where its values lie, what it tells."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from types import MappingProxyType
 
 from collectors.decode import decode_text
 from collectors.lessons import Lesson
@@ -39,12 +40,29 @@ class Acquaintance:
     """Those of the profile, and what the device tells of itself by a standard; to be shown."""
 
 
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
 Talk = Generator[Request, Answer, Acquaintance]
 """Yields requests, is sent the answer to each."""
 
 
 class Contact:
     """Knows who a device is, as far as it tells. A talk is one question after the other."""
+
+    __slots__ = (
+        "_device",
+        "_identifies",
+        "_lesson",
+        "_profile",
+        "_random",
+        "_talk",
+        "_unit",
+        "changes",
+        "due_at",
+        "foreign",
+        "question",
+        "texts",
+    )
 
     def __init__(
         self, device: str, profile: ModbusProfile, unit: int, lesson: Lesson, random: Random
@@ -53,7 +71,7 @@ class Contact:
         """What the talk under way asks now."""
         self.foreign = ""
         """Why the device is not what its profile describes; empty if nothing says so."""
-        self.texts: dict[str, str] = {}
+        self.texts: Mapping[str, str] = _NO_TEXTS
         """What the device tells of itself."""
         self.changes = 0
         """How often another device was found in its place."""

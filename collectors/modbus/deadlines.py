@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from time import monotonic
 from typing import Protocol
 
 
@@ -14,7 +15,7 @@ class Expiring(Protocol):
 
 
 class Deadlines:
-    """Who waits until when, in loop time.
+    """Who waits until when, in monotonic time.
 
     The timer is set to the earliest time there was when it last ran, so it seldom has to be moved: replies
     mostly come long before, and then nothing is done. An expiry is late by up to a step.
@@ -27,6 +28,10 @@ class Deadlines:
         self._waiting: dict[Expiring, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+
+    def now(self) -> float:
+        """The time all of this is in."""
+        return monotonic()
 
     def start(self, waiting: Expiring, at: float) -> None:
         """Expire ``waiting`` at a time, unless it is stopped before."""
@@ -50,10 +55,10 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = asyncio.get_running_loop().call_at(at, self._sweep)
+        self._timer = asyncio.get_running_loop().call_later(at - monotonic(), self._sweep)
 
     def _sweep(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         self._timer = None
         self._timer_at = math.inf
         expired = [each for each, at in self._waiting.items() if at <= now]

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -34,6 +34,30 @@ class DeviceReader:
     asked nothing else, and gives no values, for its numbers would mean something else.
     """
 
+    __slots__ = (
+        "_attend_at",
+        "_clock",
+        "_contact",
+        "_emit",
+        "_failed_in_a_row",
+        "_forgotten",
+        "_last_success",
+        "_lessons",
+        "_plans",
+        "_readout",
+        "_spent",
+        "_talk_cost",
+        "binding",
+        "busy",
+        "cycle",
+        "id",
+        "last_error",
+        "lesson",
+        "manners",
+        "polls",
+        "unit",
+    )
+
     def __init__(
         self,
         binding: ModbusBinding,
@@ -60,7 +84,7 @@ class DeviceReader:
         self._emit = emit
         self._lessons = lessons
         self._contact = Contact(binding.device, binding.profile, unit.number, self.lesson, random)
-        self._talk_cost = ReadCost("identity and texts")
+        self._talk_cost: ReadCost | None = None
         self._readout = Readout(plans, unit.number, self.lesson, clock.now())
         self._forgotten = False
         self._attend_at = 0
@@ -86,7 +110,7 @@ class DeviceReader:
         return PlannedDevice(groups=groups, period=self.binding.period, pause=self.manners.pause)
 
     @property
-    def texts(self) -> dict[str, str]:
+    def texts(self) -> Mapping[str, str]:
         """What the device tells of itself."""
         return self._contact.texts
 
@@ -192,7 +216,7 @@ class DeviceReader:
 
     def costs(self) -> tuple[ReadCost, ...]:
         """What its reads have taken of the bus since the start."""
-        talk = (replace(self._talk_cost),) if self._talk_cost.count else ()
+        talk = (replace(self._talk_cost),) if self._talk_cost is not None else ()
         return (*talk, *self._readout.costs())
 
     def _attend(self, now: int) -> None:
@@ -213,6 +237,8 @@ class DeviceReader:
 
     def _hear(self, answer: Answer, seconds: float) -> None:
         """The answer to a question about the device itself."""
+        if self._talk_cost is None:
+            self._talk_cost = ReadCost("identity and texts")
         self._talk_cost.count += 1
         self._talk_cost.seconds += seconds
         if self._contact.hear(answer, self._clock.now()):
@@ -246,6 +272,8 @@ class DeviceReader:
 
 def _merged(own: Manners, others: Manners) -> Manners:
     """Manners of a device, and those of its profile where it has none."""
+    if own.timeout is None and own.pause is None:
+        return others
     return Manners(
         timeout=others.timeout if own.timeout is None else own.timeout,
         pause=others.pause if own.pause is None else own.pause,

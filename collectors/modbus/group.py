@@ -1,5 +1,6 @@
 """One group of one device: its reads one after the other, and what is learned when one is refused."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,9 @@ from collectors.decode import Payload
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
 from collectors.modbus import Fault
-from collectors.modbus.frames import Request, read_request
-from collectors.modbus.layout import GroupPlan
-from collectors.planning import Block, split_block
+from collectors.modbus.frames import Request
+from collectors.modbus.layout import GroupPlan, moved_request
+from collectors.planning import Block, Group, split_block
 from facility.quality import Quality, QualityArray
 
 _QUALITY_OF_EXCEPTION = {
@@ -45,61 +46,82 @@ class GroupReader:
     """Reads one group. A scan takes its requests in turn, each answered before the next is asked for.
 
     A block that is refused is read in halves, down to single values, all within the scan. From then on the
-    blocks are carved around what the device does not have.
+    blocks are carved around what the device does not have. What a device that refuses nothing needs is
+    shared with all others of its profile.
     """
 
+    __slots__ = (
+        "_again",
+        "_blocks",
+        "_costs",
+        "_failures",
+        "_halves",
+        "_layout",
+        "_lesson",
+        "_past_costs",
+        "_payloads",
+        "_plan",
+        "_refused",
+        "_requests",
+        "_scan",
+        "_shift",
+        "_splits",
+        "_turn",
+        "_unit",
+        "disturbed",
+        "lacks",
+        "trusted",
+        "unfinished",
+        "wait",
+    )
+
     def __init__(self, plan: GroupPlan, unit: int, lesson: Lesson) -> None:
-        self.first = plan.group.first
-        """Place of its first point in the device."""
-        self.every = plan.group.every
-        self.blocks = plan.group.blocks
-        """Those that nothing is learned of."""
         self.wait = 0
         """Scans until it is read again."""
         self.trusted = False
         """Whether the device is known to answer something."""
-        self.disturbed = False
-        """Whether something was refused in this scan, or asked again."""
-        self.lacks: Quality | None = None
-        """Set if the device seems not to have something that was asked for in this scan."""
         self._plan = plan
         self._unit = unit
         self._lesson = lesson
         self._shift = 0
         self._scan = 0
-        self._known_costs: dict[str, ReadCost] = {}
-        self._payloads: list[Payload] = []
-        self._failures: dict[Block, tuple[int, int]] = {}
         self._turn = 0
-        self._splits: list[tuple[Block, int]] = []
+        self._payloads: list[Payload] = []
+        self._costs: list[ReadCost] = []
+        self._past_costs: tuple[ReadCost, ...] = ()
+        self._failures: dict[Block, tuple[int, int]] | None = None
+        self._splits: tuple[tuple[Block, int], ...] = ()
         """Blocks split while learning, and the first place of the second part."""
         self.lay_out()
+
+    @property
+    def group(self) -> Group:
+        """What it reads, as planned."""
+        return self._plan.group
 
     def lay_out(self, shift: int | None = None) -> None:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
             self._shift = shift
-        cuts = {self._plan.address(place) for _, place in self._splits}
-        blocks, codes = self._plan.layout(self._lesson.refused, self._lesson.cuts | cuts)
-        self._decoder = self._plan.decoder(blocks)
-        self._blocks = list(blocks)
-        self._planned = len(blocks)
-        self._known = [quality_of(code) for code in codes]
-        self._requests = [
-            None if code else self._request(block) for block, code in zip(blocks, codes, strict=True)
-        ]
-        self._costs = [self._cost(each) for each in self._requests]
+        cuts = frozenset(self._plan.address(place) for _, place in self._splits)
+        self._layout = self._plan.layout(self._lesson.refused, self._lesson.cuts | cuts)
+        self._blocks = self._layout.blocks
+        self._requests = self._layout.requests(self._unit, self._shift)
+        self._account()
         self._again = -1
-        self._refused: list[tuple[Block, int]] = []
-        self._halves: set[int] = set()
+        self._refused: tuple[tuple[Block, int], ...] = ()
+        self._halves: frozenset[int] = frozenset()
         self.unfinished = False
         """Whether splitting goes on in the next scan."""
         self.disturbed = False
-        self.lacks = None
+        """Whether something was refused in this scan, or asked again."""
+        self.lacks: Quality | None = None
+        """Set if the device seems not to have something that was asked for in this scan."""
 
     def begin(self) -> None:
         """Start a scan from the first read."""
-        self._payloads = []
+        if self._payloads:
+            self._payloads = []
         self._scan += 1
         if self.disturbed:
             self.drop_scan()
@@ -114,12 +136,12 @@ class GroupReader:
         self._turn += 1
         if turn < len(refused):
             self.disturbed = True
-            self._again = refused[turn]
-            request = self._request(self._blocks[self._again])
-            self._requests[self._again] = request
-            self._costs[self._again] = self._cost(request)
+            self._again = at = refused[turn]
+            request = moved_request(self._unit, self._blocks[at], self._shift)
+            self._requests = (*self._requests[:at], request, *self._requests[at + 1 :])
+            self._account()
         else:
-            self._lesson.cuts.discard(cuts[turn - len(refused)])
+            self._lesson.cuts -= {cuts[turn - len(refused)]}
             self.lay_out()
         return True
 
@@ -130,7 +152,7 @@ class GroupReader:
             request = requests[len(payloads)]
             if request is not None:
                 return request
-            payloads.append(self._known[len(payloads)])
+            payloads.append(quality_of(self._layout.codes[len(payloads)]))
         return None
 
     def take(self, data: bytes, seconds: float) -> None:
@@ -148,13 +170,13 @@ class GroupReader:
         """
         self.disturbed = True
         at = len(self._payloads)
-        block, cost = self._blocks[at], self._costs[at]
+        cost = self._costs[at]
         cost.count += 1
         cost.seconds += seconds
         self._payloads.append(quality_of(fault.code))
         if at != self._again and self._may_lack(fault.code, at):
             self.lacks = quality_of(fault.code)
-            self._ask_for_less(block, at, fault.code)
+            self._ask_for_less(at, fault.code)
         return f"{fault} reading {cost.text}"
 
     @property
@@ -164,11 +186,14 @@ class GroupReader:
 
     def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
         """Values and quality of the group's points; every read of the scan has been answered."""
+        payloads = self._payloads
+        if not self.disturbed:
+            self._payloads = []
         if not self._halves:
-            return self._decoder.decode(self._payloads)
+            return self._layout.decoder.decode(payloads)
         kept = [at for at in range(len(self._blocks)) if at not in self._halves]
         decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept))
-        return decoder.decode([self._payloads[at] for at in kept])
+        return decoder.decode([payloads[at] for at in kept])
 
     def learn(self) -> bool:
         """Take what this scan showed into the lesson; False if it showed nothing new.
@@ -182,51 +207,60 @@ class GroupReader:
         if self.unfinished:
             return True
         changed |= self._learn_cuts()
-        self._splits = []
+        self._splits = ()
         return changed
 
     def drop_scan(self) -> None:
         """Take nothing of the last scan into the lesson: it broke off, or the device refused all."""
-        self._splits = []
+        self._splits = ()
         self.lay_out()
 
-    def costs(self) -> tuple[ReadCost, ...]:
+    def costs(self) -> Iterator[ReadCost]:
         """What its reads have taken, those as planned now first."""
-        return tuple(replace(cost) for cost in self._known_costs.values() if cost.count)
+        for cost in (*self._costs, *self._past_costs):
+            if cost.count:
+                yield replace(cost)
 
     @property
-    def planned(self) -> tuple[Request, ...]:
-        """The reads of a scan as things are."""
-        return tuple(request for request in self._requests if request is not None)
+    def reads(self) -> bool:
+        """Whether there is anything left to read."""
+        return any(request is not None for request in self._requests)
 
     @property
     def single_values(self) -> tuple[Request, ...]:
         """A read of each value alone, whatever has been learned of it."""
-        return tuple(self._request(block) for block in self._plan.single_values())
+        return tuple(moved_request(self._unit, block, self._shift) for block in self._plan.single_values())
 
-    def _ask_for_less(self, block: Block, at: int, code: int) -> None:
+    def _ask_for_less(self, at: int, code: int) -> None:
         """Read a refused block in two parts, unless it is one value."""
+        block = self._blocks[at]
         parts = split_block(self._plan.profile, block)
         if len(parts) == 1:
-            self._refused.append((block, code))
+            self._refused += ((block, code),)
         elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
             self.unfinished = True
         else:
-            self._halves.add(at)
-            self._splits.append((block, parts[1].points[0]))
-            for part in parts:
-                request = self._request(part)
-                self._blocks.append(part)
-                self._requests.append(request)
-                self._known.append(Quality.BAD)
-                self._costs.append(self._cost(request))
+            self._halves |= {at}
+            self._splits += ((block, parts[1].points[0]),)
+            self._blocks += parts
+            self._requests += tuple(moved_request(self._unit, part, self._shift) for part in parts)
+            self._account()
+
+    def _account(self) -> None:
+        """Give each read the cost it has had so far, in the order of the reads."""
+        known = {cost.text: cost for cost in (*self._costs, *self._past_costs)}
+        texts = ["" if request is None else request.text for request in self._requests]
+        self._costs = [known[text] if text in known else ReadCost(text) for text in texts]
+        self._past_costs = tuple(known[text] for text in known.keys() - set(texts) if known[text].count)
 
     def _may_lack(self, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""
         if code != FAILURE:
             return code in _REFUSALS
-        if at >= self._planned:
+        if at >= len(self._layout.blocks):
             return True
+        if self._failures is None:
+            self._failures = {}
         block = self._blocks[at]
         count, scan = self._failures.get(block, (0, 0))
         count = count + 1 if scan == self._scan - 1 else 1
@@ -244,7 +278,7 @@ class GroupReader:
     def _learn_cuts(self) -> bool:
         """A split whose parts were answered whole was needed for itself: the device reads not across it."""
         refused = {block for block, _ in self._refused}
-        for at in range(self._planned, len(self._blocks)):
+        for at in range(len(self._layout.blocks), len(self._blocks)):
             known = at in self._halves or self._blocks[at] in refused
             if not known and isinstance(self._payloads[at], Quality):
                 return False
@@ -253,15 +287,6 @@ class GroupReader:
             addresses = [self._plan.address(each) for each in block.points]
             explained = any(address in self._lesson.refused for address in addresses)
             if not explained and not any(address in self._lesson.cuts for address in addresses[1:]):
-                self._lesson.cuts.add(self._plan.address(place))
+                self._lesson.cuts |= {self._plan.address(place)}
                 found = True
         return found
-
-    def _request(self, block: Block) -> Request:
-        moved = replace(block, address=block.address + self._shift) if self._shift else block
-        return read_request(self._unit, moved)
-
-    def _cost(self, request: Request | None) -> ReadCost:
-        if request is None:
-            return ReadCost("")
-        return self._known_costs.setdefault(request.text, ReadCost(request.text))

@@ -1,33 +1,50 @@
 """How a group of a device is read: the blocks as planned, carved around what the device refuses."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from collectors.decode import Decoder
 from collectors.lessons import Address
+from collectors.modbus.frames import Request, read_request
 from collectors.planning import Block, Group, plan_groups
 from collectors.profiles import ModbusProfile, Register
 
-_MOST_DECODERS = 256
+_MOST_LAYOUTS = 256
 """Layouts of one group that are kept for other devices that have learned the same."""
+
+Requests = tuple[Request | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """The reads of one group: immutable, shared by all devices that are read so."""
+
+    blocks: tuple[Block, ...]
+    codes: tuple[int, ...]
+    """Of each block the exception it is refused with, 0 if it is to be read."""
+    decoder: Decoder
+    _requests: dict[tuple[int, int], Requests] = field(default_factory=dict, compare=False, repr=False)
+
+    def requests(self, unit: int, shift: int) -> Requests:
+        """The requests of a unit, None for what is not to be read; ``shift`` is added to all addresses."""
+        found = self._requests.get((unit, shift))
+        if found is None:
+            found = self._requests[unit, shift] = tuple(
+                None if code else moved_request(unit, block, shift)
+                for block, code in zip(self.blocks, self.codes, strict=True)
+            )
+        return found
+
+
 class GroupPlan:
     """One group of a profile; shared by all its devices."""
 
-    profile: ModbusProfile
-    group: Group
-    _decoders: dict[tuple[Block, ...], Decoder] = field(default_factory=dict, compare=False, repr=False)
-
-    def decoder(self, blocks: tuple[Block, ...]) -> Decoder:
-        """What decodes these blocks; the same one for the same blocks."""
-        found = self._decoders.get(blocks)
-        if found is None:
-            if len(self._decoders) >= _MOST_DECODERS:
-                self._decoders.clear()
-            found = self._decoders[blocks] = Decoder(self.profile, blocks, self.group)
-        return found
+    def __init__(self, profile: ModbusProfile, group: Group) -> None:
+        self.profile = profile
+        self.group = group
+        self._layouts: dict[tuple[Block, ...], Layout] = {}
+        self._planned = self._layout(group.blocks, (0,) * len(group.blocks))
 
     def address(self, place: int) -> Address:
         """Where the value at a place of the profile begins."""
@@ -44,25 +61,32 @@ class GroupPlan:
             self._cover(block, cluster) for block in self.group.blocks for cluster in self._clusters(block)
         )
 
-    def layout(
-        self, refused: Mapping[Address, int], cuts: Set[Address]
-    ) -> tuple[tuple[Block, ...], tuple[int, ...]]:
+    def layout(self, refused: Mapping[Address, int], cuts: AbstractSet[Address]) -> Layout:
         """Blocks in as few reads as what was learned allows.
 
         Args:
             refused: values the device does not have, and the exception it says so with.
             cuts: values a read must begin at.
-
-        Returns:
-            The blocks, and of each the exception it is refused with, 0 if it is to be read.
         """
         if not refused and not cuts:
-            return self.group.blocks, (0,) * len(self.group.blocks)
+            return self._planned
         pieces = [piece for block in self.group.blocks for piece in self._carve(block, refused, cuts)]
-        return tuple(block for block, _ in pieces), tuple(code for _, code in pieces)
+        return self._layout(tuple(block for block, _ in pieces), tuple(code for _, code in pieces))
+
+    def decoder(self, blocks: tuple[Block, ...]) -> Decoder:
+        """What decodes other blocks that hold the same values."""
+        return Decoder(self.profile, blocks, self.group)
+
+    def _layout(self, blocks: tuple[Block, ...], codes: tuple[int, ...]) -> Layout:
+        found = self._layouts.get(blocks)
+        if found is None or found.codes != codes:
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
+            found = self._layouts[blocks] = Layout(blocks, codes, self.decoder(blocks))
+        return found
 
     def _carve(
-        self, block: Block, refused: Mapping[Address, int], cuts: Set[Address]
+        self, block: Block, refused: Mapping[Address, int], cuts: AbstractSet[Address]
     ) -> Iterator[tuple[Block, int]]:
         run: list[int] = []
         for cluster in self._clusters(block):
@@ -103,6 +127,11 @@ class GroupPlan:
 def group_plans(profile: ModbusProfile) -> tuple[GroupPlan, ...]:
     """The plans of all groups of a profile, the fastest first."""
     return tuple(GroupPlan(profile, group) for group in plan_groups(profile))
+
+
+def moved_request(unit: int, block: Block, shift: int) -> Request:
+    """The read of a block whose addresses count from ``shift``."""
+    return read_request(unit, replace(block, address=block.address + shift) if shift else block)
 
 
 def register_at(profile: ModbusProfile, place: int) -> Register:

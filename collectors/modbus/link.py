@@ -77,7 +77,6 @@ class TransactionLink:
         "_deadlines",
         "_done",
         "_errors",
-        "_loop",
         "_lost",
         "_overtaken",
         "_request",
@@ -95,7 +94,6 @@ class TransactionLink:
         self._deadlines = deadlines
         self._errors = errors
         self._lost = lost
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.BaseTransport | None = None
         self._send: Callable[[bytes], None] | None = None
         self._transaction = 0
@@ -116,7 +114,7 @@ class TransactionLink:
         self._done = done
         self.state = LinkState.READING
         self._send(request.frame(transaction))
-        self._deadlines.start(self, self._loop.time() + (self._timeout if timeout is None else timeout))
+        self._deadlines.start(self, self._deadlines.now() + (self._timeout if timeout is None else timeout))
 
     def close(self, reason: str) -> None:
         """Give the connection up at once; it is then lost with this reason."""

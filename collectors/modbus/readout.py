@@ -21,7 +21,9 @@ NEVER = 1 << 62
 
 
 class Readout:
-    """A scan reads the groups that are due. A device that refuses everything is asked for one value a scan."""
+    """A scan reads the groups that are due; a device that refuses everything is asked for one value."""
+
+    __slots__ = ("_at", "_due", "_groups", "_lesson", "_lone", "_turn", "ask_again_at", "refusing")
 
     def __init__(self, plans: Sequence[GroupPlan], unit: int, lesson: Lesson, now: int) -> None:
         self.refusing: Quality | None = None
@@ -30,7 +32,7 @@ class Readout:
         """When to ask next for something refused, ns."""
         self._lesson = lesson
         self._groups = tuple(GroupReader(plan, unit, lesson) for plan in plans)
-        self._due: list[GroupReader] = []
+        self._due: tuple[GroupReader, ...] = ()
         self._at = 0
         self._lone: Request | None = None
         self._turn = 0
@@ -40,20 +42,23 @@ class Readout:
     def begin(self) -> None:
         """Start a scan."""
         self._at = 0
-        self._due = []
+        self._due = ()
         self._lone = None
         if self.refusing is not None:
             self._lone = self._next_single_value()
             return
+        due = 0
         for group in self._groups:
             group.wait -= 1
-            if group.wait <= 0:
-                group.begin()
-                self._due.append(group)
+            due += group.wait <= 0
+        groups = self._groups
+        self._due = groups if due == len(groups) else tuple(each for each in groups if each.wait <= 0)
+        for group in self._due:
+            group.begin()
 
     def skip(self) -> None:
         """Read nothing more in this scan."""
-        self._due = []
+        self._due = ()
         self._lone = None
 
     def next_request(self) -> Request | None:
@@ -81,11 +86,11 @@ class Readout:
         return words
 
     def values(self) -> Iterator[tuple[int, NDArray[float64], QualityArray]]:
-        """The values of a scan that is complete: first point, values and quality of each group that was read."""
+        """What a complete scan gave: first point, values and quality of each group that was read."""
         for group in self._due:
             values, quality = group.decode()
-            group.wait = group.every
-            yield group.first, values, quality
+            group.wait = group.group.every
+            yield group.group.first, values, quality
 
     @property
     def disturbed(self) -> bool:
@@ -118,7 +123,7 @@ class Readout:
         """Plan the reads of all groups by what has been learned."""
         for group in self._groups:
             group.lay_out(self._lesson.start or 0)
-        if not any(group.planned for group in self._groups):
+        if not any(group.reads for group in self._groups):
             self.refusing = Quality.NOT_CONNECTED
 
     def plan_asking_again(self, now: int) -> None:
@@ -147,7 +152,7 @@ class Readout:
         if isinstance(answer, Fault):
             return
         self.refusing = None
-        if not any(group.planned for group in self._groups):
+        if not any(group.reads for group in self._groups):
             self._lesson.refused.clear()
             self.lay_out()
         self.read_all_next()

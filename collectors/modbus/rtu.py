@@ -87,6 +87,19 @@ def frame_length(data: bytes) -> int:
     return _UNKNOWN
 
 
+class _Hold:
+    """A request that waits for the line to be silent."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: "RtuLink") -> None:
+        self._link = link
+
+    def expire(self) -> None:
+        """It may be now."""
+        self._link.try_again()
+
+
 class RtuLink(asyncio.Protocol):
     """A line, or a connection to one. Where a frame begins is known after a silence."""
 
@@ -101,7 +114,6 @@ class RtuLink(asyncio.Protocol):
         "_give_up_at",
         "_hold",
         "_last_byte",
-        "_loop",
         "_lost",
         "_patience",
         "_request",
@@ -143,7 +155,6 @@ class RtuLink(asyncio.Protocol):
         self._gap = gap
         self._settle = settle
         self._character = character
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._done: Done | None = None
@@ -153,7 +164,7 @@ class RtuLink(asyncio.Protocol):
         self._unsettled = False
         self._last_byte = -math.inf
         self._give_up_at = math.inf
-        self._hold: asyncio.TimerHandle | None = None
+        self._hold: _Hold | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the connection stands."""
@@ -168,12 +179,12 @@ class RtuLink(asyncio.Protocol):
         self._done = done
         self._patience = self._timeout if timeout is None else timeout
         self.state = LinkState.READING
-        now = self._loop.time()
+        now = self._deadlines.now()
         silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
         if silent_at <= now:
             self._transmit()
         else:
-            self._hold = self._loop.call_at(silent_at, self._try_again)
+            self._hold_until(silent_at)
             self._deadlines.start(self, now + self._patience)
 
     def close(self, reason: str) -> None:
@@ -206,7 +217,7 @@ class RtuLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop."""
-        now = self._loop.time()
+        now = self._deadlines.now()
         burst = now - self._last_byte <= self._settle
         self._last_byte = now
         if self._request is None or self._hold is not None:
@@ -230,17 +241,21 @@ class RtuLink(asyncio.Protocol):
         self._transport.write(frame)
         expected = FRAME_LIMIT if request.payload_length == TOLD_BY_ITSELF else request.payload_length
         on_line = (len(frame) + _COUNTED_FRAME + expected) * self._character
-        self._give_up_at = self._loop.time() + self._patience + on_line
+        self._give_up_at = self._deadlines.now() + self._patience + on_line
         self._deadlines.start(self, self._give_up_at)
 
-    def _try_again(self) -> None:
+    def _hold_until(self, at: float) -> None:
+        self._hold = _Hold(self)
+        self._deadlines.start(self._hold, at)
+
+    def try_again(self) -> None:
         """The line may now have been silent for long enough."""
         self._hold = None
         silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
-        if silent_at <= self._loop.time():
+        if silent_at <= self._deadlines.now():
             self._transmit()
         else:
-            self._hold = self._loop.call_at(silent_at, self._try_again)
+            self._hold_until(silent_at)
 
     def _take_frames(self) -> None:
         while self._filled and self._request is not None:
@@ -276,7 +291,7 @@ class RtuLink(asyncio.Protocol):
         self._errors[why] += 1
         self._filled = b""
         self._dropping = True
-        self._await_silence(self._loop.time())
+        self._await_silence(self._deadlines.now())
 
     def _await_silence(self, now: float) -> None:
         """Fail the read once the line is silent; on a line that never is, soon after its time."""
@@ -295,5 +310,5 @@ class RtuLink(asyncio.Protocol):
 
     def _release(self) -> None:
         if self._hold is not None:
-            self._hold.cancel()
+            self._deadlines.stop(self._hold)
             self._hold = None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from collectors.config import CollectionPlan
-from collectors.planning import plan_blocks
+from collectors.planning import plan_groups
 from dcops.site_file import LoadedSite, SiteProblems, load
 from facility.catalogue import build_catalogue
 from facility.spaces import LEVELS
@@ -91,5 +91,8 @@ def _polls(plan: CollectionPlan) -> float:
 def _requests(plan: CollectionPlan) -> float:
     """Modbus requests a second."""
     profiles = {binding.profile.name: binding.profile for binding in plan.modbus}
-    blocks = {name: len(plan_blocks(profile)) for name, profile in profiles.items()}
-    return sum(blocks[binding.profile.name] / binding.period for binding in plan.modbus)
+    counts = {
+        name: sum(len(group.blocks) / group.every for group in plan_groups(profile))
+        for name, profile in profiles.items()
+    }
+    return sum(counts[binding.profile.name] / binding.period for binding in plan.modbus)

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,11 @@ Recordings are replayed by 'dcops replay'.
 """
 _MEGABYTE = 1_000_000
 _FLUSH_EVERY = 1.0
-_ODD = (Kind.ORPHAN, Kind.REFUSED, Kind.NOISE)
+_ODD = {
+    Kind.ORPHAN: "that answer nothing",
+    Kind.REFUSED: "refused because they are no reads",
+    Kind.NOISE: "times bytes that are no frame",
+}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -162,23 +166,25 @@ class _Session:
 
     def introduction(self) -> Iterator[str]:
         """What is recorded where, once all listen."""
-        for job, proxy in zip(self._jobs, self.proxies, strict=True):
-            where = "read" if job.endpoint else f"let the collector connect to {proxy.address}"
-            yield f"{job.name} ({job.protocol}): {where}; recorded in {job.path}"
+        if self._jobs[0].endpoint:
+            yield f"{_counted(len(self._jobs), 'endpoint')} read; recorded in {self._jobs[0].path.parent}"
+        else:
+            (job,), (proxy,) = self._jobs, self.proxies
+            yield f"{job.name} ({job.protocol}) is now at {proxy.address}; recorded in {job.path}"
         yield "ready   (Ctrl-C ends)"
 
     def progress(self) -> str:
         """How much there is so far."""
-        counts = self._counts()
-        text = f"{counts[Kind.REQUEST]:,} requests, {counts[Kind.REPLY]:,} replies"
-        odd = ", ".join(f"{counts[kind]:,} {kind}" for kind in _ODD if counts[kind])
-        return f"{text}{', ' + odd if odd else ''}, {self._room.taken / _MEGABYTE:.1f} MB"
+        return f"{_told(self._counts())}, {self._room.taken / _MEGABYTE:.1f} MB"
 
     def summary(self) -> Iterator[str]:
         """What was recorded, file by file."""
         for job, proxy in zip(self._jobs, self.proxies, strict=True):
-            counts = ", ".join(f"{proxy.counts[kind]:,} {kind}" for kind in (Kind.REQUEST, Kind.REPLY, *_ODD))
-            yield f"{job.path}: {counts}"
+            unanswered = proxy.counts[Kind.REQUEST] - proxy.counts[Kind.REPLY]
+            if not job.endpoint or unanswered or any(proxy.counts[kind] for kind in _ODD):
+                yield f"{job.path}: {_told(proxy.counts)}"
+        if self._jobs[0].endpoint:
+            yield f"{_counted(len(self._jobs), 'file')}: {_told(self._counts())}"
         if self._full:
             yield f"ended because {self._room.taken / _MEGABYTE:.1f} MB are written; --max-mb allows more"
 
@@ -225,3 +231,13 @@ class _Session:
         for proxy in self.proxies:
             total.update(proxy.counts)
         return total
+
+
+def _told(counts: Mapping[Kind, int]) -> str:
+    """Counts of frames, for people: what is odd only if there was any."""
+    text = f"{_counted(counts[Kind.REQUEST], 'request')}, {counts[Kind.REPLY]:,} answered"
+    return text + "".join(f", {counts[kind]:,} {word}" for kind, word in _ODD.items() if counts[kind])
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' if count != 1 else ''}"

@@ -1,9 +1,12 @@
 """``dcops simulate SITE``: serve the devices of a site on the wire."""
 
 import argparse
+import ssl
 import time
 from pathlib import Path
 
+from collectors.config import ModbusProtocol
+from dcops.errors import DcopsError
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds
 from dcops.pace import Pace
@@ -22,7 +25,12 @@ _EXAMPLE = """examples:
   dcops simulate site/ --broker
   dcops simulate site/ --scenario chiller-trip --seed 7
   dcops simulate site/ --replay monday.rec --speed 10
+  dcops simulate site/ --tls-certificate device.pem --tls-key device.key
 """
+
+
+class UnusableCertificateError(DcopsError):
+    """A file holds no certificate, or no key that goes with it."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -40,7 +48,19 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--duration", type=seconds, metavar="TIME", help="end after this time")
     parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
     parser.add_argument("--broker", action="store_true", help="start an MQTT broker too")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve a recording instead")
+    parser.add_argument(
+        "--tls-certificate", type=Path, metavar="FILE", help="of the devices that speak Modbus over TLS (PEM)"
+    )
+    parser.add_argument(
+        "--tls-key", type=Path, metavar="FILE", help="its key (default: in the certificate's file)"
+    )
+    parser.add_argument(
+        "--tls-client-ca",
+        type=Path,
+        metavar="FILE",
+        help="ask collectors for a certificate of this authority",
+    )
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="serve a recording of samples instead")
     add_verbose(parser)
     parser.set_defaults(run=run)
 
@@ -64,9 +84,13 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
         _scenario(args.scenario, loaded),
         start_broker=args.broker,
         resolution=Pace(args.speed).resolution,
+        tls=_tls(args.tls_certificate, args.tls_key, args.tls_client_ca),
     )
     async with stop_on_signal(args.duration) as stop, stage({"simulation": simulation.run()}):
         await simulation.ready.wait()
+        for server in simulation.servers:
+            if server.endpoint.protocol is ModbusProtocol.RTU:
+                print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
         await stop.wait()
     print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
@@ -77,6 +101,22 @@ def _source(loaded: LoadedSite, args: argparse.Namespace, start: int) -> ValueSo
     if args.replay is None:
         return Plant(loaded.site, args.seed, start)
     return Playback(loaded.site, Recording.read(args.replay), start)
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+    """The devices' side of Modbus over TLS."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(client_ca)
+    except ssl.SSLError as error:
+        files = ", ".join(str(each) for each in (certificate, key, client_ca) if each is not None)
+        raise UnusableCertificateError(f"{files}: {error.reason or error}; give files in PEM form") from error
+    return context
 
 
 def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:

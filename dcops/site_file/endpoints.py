@@ -1,10 +1,9 @@
-"""Endpoints as items, and whether their devices leave them the time that is asked of them."""
+"""Endpoints as items."""
 
 import re
 from pathlib import Path
 
 from collectors.config import MqttBroker
-from collectors.planning import plan_blocks
 from collectors.profiles import ModbusProfile, Profile
 from dcops.site_file.entries import Entry, shown
 from dcops.site_file.fields import listed
@@ -58,33 +57,6 @@ def protocol_of(profile: Profile) -> str:
 def spoken_by(endpoint: EndpointItem) -> str:
     """What an endpoint speaks: Modbus, over whatever it may be, or mqtt."""
     return MODBUS if isinstance(endpoint, ModbusItem) else endpoint.protocol
-
-
-def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
-    """Note endpoints whose pauses alone take longer than there is between two readings of their devices."""
-    shares: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    costs: dict[str, int] = {}
-    for device, _ in registry.devices.good():
-        endpoint = registry.endpoints.items.get(device.endpoint)
-        profile = profiles.get(device.profile)
-        if not isinstance(endpoint, ModbusItem) or not isinstance(profile, ModbusProfile):
-            continue
-        if profile.name not in costs:
-            costs[profile.name] = len(plan_blocks(profile))
-        requests = costs[profile.name]
-        share = requests * endpoint.pause / (device.period or period)
-        shares[endpoint.id] = shares.get(endpoint.id, 0.0) + share
-        counts[endpoint.id] = counts.get(endpoint.id, 0) + requests
-    for endpoint_id, share in shares.items():
-        if share > 1.0:
-            entry = registry.endpoints.entries[endpoint_id]
-            registry.findings.add(
-                entry.at("pause"),
-                f"endpoint {endpoint_id}: {counts[endpoint_id]} requests, each with a pause of"
-                f" {entry.text('pause')}, take {share:.1f} times the periods of its devices;"
-                " lengthen these or shorten the pause",
-            )
 
 
 def warn_endpoints(registry: Registry, folder: Path) -> None:

@@ -13,8 +13,9 @@ from collectors.profiles.reader import shipped
 from dcops.site_file import documents
 from dcops.site_file.alarm_rules import check_rules, read_rules
 from dcops.site_file.building import build_plan, build_site, build_stand_in
+from dcops.site_file.bus_time import check_bus_time
 from dcops.site_file.devices import check_devices
-from dcops.site_file.endpoints import broker_password, check_bus_time, read_endpoint, warn_endpoints
+from dcops.site_file.endpoints import broker_password, read_endpoint, warn_endpoints
 from dcops.site_file.entries import Entry
 from dcops.site_file.items import AlarmsItem, CollectionItem, DeviceItem, MqttItem, SiteItem, SpaceItem
 from dcops.site_file.loaded import LoadedSite

@@ -7,7 +7,7 @@ from random import Random
 from typing import Self
 
 from simulators.frames.memory import Key
-from simulators.wire.answering import exception
+from simulators.wire.answering import EXCEPTION_FLAG, exception
 from simulators.wire.framing import Frame, Framing
 
 _HIGHEST_UNIT = 247
@@ -25,9 +25,9 @@ class FaultKind(StrEnum):
     DUPLICATE = "duplicate"
     """It comes twice."""
     WRONG_UNIT = "wrong-unit"
-    """It bears another unit's number."""
+    """It bears another unit's number, and other values."""
     WRONG_TRANSACTION = "wrong-transaction"
-    """It bears a transaction that was never asked; not with RTU, which has none."""
+    """It bears a transaction that was never asked, and other values; not with RTU, which has none."""
     EXCEPTION = "exception"
     """The device refuses: ``exception`` with code 4, ``exception:6`` with another."""
     TRUNCATED = "truncated"
@@ -114,9 +114,9 @@ class FaultPlan:
         unit, transaction, pdu = request.unit, request.transaction, reply
         match fault.kind:
             case FaultKind.WRONG_UNIT:
-                unit = unit % _HIGHEST_UNIT + 1
+                unit, pdu = unit % _HIGHEST_UNIT + 1, _with_other_values(reply)
             case FaultKind.WRONG_TRANSACTION:
-                transaction ^= _FOREIGN
+                transaction, pdu = transaction ^ _FOREIGN, _with_other_values(reply)
             case FaultKind.EXCEPTION:
                 pdu = exception(request.function, fault.code)
             case FaultKind.OVERSIZED:
@@ -141,3 +141,10 @@ class FaultPlan:
             if noise[at] == frame[at]:
                 noise[at] ^= 0xFF
         return bytes(noise)
+
+
+def _with_other_values(reply: bytes) -> bytes:
+    """The reply with all data inverted, so that who takes it for the answer shows what no device said."""
+    if reply[0] & EXCEPTION_FLAG:
+        return reply
+    return reply[:2] + bytes(byte ^ 0xFF for byte in reply[2:])

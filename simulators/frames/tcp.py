@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from simulators.wire.place import cannot_listen
+from simulators.wire.replies import cannot_listen
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Serves one connection until it returns."""
@@ -63,6 +63,8 @@ class TcpServer:
             # A connection that is cut ends itself and nothing else; a stopped server cuts all of them.
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._serve(reader, writer)
+                writer.close()
+                await writer.wait_closed()
         finally:
             self._tasks.discard(task)
             writer.transport.abort()

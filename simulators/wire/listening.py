@@ -4,42 +4,45 @@ import asyncio
 import ssl
 from typing import cast
 
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
-from simulators.wire.place import Listener, ModbusProtocol, Place, Take, cannot_serve, replying
+from simulators.wire.replies import Listener, Take, cannot_serve, replying
 from simulators.wire.serial_line import SerialListener
 
 
-def listener(place: Place, take: Take, tls: ssl.SSLContext | None = None) -> Listener:
-    """What listens at a place.
+def listener(endpoint: ModbusEndpoint, take: Take, tls: ssl.SSLContext | None = None) -> Listener:
+    """What listens at an endpoint.
 
     Args:
-        place: where, and what is spoken there.
+        endpoint: where, and what is spoken there.
         take: takes the requests.
         tls: certificate and key of the server; needed with ``ModbusProtocol.TLS``.
     """
-    match place.protocol:
+    match endpoint.protocol:
         case ModbusProtocol.UDP:
-            return DatagramListener(place, take)
+            return DatagramListener(endpoint, take)
         case ModbusProtocol.RTU:
-            return SerialListener(place, take)
+            return SerialListener(endpoint, take)
         case ModbusProtocol.RTU_TCP:
-            return StreamListener(place, Rtu(), take)
+            return StreamListener(endpoint, Rtu(), take)
         case ModbusProtocol.TLS:
             if tls is None:
                 raise ListenError(
-                    f"endpoint {place.id}: {place.address} speaks TLS; give the server's certificate and key"
+                    f"endpoint {endpoint.id}: {endpoint.address} speaks TLS; give the server's certificate"
                 )
-            return StreamListener(place, Mbap(), take, tls)
+            return StreamListener(endpoint, Mbap(), take, tls)
         case ModbusProtocol.TCP:
-            return StreamListener(place, Mbap(), take)
+            return StreamListener(endpoint, Mbap(), take)
 
 
 class StreamListener:
     """Listens for connections over TCP or TLS."""
 
-    def __init__(self, place: Place, framing: Framing, take: Take, tls: ssl.SSLContext | None = None) -> None:
-        self._place = place
+    def __init__(
+        self, endpoint: ModbusEndpoint, framing: Framing, take: Take, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._endpoint = endpoint
         self._framing = framing
         self._take = take
         self._tls = tls
@@ -50,23 +53,23 @@ class StreamListener:
     def address(self) -> str:
         """Host and port."""
         if self._server is None:
-            return self._place.address
-        return f"{self._place.host}:{self._server.sockets[0].getsockname()[1]}"
+            return self._endpoint.address
+        return f"{self._endpoint.host}:{self._server.sockets[0].getsockname()[1]}"
 
     async def start(self) -> None:
         """Listens; raises ListenError if that is not possible."""
         if self._server is not None:
             return
-        loop, place = asyncio.get_running_loop(), self._place
+        loop, endpoint = asyncio.get_running_loop(), self._endpoint
         try:
             self._server = await loop.create_server(
                 lambda: _Connection(self._framing, self._take, self._connections),
-                place.host,
-                place.port,
+                endpoint.host,
+                endpoint.port,
                 ssl=self._tls,
             )
         except OSError as error:
-            raise cannot_serve(place, error) from error
+            raise cannot_serve(endpoint, error) from error
 
     async def stop(self) -> None:
         """Drops all connections and no longer listens; it may be started again."""
@@ -126,8 +129,8 @@ class _Connection(asyncio.Protocol):
 class DatagramListener:
     """Listens for datagrams; each is one MBAP frame, and anything else is dropped."""
 
-    def __init__(self, place: Place, take: Take) -> None:
-        self._place = place
+    def __init__(self, endpoint: ModbusEndpoint, take: Take) -> None:
+        self._endpoint = endpoint
         self._take = take
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -135,20 +138,20 @@ class DatagramListener:
     def address(self) -> str:
         """Host and port."""
         if self._transport is None:
-            return self._place.address
-        return f"{self._place.host}:{self._transport.get_extra_info('sockname')[1]}"
+            return self._endpoint.address
+        return f"{self._endpoint.host}:{self._transport.get_extra_info('sockname')[1]}"
 
     async def start(self) -> None:
         """Listens; raises ListenError if that is not possible."""
         if self._transport is not None:
             return
-        loop, place = asyncio.get_running_loop(), self._place
+        loop, endpoint = asyncio.get_running_loop(), self._endpoint
         try:
             self._transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self._take), (place.host, place.port)
+                lambda: _Datagrams(self._take), (endpoint.host, endpoint.port)
             )
         except OSError as error:
-            raise cannot_serve(place, error) from error
+            raise cannot_serve(endpoint, error) from error
 
     async def stop(self) -> None:
         """No longer listens; it may be started again."""

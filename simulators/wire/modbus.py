@@ -22,7 +22,7 @@ from simulators.wire.answering import (
     identification_of,
 )
 from simulators.wire.listening import listener
-from simulators.wire.place import Place, Reply
+from simulators.wire.replies import Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class ModbusServer:
         self.requests = 0
         """Requests received so far."""
         self._answerer = Answerer(units)
-        self._listener = listener(place_of(endpoint), self._take, tls)
+        self._listener = listener(endpoint, self._take, tls)
 
     @property
     def address(self) -> str:
@@ -162,11 +162,6 @@ def modbus_servers(
         ModbusServer(endpoint, units[endpoint.id], manner=manner_of.get(endpoint.id), tls=tls)
         for endpoint in plan.endpoints
     )
-
-
-def place_of(endpoint: ModbusEndpoint) -> Place:
-    """Where an endpoint of a plan is served."""
-    return Place(id=endpoint.id, host=endpoint.host, port=endpoint.port)
 
 
 def _packed(bits: Iterable[int]) -> bytes:

@@ -7,8 +7,9 @@ import termios
 import tty
 from pathlib import Path
 
+from collectors.config import ModbusEndpoint, SerialParity
 from simulators.wire.framing import Frame, Rtu, Side
-from simulators.wire.place import Place, SerialParity, Take, cannot_serve, replying
+from simulators.wire.replies import Take, cannot_serve, replying
 
 _TERMINALS = Path("/dev/pts")
 """Where pseudo-terminals are."""
@@ -22,15 +23,15 @@ class SerialListener:
     this machine opens it like any serial port.
     """
 
-    def __init__(self, place: Place, take: Take) -> None:
-        self._place = place
+    def __init__(self, endpoint: ModbusEndpoint, take: Take) -> None:
+        self._endpoint = endpoint
         self._take = take
         self._framing = Rtu()
         self._splitter = self._framing.splitter(Side.REQUEST)
         self._line = -1
         self._far_end = -1
         """The collector's end of a pseudo-terminal: held so that the line outlives each of its visits."""
-        self._address = place.device
+        self._address = endpoint.device
         self._link: Path | None = None
 
     @property
@@ -42,15 +43,15 @@ class SerialListener:
         """Opens the line; raises ListenError if that is not possible."""
         if self._line >= 0:
             return
-        path = Path(self._place.device) if self._place.device else None
+        path = Path(self._endpoint.device) if self._endpoint.device else None
         try:
             if path is not None and path.exists() and not _is_left_over(path):
-                self._line = _open_port(path, self._place)
+                self._line = _open_port(path, self._endpoint)
             else:
                 self._open_terminal(path)
         except (OSError, termios.error) as error:
             await self.stop()
-            raise cannot_serve(self._place, OSError(*error.args[:2])) from error
+            raise cannot_serve(self._endpoint, OSError(*error.args[:2])) from error
         self._splitter = self._framing.splitter(Side.REQUEST)
         asyncio.get_running_loop().add_reader(self._line, self._readable)
 
@@ -105,20 +106,20 @@ def _is_left_over(path: Path) -> bool:
     return path.is_symlink() and path.readlink().parent == _TERMINALS
 
 
-def _open_port(path: Path, place: Place) -> int:
-    """A serial port, set as the place says: raw, eight bits."""
-    speed = getattr(termios, f"B{place.baud}", None)
+def _open_port(path: Path, endpoint: ModbusEndpoint) -> int:
+    """A serial port, set as the endpoint says: raw, eight bits."""
+    speed = getattr(termios, f"B{endpoint.baud}", None)
     if speed is None:
-        raise OSError(errno.EINVAL, f"this machine has no {place.baud} baud")
+        raise OSError(errno.EINVAL, f"this machine has no {endpoint.baud} baud")
     port = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         tty.setraw(port)
         settings = termios.tcgetattr(port)
         settings[2] &= ~(termios.PARENB | termios.PARODD | termios.CSTOPB)
         settings[2] |= termios.CLOCAL | termios.CREAD
-        settings[2] |= termios.CSTOPB if place.stop_bits > 1 else 0
-        settings[2] |= 0 if place.parity is SerialParity.NONE else termios.PARENB
-        settings[2] |= termios.PARODD if place.parity is SerialParity.ODD else 0
+        settings[2] |= termios.CSTOPB if endpoint.stop_bits > 1 else 0
+        settings[2] |= 0 if endpoint.parity is SerialParity.NONE else termios.PARENB
+        settings[2] |= termios.PARODD if endpoint.parity is SerialParity.ODD else 0
         settings[4] = settings[5] = speed
         termios.tcsetattr(port, termios.TCSANOW, settings)
     except BaseException:

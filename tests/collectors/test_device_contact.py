@@ -78,7 +78,7 @@ def test_an_identity_that_cannot_be_read_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(("shown", "good"), [("EM24-DIN", True), ("EM24", True), ("EM340", False)])
-def test_a_text_begins_with_what_is_expected(shown: str, good: bool) -> None:
+def test_a_text_begins_with_what_is_expected(shown: str, *, good: bool) -> None:
     check = IdentityCheck(table=Table.HOLDING, address=100, length=4, text="EM24")
     device = Registers({0: 1, 1: 2} | dict(zip(range(100, 104), words(shown, 4), strict=True)))
     drive = Drive(profile_of(words=[0, 1], identity=(check,)))
@@ -112,8 +112,10 @@ def test_another_serial_number_forgets_what_was_learned(caplog: pytest.LogCaptur
     assert after.quality == [192, 192]
     assert after.reader.health().identity_changes == 1
     assert [record.getMessage() for record in caplog.records] == [
-        "device device-1 is another one: serial was 'BX1234' and is 'BX9999';"
-        " what was learned of it is forgotten"
+        (
+            "device device-1 is another one: serial was 'BX1234' and is 'BX9999';"
+            " what was learned of it is forgotten"
+        )
     ]
 
 
@@ -174,7 +176,6 @@ def test_identification_in_several_replies_is_put_together() -> None:
     first = bytes.fromhex("0e 01 01 ff 02 02 00 01 41 01 01 42")
     second = bytes.fromhex("0e 01 01 00 00 01 02 01 43")
     replies = iter([first, second])
-    device = meter()
     profile = profile_of(words=[0, 1], identification=DeviceIdentification())
     drive = Drive(profile)
     drive.reader.begin()

@@ -1,6 +1,7 @@
 """The TCP link against servers that answer late, twice, wrongly, not at all."""
 
 import asyncio
+import math
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -12,8 +13,8 @@ from collectors.config import ModbusEndpoint
 from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
-from collectors.modbus.frames import FUNCTIONS, Request, read_request
-from collectors.modbus.link import LinkState, TcpLink
+from collectors.modbus.frames import Request, identify_request, read_request
+from collectors.modbus.link import LinkState, TcpLink, UdpLink
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -72,11 +73,6 @@ async def opened(reply: Reply, wait: float = 0.1) -> AsyncIterator[Opened]:
             link.close("end of test")
             deadlines.close()
             await asyncio.sleep(0)
-
-
-def test_only_the_four_read_functions_can_be_sent() -> None:
-    assert FUNCTIONS == {Table.COIL: 1, Table.DISCRETE: 2, Table.HOLDING: 3, Table.INPUT: 4}
-    assert not set(FUNCTIONS.values()) & {5, 6, 15, 16, 22, 23}
 
 
 def test_a_request_is_this_frame() -> None:
@@ -266,6 +262,163 @@ async def test_the_transaction_wraps_after_65535() -> None:
         for _ in range(3):
             assert await it.read() == GOOD
         assert seen == [65535, 0, 1]
+
+
+async def test_several_reads_may_be_under_way_and_each_gets_its_own_answer() -> None:
+    asked: list[Asked] = []
+
+    async def backwards(request: Asked, writer: asyncio.StreamWriter) -> None:
+        asked.append(request)
+        if len(asked) == 3:
+            for fill, each in enumerate(reversed(asked)):
+                writer.write(good_frame(each, fill=fill))
+
+    async with opened(backwards) as it:
+        answers = [it.begin() for _ in range(3)]
+        await until(lambda: all(answers))
+        assert answers == [[bytes((0, 2, 0, 2))], [bytes((0, 1, 0, 1))], [bytes(4)]]
+        assert it.errors == {}
+
+
+async def test_of_several_reads_one_may_time_out_or_be_refused() -> None:
+    async def mixed(request: Asked, writer: asyncio.StreamWriter) -> None:
+        if request[3] == 100:
+            writer.write(exception_frame(request, 6))
+        elif request[3] == 102:
+            await answer_well(request, writer)
+
+    async with opened(mixed) as it:
+        refused, silent, good = (
+            it.begin(read_request(7, Block(Table.HOLDING, at, 1, (0,)))) for at in (100, 101, 102)
+        )
+        await until(lambda: bool(silent))
+        assert (refused, silent, good) == ([Fault(FaultKind.EXCEPTION, 6)], [TIMEOUT], [b"\0\1"])
+        assert it.errors == {"exception_6": 1, "timeout": 1}
+        assert it.lost == []
+
+
+async def test_a_read_may_have_a_timeout_of_its_own() -> None:
+    async with opened(answer_nothing, wait=5.0) as it:
+        answers: list[Answer] = []
+        it.link.read(READ, answers.append, 0.05)
+        await until(lambda: bool(answers))
+        assert answers == [TIMEOUT]
+
+
+async def test_what_lies_about_unasked_does_not_spoil_the_next_read() -> None:
+    async def with_crumbs(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(good_frame(request) + b"\0\1\0")
+
+    async with opened(with_crumbs) as it:
+        assert await it.read() == GOOD
+        assert await it.read() == GOOD
+        assert it.errors == {"truncated": 1}
+
+
+async def test_what_a_device_says_it_is_may_be_of_any_length() -> None:
+    told = bytes.fromhex("0e0101000001" + "0004") + b"Acme"
+
+    async def tell(request: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(struct.pack(">HHHBB", request[0], 0, 2 + len(told), request[1], 43) + told)
+
+    async with opened(tell) as it:
+        link = it.link
+        assert isinstance(link, TcpLink)
+        request = identify_request(7)
+        assert request.frame(1).hex() == "000100000005072b0e0100"
+        answers: list[Answer] = []
+        link.read(request, answers.append)
+        _deliver(link, struct.pack(">HHHBB", 1, 0, 2 + len(told), 7, 43) + told)
+        assert answers == [told]
+
+
+@pytest.mark.parametrize("body", ["0e0201000000", "0d0101000000", "0e010100000100", "0e01010000000005", "0e"])
+async def test_an_identification_that_does_not_add_up_is_none(body: str) -> None:
+    async with opened(answer_nothing) as it:
+        link = it.link
+        assert isinstance(link, TcpLink)
+        answers: list[Answer] = []
+        link.read(identify_request(7), answers.append)
+        data = bytes.fromhex(body)
+        _deliver(link, struct.pack(">HHHBB", 1, 0, 2 + len(data), 7, 43) + data)
+        assert answers == [Fault(FaultKind.MALFORMED)]
+
+
+def _deliver(link: TcpLink, data: bytes) -> None:
+    link.get_buffer(-1)[: len(data)] = data
+    link.buffer_updated(len(data))
+
+
+class Datagrams(asyncio.DatagramTransport):
+    """Takes what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def sendto(self, data: object, addr: object = None) -> None:
+        assert isinstance(data, bytes)
+        self.sent.append(data)
+
+    def abort(self) -> None:
+        """Nothing to do."""
+
+
+@pytest.mark.parametrize(
+    ("datagram", "counted"),
+    [
+        (data_frame(1, 7, 3, GOOD) + b"\0", "oversized"),
+        (data_frame(1, 7, 3, GOOD)[:-1], "truncated"),
+        (data_frame(1, 7, 3, GOOD)[:8], "truncated"),
+        (b"", "truncated"),
+        (2 * data_frame(1, 7, 3, GOOD), "oversized"),
+        (b"\0\1\0\1" + data_frame(1, 7, 3, GOOD)[4:], "garbage"),
+        (data_frame(1, 8, 3, GOOD), "wrong_unit"),
+        (data_frame(9000, 7, 3, GOOD), "foreign"),
+    ],
+)
+async def test_a_datagram_that_is_no_answer_is_dropped_and_the_next_one_taken(
+    datagram: bytes, counted: str
+) -> None:
+    errors: Counter[str] = Counter()
+    deadlines = Deadlines()
+    link = UdpLink(timeout=1.0, deadlines=deadlines, errors=errors, lost=lambda _: None)
+    transport = Datagrams()
+    link.connection_made(transport)
+    answers: list[Answer] = []
+    link.read(READ, answers.append)
+    link.datagram_received(datagram, None)
+    assert answers == []
+    link.datagram_received(data_frame(1, 7, 3, GOOD), None)
+    assert answers == [GOOD]
+    assert errors == {counted: 1}
+    assert transport.sent == [READ.frame(1)]
+    deadlines.close()
+
+
+async def test_deadlines_expire_in_time_the_near_before_the_far() -> None:
+    expired: list[str] = []
+
+    class Waiting:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def expire(self) -> None:
+            expired.append(self.name)
+
+    deadlines = Deadlines()
+    began = deadlines.now()
+    far, near, stopped = Waiting("far"), Waiting("near"), Waiting("stopped")
+    deadlines.start(far, began + 0.08)
+    deadlines.start(near, began + 0.02)
+    deadlines.start(stopped, began + 0.05)
+    assert deadlines.stop(stopped) == began + 0.05
+    assert deadlines.stop(stopped) == math.inf
+    await until(lambda: expired == ["near"])
+    assert deadlines.now() < began + 0.08
+    await until(lambda: expired == ["near", "far"])
+    assert deadlines.now() >= began + 0.08
+    deadlines.close()
 
 
 async def test_a_refused_connection_is_an_oserror() -> None:

@@ -20,7 +20,7 @@ def line(baud: int, **changes: object) -> ModbusEndpoint:
 @pytest.mark.parametrize(
     ("baud", "seconds"),
     [
-        # 8 bytes out, 5 + 20 back: 33 characters of 11 bits; twice 3.5 characters of silence; 10 ms turnaround
+        # 8 bytes out, 5 + 20 back: 33 characters of 11 bits; twice 3.5 of silence; 10 ms turnaround
         (9600, 33 * 11 / 9600 + 2 * 3.5 * 11 / 9600 + 0.010),
         (19200, 33 * 11 / 19200 + 2 * 3.5 * 11 / 19200 + 0.010),
         # above 19200 baud the silence is 1.75 ms

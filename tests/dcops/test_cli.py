@@ -67,7 +67,17 @@ def test_wrong_usage_exits_2_and_says_what_is_expected(arguments, words):
 
 
 @pytest.mark.parametrize(
-    "command", [["demo"], ["check"], ["run"], ["simulate"], ["site", "generate"], ["dashboards", "build"]]
+    "command",
+    [
+        ["demo"],
+        ["check"],
+        ["run"],
+        ["simulate"],
+        ["record"],
+        ["replay"],
+        ["site", "generate"],
+        ["dashboards", "build"],
+    ],
 )
 def test_every_command_explains_itself_with_an_example(command):
     done = dcops(*command, "--help")

@@ -16,7 +16,7 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     lessons = open_lessons(tmp_path / "data")
     lesson = lessons.of("gw", 7, PROFILE)
     lesson.refused[Table.HOLDING, 2] = 2
-    lesson.cuts.add((Table.HOLDING, 3))
+    lesson.cuts |= {(Table.HOLDING, 3)}
     lesson.start = 40070
     lesson.identity["serial"] = "BX-1 é"
     lessons.save()
@@ -58,10 +58,14 @@ def test_the_file_can_be_read_by_a_person(tmp_path: Path) -> None:
         b'{"dcops_lessons": 2, "lessons": []}',
         b'{"dcops_lessons": 1}',
         b'{"dcops_lessons": 1, "lessons": [{"endpoint": "gw"}]}',
-        b'{"dcops_lessons": 1, "lessons": [{"endpoint": "gw", "unit": "7", "profile": "p", "map": "m",'
-        b' "refused": [], "cuts": [], "start": null, "identity": {}}]}',
-        b'{"dcops_lessons": 1, "lessons": [{"endpoint": "gw", "unit": 7, "profile": "p", "map": "m",'
-        b' "refused": [["shelf", 2, 2]], "cuts": [], "start": null, "identity": {}}]}',
+        (
+            b'{"dcops_lessons": 1, "lessons": [{"endpoint": "gw", "unit": "7", "profile": "p", "map": "m",'
+            b' "refused": [], "cuts": [], "start": null, "identity": {}}]}'
+        ),
+        (
+            b'{"dcops_lessons": 1, "lessons": [{"endpoint": "gw", "unit": 7, "profile": "p", "map": "m",'
+            b' "refused": [["shelf", 2, 2]], "cuts": [], "start": null, "identity": {}}]}'
+        ),
     ],
 )
 def test_a_file_that_holds_no_lessons_is_set_aside_with_a_warning(

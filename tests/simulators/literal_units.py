@@ -4,10 +4,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from collectors.config import ModbusEndpoint
 from collectors.profiles import Table
 from simulators.wire.answering import Answerer, Identification, Refusal, RefusedError, Unit
 from simulators.wire.listening import listener
-from simulators.wire.place import Listener, Place, Reply
+from simulators.wire.replies import Listener, Reply
 
 
 class Registers:
@@ -26,7 +27,7 @@ class Registers:
 
 @asynccontextmanager
 async def served(
-    place: Place, units: Mapping[int, Unit], tls: ssl.SSLContext | None = None
+    place: ModbusEndpoint, units: Mapping[int, Unit], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Listener]:
     answerer = Answerer(units)
 

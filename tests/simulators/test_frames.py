@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError, RecordingError
 from simulators.frames.faults import Fault, FaultKind, FaultPlan
 from simulators.frames.memory import FrameMemory, Turn
@@ -16,8 +17,8 @@ from simulators.frames.pairing import Pairing
 from simulators.frames.proxy import RecordingProxy
 from simulators.frames.recording import FRAMINGS, FrameHeader, FrameRecording, FrameWriter, Kind, Room
 from simulators.frames.replay import ReplayServer
+from simulators.recording import Recording
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
-from simulators.wire.place import ModbusProtocol, Place
 from tests.simulators.literal_units import Registers, served
 from tests.simulators.waiting import until
 
@@ -115,7 +116,7 @@ async def recording(
     path: Path, protocol: ModbusProtocol = ModbusProtocol.TCP, room: int = 1 << 20
 ) -> AsyncIterator[tuple[Bench, Stream]]:
     bench = Bench(path / "seen.frames", protocol, room)
-    place = Place(id="gw", protocol=protocol, host="127.0.0.1")
+    place = ModbusEndpoint(id="gw", protocol=protocol, host="127.0.0.1")
     async with served(place, {3: Registers(0x1234, 0xFFFF, 7)}) as device:
         target = int(device.address.rpartition(":")[2])
         async with bench.run(target) as proxy, connected(proxy.port) as stream:
@@ -192,6 +193,23 @@ async def test_replies_to_nothing_are_orphans_and_other_bytes_noise(tmp_path: Pa
         ("orphan", 0),
         ("noise", 0),
     ]
+
+
+async def test_what_a_device_says_before_it_hangs_up_comes_through(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "seen.frames", "modbus-tcp", 1 << 20)
+
+    async def curt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(ASK))
+        writer.write(TELL)
+        writer.close()
+
+    async with (
+        await asyncio.start_server(curt, "127.0.0.1", 0) as server,
+        bench.run(server.sockets[0].getsockname()[1]) as proxy,
+        connected(proxy.port) as stream,
+    ):
+        assert await stream.ask(ASK, len(TELL)) == TELL
+        assert await stream.ended()
 
 
 async def test_devices_that_cannot_be_reached_are_told(tmp_path: Path) -> None:
@@ -395,6 +413,13 @@ def test_a_recording_that_contradicts_itself_is_not_replayed(
         FrameMemory(recorded(tmp_path, *lines))
 
 
+def test_a_recording_of_frames_is_not_taken_for_one_of_samples(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecordingError, match=r"is a recording of frames, not of samples; 'dcops replay' serves"
+    ):
+        Recording.read(recorded(tmp_path, *GOOD).path)
+
+
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "seen.frames"
     file.write_text(f"{HEAD}\n{GOOD[0]}\n{GOOD[1]}\n{GOOD[2][:40]}")
@@ -450,8 +475,8 @@ async def test_a_replay_may_have_a_delay_of_its_own(tmp_path: Path) -> None:
     ("fault", "reply"),
     [
         ("duplicate", mbap(5, FIRST) + mbap(5, FIRST)),
-        ("wrong-unit", mbap(5, FIRST, unit=4)),
-        ("wrong-transaction", mbap(0x8005, FIRST)),
+        ("wrong-unit", mbap(5, bytes.fromhex("03 04 FFF5 FFEB"), unit=4)),
+        ("wrong-transaction", mbap(0x8005, bytes.fromhex("03 04 FFF5 FFEB"))),
         ("exception", mbap(5, b"\x83\x04")),
         ("exception:6", mbap(5, b"\x83\x06")),
         ("truncated", mbap(5, FIRST)[:6]),

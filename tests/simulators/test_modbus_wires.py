@@ -19,9 +19,9 @@ from pymodbus.client import (
 from pymodbus.client.base import ModbusBaseClient
 from pymodbus.exceptions import ModbusIOException
 
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError
 from simulators.wire.answering import Identification
-from simulators.wire.place import ModbusProtocol, Place
 from tests.simulators.literal_units import Registers, served
 
 METER = Identification(
@@ -72,7 +72,7 @@ def make_client(wire: ModbusProtocol, address: str, tls: ssl.SSLContext) -> Modb
 @asynccontextmanager
 async def reading(wire: ModbusProtocol, tmp_path: Path) -> AsyncIterator[ModbusBaseClient]:
     certificates = Certificates()
-    place = Place(
+    place = ModbusEndpoint(
         id="gw",
         protocol=wire,
         host="localhost" if wire is ModbusProtocol.TLS else "127.0.0.1",
@@ -128,7 +128,7 @@ async def test_a_silent_unit_says_nothing(wire: ModbusProtocol, tmp_path: Path) 
 
 
 async def test_tls_without_a_certificate_says_what_is_missing() -> None:
-    place = Place(id="secure", protocol=ModbusProtocol.TLS, host="127.0.0.1", port=8802)
+    place = ModbusEndpoint(id="secure", protocol=ModbusProtocol.TLS, host="127.0.0.1", port=8802)
     with pytest.raises(
         ListenError, match=r"endpoint secure: 127\.0\.0\.1:8802 speaks TLS; give the server's certificate"
     ):
@@ -138,7 +138,7 @@ async def test_tls_without_a_certificate_says_what_is_missing() -> None:
 
 async def test_a_path_that_is_not_there_is_a_terminal_for_as_long_as_it_is_served(tmp_path: Path) -> None:
     path = tmp_path / "bus"
-    place = Place(id="bus", protocol=ModbusProtocol.RTU, device=str(path))
+    place = ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=str(path))
     async with served(place, UNITS) as listening:
         assert listening.address == str(path)
         assert path.is_char_device()
@@ -146,21 +146,21 @@ async def test_a_path_that_is_not_there_is_a_terminal_for_as_long_as_it_is_serve
 
 
 async def test_without_a_path_a_terminal_is_made_and_told() -> None:
-    async with served(Place(id="bus", protocol=ModbusProtocol.RTU), UNITS) as listening:
+    async with served(ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU), UNITS) as listening:
         assert listening.address.startswith("/dev/pts/")
 
 
 async def test_a_link_left_by_a_crash_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "bus"
     path.symlink_to("/dev/pts/99999")
-    async with served(Place(id="bus", protocol=ModbusProtocol.RTU, device=str(path)), UNITS):
+    async with served(ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=str(path)), UNITS):
         assert path.is_char_device()
 
 
 async def test_a_port_that_is_there_is_served_itself(tmp_path: Path) -> None:
     near, far = os.openpty()
     try:
-        place = Place(id="bus", protocol=ModbusProtocol.RTU, device=os.ttyname(far), baud=9600)
+        place = ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=os.ttyname(far), baud=9600)
         async with served(place, UNITS):
             os.write(near, bytes.fromhex("03 03 0000 0003 0429"))
             reply = await asyncio.wait_for(asyncio.to_thread(os.read, near, 64), 5)
@@ -174,13 +174,13 @@ async def test_a_file_that_is_no_port_is_said_to_be_none(tmp_path: Path) -> None
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(ListenError, match=r"endpoint bus: .*file cannot be listened on: Inappropriate ioctl"):
-        async with served(Place(id="bus", protocol=ModbusProtocol.RTU, device=str(path)), UNITS):
+        async with served(ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=str(path)), UNITS):
             pass
     assert path.is_file()
 
 
 async def test_a_serial_line_may_be_visited_more_than_once(tmp_path: Path) -> None:
-    place = Place(id="bus", protocol=ModbusProtocol.RTU, device=str(tmp_path / "bus"))
+    place = ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=str(tmp_path / "bus"))
     async with served(place, UNITS) as listening:
         for _ in range(2):
             client = make_client(ModbusProtocol.RTU, listening.address, ssl.create_default_context())

@@ -192,7 +192,9 @@ def test_a_device_may_want_other_manners_than_its_endpoint(tmp_path: Path) -> No
 
 
 def test_missing_certificates_of_endpoints_are_warned_of(tmp_path: Path) -> None:
-    site = SITE.replace("protocol: modbus-tcp, host: 10.0.0.1", "protocol: modbus-tls, host: a, tls_ca: no.pem")
+    site = SITE.replace(
+        "protocol: modbus-tcp, host: 10.0.0.1", "protocol: modbus-tls, host: a, tls_ca: no.pem"
+    )
     warnings = [str(each) for each in load(write_site(tmp_path, site)).warnings]
 
     assert f"{tmp_path}/site.yaml:8: endpoint gw: 'no.pem' is not there" in warnings

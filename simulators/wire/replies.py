@@ -1,11 +1,10 @@
-"""Where simulated devices are served, and what that takes: a place, a listener, a way to reply."""
+"""What it takes to serve simulated devices: a listener, and a way to reply."""
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from collectors.config import ModbusEndpoint
 from simulators.errors import ListenError
 from simulators.wire.framing import Frame, Framing
 
@@ -13,44 +12,6 @@ Reply = Callable[[bytes], None]
 """Sends the PDU of a reply; does nothing when the client has gone."""
 Take = Callable[[int, bytes, Reply], None]
 """Takes a request: unit, PDU, and how to answer it."""
-
-
-class ModbusProtocol(StrEnum):
-    """What Modbus is spoken over."""
-
-    TCP = "modbus-tcp"
-    RTU_TCP = "modbus-rtu-tcp"
-    TLS = "modbus-tls"
-    UDP = "modbus-udp"
-    RTU = "modbus-rtu"
-
-
-class SerialParity(StrEnum):
-    """The parity bit of a serial line."""
-
-    NONE = "none"
-    EVEN = "even"
-    ODD = "odd"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an endpoint is served."""
-
-    id: str
-    protocol: ModbusProtocol = ModbusProtocol.TCP
-    host: str = ""
-    port: int = 0
-    device: str = ""
-    """Path of a serial line. One that is not there is made: a link to a pseudo-terminal."""
-    baud: int = 19200
-    parity: SerialParity = SerialParity.EVEN
-    stop_bits: int = 1
-
-    @property
-    def address(self) -> str:
-        """The place in messages."""
-        return self.device or f"{self.host}:{self.port}"
 
 
 class Listener(Protocol):
@@ -88,6 +49,6 @@ def cannot_listen(place: str, error: OSError) -> ListenError:
     return ListenError(f"{place} cannot be listened on: {error.strerror or error}")
 
 
-def cannot_serve(place: Place, error: OSError) -> ListenError:
+def cannot_serve(endpoint: ModbusEndpoint, error: OSError) -> ListenError:
     """Why an endpoint can't be served, with the mend."""
-    return cannot_listen(f"endpoint {place.id}: {place.address}", error)
+    return cannot_listen(f"endpoint {endpoint.id}: {endpoint.address}", error)

@@ -1,0 +1,151 @@
+"""Whether endpoints can keep the periods that are asked of them, and what would mend it if not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from collectors.config import ModbusEndpoint, ModbusProtocol
+from collectors.modbus.prediction import PlannedDevice, planned, predict
+from collectors.planning import Group, plan_groups
+from collectors.profiles import Manners, ModbusProfile, Profile
+from dcops.site_file.entries import Entry
+from dcops.site_file.items import DeviceItem
+from dcops.site_file.modbus_items import BAUDS, MOST_CONNECTIONS, ModbusItem, modbus_endpoint
+from dcops.site_file.registry import Registry
+
+MOST = 1.0
+"""Utilisation above which an endpoint cannot keep its periods."""
+MUCH = 0.8
+"""Utilisation above which it deserves a look: nothing may go wrong then."""
+_PERIODS = (0.2, 0.5, 1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_GAPS = (2, 4, 8, 16, 32)
+_MENDS = 3
+"""How many are named, the most saving first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A device as it is to be read."""
+
+    item: DeviceItem
+    profile: ModbusProfile
+    plan: PlannedDevice
+
+
+def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
+    """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can."""
+    groups: dict[str, tuple[Group, ...]] = {}
+    behind: dict[str, list[_Reading]] = {}
+    for device, _ in registry.devices.good():
+        profile = profiles.get(device.profile)
+        if isinstance(profile, ModbusProfile):
+            if device.profile not in groups:
+                groups[device.profile] = plan_groups(profile)
+            behind.setdefault(device.endpoint, []).append(
+                _reading(device, profile, device.period or period, groups[device.profile])
+            )
+    for item, entry in registry.endpoints.good():
+        if isinstance(item, ModbusItem) and item.id in behind:
+            _check(registry, modbus_endpoint(item, Path()), entry, behind[item.id])
+
+
+def _reading(item: DeviceItem, profile: ModbusProfile, period: float, groups: tuple[Group, ...]) -> _Reading:
+    plan = planned(groups, period, Manners(pause=item.pause), profile.manners)
+    return _Reading(item, profile, plan)
+
+
+def _check(registry: Registry, endpoint: ModbusEndpoint, entry: Entry, readings: Sequence[_Reading]) -> None:
+    found = predict(endpoint, [each.plan for each in readings])
+    if found.utilisation <= MUCH:
+        return
+    count = len(readings)
+    devices = f"its {count} devices" if count > 1 else f"its device {readings[0].item.id}"
+    message = (
+        f"endpoint {endpoint.id}: reading {devices} takes {_share(found.utilisation)} of the time"
+        f" there is ({found.requests:.3g} requests a second, {_assumption(endpoint)});"
+        f" {_mends(endpoint, readings)}"
+    )
+    if found.utilisation > MOST:
+        registry.findings.add(entry.place, message)
+    else:
+        registry.findings.warn(entry.place, message)
+
+
+def _mends(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> str:
+    """What would do, the most saving first, each with the share of the time that is taken then."""
+    good: dict[str, tuple[float, str]] = {}
+    for change in (*_other_endpoints(endpoint, readings), *_other_plans(endpoint, readings)):
+        share = predict(change.endpoint, change.plans).utilisation
+        if share <= MUCH and change.about not in good:
+            good[change.about] = share, f"{change.words} ({_share(share)})"
+    if not good:
+        return "give some of its devices an endpoint of their own, or read them less often"
+    return "write " + ", or ".join(words for _, words in sorted(good.values())[:_MENDS])
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Something that may mend it; of those about the same thing the first that does is told."""
+
+    about: str
+    words: str
+    endpoint: ModbusEndpoint
+    plans: Sequence[PlannedDevice]
+
+
+def _other_endpoints(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> Iterator[_Change]:
+    """The endpoint with one thing changed."""
+    plans = [each.plan for each in readings]
+    if endpoint.protocol.has_transactions:
+        for count in range(endpoint.connections + 1, MOST_CONNECTIONS + 1):
+            words = f"connections: {count}, if it takes so many"
+            yield _Change("connections", words, replace(endpoint, connections=count), plans)
+    else:
+        for baud in BAUDS:
+            if baud > endpoint.baud:
+                words = f"baud {baud} instead of {endpoint.baud}"
+                yield _Change("baud", words, replace(endpoint, baud=baud), plans)
+    if endpoint.pause > 0:
+        words = f"no pause instead of {_seconds(endpoint.pause)}"
+        yield _Change("pause", words, replace(endpoint, pause=0.0), plans)
+
+
+def _other_plans(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> Iterator[_Change]:
+    """The devices with one thing changed."""
+    fastest = min(each.plan.period for each in readings)
+    for period in (each for each in _PERIODS if each > fastest):
+        plans = [replace(each.plan, period=max(each.plan.period, period)) for each in readings]
+        yield _Change("period", f"period {_seconds(period)} instead of {_seconds(fastest)}", endpoint, plans)
+    for profile in {id(each.profile): each.profile for each in readings}.values():
+        before = _requests(plan_groups(profile))
+        for gap in _GAPS:
+            groups = plan_groups(replace(profile, max_gap=max(gap, profile.max_gap)))
+            if _requests(groups) < before:
+                words = (
+                    f"max_gap: {gap} in profile {profile.name}, if its gaps can be read, which makes"
+                    f" {_requests(groups)} of {before} requests"
+                )
+                plans = [
+                    replace(each.plan, groups=groups) if each.profile is profile else each.plan
+                    for each in readings
+                ]
+                yield _Change(f"gaps of {profile.name}", words, endpoint, plans)
+
+
+def _requests(groups: tuple[Group, ...]) -> int:
+    return sum(len(group.blocks) for group in groups)
+
+
+def _assumption(endpoint: ModbusEndpoint) -> str:
+    turnaround = f"turnaround {_seconds(endpoint.turnaround)}"
+    if endpoint.protocol is ModbusProtocol.RTU or not endpoint.protocol.has_transactions:
+        return f"{endpoint.baud} baud, {turnaround}"
+    return turnaround
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g}ms" if seconds < 1 else f"{seconds:g}s"
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share < 10 else f"{share:.0f} times"  # noqa: PLR2004 - 1000 % is hard to read
