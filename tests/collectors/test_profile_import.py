@@ -132,6 +132,10 @@ def test_word_and_byte_order_together_make_the_order(order: str, description: st
         ("x,input,1,f32,big,1,0,degC,invalid=0x7FC00000", set()),
         ("x,input,1,u16,big,1,0,,size u8; invalid=0xFF", {0xFF}),
         ("x,input,1,u16,big,1,0,,document register 0x8000", set()),
+        ("x,input,1,u16,big,1,0,degC,0 = not connected", {0}),
+        ("x,input,1,u16,big,1,0,,0 = not installed", set()),
+        ('x,input,1,u16,big,1,0,,"0 not available,1 available"', set()),
+        ("x,input,1,u16,big,1,0,,enum 0=Not available;1=Ok", set()),
     ],
 )
 def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> None:
@@ -184,6 +188,7 @@ def test_a_comment_tells_what_is_no_value_by_type(comment: str, data: str, patte
         ("enum 0=No alarm;1=Warning;2=Alarm", ((0, "No alarm"), (1, "Warning"), (2, "Alarm"))),
         ('"0 off,1 on,2 standby; document register 30389"', ((0, "off"), (1, "on"), (2, "standby"))),
         ('"0=off, 1=on"', ((0, "off"), (1, "on"))),
+        ('"0 not installed,1 absent,2 on"', ((0, "not installed"), (1, "absent"), (2, "on"))),
         ('"0 ok,1 low; 0xFFFF = not supported"', ((0, "ok"), (1, "low"))),
         ('"bits 0 rectifier on,1 inverter on"', ()),
         ("0..9 = 0..90 %", ()),
@@ -321,6 +326,14 @@ def test_registers_that_need_others_refer_to_them() -> None:
     assert got["outlet"] == (pytest.approx(21.75), Quality.GOOD)
     assert [point.type.key for point in found.profile.points if point.name == "load"] == ["active_power"]
     assert register(found, "volts").references[0].use is Use.EXPONENT
+
+
+def test_a_share_of_something_is_no_percentage_unless_its_unit_is() -> None:
+    found = imported(
+        "limit,holding,1,u16,big,1,0,A,90 % of rated_current",
+        "rated_current,holding,2,u16,big,1,0,A,",
+    )
+    assert not register(found, "limit").references
 
 
 def test_a_scale_register_that_is_nowhere_is_a_mistake() -> None:

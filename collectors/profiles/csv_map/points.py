@@ -63,6 +63,8 @@ class PointWriter:
         symbol = self._symbol(at)
         takes_unit = False
         for mention in at.remarks.mentions:
+            if mention.use == "percent_of" and symbol not in {"%", ""}:
+                continue  # It speaks of a threshold, or of what the device does.
             target = self._target(mention, at)
             if target is None:
                 continue

@@ -176,7 +176,8 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
     if at.data is None or at.data in {DataType.BIT, DataType.BITS}:
         return None
     own: list[int] = []
-    for given in at.remarks.invalid:
+    measured = at.remarks.invalid_measured if at.row.unit else []
+    for given in [*at.remarks.invalid, *measured]:
         pattern = _pattern(given, at, notes)
         if pattern is not None and pattern not in own:
             own.append(pattern)

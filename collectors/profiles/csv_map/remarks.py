@@ -14,6 +14,8 @@ _NO_VALUE = (
 )
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
+_LEAST_LIMIT = 0x7F
+"""Least number that is surely no state."""
 _BIT_RANGE = re.compile(r"^bits?\s*[=:]?\s*(\d+)\s*(?:-|\.\.+|to)\s*(\d+)$", re.IGNORECASE)
 _BIT = re.compile(r"^bit\s*[=:]?\s*(\d+)\b|\bbit=(\d+)\b", re.IGNORECASE)
 _WIDTH = re.compile(r"^width\s*=\s*(\d+)$", re.IGNORECASE)
@@ -36,7 +38,7 @@ _ACTIVE = re.compile(r"\bactive\s*=\s*(true|false|1|0|high|low)\b|\bactive (low)
 _INVALID = re.compile(
     rf"\binvalid(?: if| when| value)?s?\s*[=:]?\s*({_VALUE}(?:\s*(?:,|/|\||or)\s*{_VALUE})*)", re.IGNORECASE
 )
-_MEANS_NONE = re.compile(rf"({_VALUE})\s*(?:=|:|means|is|->|for)?\s*{_NO_VALUE}", re.IGNORECASE)
+_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means|is|->|for)?\s*{_NO_VALUE}", re.IGNORECASE)
 _LIMIT_WHEN = re.compile(r"(?<!\w)(0x(?:[Ff]{2,}|80{1,}|7[Ff]+))\s+(?:on|while|if|when|without|for)\b")
 _ENUM = re.compile(r"^enum\s*:?\s*", re.IGNORECASE)
 _STATE = re.compile(r"^(-?\d+|0x[0-9A-Fa-f]+)\s*[=:]\s*(\S.*)$")
@@ -101,6 +103,8 @@ class Remarks:
     high_byte: bool = False
     active_low: bool = False
     invalid: list[int] = field(default_factory=list)
+    invalid_measured: list[int] = field(default_factory=list)
+    """The same of small numbers: of a measurement only, for others they are states such as "not installed"."""
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
@@ -178,16 +182,15 @@ def _values(part: str, found: Remarks) -> bool:
     if match := _INVALID.search(part):
         found.invalid.extend(_number(each) for each in re.findall(_VALUE, match[1]))
         return True
-    patterns = [*_MEANS_NONE.findall(part), *_LIMIT_WHEN.findall(part)]
-    if patterns:
-        found.invalid.extend(dict.fromkeys(_number(each) for each in patterns))
-        return True
     if _STATE_LIST.match(part):
         for item in part.split(","):
             if match := _STATE_ITEM.match(item.strip()):
                 found.states[int(match[1])] = match[2].strip()
         return True
-    return False
+    patterns = [*_MEANS_NONE.findall(part), *_LIMIT_WHEN.findall(part)]
+    for number in dict.fromkeys(_number(each) for each in patterns):
+        (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
+    return bool(patterns)
 
 
 def _references(part: str, found: Remarks) -> bool:
