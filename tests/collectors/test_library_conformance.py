@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pymodbus.simulator import SimData, SimDevice
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.profiles import ModbusProfile
+from collectors.profiles.csv_map import import_map
 from collectors.profiles.reader import shipped
 from facility.quality import Quality
 from facility.sample import Sample
@@ -29,6 +30,7 @@ from ingest.live_image import LiveImage
 from tests.collectors.conftest import WallClock, running, until
 
 CASES = Path(__file__).parent / "library"
+MAPS = Path(__file__).parent / "maps"
 NAMES = sorted(file.stem for file in CASES.glob("*.yaml"))
 TABLES = ("coil", "discrete", "holding", "input")
 
@@ -131,13 +133,13 @@ class Read:
     errors: dict[str, str] = field(default_factory=dict)
 
 
-async def poll(names: Sequence[str]) -> Read:
+async def poll(cases: Mapping[str, Case]) -> Read:
     """All devices behind one server, read once by the collection."""
     servers: list[SimDevice] = []
     bindings: list[ModbusBinding] = []
     first = 0
-    for unit, (name, silent) in enumerate([(n, s) for n in names for s in (False, True)], 1):
-        found = case(name)
+    for unit, (name, silent) in enumerate([(n, s) for n in cases for s in (False, True)], 1):
+        found = cases[name]
         servers.append(device(unit, found.silent if silent else found.words))
         bindings.append(
             ModbusBinding(
@@ -181,7 +183,7 @@ async def poll(names: Sequence[str]) -> Read:
 
 @pytest.fixture(scope="module")
 def read() -> Read:
-    return asyncio.run(poll(NAMES))
+    return asyncio.run(poll({name: case(name) for name in NAMES}))
 
 
 def test_every_profile_of_a_real_device_has_literals() -> None:
@@ -220,3 +222,20 @@ def test_what_means_no_value_gives_none_and_the_rest_stays(read: Read, name: str
         else:
             assert quality == Quality.GOOD, (point, read.errors)
             assert value == pytest.approx(expected, rel=1e-9, abs=1e-9), point
+
+
+def test_maps_that_were_just_imported_are_read_alike() -> None:
+    cases: dict[str, Case] = {}
+    for file in sorted(MAPS.glob("*.csv")):
+        name = file.stem.replace("_", "-")
+        profile = import_map(file.read_text(encoding="utf-8"), file.name).profile
+        cases[name] = replace(case(name), profile=profile)
+    read = asyncio.run(poll(cases))
+    for name, found in cases.items():
+        for point, expected in found.values.items():
+            assert read.values[name][point] == (pytest.approx(expected, rel=1e-9), Quality.GOOD), (
+                name,
+                point,
+            )
+        assert {text: read.texts[name][text] for text in found.texts} == found.texts
+    assert len(cases) == len(list(MAPS.glob("*.csv"))) > 0

@@ -104,7 +104,7 @@ class Remarks:
     active_low: bool = False
     invalid: list[int] = field(default_factory=list)
     invalid_measured: list[int] = field(default_factory=list)
-    """The same of small numbers: of a measurement only, for others they are states such as "not installed"."""
+    """The same of small numbers, of measurements only: of others they are states, "not installed"."""
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
