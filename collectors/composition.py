@@ -176,7 +176,7 @@ def _multiplied(number: float, use: Use, by: float) -> float:
 
 
 def _limits(point: PointSpec | None) -> _Limits:
-    low, high = (-inf, inf) if point is None else (point.type.low, point.type.high)
+    low, high = (-inf, inf) if point is None else point.limits
     return _Limits(low=low, high=high)
 
 

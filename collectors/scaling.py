@@ -22,8 +22,8 @@ class Scaling:
         self._scale = np.array(scales, np.float64)
         self._offset = np.array(offsets, np.float64)
         self._shifts = bool(self._offset.any())
-        self._low = np.array([max(point.type.low, -finite) for point in points])
-        self._high = np.array([min(point.type.high, finite) for point in points])
+        self._low = np.array([max(point.limits[0], -finite) for point in points])
+        self._high = np.array([min(point.limits[1], finite) for point in points])
         self._all_good = np.full(len(points), Quality.GOOD, np.uint8)
 
     def apply(self, values: NDArray[np.float64]) -> QualityArray:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "scan": "find Modbus units and the profiles that fit them",
     "probe": "read one Modbus device live, in every order where a value is doubtful",
     "site": "make a site",
+    "profile": "import, show, list and check device profiles",
     "dashboards": "build or publish the Grafana dashboards",
 }
 _INTERRUPTED = 130

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from facility.point_types import PointType
 
@@ -12,11 +13,16 @@ class DeviceKind(StrEnum):
     UTILITY_METER = "utility_meter"
     BOARD_METER = "board_meter"
     UPS = "ups"
+    POWER_SUPPLY = "power_supply"
+    """Rectifiers: power shelves of racks and what stands in them, DC feeds."""
+    BATTERY = "battery"
+    """Batteries and capacitors with electronics of their own: rack backup units, battery monitors."""
     GENERATOR = "generator"
     RPP = "rpp"
     BUSWAY_TAP = "busway_tap"
     RACK_PDU = "rack_pdu"
     CHILLER = "chiller"
+    HEAT_PUMP = "heat_pump"
     COOLING_TOWER = "cooling_tower"
     DRY_COOLER = "dry_cooler"
     CDU = "cdu"
@@ -25,6 +31,8 @@ class DeviceKind(StrEnum):
     HEAT_METER = "heat_meter"
     WATER_METER = "water_meter"
     PUMP = "pump"
+    VALVE = "valve"
+    """Control valves and their actuators, with or without a flow sensor."""
     ENVIRONMENT_SENSOR = "environment_sensor"
 
 
@@ -66,6 +74,7 @@ DEFAULT_BOUNDARIES: dict[DeviceKind, Boundary] = {
     DeviceKind.RACK_PDU: Boundary.IT_RACK,
     DeviceKind.GENERATOR: Boundary.GENERATION,
     DeviceKind.CHILLER: Boundary.MECHANICAL,
+    DeviceKind.HEAT_PUMP: Boundary.MECHANICAL,
     DeviceKind.COOLING_TOWER: Boundary.MECHANICAL,
     DeviceKind.DRY_COOLER: Boundary.MECHANICAL,
     DeviceKind.CDU: Boundary.MECHANICAL,
@@ -89,6 +98,13 @@ class PointSpec:
     """It is read in every so manieth scan of its device: 1 for power, more for what seldom changes."""
     states: tuple[tuple[int, str], ...] = ()
     """Words for the numbers of a state, as the maker writes them."""
+    check_range: bool = True
+    """Whether numbers that are impossible for its type are refused; not where the type is a guess."""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest number that is possible."""
+        return (self.type.low, self.type.high) if self.check_range else (-inf, inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,11 @@ _PROMETHEUS_UNITS: dict[str, tuple[str, float]] = {
     "Wh": ("joules", 3600.0),
     "VA": ("volt_amperes", 1.0),
     "var": ("volt_amperes_reactive", 1.0),
+    "VAh": ("volt_ampere_seconds", 3600.0),
+    "varh": ("volt_ampere_reactive_seconds", 3600.0),
     "V": ("volts", 1.0),
     "A": ("amperes", 1.0),
+    "Ah": ("coulombs", 3600.0),
     "Hz": ("hertz", 1.0),
     "°C": ("celsius", 1.0),
     "K": ("kelvin", 1.0),
@@ -29,6 +32,10 @@ _PROMETHEUS_UNITS: dict[str, tuple[str, float]] = {
     "%RH": ("ratio", 0.01),
     "s": ("seconds", 1.0),
     "rpm": ("revolutions_per_minute", 1.0),
+    "°": ("degrees", 1.0),
+    "rad": ("radians", 1.0),
+    "µS/cm": ("microsiemens_per_centimetre", 1.0),
+    "DM": ("celsius_seconds", 60.0),
     "1": ("", 1.0),
 }
 

@@ -16,7 +16,7 @@ class Behaviour(StrEnum):
     COUNTER = "counter"
     """Only grows, but for rollover and reset."""
     STATE = "state"
-    """A small whole number with a meaning; 0 and 1 unless the type says more."""
+    """A whole number with a meaning, or several bits with one each; 0 and 1 unless the type says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,33 @@ def _temperature(key: str, *area: str, dsx: str = "LiquidTemperature") -> PointT
 
 
 _GIGA = 1e9
+_TERA = 1e12
 
 POINT_TYPES: dict[str, PointType] = {
     kind.key: kind
     for kind in (
         _gauge("active_power", "W", -_GIGA, _GIGA, "ActivePower"),
         _gauge("input_active_power", "W", -_GIGA, _GIGA),
-        _gauge("apparent_power", "VA", 0.0, _GIGA, "ApparentPower"),
+        _gauge("phase_power", "W", -_GIGA, _GIGA),
+        _gauge("power", "W", -_TERA, _TERA),
+        _gauge("apparent_power", "VA", -_GIGA, _GIGA, "ApparentPower"),
+        _gauge("phase_apparent_power", "VA", -_GIGA, _GIGA),
         _gauge("reactive_power", "var", -_GIGA, _GIGA),
-        _gauge("power_factor", "1", -1.0, 1.0, "PowerFactor"),
-        _gauge("voltage", "V", 0.0, 500e3, "Voltage"),
-        _gauge("current", "A", 0.0, 1e6, "Current"),
-        _gauge("phase_current", "A", 0.0, 1e6, "PhaseCurrent"),
-        _gauge("frequency", "Hz", 0.0, 100.0, "Frequency"),
+        _gauge("phase_reactive_power", "var", -_GIGA, _GIGA),
+        # Up to 2: four-quadrant encodings go on from 1 where others change the sign.
+        _gauge("power_factor", "1", -2.0, 2.0, "PowerFactor"),
+        _gauge("voltage", "V", -500e3, 500e3, "Voltage"),
+        _gauge("current", "A", -1e6, 1e6, "Current"),
+        _gauge("phase_current", "A", -1e6, 1e6, "PhaseCurrent"),
+        _gauge("frequency", "Hz", 0.0, 1000.0, "Frequency"),
         _counter("active_energy", "Wh"),
         _counter("input_active_energy", "Wh"),
+        _counter("phase_energy", "Wh"),
+        _counter("exported_energy", "Wh"),
+        _gauge("energy", "Wh", -_TERA * 1e3, _TERA * 1e3),
+        _counter("reactive_energy", "varh"),
+        _counter("apparent_energy", "VAh"),
+        _gauge("charge", "Ah", -_GIGA, _GIGA),
         _gauge("load", "%", 0.0, 250.0),
         _gauge("battery_charge", "%", 0.0, 100.0),
         _gauge("battery_runtime", "s", 0.0, 1e6),
@@ -83,7 +95,10 @@ POINT_TYPES: dict[str, PointType] = {
         _state("available", dsx="Available"),
         _state("fault"),
         _state("leak", dsx="LeakDetect"),
-        _state("status", 65535.0, "Status"),
+        _state("flag"),
+        PointType("status", "1", Behaviour.STATE, -(2.0**31), 2.0**32 - 1, DsxPoint("Status")),
+        _gauge("temperature", "°C", -273.15, 2000.0),
+        _gauge("temperature_difference", "K", -2000.0, 2000.0),
         _temperature("air_inlet_temperature", dsx="AirTemperature"),
         _temperature("air_supply_temperature", "Supply", dsx="AirTemperature"),
         _temperature("air_return_temperature", "Return", dsx="AirTemperature"),
@@ -112,7 +127,8 @@ POINT_TYPES: dict[str, PointType] = {
         _gauge("tcs_flow", "L/s", 0.0, 1e5, "LiquidFlow", "Secondary"),
         _gauge("hot_flow", "L/s", 0.0, 1e5, "LiquidFlow", "Primary"),
         _gauge("cold_flow", "L/s", 0.0, 1e5, "LiquidFlow", "Secondary"),
-        _gauge("pressure", "kPa", -100.0, 1e5, "LiquidPressure"),
+        _gauge("branch_flow", "L/s", -1e6, 1e6),
+        _gauge("pressure", "kPa", -1e4, 1e6, "LiquidPressure"),
         _gauge("differential_pressure", "kPa", -1e4, 1e4, "LiquidDifferentialPressure"),
         _gauge("valve_position", "%", 0.0, 100.0, "ValvePosition"),
         _gauge("pump_speed", "%", 0.0, 120.0),
@@ -120,6 +136,11 @@ POINT_TYPES: dict[str, PointType] = {
         _gauge("heat_power", "W", -_GIGA, _GIGA),
         _counter("heat_energy", "Wh"),
         _counter("volume", "m³"),
+        _gauge("percentage", "%", -_GIGA, _GIGA),
+        _gauge("duration", "s", -_TERA, _TERA),
+        _gauge("rotational_speed", "rpm", -_GIGA, _GIGA),
+        _gauge("angle", "°", -_GIGA, _GIGA),
+        _gauge("conductivity", "µS/cm", 0.0, _GIGA),
         PointType("generic", "1"),
     )
 }

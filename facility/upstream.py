@@ -71,15 +71,16 @@ def parent_stages(site: Site, devices: list[Device]) -> tuple[ParentStage, ...]:
             for source, below in frontier.items()
             if (supplier := upstream.sole_supplier(below, source)) is not None
         }
-        metered = {s: each.id for s, each in suppliers.items() if _has_power(each)}
+        metered = {s: each.id for s, each in suppliers.items() if _power_point(each)}
         if metered:
             stages.append(_stage(site, metered, len(devices)))
         frontier = {source: supplier.id for source, supplier in suppliers.items()}
     return tuple(stages)
 
 
-def _has_power(device: Device) -> bool:
-    return any(point.name == "active_power" for point in device.points)
+def _power_point(device: Device) -> str | None:
+    """Name of the point that tells what the device draws; makers call it as they like."""
+    return next((point.name for point in device.points if point.type.key == "active_power"), None)
 
 
 def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentStage:
@@ -87,5 +88,6 @@ def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentSta
     group = np.full(count, -1, dtype=np.int64)
     for source, meter in meter_of_source.items():
         group[source] = numbers[meter]
-    meters = np.array([site.point_index(meter, "active_power") for meter in numbers], dtype=np.int64)
+    points = {device.id: _power_point(device) or "" for device in site.devices if device.id in numbers}
+    meters = np.array([site.point_index(meter, points[meter]) for meter in numbers], dtype=np.int64)
     return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE))

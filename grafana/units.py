@@ -18,9 +18,25 @@ _EXPOSED = {
     "%RH": "percentunit",
     "s": "s",
     "rpm": "rotrpm",
+    "VAh": "suffix: VAs",
+    "varh": "suffix: vars",
+    "Ah": "suffix: C",
+    "°": "degree",
+    "rad": "radian",
+    "µS/cm": "suffix: µS/cm",
+    "DM": "suffix: K s",
     "1": "none",
 }
-_STORED = _EXPOSED | {"Wh": "watth", "kPa": "pressurekpa", "%": "percent", "%RH": "humidity"}
+_STORED = _EXPOSED | {
+    "Wh": "watth",
+    "VAh": "suffix: VAh",
+    "varh": "voltampreacth",
+    "Ah": "amph",
+    "kPa": "pressurekpa",
+    "%": "percent",
+    "%RH": "humidity",
+    "DM": "suffix: DM",
+}
 
 COUNT = "short"
 RATIO = "percentunit"

@@ -129,13 +129,13 @@ class Section:
         self.note(f"{key!r} is {written(node)}; it must be a duration from {bounds}", key)
         return None
 
-    def flag(self, key: str) -> bool:
-        """True or false; false if it is absent."""
+    def flag(self, key: str, *, fallback: bool = False) -> bool:
+        """True or false; the fallback if it is absent."""
         node = self.node(key)
         word = node.value.lower() if isinstance(node, yaml.ScalarNode) else ""
         if node is not None and word not in _FLAGS:
             self.note(f"{key!r} is {written(node)}; it must be true or false", key)
-        return _FLAGS.get(word, False)
+        return _FLAGS.get(word, fallback)
 
     def choice(
         self, key: str, kind: type[Choice], fallback: Choice | None = None, *, required: bool = False

@@ -48,6 +48,7 @@ def read_modbus_profile(
     defaults = read_defaults(top)
     max_gap = top.integer("max_gap", 0, 0, MAX_REGISTERS)
     alone = top.flag("alone")
+    check_range = top.flag("check_range", fallback=True)
     reader = PointReader()
     points = [_point(entry, reader, defaults) for entry in top.sections("points", required=True)]
     points.sort(key=lambda draft: draft.every)
@@ -58,7 +59,7 @@ def read_modbus_profile(
     return ModbusProfile(
         name=name,
         kind=kind,
-        points=tuple(_spec(draft) for draft in points),
+        points=tuple(_spec(draft, check_range=check_range) for draft in points),
         sources=sources,
         texts=tuple(read_texts(top, defaults)),
         max_registers=defaults.max_registers,
@@ -153,7 +154,7 @@ def _read_modulus(draft: Draft) -> None:
     draft.modulus = counts
 
 
-def _spec(draft: Draft) -> PointSpec:
+def _spec(draft: Draft, *, check_range: bool) -> PointSpec:
     kind = draft.type
     if kind is None or draft.meaning is None:
         raise TypeError(f"helper {draft.name!r} is no point")
@@ -163,6 +164,7 @@ def _spec(draft: Draft) -> PointSpec:
         modulus=_modulus(draft, kind),
         every=draft.every,
         states=draft.meaning.states,
+        check_range=check_range,
     )
 
 

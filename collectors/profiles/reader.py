@@ -37,6 +37,8 @@ from collectors.profiles.mqtt_points import read_mqtt_profile
 from collectors.profiles.variants import Bases, Documents, ProfileText
 from facility.devices import DeviceKind
 
+_SHIPPED = ("profiles", "profiles/library")
+"""Folders of this package with profiles: generic ones, and those of real devices."""
 _NAME_LINE = re.compile(r"^profile:[ \t]*['\"]?([^\s'\"#]+)", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _READERS: dict[str, Callable[[Section, str, DeviceKind, str, str], Profile]] = {
@@ -97,14 +99,13 @@ def shipped() -> dict[str, Profile]:
 
 def shipped_texts() -> dict[str, ProfileText]:
     """The profiles that come with the platform as they are written, by name; so are their files named."""
-    folder = resources.files("collectors.profiles")
-    files = sorted(each.name for each in folder.iterdir() if each.name.endswith(".yaml"))
-    return {
-        name.removesuffix(".yaml"): ProfileText(
-            f"collectors/profiles/{name}", (folder / name).read_text(encoding="utf-8")
-        )
-        for name in files
-    }
+    found: dict[str, ProfileText] = {}
+    for place in _SHIPPED:
+        folder = resources.files("collectors").joinpath(place)
+        for file in sorted(each.name for each in folder.iterdir() if each.name.endswith(".yaml")):
+            text = folder.joinpath(file).read_text(encoding="utf-8")
+            found[file.removesuffix(".yaml")] = ProfileText(f"collectors/{place}/{file}", text)
+    return found
 
 
 def name_of(text: str) -> str | None:

@@ -1,0 +1,241 @@
+"""What the comment line of a map says about the device as a whole."""
+
+import re
+from dataclasses import dataclass, field
+
+from collectors.profiles import DataType
+from collectors.profiles.csv_map.rows import whole
+from collectors.profiles.csv_map.sentinels import Sentinels, add, add_told
+
+MAX_REGISTERS = 125
+_ADDRESS = r"0x[0-9A-Fa-f]+|\d+"
+_TO = r"\s*(?:-|\.\.+|to)\s*"
+_SLOW = 1.0
+"""Seconds from which on a time to answer is worth telling: below, it is a matter of the line."""
+
+_MARGIN = 1.5
+"""A reply that takes as long as the map says must not be given up at that very moment."""
+
+_IDENTIFY = re.compile(
+    rf"(\d+)\s*register(?:\(s\)|s)? at ({_ADDRESS}) must (?:read|be|equal)\s*"
+    rf"(?:'([^']*)'|\"([^\"]*)\"|({_ADDRESS}))",
+    re.IGNORECASE,
+)
+_EXPECT = re.compile(
+    rf"(?:\b(u16|u32|s16)\s+at|\bregister|\bat)\s+({_ADDRESS})"
+    rf"\s*={{1,2}}\s*({_ADDRESS})(?:\s*\.\.+\s*({_ADDRESS}))?(?!\w)",
+    re.IGNORECASE,
+)
+_OFFSETS = re.compile(r"offset from the model start", re.IGNORECASE)
+_MODEL = re.compile(r"\b(?:model )?ID\s*={1,2}\s*(\d+)", re.IGNORECASE)
+_BASES = re.compile(r"\bSunS\"?[^;]*?\bat (\d+)((?:\s*(?:,|or)\s*\d+)*)", re.IGNORECASE)
+_LIMITS = (
+    re.compile(r"\bmax_read_registers\s*=?\s*(\d+)", re.IGNORECASE),
+    re.compile(
+        r"\b(?<!strings )(?:up to|at most|max(?:imum|\.)?(?: of)?|limit(?:ed)?(?: of| to|:)?|no more than)"
+        r"\s+(\d+)\s+(?:holding |input |modbus )?(?:registers|words)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a) (?:request|read|query|message|block)",
+        re.IGNORECASE,
+    ),
+)
+_SINGLE = re.compile(r"\b(?:one|1|single) register (?:per|a) (?:request|read)|no block reads", re.IGNORECASE)
+_ALONE = re.compile(r"point[- ]by[- ]point|one (?:value|point) (?:per|a) (?:request|read)", re.IGNORECASE)
+_BRIDGED = re.compile(
+    r"reachable in one (?:request|read)|readable gaps"
+    r"|gaps? (?:are |is |may be |can be )?(?:readable|bridged|read)",
+    re.IGNORECASE,
+)
+_NOT_BRIDGED = re.compile(
+    r"gaps? (?:must not|cannot|can't|may not)|not readable gaps|unreadable gaps", re.IGNORECASE
+)
+_TAKES = re.compile(
+    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?\b(?:up to|takes?|within|timeout(?: of)?)"
+    r"\s+(\d+(?:\.\d+)?)\s*(ms|s)\b"
+    r"|timeout(?: of)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\b",
+    re.IGNORECASE,
+)
+_PAUSE = re.compile(
+    r"(?:pause|wait|delay|gap|rest|silence)(?: of| at least)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\s+between"
+    r"|\b(\d+(?:\.\d+)?)\s*(ms|s) (?:pause |delay |silence )?"
+    r"between (?:requests|reads|polls|messages|frames)",
+    re.IGNORECASE,
+)
+_LINK = re.compile(
+    r"\b\d{4,6} ?[5-8][NEO][12]\b(?: unit(?: id)? \d+)?"
+    r"|\b(?:default )?\d{4,6} baud\b|\bbaud(?:rate)? \d{4,6}\b"
+    r"|\bparity (?:none|even|odd)\b|\b(?:none|even|odd) parity\b"
+    r"|\bunit ids? \d+(?:[-–]\d+)?(?:, ?\d+(?:[-–]\d+)?)*",
+    re.IGNORECASE,
+)
+_FORBIDDEN = re.compile(
+    rf"(?:do not|don't|never|must not) read (?:registers? |addresses? )?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
+    rf"|\bregisters? ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:must not|may not|cannot) be read",
+    re.IGNORECASE,
+)
+_SWAPPED = re.compile(
+    r"(?:(\w+) )?(?:string|text)s?\b[^;]*(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
+    r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?",
+    re.IGNORECASE,
+)
+_WORDS_LITTLE = re.compile(
+    r"\b(?:LSW|least significant word|low word)[- ]first|\bword[- ]swapped|\bword_?order\s*=\s*little",
+    re.IGNORECASE,
+)
+_BYTES_LITTLE = re.compile(r"\bbyte_?order\s*=\s*little\b", re.IGNORECASE)
+_LAST_OF_SUNSPEC = {
+    DataType.U16: 0xFFFF,
+    DataType.S16: 0x8000,
+    DataType.U32: 0xFFFFFFFF,
+    DataType.S32: 0x80000000,
+    DataType.U64: (1 << 64) - 1,
+    DataType.S64: 1 << 63,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a device shows at an address."""
+
+    address: int
+    length: int
+    text: str = ""
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Comment:
+    """What was understood of the comment; all of its remaining text stays in ``caveats``."""
+
+    source: str = ""
+    make: str = ""
+    link: str = ""
+    caveats: str = ""
+    sentinels: Sentinels = field(default_factory=dict)
+    max_registers: int = MAX_REGISTERS
+    alone: bool = False
+    bridged: bool = False
+    identity: list[Expectation] = field(default_factory=list)
+    model: int | None = None
+    """SunSpec model whose start the addresses count from."""
+    offsets: bool = False
+    """Addresses count from the start of a SunSpec model."""
+    bases: tuple[int, ...] = ()
+    timeout: float | None = None
+    pause: float | None = None
+    forbidden: list[tuple[int, int]] = field(default_factory=list)
+    words_little: bool = False
+    """The least significant word comes first, where a row does not say its order."""
+    bytes_little: bool = False
+    """In every register the less significant byte comes first."""
+    swapped: list[str] = field(default_factory=list)
+    """Words in the names of texts whose bytes are swapped; "" for all texts."""
+
+
+def read_comment(text: str) -> Comment:
+    """Understand a comment."""
+    found = Comment()
+    found.source, found.make, rest = _split(text)
+    found.link = _link(f"{found.make}; {rest}")
+    _identity(rest, found)
+    _reading(rest, found)
+    found.words_little = bool(_WORDS_LITTLE.search(rest))
+    found.bytes_little = bool(_BYTES_LITTLE.search(rest))
+    clauses = [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", rest)]
+    found.caveats = _tidy(rest)
+    for clause in clauses:
+        add_told(clause, found.sentinels)
+        if match := _SWAPPED.search(clause):
+            word = (match[1] or match[2] or "").lower()
+            found.swapped.append("" if word in {"all", "the", "in", "of", "ascii"} else word)
+    if found.offsets:
+        for data, pattern in _LAST_OF_SUNSPEC.items():
+            add(found.sentinels, data, pattern)
+    return found
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Source, maker and rest of ``source: SOURCE (MAKER). REST``."""
+    if not text.lower().startswith("source:"):
+        return "", "", text
+    plain = text[len("source:") :].strip()
+    depth = start = 0
+    for at, letter in enumerate(plain):
+        if letter == "(":
+            start = at if depth == 0 else start
+            depth += 1
+        elif letter == ")" and depth:
+            depth -= 1
+            if depth == 0 and re.match(r"\)(?:\.\s|\.?$)", plain[at:]):
+                return plain[:start].strip(), plain[start + 1 : at].strip(), plain[at + 1 :].lstrip(". ")
+    head, _, rest = plain.partition(". ")
+    return head.strip(), "", rest.strip()
+
+
+def _link(text: str) -> str:
+    """Serial settings and unit ids, each once."""
+    parts: dict[str, str] = {}
+    for part in (each.strip() for each in _LINK.findall(text)):
+        parts.setdefault("".join(sorted(re.findall(r"[a-z]+|\d+", part.lower()))), part)
+    return ", ".join(parts.values())
+
+
+def _tidy(rest: str) -> str:
+    """The rest without what profiles say in keys of their own."""
+    parts = [each.strip() for each in rest.split(";")]
+    settled = re.compile(
+        r"^(?:RTU(?: \d+ baud parity \w+)?|FC0?[34](?: reads| only)?|unit ids? [\d,\- ]+"
+        r"|probe register \d+|baud \d+"
+        r"|parity \w+|identify: .*|\d+ baud)\.?$",
+        re.IGNORECASE,
+    )
+    return "; ".join(each for each in parts if each and not settled.match(each))
+
+
+def _identity(rest: str, found: Comment) -> None:
+    for match in _IDENTIFY.finditer(rest):
+        text = match[3] or match[4] or ""
+        number = whole(match[5]) if match[5] else None
+        found.identity.append(
+            Expectation(
+                address=whole(match[2]) or 0, length=int(match[1]), text=text, low=number, high=number
+            )
+        )
+    for match in _EXPECT.finditer(rest):
+        low = whole(match[3]) or 0
+        wide = (match[1] or "").lower() == "u32"
+        high = whole(match[4]) if match[4] else low
+        found.identity.append(
+            Expectation(address=whole(match[2]) or 0, length=2 if wide else 1, low=low, high=high)
+        )
+    found.offsets = bool(_OFFSETS.search(rest))
+    if found.offsets:
+        model = _MODEL.search(rest)
+        found.model = int(model[1]) if model else None
+        if bases := _BASES.search(rest):
+            found.bases = tuple(int(each) for each in re.findall(r"\d+", bases[1] + bases[2]))
+
+
+def _reading(rest: str, found: Comment) -> None:
+    """How much a request may ask for and how long it takes."""
+    limits = [int(match[1]) for limit in _LIMITS for match in limit.finditer(rest)]
+    if _SINGLE.search(rest):
+        limits.append(1)
+    found.max_registers = max(1, min([MAX_REGISTERS, *limits]))
+    found.alone = bool(_ALONE.search(rest))
+    found.bridged = bool(_BRIDGED.search(rest)) and not _NOT_BRIDGED.search(rest)
+    times = [_seconds(match[1] or match[3], match[2] or match[4]) for match in _TAKES.finditer(rest)]
+    found.timeout = max((each * _MARGIN for each in times if each >= _SLOW), default=None)
+    if match := _PAUSE.search(rest):
+        found.pause = _seconds(match[1] or match[3], match[2] or match[4])
+    for match in _FORBIDDEN.finditer(rest):
+        first = whole(match[1] or match[3]) or 0
+        last = whole(match[2] or match[4] or "") or first
+        found.forbidden.append((first, last))
+
+
+def _seconds(number: str, unit: str) -> float:
+    return float(number) / (1000 if unit.lower() == "ms" else 1)

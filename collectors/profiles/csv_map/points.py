@@ -1,0 +1,228 @@
+"""The points and helpers of a profile, from the places of a map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collectors.profiles import DataType, Table
+from collectors.profiles.csv_map.draft import Entry, Value, number
+from collectors.profiles.csv_map.meaning import Reading, point_type, settle
+from collectors.profiles.csv_map.registers import Notes, Place, patterns, scaling, where
+from collectors.profiles.csv_map.remarks import Mention
+from collectors.profiles.csv_map.unit_words import unit_symbol
+from collectors.profiles.document import Problems
+from facility.devices import DeviceKind
+from facility.point_types import POINT_TYPES, Behaviour, PointType
+from facility.units import unit
+
+_EXPONENT_SENTINEL = 0x8000
+_PLAIN_NUMBERS = frozenset({DataType.U8, DataType.S8, DataType.U16, DataType.S16, DataType.U32, DataType.S32})
+_BYTE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    at: Place
+    symbol: str
+    """Unit of the value as the map gives it."""
+    references: Entry
+    takes_unit: bool
+    """Whether it takes the unit of what it is a percentage of."""
+
+
+class PointWriter:
+    """Writes the points of one device; helpers come up on the way."""
+
+    def __init__(
+        self,
+        kind: DeviceKind,
+        places: Sequence[Place],
+        *,
+        by_type: Mapping[DataType, Sequence[int]],
+        head: Entry,
+        problems: Problems,
+        notes: Notes,
+    ) -> None:
+        self.helpers: list[Entry] = []
+        self._kind = kind
+        self._places = [at for at in places if at.data is not None]
+        self._by_type = by_type
+        self._head = head
+        self._problems = problems
+        self._notes = notes
+        self._names = {name: at for at in self._places for name in (at.row.name.lower(), at.name)}
+        self._taken = {at.name for at in places}
+
+    def points(self) -> list[Entry]:
+        """The points, in the order of the map."""
+        drafts = [self._draft(at) for at in self._places]
+        chosen = [(draft.at.name, self._type(draft), unit(draft.symbol).base) for draft in drafts]
+        return [self._entry(draft, key) for draft, key in zip(drafts, settle(chosen), strict=True)]
+
+    def _draft(self, at: Place) -> _Draft:
+        references: Entry = {}
+        symbol = self._symbol(at)
+        takes_unit = False
+        for mention in at.remarks.mentions:
+            if mention.use == "percent_of" and symbol not in {"%", ""}:
+                continue  # It speaks of a threshold, or of what the device does.
+            target = self._target(mention, at)
+            if target is None:
+                continue
+            name = target if isinstance(target, str) else target.name
+            references[mention.use] = name
+            if mention.use == "percent_of":
+                takes_unit = True
+                symbol = self._symbol(target) if isinstance(target, Place) else ""
+        return _Draft(at=at, symbol=symbol, references=references, takes_unit=takes_unit)
+
+    def _symbol(self, at: Place) -> str:
+        if at.data is DataType.BIT:
+            return ""
+        symbol = unit_symbol(at.row.unit, at.name)
+        if symbol is None:
+            self._notes.add(
+                at.row.line, f"{at.name}: unit {at.row.unit!r} is not known; its values are kept as they are"
+            )
+            return ""
+        if symbol == "kelvin" and at.row.unit.strip() == "K":
+            self._notes.add(at.row.line, f"{at.name}: K taken as a temperature, not as a difference")
+        return symbol
+
+    def _type(self, draft: _Draft) -> str:
+        at = draft.at
+        reading = Reading(
+            name=at.name,
+            symbol=draft.symbol,
+            kind=self._kind,
+            whole=at.row.scale == 1 and at.row.offset == 0 and at.data not in {DataType.F32, DataType.F64},
+            bit=at.data is DataType.BIT,
+            states=bool(at.remarks.states) or "bit field word" in at.remarks.words,
+        )
+        return point_type(reading)
+
+    def _entry(self, draft: _Draft, key: str) -> Entry:
+        at = draft.at
+        entry: Entry = {"name": at.name}
+        if key != at.name:
+            entry["type"] = key
+        swapped = at.remarks.swapped and at.length == 1 and at.data in {DataType.U16, DataType.S16}
+        if swapped:
+            entry["sum"] = self._bytes(draft)
+        else:
+            entry.update(where(at, self._head))
+            entry.update(scaling(at.row))
+        base = POINT_TYPES[key].unit
+        written = "%RH" if base == "%RH" else unit(draft.symbol).symbol
+        if not draft.takes_unit and written and written != base and not swapped:
+            entry["unit"] = written
+        invalid = patterns(at, self._by_type, self._notes)
+        if invalid is not None and not swapped:
+            entry["invalid"] = list(invalid)
+        if at.remarks.modulus and POINT_TYPES[key].behaviour is Behaviour.COUNTER:
+            entry["modulus"] = at.remarks.modulus
+        states = self._states(draft, POINT_TYPES[key])
+        if states:
+            entry["states"] = states
+        entry.update(draft.references)
+        return entry
+
+    def _states(self, draft: _Draft, kind: PointType) -> dict[str | int, Value]:
+        at = draft.at
+        if kind.behaviour is not Behaviour.STATE:
+            if at.remarks.states:
+                self._notes.add(
+                    at.row.line, f"{at.name}: the words for its numbers are left out, it is a {kind.key}"
+                )
+            return {}
+        if at.remarks.active_low and at.data is DataType.BIT and not at.remarks.states:
+            self._notes.add(
+                at.row.line, f"{at.name}: active while the bit is 0; the bit is kept, its words say so"
+            )
+            return {0: "active", 1: "inactive"}
+        return dict(at.remarks.states.items())
+
+    def _bytes(self, draft: _Draft) -> list[Value]:
+        """A register with its bytes the other way round: the sum of its two halves."""
+        at = draft.at
+        scale = at.row.scale
+        signed = at.data is DataType.S16
+        symbol = unit(draft.symbol).symbol
+        names: list[Value] = []
+        for half, data, weight in (("low", "s8" if signed else "u8", _BYTE), ("high", "u8", 1)):
+            name = self._free(f"{at.name}_{'first' if half == 'low' else 'second'}_byte")
+            entry: Entry = {"name": name, **where(at, self._head), "data": data, "half": half}
+            if scale * weight != 1:
+                entry["scale"] = number(scale * weight)
+            if at.row.offset and half == "low":
+                entry["offset"] = number(at.row.offset)
+            if symbol:
+                entry["unit"] = symbol
+            self.helpers.append({**entry, "invalid": []})
+            names.append(name)
+        if at.remarks.invalid:
+            self._notes.add(
+                at.row.line, f"{at.name}: its no-value pattern is not seen, its bytes are swapped"
+            )
+        return names
+
+    def _target(self, mention: Mention, at: Place) -> Place | str | None:
+        """The point or the name of the helper a description refers to; None if it is left alone."""
+        named = self._names.get(mention.name.lower()) if mention.name else None
+        found = named or (self._at(mention.address, at.table) if mention.address is not None else None)
+        if found is at:
+            return None
+        if mention.use == "fraction" and (found is None or found.row.scale == 1):
+            self._notes.add(
+                at.row.line,
+                f"{at.name}: the weight of its fraction is not told by a scale in its row; kept apart",
+            )
+            return None
+        if found is not None and self._serves(mention, found):
+            return found
+        if found is None and mention.address is None:
+            if mention.use == "percent_of":
+                return None  # Any word may follow "percent of"; only the name of a register is a reference.
+            rule = f"write {mention.use}_reg={mention.name}@ADDRESS or add its row"
+            self._problems.add(
+                at.row.line, f"{at.row.name!r} refers to {mention.name!r}, which is no row; {rule}"
+            )
+            return None
+        return self._helper(mention, at, found)
+
+    def _at(self, address: int, table: Table) -> Place | None:
+        matching = [each for each in self._places if each.address == address and not each.part]
+        return next((each for each in matching if each.table is table), matching[0] if matching else None)
+
+    @staticmethod
+    def _serves(mention: Mention, found: Place) -> bool:
+        """Whether the point itself can be referred to."""
+        if found.remarks.mentions or found.part:
+            return False
+        plain = found.row.scale == 1 and found.row.offset == 0
+        return mention.use != "exponent" or (plain and found.data in _PLAIN_NUMBERS)
+
+    def _helper(self, mention: Mention, at: Place, found: Place | None) -> str:
+        address = found.address if found is not None else mention.address or 0
+        wanted = f"{mention.name.lower()}" if mention.name and found is None else f"{mention.use}_{address}"
+        for helper in self.helpers:
+            if helper.get("address") == address and helper["name"] == wanted:
+                return wanted
+        name = self._free(wanted)
+        signed = mention.use == "exponent"
+        entry: Entry = {"name": name}
+        table = found.table if found is not None else at.table
+        if str(table) != self._head.get("table"):
+            entry["table"] = str(table)
+        entry.update({"address": address, "data": "s16" if signed else "u16"})
+        self.helpers.append(entry)
+        self._notes.add(
+            at.row.line, f"{at.name}: {mention.use} read from register {address}, taken as {entry['data']}"
+        )
+        return name
+
+    def _free(self, name: str) -> str:
+        found, number_ = name, 2
+        while found in self._taken:
+            found, number_ = f"{name}_{number_}", number_ + 1
+        self._taken.add(found)
+        return found

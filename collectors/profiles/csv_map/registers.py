@@ -1,0 +1,228 @@
+"""From one row of a map to where its value lies: table, type, order, bits, patterns of no value."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from collectors.profiles import LENGTHS, DataType, Order, Table
+from collectors.profiles.csv_map.draft import Entry, Hex, number
+from collectors.profiles.csv_map.remarks import Remarks
+from collectors.profiles.csv_map.rows import MapRow
+from collectors.profiles.csv_map.words import order_of, swap_bytes, table_of, type_of, type_words
+from collectors.profiles.document import Problems, one_of
+
+BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
+_PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
+_HALVES = {"u8": DataType.U8, "s8": DataType.S8}
+_BITS = 16
+_LAST_ADDRESS = 0xFFFF
+_FLOATS = {DataType.F32: (">f", ">I"), DataType.F64: (">d", ">Q")}
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a row's value lies, and what its description says."""
+
+    row: MapRow
+    remarks: Remarks
+    name: str
+    table: Table
+    data: DataType | None
+    """None for a text."""
+    order: Order
+    address: int
+    length: int
+
+    @property
+    def part(self) -> bool:
+        """Whether it is less than a register, so that others may share it."""
+        return self.data in _PARTS
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is an unsigned number that parts may lie in."""
+        return self.data in {DataType.U16, DataType.U32, DataType.U48, DataType.U64}
+
+
+class Notes:
+    """What was assumed, for the user, with lines."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, str]] = []
+
+    def add(self, line: int, message: str) -> None:
+        """Note one assumption."""
+        self.found.append((line, message))
+
+
+def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: Notes) -> Place | None:
+    """Where a row lies; None, with the mistake noted, if that cannot be told."""
+    before = len(problems.found)
+    table = table_of(row.register_type)
+    if table is None:
+        rule = one_of(row.register_type.lower(), Table)
+        problems.add(row.line, f"{row.name!r}: register_type is {row.register_type!r}; {rule}")
+    word = type_of(row.data_type)
+    if word is None:
+        problems.add(row.line, f"{row.name!r}: data_type is {row.data_type!r}; use one of {type_words()}")
+    order = order_of(row.word_order)
+    if order is None:
+        problems.add(row.line, f"{row.name!r}: word_order is {row.word_order!r}; use big or little")
+    if table is None or word is None or order is None:
+        return None
+    if word.order is not None and not row.word_order:
+        order = word.order
+    if word.data is not None and remarks.swapped:
+        order = swap_bytes(order)
+    found = Place(
+        row=row,
+        remarks=remarks,
+        name=name,
+        table=table,
+        data=word.data,
+        order=order,
+        address=row.address,
+        length=LENGTHS.get(word.data, 1) if word.data else remarks.length or 0,
+    )
+    _settle_type(found, problems, notes)
+    if found.address + found.length - 1 > _LAST_ADDRESS:
+        problems.add(row.line, f"{row.name!r} ends beyond address {_LAST_ADDRESS}; lower its address")
+    return found if len(problems.found) == before else None
+
+
+def _settle_type(at: Place, problems: Problems, notes: Notes) -> None:
+    """Correct the type by what the description says, and refuse what cannot be."""
+    row, remarks = at.row, at.remarks
+    if at.table in BIT_TABLES:
+        if at.data not in {DataType.BIT, DataType.BITS}:
+            notes.add(row.line, f"{row.name}: taken as a bit, since {at.table} holds nothing else")
+        at.data, at.length = DataType.BIT, 1
+        remarks.bit = None
+    elif at.data is None:
+        if not remarks.length:
+            problems.add(row.line, f"{row.name!r}: a string needs its length; write len=N registers")
+    elif at.data in {DataType.BIT, DataType.BITS}:
+        _settle_bit(at, problems, notes)
+    elif remarks.size in _HALVES and at.data in {DataType.U16, DataType.S16, DataType.U8, DataType.S8}:
+        at.data = _HALVES[remarks.size]
+    elif at.data is DataType.BCD16 and remarks.length == LENGTHS[DataType.BCD32]:
+        at.data, at.length = DataType.BCD32, LENGTHS[DataType.BCD32]
+
+
+def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
+    row, remarks = at.row, at.remarks
+    if remarks.bit is None:
+        problems.add(row.line, f"{row.name!r}: which bit of the register is missing; write bit=0 to bit=15")
+        return
+    if remarks.bit >= _BITS:
+        words, bit = divmod(remarks.bit, _BITS)
+        if at.order in {Order.ABCD, Order.BADC}:
+            words = max(1, 1 - words) if words > 1 else 0
+        at.address += words
+        notes.add(row.line, f"{row.name}: bit {remarks.bit} taken as bit {bit} of register {at.address}")
+        remarks.bit = bit
+    elif _in_wide(remarks) and at.order in {Order.ABCD, Order.BADC}:
+        at.address += 1
+        notes.add(row.line, f"{row.name}: bit {remarks.bit} of 32 taken as one of register {at.address}")
+    if remarks.bit + remarks.width > _BITS:
+        rule = "bits of one value lie in one register"
+        problems.add(
+            row.line, f"{row.name!r}: bits {remarks.bit} to {remarks.bit + remarks.width - 1}; {rule}"
+        )
+    at.data = DataType.BITS if remarks.width > 1 else DataType.BIT
+
+
+def _in_wide(remarks: Remarks) -> bool:
+    return "bitfield32" in remarks.words or "of 32 bits" in remarks.words
+
+
+def where(at: Place, top: Entry) -> Entry:
+    """The keys that say where a value lies; those that are as the head of the profile says are left out."""
+    entry: Entry = {}
+    if str(at.table) != top.get("table"):
+        entry["table"] = str(at.table)
+    entry["address"] = at.address
+    if at.data is None:
+        entry["length"] = at.length
+        if at.remarks.swapped:
+            entry["swapped"] = True
+        if at.remarks.encoding != "ascii":
+            entry["encoding"] = at.remarks.encoding
+        return entry
+    entry["data"] = str(at.data)
+    if at.length > 1 and str(at.order) != top.get("order", str(Order.ABCD)):
+        entry["order"] = str(at.order)
+    if at.data in {DataType.U8, DataType.S8} and at.remarks.high_byte:
+        entry["half"] = "high"
+    if at.data in {DataType.BIT, DataType.BITS} and at.table not in BIT_TABLES:
+        entry["bit"] = at.remarks.bit or 0
+        if at.data is DataType.BITS:
+            entry["width"] = at.remarks.width
+    return entry
+
+
+def scaling(row: MapRow) -> Entry:
+    """Scale and offset, where they do anything."""
+    entry: Entry = {}
+    if row.scale != 1:
+        entry["scale"] = number(row.scale)
+    if row.offset != 0:
+        entry["offset"] = number(row.offset)
+    return entry
+
+
+def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes) -> list[Hex] | None:
+    """The patterns of no value the row needs to tell itself; None where those by type are all."""
+    if at.data is None or at.data in {DataType.BIT, DataType.BITS}:
+        return None
+    own: list[int] = []
+    measured = at.remarks.invalid_measured if at.row.unit else []
+    for given in [*at.remarks.invalid, *measured]:
+        pattern = _pattern(given, at, notes)
+        if pattern is not None and pattern not in own:
+            own.append(pattern)
+    general = by_type.get(at.data, ())
+    if set(own) <= set(general):
+        return None
+    return [Hex(each) for each in dict.fromkeys([*own, *general])]
+
+
+def _pattern(given: int, at: Place, notes: Notes) -> int | None:
+    data = at.data or DataType.U16
+    bits = 8 if data in {DataType.U8, DataType.S8} else _BITS * at.length
+    size = 1 << bits
+    if data in _FLOATS:
+        if given < 0 or given < 1 << 16:
+            return int.from_bytes(struct.pack(_FLOATS[data][0], float(given)), "big")
+        return None if _is_nan(given, bits) else given % size
+    if -size // 2 <= given < size:
+        return given % size
+    short = given % size
+    if short in {size - 1, size // 2, size // 2 - 1}:
+        notes.add(
+            at.row.line, f"{at.row.name}: no-value pattern {given:#x} cut to {short:#x}, its {bits} bits"
+        )
+        return short
+    notes.add(
+        at.row.line, f"{at.row.name}: no-value pattern {given:#x} left out, it has more than {bits} bits"
+    )
+    return None
+
+
+def _is_nan(pattern: int, bits: int) -> bool:
+    fraction, exponent = (23, 0xFF) if bits == 32 else (52, 0x7FF)  # noqa: PLR2004
+    return pattern >> fraction & exponent == exponent and bool(pattern & ((1 << fraction) - 1))
+
+
+def overlapping(places: Sequence[Place]) -> list[tuple[Place, Place]]:
+    """Pairs that lie on each other though neither is a part of the other."""
+    taken: dict[tuple[Table, int], list[Place]] = {}
+    found: dict[tuple[str, str], tuple[Place, Place]] = {}
+    for at in places:
+        for address in range(at.address, at.address + at.length):
+            others = taken.setdefault((at.table, address), [])
+            for other in others:
+                if not (at.part and (other.part or other.whole)) and not (other.part and at.whole):
+                    found.setdefault((other.name, at.name), (other, at))
+            others.append(at)
+    return list(found.values())

@@ -1,0 +1,148 @@
+"""The CSV form of a register map: comment lines, a header and one row a register. Strict, with lines."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collectors.profiles.document import Problems, one_of
+
+COLUMNS = (
+    "name",
+    "register_type",
+    "address",
+    "data_type",
+    "word_order",
+    "scale",
+    "offset",
+    "unit",
+    "description",
+)
+_REQUIRED = ("name", "register_type", "address", "data_type")
+_LAST_ADDRESS = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRow:
+    """One row as it is written, numbers read."""
+
+    line: int
+    name: str
+    register_type: str
+    address: int
+    data_type: str
+    word_order: str
+    scale: float
+    offset: float
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapText:
+    """A map that was read: what its comment lines say, joined, and its rows."""
+
+    comment: str
+    rows: tuple[MapRow, ...]
+
+
+def read_rows(text: str, problems: Problems) -> MapText:
+    """The comment and the rows; rows with mistakes are noted and left out."""
+    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    comments: list[str] = []
+    start = 0
+    while start < len(lines) and (not lines[start].strip() or lines[start].lstrip().startswith("#")):
+        comments.append(lines[start].strip().lstrip("# "))
+        start += 1
+    comment = " ".join(filter(None, comments))
+    if start == len(lines):
+        problems.add(1, f"there is no table; begin it with the header {','.join(COLUMNS)}")
+        return MapText(comment=comment, rows=())
+    separator = ";" if lines[start].count(";") > lines[start].count(",") else ","
+    reader = csv.reader(io.StringIO("".join(lines[start:])), delimiter=separator)
+    header = [each.strip().lower() for each in next(reader)]
+    if not _check_header(header, start + 1, problems):
+        return MapText(comment=comment, rows=())
+    rows = []
+    line = start + 1 + reader.line_num
+    for fields in reader:
+        row = _row(header, fields, line, problems)
+        line = start + 1 + reader.line_num
+        if row is not None:
+            rows.append(row)
+    if not rows and not problems.found:
+        problems.add(start + 1, "the map has no rows; add one for each register")
+    return MapText(comment=comment, rows=tuple(rows))
+
+
+def whole(text: str) -> int | None:
+    """A whole number, decimal (leading zeros allowed) or ``0x``; None if it is none."""
+    plain = text.strip().replace("_", "")
+    try:
+        return int(plain, 16) if plain.lower().startswith(("0x", "-0x")) else int(plain, 10)
+    except ValueError:
+        return None
+
+
+def _check_header(header: list[str], line: int, problems: Problems) -> bool:
+    missing = [name for name in _REQUIRED if name not in header]
+    for name in missing:
+        problems.add(line, f"column {name!r} is missing; the header is {','.join(COLUMNS)}")
+    for name in header:
+        if name not in COLUMNS:
+            problems.add(line, f"unknown column {name!r}; {one_of(name, COLUMNS)}")
+        elif header.count(name) > 1:
+            problems.add(line, f"column {name!r} is there twice; remove one")
+    return not problems.found
+
+
+def _row(header: list[str], fields: list[str], line: int, problems: Problems) -> MapRow | None:
+    if not any(each.strip() for each in fields) or fields[0].lstrip().startswith("#"):
+        return None
+    if len(fields) != len(header):
+        rule = "quote a field that holds a comma" if len(fields) > len(header) else "fill the row up"
+        problems.add(line, f"the row has {len(fields)} fields, the header {len(header)}; {rule}")
+        return None
+    cells = dict(zip(header, (each.strip() for each in fields), strict=True))
+    before = len(problems.found)
+    name = cells["name"]
+    if not name:
+        problems.add(line, "'name' is empty; give the register a name")
+    address = whole(cells["address"])
+    if address is None or not 0 <= address <= _LAST_ADDRESS:
+        rule = f"write the protocol address, 0 to {_LAST_ADDRESS} or 0x0 to 0xFFFF"
+        problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}")
+    scale = _number(cells, "scale", 1.0, line, problems)
+    if scale == 0:
+        problems.add(line, f"{name!r}: scale is 0, which makes every value 0; leave it empty or correct it")
+    offset = _number(cells, "offset", 0.0, line, problems)
+    if len(problems.found) > before or address is None:
+        return None
+    return MapRow(
+        line=line,
+        name=name,
+        register_type=cells["register_type"],
+        address=address,
+        data_type=cells["data_type"],
+        word_order=cells.get("word_order", ""),
+        scale=scale,
+        offset=offset,
+        unit=cells.get("unit", ""),
+        description=cells.get("description", ""),
+    )
+
+
+def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, problems: Problems) -> float:
+    text = cells.get(key, "")
+    if not text:
+        return fallback
+    try:
+        value = float(text)
+    except ValueError:
+        given = whole(text)
+        value = math.nan if given is None else float(given)
+    if not math.isfinite(value):
+        problems.add(line, f"{cells['name']!r}: {key} is {text!r}; it must be a number")
+        return fallback
+    return value

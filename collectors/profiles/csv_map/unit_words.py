@@ -1,0 +1,117 @@
+"""Units as maps write them, and the symbol this platform knows them by."""
+
+import re
+
+from facility.units import UnknownUnitError, unit
+
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "": (
+        "none",
+        "-",
+        "--",
+        "n/a",
+        "na",
+        "bool",
+        "boolean",
+        "enum",
+        "bit",
+        "bits",
+        "bitfield",
+        "flag",
+        "no unit",
+    ),
+    "W": ("w", "watt", "watts"),
+    "kW": ("kw", "kilowatt", "kilowatts"),
+    "Wh": ("wh", "watt-hours", "watt hours"),
+    "kWh": ("kwh", "kw h", "kw-h", "kilowatt-hours"),
+    "MWh": ("mwh",),
+    "GJ": ("gj",),
+    "VA": ("va",),
+    "kVA": ("kva",),
+    "var": ("var", "vars"),
+    "kvar": ("kvar", "kvars"),
+    "varh": ("varh",),
+    "kvarh": ("kvarh",),
+    "VAh": ("vah",),
+    "kVAh": ("kvah",),
+    "V": ("v", "volt", "volts", "vac", "vdc", "v ac", "v dc", "v rms", "vrms"),
+    "mV": ("mv", "millivolt", "millivolts"),
+    "kV": ("kv",),
+    "A": ("a", "amp", "amps", "ampere", "amperes", "a rms", "arms", "aac", "adc"),
+    "mA": ("ma", "milliamp", "milliamps"),
+    "Ah": ("ah", "amp hours", "amp-hours"),
+    "mAh": ("mah",),
+    "Hz": ("hz", "hertz"),
+    "°C": (
+        "c",
+        "°c",
+        "ºc",
+        "℃",
+        "degc",
+        "deg c",
+        "deg. c",
+        "degrees c",
+        "celsius",
+        "degrees celsius",
+        "grad c",
+    ),
+    "°F": ("f", "°f", "ºf", "℉", "degf", "deg f", "deg. f", "degrees f", "fahrenheit", "degrees fahrenheit"),
+    "kelvin": ("kelvin", "degk", "deg k", "°k"),
+    "K": ("delta k", "diff k", "degc difference"),
+    "%": ("%", "pct", "percent", "per cent", "percentage"),
+    "%RH": ("%rh", "% rh", "rh", "rh%", "%r.h.", "% r.h.", "pct rh", "%rel", "% rel. hum."),
+    "L/s": ("l/s", "ls", "lps", "liter/s", "litre/s", "l/sec"),
+    "L/min": ("l/min", "l/m", "lpm", "liter/min", "litre/min", "l/minute"),
+    "L/h": ("l/h", "l/hr", "lph", "liter/h", "litre/h", "l/hour"),
+    "m³/h": ("m3/h", "m³/h", "m^3/h", "m3/hr", "cmh", "cbm/h", "cu.m/h", "m3h"),
+    "m³/s": ("m3/s", "m³/s", "m^3/s"),
+    "gpm": ("gpm", "us gpm", "gal/min", "usgpm"),
+    "m³": ("m3", "m³", "m^3", "cbm", "cu.m"),
+    "L": ("l", "liter", "liters", "litre", "litres"),
+    "kPa": ("kpa",),
+    "Pa": ("pa", "pascal"),
+    "hPa": ("hpa",),
+    "MPa": ("mpa",),
+    "bar": ("bar", "barg", "bar(g)", "bar g", "bara"),
+    "mbar": ("mbar", "mbarg"),
+    "psi": ("psi", "psig", "psia"),
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "ms": ("ms", "msec", "millisecond", "milliseconds"),
+    "min": ("min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "days": ("d", "day", "days"),
+    "rpm": ("rpm", "r/min", "1/min", "rev/min", "min-1", "u/min"),
+    "°": ("°", "deg", "degree", "degrees"),
+    "rad": ("rad", "radian", "radians"),
+    "µS/cm": ("us/cm", "µs/cm", "μs/cm"),
+    "DM": ("dm", "degree minutes"),
+    "count": ("count", "counts", "times", "cycles", "pcs", "events"),
+}
+_SYMBOLS = {word: symbol for symbol, words in _SPELLINGS.items() for word in words}
+_DIFFERENCES = re.compile(
+    r"(?:^|_)(?:delta|diff|difference|dt|d_t|approach|superheat|subcooling|hysteresis|band|deadband|differential|spread"
+    r"|rise|offset|lift|span|tolerance|split)(?:_|\d|$)"
+)
+
+
+def unit_symbol(written: str, name: str) -> str | None:
+    """The symbol of a unit; "" for none, None for one that is not known.
+
+    ``K`` is a difference only where the name of the register says so, an absolute temperature else. The
+    capitals of the prefixes m and M count: mW is no MW.
+    """
+    plain = written.strip()
+    if plain == "K":
+        return "K" if _DIFFERENCES.search(name) else "kelvin"
+    found = _SYMBOLS.get(plain.lower())
+    if found is not None and plain.lower() not in {"mwh", "mpa"}:
+        return found
+    try:
+        return unit(plain).symbol
+    except UnknownUnitError:
+        return found
+
+
+def is_difference(name: str) -> bool:
+    """Whether a name speaks of a difference of temperatures."""
+    return bool(_DIFFERENCES.search(name))
