@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
-from collectors.modbus.frames import Request
+from collectors.modbus.frames import IDENTIFY, Request
 
 Sleep = Callable[[float], Awaitable[None]]
 Learnt = TypeVar("Learnt")
@@ -72,7 +72,11 @@ class Asker:
         self.requests += 1
         began = time.perf_counter()  # a loop's time may be coarse
         link.read(request, self._answered, timeout)
-        return Reply(await waiting, time.perf_counter() - began)
+        reply = Reply(await waiting, time.perf_counter() - began)
+        if request.function == IDENTIFY and not reply.somebody:
+            # A simple device may take a question of another length for half of two.
+            self.close()
+        return reply
 
     async def follow(self, questions: Generator[Request, Answer, Learnt]) -> Learnt:
         """Ask what a generator of questions wants to know, and return what it has learnt.

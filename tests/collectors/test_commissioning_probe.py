@@ -14,6 +14,7 @@ from collectors.profiles import IdentityCheck, ModbusProfile, Span, SunSpecModel
 from collectors.profiles.reader import shipped
 from facility.quality import Quality
 from tests.collectors.commissioning_server import HOLDING, INPUT, Bank, Gateway, f32, laid, serving, u32
+from tests.collectors.conftest import raw_server, small_profile
 
 LOADED = laid(
     (0, f32(6820.0)),
@@ -39,8 +40,14 @@ async def no_pause(_: float) -> None:
 async def look(
     gateway: Gateway, of: ModbusProfile | None = None, doubt: Doubt | None = None, *, times: int = 1
 ) -> Probe:
+    return await look_at(gateway.port, of, doubt, times=times)
+
+
+async def look_at(
+    port: int, of: ModbusProfile | None = None, doubt: Doubt | None = None, *, times: int = 1
+) -> Probe:
     connections = Connections()
-    endpoint = ModbusEndpoint(id="x", host="127.0.0.1", port=gateway.port, timeout=0.1)
+    endpoint = ModbusEndpoint(id="x", host="127.0.0.1", port=port, timeout=0.1)
     asker = Asker(connections.to(endpoint), pause=0.05, sleep=no_pause)
     try:
         probe = DeviceProbe(asker, 1, of or profile())
@@ -204,3 +211,10 @@ async def test_a_sunspec_model_is_walked_to() -> None:
     assert point(probe, "active_power").value == 6820.0
     missing = await probed(LOADED, moved)
     assert "no SunSpec device" in missing.error
+
+
+async def test_a_device_that_takes_any_question_for_twelve_bytes_is_read_all_the_same():
+    async with raw_server() as server:
+        found = await look_at(server.port, small_profile(0, 1))
+    assert found.error == ""
+    assert [each.value for each in found.points] == [1.0, 1.0]
