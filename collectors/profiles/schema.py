@@ -184,6 +184,7 @@ def _modbus_keys(entry: Entry) -> dict[str, object]:
         "max_registers": _whole(1, MAX_REGISTERS),
         "max_gap": _whole(0, MAX_REGISTERS),
         "alone": {"type": "boolean"},
+        "check_range": {"type": "boolean"},
         "forbidden": _list(_object({"table": _words(Table), "from": _ADDRESS, "to": _ADDRESS}, ("from",))),
         "points": points,
         "helpers": _list(entry(helper, ("address", "data"))),

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from collectors.profiles.reader import shipped
 from dcops.cli import main
@@ -137,9 +139,15 @@ def test_every_way_of_a_profile_can_be_shown(name: str, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.startswith(f"{name}: ")
 
 
-def test_the_schema_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_schema_fits_what_an_import_writes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "schema"]) == 0
-    assert "$schema" in json.loads(capsys.readouterr().out)
+    schema = json.loads(capsys.readouterr().out)
+    assert "$schema" in schema
+    for file in sorted(MAPS.glob("*.csv")):
+        assert main(["profile", "import", str(file)]) == 0
+        written = yaml.safe_load(capsys.readouterr().out)
+        # Numbers of states are keys: texts, as in JSON.
+        jsonschema.validate(json.loads(json.dumps(written)), schema)
 
 
 def test_the_guide_lists_the_devices_that_are_supported() -> None:
