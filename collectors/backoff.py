@@ -6,6 +6,8 @@ from random import Random
 class Backoff:
     """Pauses between attempts: the first one short, each up to twice the former, never above the cap."""
 
+    __slots__ = ("_cap", "_first", "_next", "_random")
+
     def __init__(self, random: Random, *, first: float = 0.25, cap: float = 30.0) -> None:
         self._random = random
         self._first = first

@@ -9,6 +9,8 @@ _SMOOTHING = 0.125
 class BusTime:
     """Utilisation over windows of ten seconds, and the smoothed round trip. All times are monotonic."""
 
+    __slots__ = ("_busy", "_utilisation", "_window_began", "round_trip")
+
     def __init__(self, now: float) -> None:
         self.round_trip = math.nan
         self._window_began = now
@@ -45,6 +47,8 @@ class BusTime:
 
 class DoubtBudget:
     """Keeps what doubtful units cost within a share of the time, so that neighbours keep the rest."""
+
+    __slots__ = ("_rest", "ready_at")
 
     def __init__(self, share: float = 0.2) -> None:
         self.ready_at = -math.inf

@@ -31,6 +31,19 @@ class Patience:
 class Unit:
     """Health of one (endpoint, unit)."""
 
+    __slots__ = (
+        "_longest",
+        "_patience",
+        "_pause",
+        "_random",
+        "_skip",
+        "failures",
+        "number",
+        "quiet_since",
+        "slowest",
+        "state",
+    )
+
     def __init__(self, number: int, period: float, patience: Patience, random: Random) -> None:
         self.number = number
         self.state = DeviceState.WAITING

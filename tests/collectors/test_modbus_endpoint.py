@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.health import DeviceHealth, DeviceState, EndpointHealth, EndpointState
 from collectors.modbus.unit import Patience
+from collectors.profiles import Manners
 from tests.collectors.conftest import (
     Reply,
     Request,
@@ -65,6 +67,20 @@ async def collecting(
     rig = Rig(CollectionPlan(endpoints=(endpoint,), modbus=tuple(bindings)), patience)
     async with running(rig.collection.run()):
         yield rig
+
+
+@asynccontextmanager
+async def collecting_from(
+    endpoint: ModbusEndpoint, *bindings: ModbusBinding, patience: Patience = HASTY
+) -> AsyncIterator[Rig]:
+    rig = Rig(CollectionPlan(endpoints=(endpoint,), modbus=bindings), patience)
+    async with running(rig.collection.run()):
+        yield rig
+
+
+def at(port: int, **policy: float | None) -> ModbusEndpoint:
+    """An endpoint with a policy of its own."""
+    return ModbusEndpoint(id="gw", host="127.0.0.1", port=port, **policy)  # type: ignore[arg-type]
 
 
 def silent_units(*units: int) -> Reply:
@@ -362,6 +378,128 @@ async def test_a_server_that_drops_each_request_does_not_storm() -> None:
         assert rig.device(1).polls_done == 0
         server.reply = answer_well
         await until(lambda: rig.device(1).polls_done >= 1)
+
+
+class Flying:
+    """A server that answers after a while and counts what is under way, in all and of each unit."""
+
+    def __init__(self, delay: float = 0.01) -> None:
+        self.most = 0
+        self.most_of_a_unit = 0
+        self._delay = delay
+        self._units: list[int] = []
+
+    async def reply(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self._units.append(request[1])
+        self.most = max(self.most, len(self._units))
+        self.most_of_a_unit = max(self.most_of_a_unit, self._units.count(request[1]))
+        asyncio.get_running_loop().call_later(self._delay, self._answer, request, writer)
+
+    def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self._units.remove(request[1])
+        writer.write(good_frame(request))
+
+
+@pytest.mark.parametrize(("connections", "in_flight"), [(1, 4), (3, 1), (2, 2)])
+async def test_as_many_requests_are_under_way_as_are_allowed(connections: int, in_flight: int) -> None:
+    flying = Flying()
+    devices = [
+        binding(unit, first=4 * unit, period=0.1, profile=small_profile(0, 10, 20)) for unit in range(1, 13)
+    ]
+    async with (
+        raw_server(flying.reply) as server,
+        collecting_from(at(server.port, connections=connections, in_flight=in_flight), *devices) as rig,
+    ):
+        await until(lambda: all(rig.device(unit).polls_done >= 3 for unit in range(1, 13)))
+        assert flying.most == connections * in_flight
+        assert flying.most_of_a_unit == 1
+        assert server.connections == connections
+        assert rig.endpoint.errors == {}
+
+
+async def test_one_of_several_connections_may_be_lost_without_the_endpoint() -> None:
+    dropped: list[Request] = []
+
+    async def drop_once(request: Request, writer: asyncio.StreamWriter) -> None:
+        if not dropped:
+            dropped.append(request)
+            writer.transport.abort()
+        else:
+            await answer_well(request, writer)
+
+    devices = [binding(unit, first=2 * unit, period=0.1) for unit in range(1, 7)]
+    async with (
+        raw_server(drop_once) as server,
+        collecting_from(at(server.port, connections=2), *devices) as rig,
+    ):
+        await until(lambda: server.connections == 3)
+        await until(lambda: all(rig.device(unit).polls_done >= 3 for unit in range(1, 7)))
+        assert sum(rig.device(unit).polls_failed for unit in range(1, 7)) == 1
+        assert rig.endpoint.errors == {"lost": 1}
+        assert rig.endpoint.state is EndpointState.CONNECTED
+
+
+async def test_nothing_is_sent_for_a_while_after_connecting() -> None:
+    times: list[float] = []
+
+    async def note(request: Request, writer: asyncio.StreamWriter) -> None:
+        times.append(time.monotonic())
+        await answer_well(request, writer)
+
+    async with raw_server(note) as server:
+        began = time.monotonic()
+        async with collecting_from(at(server.port, connect_pause=0.2), binding(1, period=0.02)):
+            await until(lambda: len(times) >= 2)
+        assert times[0] - began >= 0.2
+        assert times[1] - times[0] < 0.15
+
+
+async def test_an_idle_connection_is_closed_and_opened_again_when_a_device_is_due(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "collectors")
+    async with (
+        raw_server() as server,
+        collecting_from(at(server.port, idle_close=0.05), binding(1, period=0.4)) as rig,
+    ):
+        await until(lambda: rig.device(1).polls_done >= 3)
+        assert server.connections >= 3
+        assert server.most_open == 1
+        assert rig.endpoint.errors == {}
+        assert rig.endpoint.state is EndpointState.CONNECTED
+        assert (rig.device(1).polls_failed, rig.device(1).polls_missed) == (0, 0)
+    assert caplog.records == []
+
+
+async def test_a_connection_in_use_is_not_idle() -> None:
+    async with (
+        raw_server() as server,
+        collecting_from(at(server.port, idle_close=0.5), binding(1, period=0.05)) as rig,
+    ):
+        await until(lambda: rig.device(1).polls_done >= 20)
+        assert server.connections == 1
+
+
+async def test_a_device_may_have_a_longer_timeout_and_pause_than_its_endpoint() -> None:
+    times: list[tuple[int, float]] = []
+
+    async def slow_unit_1(request: Request, writer: asyncio.StreamWriter) -> None:
+        times.append((request[1], time.monotonic()))
+        delay = 0.15 if request[1] == 1 else 0.0
+        asyncio.get_running_loop().call_later(delay, writer.write, good_frame(request))
+
+    slow = replace(binding(1, period=0.5), manners=Manners(timeout=2.0, pause=0.2))
+    profile = small_profile(0, 10)
+    async with (
+        raw_server(slow_unit_1) as server,
+        collecting_from(
+            at(server.port, timeout=0.05), replace(slow, profile=profile), binding(2, first=2, period=0.5)
+        ) as rig,
+    ):
+        await until(lambda: rig.device(1).polls_done >= 2 and rig.device(2).polls_done >= 2)
+        assert rig.device(1).polls_failed == 0
+        first, second = [when for unit, when in times if unit == 1][:2]
+        assert second - first >= 0.35
 
 
 async def test_health_tells_address_requests_and_round_trip() -> None:

@@ -148,8 +148,8 @@ def test_every_kind_of_modbus_endpoint(tmp_path: Path) -> None:
     endpoints = """\
 endpoints:
   - {id: broker, protocol: mqtt, host: b}
-  - {id: gw, protocol: modbus-tcp, host: a, connections: 2, in_flight: 4, connect_pause: 50ms, idle_close: 30s}
-  - {id: tls, protocol: modbus-tls, host: a, tls_ca: ca.pem, tls_cert: me.pem, tls_key: me.key, server_name: m1}
+  - {id: gw, protocol: modbus-tcp, host: a, connections: 2, in_flight: 4, connect_pause: 1s, idle_close: 9s}
+  - {id: tls, protocol: modbus-tls, host: a, tls_ca: ca.pem, tls_cert: me.pem, tls_key: k, server_name: m}
   - {id: udp, protocol: modbus-udp, host: a, port: 503}
   - {id: server, protocol: modbus-rtu-tcp, host: a, port: 4001}
   - {id: line, protocol: modbus-rtu, device: /dev/ttyUSB0, baud: 9600, parity: none, pause: 10ms}
@@ -158,7 +158,7 @@ endpoints:
 
     assert plan.endpoints == (
         ModbusEndpoint(
-            id="gw", host="a", port=502, connections=2, in_flight=4, connect_pause=0.05, idle_close=30.0
+            id="gw", host="a", port=502, connections=2, in_flight=4, connect_pause=1.0, idle_close=9.0
         ),
         ModbusEndpoint(
             id="tls",
@@ -167,8 +167,8 @@ endpoints:
             port=802,
             tls_ca=tmp_path / "ca.pem",
             tls_cert=tmp_path / "me.pem",
-            tls_key=tmp_path / "me.key",
-            server_name="m1",
+            tls_key=tmp_path / "k",
+            server_name="m",
         ),
         ModbusEndpoint(id="udp", protocol=ModbusProtocol.UDP, host="a", port=503),
         ModbusEndpoint(id="server", protocol=ModbusProtocol.RTU_TCP, host="a", port=4001),
