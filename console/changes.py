@@ -10,10 +10,10 @@ import orjson
 from aiohttp import hdrs, web
 
 from console.collection import forget_lessons
+from console.collection_models import ForgetRequest
 from console.context import ConsoleContext
 from console.errors import BadRequestError, ForbiddenError
 from console.guard import Handler, json_response
-from console.models import ForgetRequest
 
 FORGET_PATH = "/api/v1/collection/lessons/forget"
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")

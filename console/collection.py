@@ -3,12 +3,9 @@
 from collections import Counter
 
 from collectors.health import DeviceCost, DeviceHealth, DeviceLesson, DeviceState, EndpointHealth
-from console.context import ConsoleContext
-from console.errors import NotFoundError
-from console.models import (
+from console.collection_models import (
     CollectionAnswer,
     DeviceCostAnswer,
-    DeviceHealthAnswer,
     EndpointAnswer,
     EndpointCostAnswer,
     Forgotten,
@@ -18,6 +15,9 @@ from console.models import (
     RefusedAnswer,
     TotalsAnswer,
 )
+from console.context import ConsoleContext
+from console.errors import NotFoundError
+from console.models import DeviceHealthAnswer
 from console.parameters import Arguments
 from console.readings import number
 from console.times import write_time

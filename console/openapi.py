@@ -6,7 +6,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 from console.changes import FORGET_PATH
-from console.models import Alive, ErrorAnswer, ForgetRequest, Forgotten, LiveTick, Readiness
+from console.collection_models import ForgetRequest, Forgotten
+from console.models import Alive, ErrorAnswer, LiveTick, Readiness
 from console.parameters import Kind, Parameter
 from console.routes import Route
 

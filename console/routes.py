@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 from console.alarms import list_alarms
 from console.collection import STATES, collection_answer, endpoint_costs, list_lessons
+from console.collection_models import (
+    CollectionAnswer,
+    EndpointCostAnswer,
+    LessonList,
+)
 from console.context import ConsoleContext
 from console.history import HistoryReader
 from console.kpis import list_key_figures
 from console.live import LiveFeed
 from console.models import (
     AlarmList,
-    CollectionAnswer,
     DeviceNode,
-    EndpointCostAnswer,
     HistoryAnswer,
     KeyFigureList,
-    LessonList,
     NodeTree,
     Point,
     PointList,
