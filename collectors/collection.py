@@ -3,20 +3,14 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from functools import partial
 from random import Random
 
 from collectors.backoff import Backoff
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
-from collectors.health import (
-    CollectionTotals,
-    DeviceCost,
-    DeviceHealth,
-    DeviceLesson,
-    EndpointHealth,
-)
+from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
 from collectors.lessons import Lessons, described
+from collectors.modbus.connection import Opener
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
@@ -30,8 +24,18 @@ from collectors.schedule import Job, Schedule
 from facility.clock import Clock
 from facility.sample import Emit
 
-_MOST_CONNECTING = 200
-"""Connections opened at once."""
+
+class _Turn:
+    """A device's slot has come: tell its endpoint."""
+
+    __slots__ = ("_endpoint", "_reader")
+
+    def __init__(self, endpoint: Endpoint, reader: DeviceReader) -> None:
+        self._endpoint = endpoint
+        self._reader = reader
+
+    def __call__(self, missed: int) -> None:
+        self._endpoint.due(self._reader, missed)
 
 
 class Collection:
@@ -67,8 +71,8 @@ class Collection:
         self._lessons = lessons or Lessons()
         self._deadlines = Deadlines()
         self._inbox = Inbox()
-        gate = asyncio.Semaphore(_MOST_CONNECTING)
-        self._endpoints = {each.id: self._endpoint(each, gate) for each in plan.endpoints}
+        self._opener = Opener()
+        self._endpoints = {each.id: self._endpoint(each) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
         self._behind = self._by_endpoint()
@@ -79,13 +83,16 @@ class Collection:
         """Collect until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._opener.run(), name="opening connections")
                 for endpoint in self._endpoints.values():
-                    tasks.create_task(endpoint.run(), name=f"endpoint {endpoint.config.id}")
+                    endpoint.start()
                 for subscriber in self._subscribers.values():
                     tasks.create_task(subscriber.run(), name=f"broker {subscriber.broker.id}")
                 tasks.create_task(self._schedule.run(), name="schedule of polls")
                 tasks.create_task(self._lessons.run(), name="lessons")
         finally:
+            for endpoint in self._endpoints.values():
+                endpoint.stop()
             self._deadlines.close()
 
     def devices(self) -> tuple[DeviceHealth, ...]:
@@ -162,15 +169,15 @@ class Collection:
             found.setdefault(reader.binding.endpoint, []).append(reader)
         return {endpoint: tuple(readers) for endpoint, readers in found.items()}
 
-    def _endpoint(self, config: ModbusEndpoint, gate: asyncio.Semaphore) -> Endpoint:
+    def _endpoint(self, config: ModbusEndpoint) -> Endpoint:
         errors: Counter[str] = Counter()
         connect = connector_of(config, self._deadlines, errors, self._inbox)
         return Endpoint(
             config,
             connect=connect,
             clock=self._clock,
-            backoff=Backoff(self._random),
-            gate=gate,
+            opener=self._opener,
+            random=self._random,
             errors=errors,
         )
 
@@ -209,7 +216,7 @@ class Collection:
             raise BindingError(
                 f"device {binding.device}: there is no endpoint {binding.endpoint!r} in the plan"
             )
-        return Job(binding.device, binding.period, partial(endpoint.due, reader))
+        return Job(binding.device, binding.period, _Turn(endpoint, reader))
 
     def _check_brokers(self) -> None:
         for binding in self._plan.mqtt:

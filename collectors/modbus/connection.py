@@ -1,12 +1,18 @@
-"""One of an endpoint's connections: kept open, or closed while there is nothing to ask."""
+"""One of an endpoint's connections: kept open, or closed while there is nothing to ask.
+
+No task belongs to a connection that stands: one task opens those of all endpoints, and only while it does
+so is there one for each. So ten thousand of them cost little.
+"""
 
 import asyncio
 from time import monotonic
 from typing import Protocol
 
-from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Connect, Link
+
+MOST_OPENING = 200
+"""Connections opened at once."""
 
 
 class Owner(Protocol):
@@ -17,15 +23,15 @@ class Owner(Protocol):
         ...
 
     def refused(self, reason: str) -> None:
-        """There is none to be had; it is tried again after a pause."""
+        """There is none to be had; it is tried again."""
         ...
 
     def lost(self, reason: str, connection: "Connection") -> None:
         """The link is gone, but for those closed because they were idle."""
         ...
 
-    def wanted(self) -> bool:
-        """Whether somebody waits to be read."""
+    def pause(self) -> float:
+        """Seconds until the next attempt."""
         ...
 
 
@@ -33,13 +39,12 @@ class Connection:
     """The link while it stands, and how much of it is in use."""
 
     __slots__ = (
-        "_backoff",
         "_config",
         "_connect",
-        "_gate",
-        "_idle_check",
-        "_over",
+        "_opener",
         "_owner",
+        "_stopped",
+        "_timer",
         "free_at",
         "link",
         "places",
@@ -48,15 +53,7 @@ class Connection:
         "used_at",
     )
 
-    def __init__(
-        self,
-        owner: Owner,
-        config: ModbusEndpoint,
-        *,
-        connect: Connect,
-        gate: asyncio.Semaphore,
-        backoff: Backoff,
-    ) -> None:
+    def __init__(self, owner: Owner, config: ModbusEndpoint, connect: Connect, opener: "Opener") -> None:
         self.link: Link | None = None
         self.places = 0
         """How many of the requests allowed at once are taken up."""
@@ -71,72 +68,67 @@ class Connection:
         self._owner = owner
         self._config = config
         self._connect = connect
-        self._gate = gate
-        self._backoff = backoff
-        self._idle_check: asyncio.TimerHandle | None = None
-        self._over: asyncio.Future[None] | None = None
+        self._opener = opener
+        self._stopped = False
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def keep(self) -> None:
-        """Keep it open, or closed while there is nothing to ask, until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            self._over = loop.create_future()
-            if await self._open():
-                await self._over
-            if not self.resting:
-                await asyncio.sleep(self._backoff.pause())
-                continue
-            self._over = loop.create_future()
-            if not self._owner.wanted():
-                await self._over
-            self.resting = False
+    def start(self) -> None:
+        """From now on keep it open."""
+        self._opener.ask(self)
 
     def wake(self) -> None:
         """Open it again if it rests."""
-        if self.resting:
-            self._end_wait()
+        if self.resting and not self._stopped:
+            self.resting = False
+            self._opener.ask(self)
 
     def stop(self) -> None:
         """Close it for good."""
-        self.resting = True
+        self._stopped = True
+        self._cancel_timer()
         if self.link is not None:
             self.link.close("stopped")
 
-    async def _open(self) -> bool:
-        """One attempt; whether there is a link now, or was one for a moment."""
+    async def open(self) -> None:
+        """One attempt; another one follows by itself if it fails."""
+        attempt = _Attempt(self)
         try:
-            async with self._gate:
-                link = await self._connect(self._lost)
+            link = await self._connect(attempt)
         except (OSError, TimeoutError) as error:
-            self._owner.refused(str(error) or "no answer in time")
-            return False
-        if self._over is not None and self._over.done():
-            return True
-        self.link = link
-        self.silent = 0
-        self.used_at = monotonic()
-        self.free_at = self.used_at + self._config.connect_pause
-        if self._config.idle_close is not None:
-            self._check_idle(self._config.idle_close)
-        self._owner.opened(self)
-        return True
+            if not self._stopped:
+                self._owner.refused(str(error) or "no answer in time")
+                self._try_later()
+            return
+        if self._stopped:
+            link.close("stopped")
+        elif attempt.reason is None:
+            attempt.begun = True
+            self.link = link
+            self.silent = 0
+            self.used_at = monotonic()
+            self.free_at = self.used_at + self._config.connect_pause
+            if self._config.idle_close is not None:
+                self._check_idle(self._config.idle_close)
+            self._owner.opened(self)
+        else:
+            self.lost(attempt.reason)
 
-    def _lost(self, reason: str) -> None:
+    def lost(self, reason: str) -> None:
+        """The link is gone."""
         self.link = None
-        if self._idle_check is not None:
-            self._idle_check.cancel()
-            self._idle_check = None
-        self._end_wait()
-        if not self.resting:
-            self._owner.lost(reason, self)
+        self._cancel_timer()
+        if self._stopped or self.resting:
+            return
+        self._owner.lost(reason, self)
+        self._try_later()
 
-    def _end_wait(self) -> None:
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
+    def _try_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._owner.pause(), self._opener.ask, self)
 
     def _check_idle(self, limit: float) -> None:
         """Close it if it has been idle for long enough; look again when it may be."""
-        self._idle_check = None
+        self._timer = None
         if self.link is None:
             return
         left = limit if self.places else self.used_at + limit - monotonic()
@@ -144,4 +136,52 @@ class Connection:
             self.resting = True
             self.link.close("idle")
         else:
-            self._idle_check = asyncio.get_running_loop().call_later(left, self._check_idle, limit)
+            self._timer = asyncio.get_running_loop().call_later(left, self._check_idle, limit)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _Attempt:
+    """An attempt to connect: its link may be lost before anybody has it, or long after another one stands."""
+
+    __slots__ = ("_connection", "begun", "reason")
+
+    def __init__(self, connection: Connection) -> None:
+        self.begun = False
+        self.reason: str | None = None
+        self._connection = connection
+
+    def __call__(self, reason: str) -> None:
+        """The link of this attempt is gone."""
+        self.reason = reason
+        if self.begun:
+            self._connection.lost(reason)
+
+
+class Opener:
+    """Opens connections, so many at once; the others wait in line."""
+
+    def __init__(self, most: int = MOST_OPENING) -> None:
+        self._gate = asyncio.Semaphore(most)
+        self._asked: asyncio.Queue[Connection] = asyncio.Queue()
+
+    def ask(self, connection: Connection) -> None:
+        """Open a connection as soon as may be."""
+        self._asked.put_nowait(connection)
+
+    async def run(self) -> None:
+        """Open what is asked for until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                connection = await self._asked.get()
+                await self._gate.acquire()
+                tasks.create_task(self._open(connection))
+
+    async def _open(self, connection: Connection) -> None:
+        try:
+            await connection.open()
+        finally:
+            self._gate.release()

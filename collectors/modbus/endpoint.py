@@ -20,6 +20,7 @@ What a silent unit costs its neighbours depends on whether replies can be told a
 import asyncio
 import logging
 from collections import Counter
+from random import Random
 from time import monotonic
 
 from collectors.backoff import Backoff
@@ -27,7 +28,7 @@ from collectors.config import ModbusEndpoint
 from collectors.health import EndpointHealth, EndpointState
 from collectors.modbus import Answer, Connect, Fault, FaultKind
 from collectors.modbus.bus_time import BusTime
-from collectors.modbus.connection import Connection
+from collectors.modbus.connection import Connection, Opener
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.lines import ScanQueue
@@ -61,6 +62,7 @@ class Endpoint:
         "_last_error",
         "_most_places",
         "_queue",
+        "_random",
         "_reply_time",
         "_requests",
         "_scans",
@@ -79,25 +81,25 @@ class Endpoint:
         *,
         connect: Connect,
         clock: Clock,
-        backoff: Backoff,
-        gate: asyncio.Semaphore,
+        opener: Opener,
+        random: Random,
         errors: Counter[str],
     ) -> None:
         self.config = config
         self.state = EndpointState.CONNECTING
         self._clock = clock
-        self._backoff = backoff
+        self._random = random
+        self._backoff: Backoff | None = None
         self._errors = errors
         self._bus = BusTime(monotonic())
         self._reply_time = ReplyTime()
         self._queue = ScanQueue()
-        self._connections = [
-            Connection(self, config, connect=connect, gate=gate, backoff=backoff)
-            for _ in range(config.connections)
-        ]
+        self._connections = tuple(
+            Connection(self, config, connect, opener) for _ in range(config.connections)
+        )
         self._most_places = config.connections * config.in_flight
-        self._scans: list[Scan] = []
-        self._held: list[Scan] = []
+        self._scans: tuple[Scan, ...] = ()
+        self._held: tuple[Scan, ...] = ()
         """Scans whose next request waits for its turn."""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_time = 0.0
@@ -108,16 +110,21 @@ class Endpoint:
         self._last_error = ""
         self._told_down = False
 
-    async def run(self) -> None:
-        """Keep the endpoint connected until cancelled."""
-        try:
-            if len(self._connections) == 1:
-                await self._connections[0].keep()
-            async with asyncio.TaskGroup() as tasks:
-                for connection in self._connections:
-                    tasks.create_task(connection.keep())
-        finally:
-            self._stop()
+    def start(self) -> None:
+        """From now on keep it connected."""
+        for connection in self._connections:
+            connection.start()
+
+    def stop(self) -> None:
+        """Close it for good."""
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        self._told_down = True
+        self._queue.clear()
+        self._scans = self._held = ()
+        for connection in self._connections:
+            connection.stop()
 
     def due(self, device: DeviceReader, missed: int) -> None:
         """A device's slot has come; so many earlier ones have passed unseen."""
@@ -134,6 +141,10 @@ class Endpoint:
             if self._unit != device.unit.number:
                 self._units_differ = self._unit >= 0
                 self._unit = device.unit.number
+            free = None if device.unit.doubtful or self._queue or self._held else self._free_connection()
+            if free is not None:
+                self._start(device, free)
+                return
             self._queue.add(device)
             self._next()
 
@@ -147,7 +158,7 @@ class Endpoint:
             connected_since=self._connected_since,
             requests=self._requests,
             errors=dict(self._errors),
-            round_trip=self._bus.round_trip,
+            round_trip=self._reply_time.mean,
             utilisation=self._bus.utilisation(monotonic()),
             last_error=self._last_error,
         )
@@ -163,22 +174,24 @@ class Endpoint:
     def refused(self, reason: str) -> None:
         """A connection cannot be opened."""
         self._errors["connect"] += 1
-        self._without(reason)
+        self._fallen(reason)
 
     def lost(self, reason: str, connection: Connection) -> None:
         """A link is gone, with whatever was being read over it."""
         self._errors["lost"] += 1
-        self._without(reason)
+        self._fallen(reason)
         for scan in [each for each in self._scans if each.connection is connection]:
             self._end(scan)
             self._blame(scan, reason)
         self._next()
 
-    def wanted(self) -> bool:
-        """Whether somebody waits to be read."""
-        return bool(self._queue)
+    def pause(self) -> float:
+        """Seconds until the next attempt to connect: longer each time, until there is a reply."""
+        if self._backoff is None:
+            self._backoff = Backoff(self._random)
+        return self._backoff.pause()
 
-    def _without(self, reason: str) -> None:
+    def _fallen(self, reason: str) -> None:
         """A connection failed; the endpoint is down if that was its last."""
         self._last_error = reason
         if any(each.link is not None or each.resting for each in self._connections):
@@ -198,10 +211,10 @@ class Endpoint:
         if not self._queue and not self._held:
             return
         now = monotonic()
-        for scan in self._held.copy():
+        for scan in self._held:
             connection = scan.connection
             if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
-                self._held.remove(scan)
+                self._held = _without(self._held, scan)
                 self._send(scan, scan.request)
         for connection in self._connections:
             while (
@@ -213,6 +226,14 @@ class Endpoint:
             ):
                 self._start(device, connection)
         self._wait_for_place()
+
+    def _free_connection(self) -> Connection | None:
+        """One on which a scan may begin at once."""
+        now = monotonic()
+        for each in self._connections:
+            if each.link is not None and each.places < self.config.in_flight and now >= each.free_at:
+                return each
+        return None
 
     def _has_place(self, connection: Connection, now: float) -> bool:
         """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
@@ -253,7 +274,7 @@ class Endpoint:
 
     def _start(self, device: DeviceReader, connection: Connection) -> None:
         scan = Scan(device, connection, self._answered)
-        self._scans.append(scan)
+        self._scans = (*self._scans, scan)
         device.begin()
         self._go_on(scan, device.probe if scan.probing else device.next_request())
 
@@ -268,7 +289,7 @@ class Endpoint:
             self._send(scan, request)
         else:
             scan.request = request
-            self._held.append(scan)
+            self._held = (*self._held, scan)
             self._next()
 
     def _send(self, scan: Scan, request: Request | None) -> None:
@@ -295,7 +316,7 @@ class Endpoint:
         pause = self.config.pause if device.manners.pause is None else device.manners.pause
         seconds = now - scan.sent_at
         connection.used_at = now
-        connection.free_at = now + pause
+        connection.free_at = now + pause if pause else now
         if scan.placed:
             self._bus.spent(now, (seconds + pause) / self._most_places)
         fault = answer if isinstance(answer, Fault) else None
@@ -330,11 +351,10 @@ class Endpoint:
 
     def _heard(self, scan: Scan, seconds: float) -> None:
         """There was some reply: the endpoint lives."""
-        self._bus.answered(seconds)
         self._reply_time.heard(seconds)
         scan.device.unit.answered(seconds)
         scan.connection.silent = 0
-        self._backoff.reset()
+        self._backoff = None
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)
@@ -361,14 +381,13 @@ class Endpoint:
     def _charge(self, scan: Scan, seconds: float) -> None:
         """A doubtful unit kept a place for so long that others may have wanted."""
         if scan.device.unit.doubtful and self._units_differ:
-            self._queue.doubt.spent(monotonic(), seconds)
+            self._queue.doubt_cost(monotonic(), seconds)
 
     def _end(self, scan: Scan) -> None:
         """A scan is over, however it went."""
         scan.yield_place()
-        self._scans.remove(scan)
-        if scan.request is not None:
-            self._held.remove(scan)
+        self._scans = _without(self._scans, scan)
+        self._held = _without(self._held, scan)
 
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""
@@ -382,16 +401,11 @@ class Endpoint:
     def _names(self, device: DeviceReader) -> tuple[int, str, str]:
         return device.unit.number, self.config.id, device.id
 
-    def _stop(self) -> None:
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        self._told_down = True
-        self._queue.clear()
-        self._scans.clear()
-        self._held.clear()
-        for connection in self._connections:
-            connection.stop()
+
+def _without(scans: tuple[Scan, ...], scan: Scan) -> tuple[Scan, ...]:
+    if not scans or (len(scans) == 1 and scans[0] is scan):
+        return ()
+    return tuple(each for each in scans if each is not scan)
 
 
 def _is_dead(fault: Fault, asked: Request | None) -> bool:

@@ -1,40 +1,57 @@
 """Who is read next: trusted units in order, and doubtful ones for at most a share of the time."""
 
-from collectors.modbus.bus_time import DoubtBudget
+import math
+
 from collectors.modbus.device import DeviceReader
+
+DOUBTFUL_SHARE = 0.2
+"""Of the time, that units may take which did not answer last time, so that their neighbours keep the rest."""
+_REST = 1 / DOUBTFUL_SHARE - 1
 
 
 class ScanQueue:
-    """Devices that are due. Lists, not deques: they are short, and there is one queue an endpoint."""
+    """Devices that are due, in two lines. Tuples: mostly empty, and then they take no memory."""
 
-    __slots__ = ("doubt", "doubtful", "trusted")
+    __slots__ = ("_doubt_ready_at", "doubtful", "trusted")
 
     def __init__(self) -> None:
-        self.doubt = DoubtBudget()
-        self.trusted: list[DeviceReader] = []
-        self.doubtful: list[DeviceReader] = []
+        self.trusted: tuple[DeviceReader, ...] = ()
+        self.doubtful: tuple[DeviceReader, ...] = ()
         """Those that failed last time; one that answers again is back in the first line."""
+        self._doubt_ready_at = -math.inf
 
     def __bool__(self) -> bool:
         return bool(self.trusted or self.doubtful)
 
     def add(self, device: DeviceReader) -> None:
         """A device is due."""
-        (self.doubtful if device.unit.doubtful else self.trusted).append(device)
+        if device.unit.doubtful:
+            self.doubtful = (*self.doubtful, device)
+        else:
+            self.trusted = (*self.trusted, device)
 
     def ready_at(self) -> float:
         """From when on somebody may be read, in monotonic time; the queue must not be empty."""
-        return 0.0 if self.trusted else self.doubt.ready_at
+        return -math.inf if self.trusted else self._doubt_ready_at
 
     def take(self, now: float) -> DeviceReader | None:
         """The next one; None if nobody may be read now."""
-        if self.doubtful and now >= self.doubt.ready_at:
-            return self.doubtful.pop(0)
-        return self.trusted.pop(0) if self.trusted else None
+        if self.doubtful and now >= self._doubt_ready_at:
+            device, *others = self.doubtful
+            self.doubtful = tuple(others)
+            return device
+        if self.trusted:
+            device, *others = self.trusted
+            self.trusted = tuple(others)
+            return device
+        return None
 
-    def clear(self) -> list[DeviceReader]:
+    def doubt_cost(self, now: float, seconds: float) -> None:
+        """A doubtful unit kept others waiting for so long, up to now, and did not answer."""
+        self._doubt_ready_at = now + seconds * _REST
+
+    def clear(self) -> tuple[DeviceReader, ...]:
         """Everybody that waited, and nobody waits any more."""
         waited = self.trusted + self.doubtful
-        self.trusted.clear()
-        self.doubtful.clear()
+        self.trusted = self.doubtful = ()
         return waited

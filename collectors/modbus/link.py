@@ -10,7 +10,6 @@ it has overtaken in a table, so that one read at a time, the usual case, needs n
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from enum import StrEnum
 from typing import cast
 
@@ -80,7 +79,6 @@ class TransactionLink:
         "_lost",
         "_overtaken",
         "_request",
-        "_send",
         "_timeout",
         "_transaction",
         "_transport",
@@ -95,7 +93,6 @@ class TransactionLink:
         self._errors = errors
         self._lost = lost
         self._transport: asyncio.BaseTransport | None = None
-        self._send: Callable[[bytes], None] | None = None
         self._transaction = 0
         self._answered = -1
         self._request: Request | None = None
@@ -104,7 +101,7 @@ class TransactionLink:
 
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
         """Begin a read; the link must be open."""
-        if self._send is None:
+        if self.state is LinkState.CLOSED:
             raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
         if self._request is not None:
             self._set_aside()
@@ -113,7 +110,7 @@ class TransactionLink:
         self._request = request
         self._done = done
         self.state = LinkState.READING
-        self._send(request.frame(transaction))
+        self._transmit(request.frame(transaction))
         self._deadlines.start(self, self._deadlines.now() + (self._timeout if timeout is None else timeout))
 
     def close(self, reason: str) -> None:
@@ -121,7 +118,7 @@ class TransactionLink:
         if self.state is LinkState.CLOSED:
             return
         self.state = LinkState.CLOSED
-        self._request = self._done = self._send = None
+        self._request = self._done = None
         self._deadlines.stop(self)
         for read in (self._overtaken or {}).values():
             self._deadlines.stop(read)
@@ -144,13 +141,11 @@ class TransactionLink:
         self._errors["timeout"] += 1
         self._answer_overtaken(read, Fault(FaultKind.TIMEOUT))
 
-    def _abort(self) -> None:
+    def _transmit(self, frame: bytes) -> None:
         raise NotImplementedError
 
-    def _open(self, transport: asyncio.BaseTransport, send: Callable[[bytes], None]) -> None:
-        self._transport = transport
-        self._send = send
-        self.state = LinkState.IDLE
+    def _abort(self) -> None:
+        raise NotImplementedError
 
     def _set_aside(self) -> None:
         """Make room for a newer read."""
@@ -228,8 +223,8 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the connection stands."""
-        stream = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        self._open(stream, stream.write)
+        self._transport = transport
+        self.state = LinkState.IDLE
 
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
         """Begin a read; the link must be open."""
@@ -292,6 +287,9 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
         self.close("a reply broke off")
         return True
 
+    def _transmit(self, frame: bytes) -> None:
+        cast("asyncio.Transport", self._transport).write(frame)  # uvloop's is one in all but name
+
     def _abort(self) -> None:
         cast("asyncio.Transport", self._transport).abort()
 
@@ -303,8 +301,8 @@ class UdpLink(TransactionLink, asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the socket is there."""
-        socket = cast("asyncio.DatagramTransport", transport)
-        self._open(socket, socket.sendto)
+        self._transport = transport
+        self.state = LinkState.IDLE
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket is connected
         """Called by the loop."""
@@ -323,6 +321,9 @@ class UdpLink(TransactionLink, asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """Called by the loop: the other side's machine says that nobody listens there."""
         self.close(str(exc))
+
+    def _transmit(self, frame: bytes) -> None:
+        cast("asyncio.DatagramTransport", self._transport).sendto(frame)
 
     def _abort(self) -> None:
         cast("asyncio.DatagramTransport", self._transport).abort()

@@ -21,25 +21,26 @@ _MARGIN = 2.0
 class ReplyTime:
     """The time replies of an endpoint take: mean and deviation, smoothed as TCP does (RFC 6298)."""
 
-    __slots__ = ("_deviation", "_mean")
+    __slots__ = ("_deviation", "mean")
 
     def __init__(self) -> None:
-        self._mean = math.nan
+        self.mean = math.nan
+        """Seconds, smoothed; NaN before the first."""
         self._deviation = 0.0
 
     def heard(self, seconds: float) -> None:
         """A reply took so long."""
-        if math.isnan(self._mean):
-            self._mean = seconds
+        if math.isnan(self.mean):
+            self.mean = seconds
             self._deviation = seconds / 2
             return
-        error = seconds - self._mean
-        self._mean += _MEAN_GAIN * error
+        error = seconds - self.mean
+        self.mean += _MEAN_GAIN * error
         self._deviation += _DEVIATION_GAIN * (abs(error) - self._deviation)
 
     def expected(self) -> float:
         """Seconds within which nearly every reply comes; meaningless before the first."""
-        return max(FLOOR, _MARGIN * (self._mean + _DEVIATIONS * self._deviation))
+        return max(FLOOR, _MARGIN * (self.mean + _DEVIATIONS * self._deviation))
 
     def stall(self, unit: Unit, timeout: float) -> float:
         """Seconds a read may keep others waiting, where replies can be told apart.
@@ -48,7 +49,7 @@ class ReplyTime:
         """
         expected = max(self.expected(), _MARGIN * unit.slowest)
         share = TRUSTED_SHARE * timeout
-        if math.isnan(self._mean):
+        if math.isnan(self.mean):
             return share
         return min(timeout, expected if is_unproven(unit) else max(expected, share))
 
@@ -58,7 +59,7 @@ class ReplyTime:
         A unit that answered last time has its full timeout, and so has the first one asked. Others have as
         long as replies here take; but now and then the full time, for the unit may be a slow one.
         """
-        if not is_unproven(unit) or math.isnan(self._mean):
+        if not is_unproven(unit) or math.isnan(self.mean):
             return timeout
         never_heard = unit.slowest == 0.0
         if unit.failures % PATIENT_EVERY == PATIENT_EVERY - 1 or (never_heard and unit.failures == 1):
