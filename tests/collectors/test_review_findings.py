@@ -14,9 +14,11 @@ from collectors.modbus import Fault, FaultKind
 from collectors.modbus.rtu import checksum
 from collectors.profiles import DeviceIdentification, IdentityCheck, SunSpecModel, Table, TextRegister
 from tests.collectors.conftest import (
+    RawServer,
     Request,
     Samples,
     WallClock,
+    answer_well,
     binding,
     good_frame,
     raw_server,
@@ -115,6 +117,31 @@ async def test_a_device_that_closes_after_each_reply_is_read(caplog: pytest.LogC
         await until(lambda: rig.totals().polls_due >= 8)
         assert rig.devices()[0].polls_done >= 3
     assert len(caplog.records) <= 2
+
+
+@finding("a device that takes one connection is asked for a second one several times a second, for ever")
+async def test_a_connection_that_is_not_to_be_had_is_asked_for_ever_more_seldom() -> None:
+    server = OneConnection(answer_well)
+    await server.start()
+    try:
+        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port, connections=2)
+        rig = collection_of(endpoint, 0, period=0.5)
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[0].polls_done >= 8)
+            assert server.connections <= 8
+    finally:
+        await server.stop()
+
+
+class OneConnection(RawServer):
+    """Closes every connection but the first at once."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open:
+            self.connections += 1
+            writer.close()
+        else:
+            await super()._serve(reader, writer)
 
 
 @finding("an address that cannot be encoded ends the collecting of the whole site")
