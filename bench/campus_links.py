@@ -24,7 +24,7 @@ from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import HOST, allow_many_connections, responder
 from collectors.schedule import offset_of
 from facility.quality import Quality
-from facility.sample import NANOSECONDS, Emit, Sample
+from facility.sample import NANOSECONDS, Sample
 
 CONNECTIONS = 2_000
 RATE = 2_400
@@ -35,13 +35,11 @@ MOST_SHARE = 0.25
 
 _CONNECTING = 200
 """Connections opened at once, on both sides."""
-Client = Callable[[Spine, Sequence[Wiring], Load, Emit], AbstractAsyncContextManager[object]]
+Client = Callable[[Spine, Sequence[Wiring], Load], AbstractAsyncContextManager[object]]
 
 
 @asynccontextmanager
-async def reading_by_pymodbus(
-    spine: Spine, wirings: Sequence[Wiring], load: Load, emit: Emit
-) -> AsyncIterator[None]:
+async def reading_by_pymodbus(spine: Spine, wirings: Sequence[Wiring], load: Load) -> AsyncIterator[None]:
     """The same devices at the same times by pymodbus: a connection and a task each."""
     gate = asyncio.Semaphore(_CONNECTING)
     good = np.full(load.points, Quality.GOOD, np.uint8)
@@ -63,7 +61,7 @@ async def reading_by_pymodbus(
                 if reply.isError():
                     continue
                 values = np.array(client.convert_from_registers(reply.registers, kind), np.float64)
-                emit(Sample(load.points * at, time.time_ns(), values, good))
+                spine.tick.accept(Sample(load.points * at, time.time_ns(), values, good))
         finally:
             client.close()
 
@@ -79,7 +77,7 @@ async def measure(client: Client, port: int, connections: int, rate: float, seco
     load = Load(points=POINTS, period=connections / rate, timeout=10.0)
     wirings = own_connections(connections, port)
     spine = Spine(wirings, load)
-    async with client(spine, wirings, load, spine.tick.accept):
+    async with client(spine, wirings, load):
         await until_read(spine)
         await asyncio.sleep(load.period)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()
