@@ -38,7 +38,9 @@ class Scaling:
             values += self._offset
         possible = (values >= self._low) & (values <= self._high)
         if np.count_nonzero(possible) == values.size:
-            return np.full(values.shape, Quality.GOOD.value, np.uint8)
+            codes = np.empty(values.shape, np.uint8)
+            codes.fill(Quality.GOOD)
+            return codes
         values[~possible] = np.nan
         return _CODES[possible.view(np.uint8)]
 
