@@ -1,8 +1,8 @@
 """From the data bytes of one block read to raw numbers: which bytes make a value, in which order.
 
 Worked out once; a read then costs one struct, and a step each for values that are no plain number. Of
-plain numbers of one type the reads of many devices are taken apart in one array operation. Orders
-apply to values of two registers and more; 16 bits are always most significant byte first.
+plain numbers of one type the reads of many devices are taken apart in one array operation. Parts of a
+register have no order: which bit or byte they are is told.
 """
 
 import struct
@@ -109,16 +109,16 @@ class BlockPlan:
 def byte_order(length: int, order: Order) -> list[int]:
     """For each byte of a value of so many registers, most significant first, where it lies."""
     words = list(range(length))
-    if length > 1 and order in {Order.CDAB, Order.DCBA}:
+    if order in {Order.CDAB, Order.DCBA}:
         words.reverse()
-    swapped = length > 1 and order in {Order.BADC, Order.DCBA}
+    swapped = order in {Order.BADC, Order.DCBA}
     return [2 * word + (1 - byte if swapped else byte) for word in words for byte in (0, 1)]
 
 
 def _byte_places(register: Register) -> list[int]:
     if register.data in _BYTES:
         return [0 if register.half is Half.HIGH else 1]
-    return byte_order(register.length, register.order)
+    return byte_order(register.length, Order.ABCD if register.data in _FIELDS else register.order)
 
 
 def _raw_numbers(register: Register) -> frozenset[float]:
