@@ -14,6 +14,7 @@ from facility.catalogue import Catalogue
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch, decode, encode
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 
@@ -35,11 +36,15 @@ CREATE TABLE IF NOT EXISTS cursor (
     points_total INTEGER NOT NULL, size_total INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, body BLOB NOT NULL)
 """
+_SPANS = "spans "
+"""Before a store's name: the key in ``meta`` under which its spans beyond its cursor are."""
 _MARK = "SELECT position, points_total, size_total FROM batch"
 _INSERT = (
     "INSERT INTO batch (accepted, catalogue, points, size, points_total, size_total, body)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_MOST_SPANS = 100
+"""So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
 
@@ -77,15 +82,17 @@ class Backlog:
     """Bytes as encoded."""
     oldest: int | None = None
     """When the oldest of it was accepted, ns UTC."""
+    overtaken: int = 0
+    """Points of it that are older than some the store has."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """A place in the journal, and how much was written up to it since the file was begun."""
+class LiveEntries:
+    """The newest batches a store has not taken."""
 
-    position: int = 0
-    points: int = 0
-    size: int = 0
+    after: int
+    """They are all there is after this position, up to the last of them."""
+    entries: list[JournalEntry]
 
 
 class Journal:
@@ -107,8 +114,8 @@ class Journal:
         self._catalogue = catalogue
         self._limits = limits or JournalLimits()
         self._stores = tuple(stores)
-        self._marks: dict[str, _Mark] = dict.fromkeys(stores, _Mark())
-        self._end = _Mark()
+        self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
+        self._end = Mark()
         self._identity = ""
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
@@ -125,15 +132,24 @@ class Journal:
         self._file.run(lambda: self._append(batches, bodies))
 
     def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next batches a store has not taken: one if there is any, and more up to that many points.
+        """The oldest batches a store has not taken: one if there is any, and more up to that many points,
+        none newer than one it has.
 
         Damaged ones are counted and left out.
         """
         return self._file.run(lambda: self._read(store, max_points))
 
-    def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position."""
-        self._file.run(lambda: self._advance(store, position))
+    def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Batches newer than all a store has: from the oldest of them if that was accepted at most
+        ``window`` ns before the newest, else only those of that window.
+        """
+        return self._file.run(lambda: self._read_live(store, max_points, window))
+
+    def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+        """
+        self._file.run(lambda: self._advance(store, position, after))
 
     def backlog(self, store: str) -> Backlog:
         """What a store has not taken yet."""
@@ -175,16 +191,20 @@ class Journal:
             self._load_marks()
 
     def _load_marks(self) -> None:
-        kept = {store: _Mark(*mark) for store, *mark in self._file.rows("SELECT * FROM cursor")}
-        last = self._mark("ORDER BY position DESC LIMIT 1") or _Mark()
-        self._end = max((last, *kept.values()), key=lambda mark: mark.position)
+        kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{_SPANS}%'"):  # noqa: S608 - our own word
+            store = key.removeprefix(_SPANS)
+            kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
+        last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
+        self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
         start = self._start()
-        self._marks = {
-            store: max(kept.get(store, start), start, key=lambda mark: mark.position)
-            for store in self._stores
+        self._taken = {
+            store: taken.add(taken.mark, start)
+            for store, taken in ((store, kept.get(store, Taken(start))) for store in self._stores)
         }
         for gone in kept.keys() - set(self._stores):
             self._file.write("DELETE FROM cursor WHERE store = ?", gone)
+            self._file.write("DELETE FROM meta WHERE key = ?", _SPANS + gone)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end = self._end
@@ -201,16 +221,50 @@ class Journal:
                     size,
                     body,
                 )
-                end = _Mark(position, points, size)
+                end = Mark(position, points, size)
         self._end = end
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:
+        taken = self._taken[store]
+        gap = next(taken.gaps(self._end), None)
+        if gap is None:
+            return []
+        entries = self._entries(gap.first.position, gap.last.position, max_points)
+        if not entries:
+            self._move({store: taken.add(gap.first, gap.last)})
+        return entries
+
+    def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        taken, end = self._taken[store], self._end
+        start = taken.end
+        if len(taken.spans) < _MOST_SPANS:
+            start = self._live_start(start, window)
+        entries = self._entries(start.position, end.position, max_points)
+        if not entries and start.position < end.position:
+            self._move({store: taken.add(start, end)})
+        return LiveEntries(start.position, entries)
+
+    def _live_start(self, start: Mark, window: int) -> Mark:
+        """Where the newest ``window`` ns begin, if there is more than that after ``start``."""
+        newest = self._file.one("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
+        oldest = self._file.one(
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", start.position
+        )
+        if newest is None or oldest is None or newest[0] - oldest[0] <= window:
+            return start
+        older = "WHERE position > ? AND accepted < ? ORDER BY position DESC LIMIT 1"
+        return self._mark(older, start.position, newest[0] - window) or start
+
+    def _entries(self, first: int, last: int, max_points: int) -> list[JournalEntry]:
+        """Those after ``first`` up to ``last``: one if there is any, and more up to so many points."""
         entries: list[JournalEntry] = []
         damaged: list[int] = []
         points = 0
         for position, catalogue, count, body in self._file.rows(
-            "SELECT position, catalogue, points, body FROM batch WHERE position > ? ORDER BY position",
-            self._marks[store].position,
+            "SELECT position, catalogue, points, body FROM batch WHERE position > ? AND position <= ?"
+            " ORDER BY position",
+            first,
+            last,
         ):
             if entries and points + count > max_points:
                 break
@@ -223,8 +277,6 @@ class Journal:
             else:
                 entries.append(entry)
         self._leave_out(damaged)
-        if not entries:
-            self._move({store: self._end})
         return entries
 
     def _leave_out(self, positions: Sequence[int]) -> None:
@@ -240,14 +292,22 @@ class Journal:
             self._catalogues[number] = decode_catalogue(row[0])
         return self._catalogues[number]
 
-    def _advance(self, store: str, position: int) -> None:
-        mark = self._mark("WHERE position = ?", position)
-        if mark is not None and position > self._marks[store].position:
-            self._move({store: mark})
+    def _advance(self, store: str, position: int, after: int | None) -> None:
+        taken = self._taken[store]
+        last = self._mark("WHERE position = ?", position)
+        if last is None:
+            return
+        first = taken.mark
+        if after is not None and after > first.position:
+            first = self._mark("WHERE position <= ? ORDER BY position DESC LIMIT 1", after) or first
+        grown = taken.add(first, last)
+        if grown != taken:
+            self._move({store: grown})
 
-    def _move(self, marks: dict[str, _Mark]) -> None:
+    def _move(self, moved: dict[str, Taken]) -> None:
         with self._file.transaction():
-            for store, mark in marks.items():
+            for store, taken in moved.items():
+                mark = taken.mark
                 self._file.write(
                     "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
                     store,
@@ -255,29 +315,35 @@ class Journal:
                     mark.points,
                     mark.size,
                 )
-        self._marks.update(marks)
+                if taken.spans:
+                    spans = encode_spans(taken)
+                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", _SPANS + store, spans)
+                elif self._taken[store].spans:
+                    self._file.write("DELETE FROM meta WHERE key = ?", _SPANS + store)
+        self._taken.update(moved)
 
     def _backlog(self, store: str) -> Backlog:
-        mark, end = self._marks[store], self._end
+        taken, end = self._taken[store], self._end
         row = self._file.one(
-            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", mark.position
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", taken.mark.position
         )
-        if row is None:
+        missing = amount(taken.gaps(end))
+        if row is None or missing.position == 0:
             return Backlog()
-        batches = end.position - mark.position
-        return Backlog(batches, end.points - mark.points, end.size - mark.size, int(row[0]))
+        overtaken = missing.points - (end.points - taken.end.points)
+        return Backlog(missing.position, missing.points, missing.size, int(row[0]), overtaken)
 
     def _trim(self, now: int) -> None:
-        self._delete(min((mark.position for mark in self._marks.values()), default=self._end.position))
+        self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
         while (excess := self._excess(now)) is not None:
-            behind = {store: at for store, at in self._marks.items() if at.position < excess.position}
-            for store, at in behind.items():
-                self.dropped[store] += excess.points - at.points
-            self._move(dict.fromkeys(behind, excess))
+            behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
+            for store, taken in behind.items():
+                self.dropped[store] += amount(taken.gaps(excess)).points
+            self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
             self._delete(excess.position)
         self._file.vacuum(_PAGES_A_TRIM)
 
-    def _excess(self, now: int) -> _Mark | None:
+    def _excess(self, now: int) -> Mark | None:
         """Up to where the oldest batches must go; None if all bounds are kept."""
         size = self._start().size
         over = self._file.size() - self._limits.size
@@ -286,25 +352,25 @@ class Journal:
             "SELECT accepted, position, points_total, size_total FROM batch ORDER BY position LIMIT ?",
             _ROWS_A_TRIM,
         ):
-            if now - accepted <= self._limits.age and (mark or _Mark(size=size)).size - size >= over:
+            if now - accepted <= self._limits.age and (mark or Mark(size=size)).size - size >= over:
                 break
-            mark = _Mark(*place)
+            mark = Mark(*place)
         return mark
 
     def _delete(self, position: int) -> None:
         self._file.write("DELETE FROM batch WHERE position <= ?", position)
 
-    def _start(self) -> _Mark:
+    def _start(self) -> Mark:
         """The place before the oldest batch that is there."""
         row = self._file.one(
             "SELECT position - 1, points_total - points, size_total - size FROM batch"
             " ORDER BY position LIMIT 1"
         )
-        return _Mark(*row) if row else self._end
+        return Mark(*row) if row else self._end
 
-    def _mark(self, where: str, *values: int) -> _Mark | None:
+    def _mark(self, where: str, *values: int) -> Mark | None:
         row = self._file.one(f"{_MARK} {where}", *values)
-        return _Mark(*row) if row else None
+        return Mark(*row) if row else None
 
     def _value(self, statement: str, *values: str) -> str | int:
         row = self._file.one(statement, *values)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from facility.clock import Clock
 from ingest.batch import Batch
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal, JournalEntry
+from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
 
 _log = logging.getLogger(__name__)
 
@@ -113,20 +113,35 @@ class Spool:
                 self._arrived.set()
 
     async def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next entries of a store.
+        """The oldest entries a store has not taken, none newer than one it has.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        return await self._on_thread(lambda: self._journal.read(store, max_points))
+        entries = await self._on_thread(lambda: self._journal.read(store, max_points))
+        if not entries:
+            await self._on_thread(self._refresh)
+        return entries
 
-    async def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position.
+    async def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Entries newer than all a store has; of more than ``window`` ns only the newest ones.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position))
+        live = await self._on_thread(lambda: self._journal.read_live(store, max_points, window))
+        if not live.entries:
+            await self._on_thread(self._refresh)
+        return live
+
+    async def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+
+        Raises:
+            JournalUnavailableError: the file cannot be used now.
+        """
+        await self._on_thread(lambda: self._journal.advance(store, position, after))
         await self._on_thread(self._refresh)
         self._announce()
 
