@@ -10,10 +10,12 @@ from dcops.site_file.items import (
     AlertmanagerItem,
     DeviceItem,
     InfluxItem,
+    InfluxV1Item,
     Item,
     MqttItem,
     SiteItem,
     SpaceItem,
+    VictoriaItem,
     WebhookItem,
 )
 from dcops.site_file.modbus_items import MODBUS_ITEMS
@@ -41,6 +43,8 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
         MqttItem,
         DeviceItem,
         InfluxItem,
+        InfluxV1Item,
+        VictoriaItem,
         AlertmanagerItem,
         WebhookItem,
     ],
