@@ -12,7 +12,7 @@ import yaml
 
 from deploy.servers import find_executable
 from facility.naming import prometheus_name
-from ingest.journal import JournalLimits
+from ingest.journal_limits import JournalLimits
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
