@@ -100,7 +100,9 @@ class Platform:
         self.history = DuckHistory(settings.data / "history.duckdb", clock)
         self._stores = (self.history, *(build_store(config, environ) for config in loaded.stores))
         names = tuple(store.name for store in self._stores)
-        self.spool = Spool(Journal(settings.data / "journal.sqlite", self.catalogue, names), names, clock)
+        kept = loaded.journal
+        journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
+        self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
         self.tick = Tick(
             image=self.image,
             staleness=StalenessPlan(site, frozenset(b.device for b in plan.mqtt)),
@@ -141,7 +143,8 @@ class Platform:
         self.tick.close(self._clock.now())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while self.spool.stats.waiting_points or self.deliveries[0].backlog.points:
+                await self.spool.flush()
+                while self.deliveries[0].backlog.points:
                     await self.spool.changed()
 
     def readiness(self) -> list[tuple[str, bool, str]]:
@@ -298,5 +301,4 @@ class Platform:
         """Wait until the last batch is in the journal, at most a moment."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while self.spool.stats.waiting_points:
-                    await self.spool.changed()
+                await self.spool.flush()

@@ -156,6 +156,12 @@ class Spool:
             elif due > loop.time():
                 await asyncio.sleep(due - loop.time())
 
+    async def flush(self) -> bool:
+        """Journal what waits now, whatever the pace. False if the journal cannot be used."""
+        done = await self._on_thread(self._flush)
+        self._announce()
+        return done
+
     async def read(self, store: str, max_points: int) -> list[JournalEntry]:
         """The next entries of a store.
 
