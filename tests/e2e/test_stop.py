@@ -8,33 +8,42 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.e2e.hall import until, write_small_site
+from tests.e2e.hall import write_small_site
 from tests.servers.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
-def silent_server() -> Iterator[int]:
-    """Takes every connection and never says a word."""
+def silent_server() -> Iterator[tuple[int, threading.Event]]:
+    """Takes every connection and what comes, and never says a word; gives its port and who was asked."""
     kept: list[socket.socket] = []
+    asked = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def take() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     kept.append(server.accept()[0])
+                    asked.set()
 
         threading.Thread(target=take, daemon=True).start()
-        yield server.getsockname()[1]
+        yield server.getsockname()[1], asked
         server.shutdown(socket.SHUT_RDWR)
     for each in kept:
         each.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
 
 
 def metrics(port: int) -> str:
@@ -45,13 +54,11 @@ def metrics(port: int) -> str:
         return ""
 
 
-async def test_a_store_that_does_not_answer_does_not_hold_up_the_stop(tmp_path):
-    with silent_server() as store_port:
+def test_a_store_that_does_not_answer_does_not_hold_up_the_stop(tmp_path):
+    with silent_server() as (store_port, asked):
         extra = f"""
 stores:
-  - {{kind: influxdb, url: "http://127.0.0.1:{store_port}", org: dcops, bucket: dcops, token_env: DCOPS_TOKEN}}
-notify:
-  - {{kind: alertmanager, url: "http://127.0.0.1:{store_port}"}}
+  - {{kind: influxdb, url: "http://127.0.0.1:{store_port}", org: a, bucket: b, token_env: DCOPS_TOKEN}}
 """
         site = write_small_site(tmp_path / "site", extra=extra)
         port, data = free_port(), tmp_path / "data"
@@ -60,9 +67,9 @@ notify:
             try:
                 # Derived values are journalled though no device answers, and wait for the store.
                 waiting = 'dcops_store_waiting_readings{store="influxdb"}'
-                await until(lambda: waiting in metrics(port), "the program", 60)
-                await until(lambda: f"{waiting} 0.0" not in metrics(port), "a write under way", 60)
-                time.sleep(1.5)  # noqa: ASYNC251 - by then the write waits for its answer
+                wait_for(lambda: waiting in metrics(port))
+                wait_for(lambda: f"{waiting} 0.0" not in metrics(port))
+                assert asked.wait(60), "the write waits for its answer"
                 began = time.monotonic()
                 program.send_signal(signal.SIGTERM)
                 code = program.wait(30)

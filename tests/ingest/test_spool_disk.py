@@ -11,6 +11,7 @@ import pytest
 from ingest import spool as spool_module
 from ingest.batch import Batch
 from ingest.journal import Journal
+from ingest.journal_limits import JournalLimits
 from ingest.spool import Spool
 from tests.ingest.disks import failing_disk, mount, small_disk
 from tests.ingest.plant import GRID, NOON, SECOND, StillClock, batch, catalogue, grid_batch, sample, until
@@ -111,6 +112,32 @@ async def test_a_disk_that_becomes_read_only(tmp_path: Path, caplog: pytest.LogC
             assert await all_numbers(spool) == list(range(9))
     assert said(caplog, "readings wait in memory") == 1
     assert said(caplog, "can be used again") == 1
+
+
+async def test_a_journal_at_its_bound(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "ingest")
+    monkeypatch.setattr(spool_module, "TRIM_SECONDS", 0.02)
+    clock, limits = StillClock(), JournalLimits(size=1 << 20)
+    journal = Journal(tmp_path / "journal.db", catalogue(), ("a",), limits)
+    async with running(Spool(journal, ("a",), clock)) as spool:
+        for number in range(40):
+            spool.put(noisy(number))
+        await until(lambda: spool.stats.appended == 400_000 and 0 < spool.stats.size <= 1 << 20)
+        lost = spool.stats.undelivered["a"] // 10_000
+        assert 20 < lost < 35
+        assert spool.stats.backlogs["a"].points == (40 - lost) * 10_000
+        assert await all_numbers(spool) == list(range(lost, 40))
+        for number in range(40, 43):
+            spool.put(noisy(number))
+        await until(lambda: spool.stats.appended == 430_000)
+        assert await all_numbers(spool) == [40, 41, 42]
+        clock.time = NOON + 700 * SECOND
+        await until(lambda: said(caplog, "within its bounds again") == 1)
+    assert said(caplog, "store a loses what it has not taken, the oldest first") == 1
+    last = f"2026-01-01T12:00:{lost - 1:02}Z"
+    assert said(caplog, f"lost {lost * 10_000} readings accepted from 2026-01-01T12:00:00Z to {last}") == 1
 
 
 class SlowJournal(Journal):
