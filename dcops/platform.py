@@ -120,7 +120,11 @@ class Platform:
         )
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self.collection = Collection(
-            plan, clock, self._recorder or self.tick.accept, lessons=open_lessons(settings.data)
+            plan,
+            clock,
+            self._recorder or self.tick.accept,
+            emit_scans=None if self._recorder else self.tick.accept_scans,
+            lessons=open_lessons(settings.data),
         )
         letters = DeadLetters(settings.data / "dead-letters")
         self.deliveries = tuple(

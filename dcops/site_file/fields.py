@@ -28,7 +28,13 @@ _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([MGT]i?B)")
 _BYTE_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_HOST = re.compile(
+    r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
+)
+"""Labels of at most 63 characters with dots between them; longer or empty ones cannot be resolved."""
+_NUMBERS = re.compile(r"(.*\.)?[0-9]+\.?")
+"""What ends in a number is no name but a mistyped address."""
+_LONGEST_HOST = 253
 _SERIAL_DEVICE = re.compile(r"/\S+|COM[0-9]+")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
@@ -233,9 +239,17 @@ def listed(words: list[str]) -> str:
 def host(value: object) -> str:
     """A host name or an IP address."""
     word = text(value)
-    if not _HOST.fullmatch(word) and not _is_address(word):
+    if not is_host(word):
         raise ValueError(f"{shown(word)} is no host; write a name or an address, without scheme or port")
     return word
+
+
+def is_host(word: str) -> bool:
+    """Whether this can be a host name or an IP address, so that it may be asked to be resolved."""
+    if _is_address(word):
+        return True
+    named = _HOST.fullmatch(word) is not None and _NUMBERS.fullmatch(word) is None
+    return named and len(word) <= _LONGEST_HOST
 
 
 def _is_address(word: str) -> bool:

@@ -84,7 +84,7 @@ def test_the_runbook_has_no_place_for_an_alert_there_is_not() -> None:
 
 def exposed() -> set[str]:
     """Names of the metrics that the pipeline exposes, with the suffix of counters."""
-    names = {prometheus_name("power_coverage_ratio", "1")}
+    names = {prometheus_name("power_coverage_ratio", "1"), prometheus_name("device_quality", "1")}
     for path in (ROOT / "ingest" / "metrics.py", ROOT / "dcops" / "metrics.py"):
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
