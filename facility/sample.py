@@ -1,6 +1,6 @@
 """The Sample: one scan of one device, the unit that travels from collectors to ingest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,3 +32,25 @@ class Sample:
 
 Emit = Callable[[Sample], None]
 """How a collector hands over what it read. Never blocks and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """Samples of devices that have equally many points, decoded together: a row each."""
+
+    firsts: Sequence[int]
+    """``Sample.first`` of each row."""
+    times: Sequence[int]
+    """``Sample.time`` of each row."""
+    values: NDArray[np.float64]
+    """Shape (rows, n), in base units."""
+    quality: QualityArray
+    """Shape (rows, n)."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Row by row; their arrays are views."""
+        return map(Sample, self.firsts, self.times, self.values, self.quality)
+
+
+EmitScans = Callable[[Scans], None]
+"""How a collector hands over what it read at once. Never blocks and never raises."""

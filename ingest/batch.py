@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import QualityArray
-from facility.sample import Sample
+from facility.sample import Sample, Scans
 from ingest.errors import BatchCorruptError
 
 VERSION = 1
@@ -73,15 +73,27 @@ class Batch:
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample], accepted: int) -> Batch:
+def gather(samples: Sequence[Sample | Scans], accepted: int) -> Batch:
     """One batch of many samples, in their order."""
+    firsts: list[int] = []
+    counts: list[int] = []
+    times: list[int] = []
+    for each in samples:
+        if isinstance(each, Scans):
+            firsts += each.firsts
+            counts += [each.values.shape[1]] * len(each.firsts)
+            times += each.times
+        else:
+            firsts.append(each.first)
+            counts.append(each.values.shape[0])
+            times.append(each.time)
     return Batch(
         accepted,
-        np.array([sample.first for sample in samples], dtype=np.uint32),
-        np.array([sample.values.shape[0] for sample in samples], dtype=np.uint32),
-        np.array([sample.time for sample in samples], dtype=np.int64),
-        np.concatenate([np.empty(0), *(sample.values for sample in samples)]),
-        np.concatenate([np.empty(0, dtype=np.uint8), *(sample.quality for sample in samples)]),
+        np.array(firsts, dtype=np.uint32),
+        np.array(counts, dtype=np.uint32),
+        np.array(times, dtype=np.int64),
+        np.concatenate([np.empty(0), *(each.values.reshape(-1) for each in samples)]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *(each.quality.reshape(-1) for each in samples)]),
     )
 
 

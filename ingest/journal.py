@@ -12,41 +12,27 @@ from pathlib import Path
 
 from facility.catalogue import Catalogue
 from facility.sample import NANOSECONDS
-from ingest.batch import Batch, decode, encode
+from ingest.batch import Batch, encode
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
-from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
+from ingest.cursors import Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
+from ingest.journal_limits import JournalLimits
+from ingest.journal_rows import INSERT, SELECT, VERSION, BatchRow, Mark, Origin, state_checksum, upgrade
+from ingest.journal_salvage import Salvaged, salvage
+from ingest.loss import Loss, moment
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 1
-"""Of the tables below; a file of another one is put aside by whoever changes it."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS catalogue (
-    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batch (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, accepted INTEGER NOT NULL, catalogue INTEGER NOT NULL,
-    points INTEGER NOT NULL, size INTEGER NOT NULL,
-    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS cursor (
-    store TEXT PRIMARY KEY, position INTEGER NOT NULL,
-    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, body BLOB NOT NULL)
-"""
 _SPANS = "spans "
 """Before a store's name: the key in ``meta`` under which its spans beyond its cursor are."""
 _MARK = "SELECT position, points_total, size_total FROM batch"
-_INSERT = (
-    "INSERT INTO batch (accepted, catalogue, points, size, points_total, size_total, body)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
 _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
+_QUIET = 600 * NANOSECONDS
+"""Without a loss for so long, the next one is told anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +48,10 @@ class JournalEntry:
     batch: Batch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalLimits:
-    """Beyond these the oldest batches go, delivered or not."""
-
-    size: int = 8 << 30
-    """Bytes of data in the file."""
-    age: int = 7 * 86_400 * NANOSECONDS
-    """ns since a batch was accepted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What a store has not taken yet."""
 
-    batches: int = 0
     points: int = 0
     size: int = 0
     """Bytes as encoded."""
@@ -100,6 +75,8 @@ class Journal:
     JournalUnavailableError, and then the file is opened again on the next call.
     """
 
+    version = VERSION
+
     def __init__(
         self,
         path: Path,
@@ -107,19 +84,25 @@ class Journal:
         stores: Sequence[str],
         limits: JournalLimits | None = None,
     ) -> None:
-        self.dropped: dict[str, int] = dict.fromkeys(stores, 0)
-        """Readings a store never got because bounds were met, by store, since the start."""
+        self.dropped: dict[str, Loss] = dict.fromkeys(stores, Loss())
+        """What a store never got because bounds were met, by store, since the start."""
         self.corrupt = 0
         """Batches left out because their bytes are damaged, since the start."""
+        self.salvaged = Salvaged()
+        """What was taken over from damaged files, since the start."""
         self._catalogue = catalogue
-        self._limits = limits or JournalLimits()
+        self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
         self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
+        self._reserved = 0
         self._identity = ""
+        self._catalogue_body = encode_catalogue(catalogue)
+        self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
-        self._file = JournalFile(path, self._prepare)
+        self._losing: dict[str, tuple[Loss, int]] = {}
+        self._file = JournalFile(path, self)
 
     @property
     def quarantined(self) -> int:
@@ -163,32 +146,56 @@ class Journal:
         """Let go of what all stores have, then of the oldest until the bounds are kept."""
         self._file.run(lambda: self._trim(now))
 
+    def written(self) -> int:
+        """Bytes of batches ever appended to the journal, as encoded."""
+        return self._file.run(lambda: self._end.size)
+
     def load_state(self, key: str) -> bytes | None:
-        """What was last saved under a key; None if nothing was."""
-        row = self._file.run(lambda: self._file.one("SELECT body FROM state WHERE key = ?", key))
-        return None if row is None else bytes(row[0])
+        """What was last saved under a key; None if nothing was, or if it is damaged."""
+        return self._file.run(lambda: self._load_state(key))
 
     def save_state(self, key: str, body: bytes) -> None:
         """Keep bytes under a key, in place of what was there."""
-        self._file.run(lambda: self._file.write("INSERT OR REPLACE INTO state VALUES (?, ?)", key, body))
+        statement = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)"
+        self._file.run(lambda: self._file.write(statement, key, body, state_checksum(key, body)))
 
     def close(self) -> None:
         """Close the file; the next call opens it again. Nothing is lost if this is never called."""
         self._file.close()
 
-    def _prepare(self) -> None:
+    def prepare(self, version: int) -> None:
+        """For the file alone: make its tables those of the present version, and take up where they stand."""
         with self._file.transaction():
-            for statement in _SCHEMA.split(";"):
+            for statement in upgrade(version):
                 self._file.write(statement)
-            self._file.write("INSERT OR IGNORE INTO meta VALUES ('format', ?)", str(FORMAT))
+            if version not in {0, VERSION}:
+                _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
-            body = encode_catalogue(self._catalogue)
-            name = digest(body)
-            self._file.write("INSERT OR IGNORE INTO catalogue (digest, body) VALUES (?, ?)", name, body)
-            self._catalogue_id = int(self._value("SELECT id FROM catalogue WHERE digest = ?", name))
-            self._catalogues = {self._catalogue_id: self._catalogue}
+            self._keep_catalogue()
             self._load_marks()
+
+    def salvage(self, damaged: Path, target: Path, room: int) -> str:
+        """For the file alone: make a new file of what is sound in a damaged one; returns what came of it."""
+        found = salvage(damaged, target, self._catalogue_body, min(room, self.limits.size))
+        self.salvaged += found
+        return (
+            f"{found.batches} batches ({found.points} readings) are taken over from it, "
+            f"{found.missing} readings between them are lost"
+        )
+
+    def _keep_catalogue(self) -> None:
+        body, name = self._catalogue_body, self._catalogue_digest
+        found = self._file.one("SELECT id, body FROM catalogue WHERE digest = ?", name)
+        if found is None:
+            self._catalogue_id = self._file.write(
+                "INSERT INTO catalogue (digest, body) VALUES (?, ?)", name, body
+            )
+        else:
+            self._catalogue_id = int(found[0])
+            if found[1] != body:
+                self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
+        self._catalogues = {self._catalogue_id: self._catalogue}
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
@@ -197,6 +204,8 @@ class Journal:
             kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
         last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
         self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
+        reserved = self._file.one("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
+        self._reserved = max(self._end.position, int(reserved[0]) if reserved else 0)
         start = self._start()
         self._taken = {
             store: taken.add(taken.mark, start)
@@ -207,22 +216,26 @@ class Journal:
             self._file.write("DELETE FROM meta WHERE key = ?", _SPANS + gone)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
-        end = self._end
+        end, position = self._end, self._reserved
+        cursors = {store: taken.mark for store, taken in self._taken.items()}
+        origin = Origin(self._identity, self._catalogue_digest, cursors).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
-                points, size = end.points + batch.point_count, end.size + len(body)
-                position = self._file.write(
-                    _INSERT,
+                position += 1
+                end = Mark(position, end.points + batch.point_count, end.size + len(body))
+                row = BatchRow(
+                    position,
                     batch.accepted,
                     self._catalogue_id,
                     batch.point_count,
                     len(body),
-                    points,
-                    size,
+                    end.points,
+                    end.size,
                     body,
+                    origin,
                 )
-                end = Mark(position, points, size)
-        self._end = end
+                self._file.write(INSERT, *row.values())
+        self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:
         taken = self._taken[store]
@@ -260,22 +273,18 @@ class Journal:
         entries: list[JournalEntry] = []
         damaged: list[int] = []
         points = 0
-        for position, catalogue, count, body in self._file.rows(
-            "SELECT position, catalogue, points, body FROM batch WHERE position > ? AND position <= ?"
-            " ORDER BY position",
-            first,
-            last,
-        ):
-            if entries and points + count > max_points:
+        for values in self._file.rows(SELECT, first):
+            row = BatchRow(*values)
+            if row.position > last or (entries and points + row.points > max_points):
                 break
-            points += count
+            points += row.points
             try:
-                entry = JournalEntry(self._identity, position, self._catalogue_of(catalogue), decode(body))
+                batch, catalogue = row.batch(), self._catalogue_of(row.catalogue)
             except BatchCorruptError as error:
-                _log.warning("journal %s: batch %d is left out: %s", self._file.path, position, error)
-                damaged.append(position)
+                _log.warning("journal %s: batch %d is left out: %s", self._file.path, row.position, error)
+                damaged.append(row.position)
             else:
-                entries.append(entry)
+                entries.append(JournalEntry(self._identity, row.position, catalogue, batch))
         self._leave_out(damaged)
         return entries
 
@@ -286,10 +295,10 @@ class Journal:
 
     def _catalogue_of(self, number: int) -> Catalogue:
         if number not in self._catalogues:
-            row = self._file.one("SELECT body FROM catalogue WHERE id = ?", number)
-            if row is None:
-                raise BatchCorruptError(f"its catalogue, number {number}, is missing")
-            self._catalogues[number] = decode_catalogue(row[0])
+            row = self._file.one("SELECT digest, body FROM catalogue WHERE id = ?", number)
+            if row is None or row[0] != digest(row[1]):
+                raise BatchCorruptError(f"its catalogue, number {number}, is missing or damaged")
+            self._catalogues[number] = decode_catalogue(row[1])
         return self._catalogues[number]
 
     def _advance(self, store: str, position: int, after: int | None) -> None:
@@ -331,31 +340,56 @@ class Journal:
         if row is None or missing.position == 0:
             return Backlog()
         overtaken = missing.points - (end.points - taken.end.points)
-        return Backlog(missing.position, missing.points, missing.size, int(row[0]), overtaken)
+        return Backlog(missing.points, missing.size, int(row[0]), overtaken)
 
     def _trim(self, now: int) -> None:
         self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
-        while (excess := self._excess(now)) is not None:
+        while (found := self._excess(now)) is not None:
+            excess, accepted = found
             behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
-            for store, taken in behind.items():
-                self.dropped[store] += amount(taken.gaps(excess)).points
+            losses = {
+                store: (amount(taken.gaps(excess)).points, self._backlog(store).oldest)
+                for store, taken in behind.items()
+            }
             self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
+            for store, (points, oldest) in losses.items():
+                self._lose(store, points, accepted if oldest is None else oldest, accepted, now)
             self._delete(excess.position)
+        self._tell_end_of_loss(now)
         self._file.vacuum(_PAGES_A_TRIM)
 
-    def _excess(self, now: int) -> Mark | None:
-        """Up to where the oldest batches must go; None if all bounds are kept."""
+    def _lose(self, store: str, points: int, since: int, until: int, now: int) -> None:
+        self.dropped[store] = self.dropped[store].plus(points, since, until)
+        if store not in self._losing:
+            _log.error(
+                "the journal is at its bound: store %s loses what it has not taken, the oldest first,"
+                " from readings accepted at %s on; bring the store back",
+                store,
+                moment(since),
+            )
+        loss, _ = self._losing.get(store, (Loss(), now))
+        self._losing[store] = loss.plus(points, since, until), now
+
+    def _tell_end_of_loss(self, now: int) -> None:
+        for store, (loss, at) in list(self._losing.items()):
+            if now - at >= _QUIET:
+                _log.warning("store %s lost %s; the journal is within its bounds again", store, loss)
+                del self._losing[store]
+
+    def _excess(self, now: int) -> tuple[Mark, int] | None:
+        """Up to where the oldest must go and when the last of them was accepted; None if none must."""
         size = self._start().size
-        over = self._file.size() - self._limits.size
-        mark = None
+        over = self._file.size() - self.limits.size
+        found: tuple[Mark, int] | None = None
         for accepted, *place in self._file.rows(
             "SELECT accepted, position, points_total, size_total FROM batch ORDER BY position LIMIT ?",
             _ROWS_A_TRIM,
         ):
-            if now - accepted <= self._limits.age and (mark or Mark(size=size)).size - size >= over:
+            gone = found[0].size - size if found else 0
+            if now - accepted <= self.limits.age and gone >= over:
                 break
-            mark = Mark(*place)
-        return mark
+            found = Mark(*place), accepted
+        return found
 
     def _delete(self, position: int) -> None:
         self._file.write("DELETE FROM batch WHERE position <= ?", position)
@@ -371,6 +405,16 @@ class Journal:
     def _mark(self, where: str, *values: int) -> Mark | None:
         row = self._file.one(f"{_MARK} {where}", *values)
         return Mark(*row) if row else None
+
+    def _load_state(self, key: str) -> bytes | None:
+        row = self._file.one("SELECT body, checksum FROM state WHERE key = ?", key)
+        if row is None:
+            return None
+        body = bytes(row[0])
+        if row[1] not in {None, state_checksum(key, body)}:
+            _log.warning("journal %s: what was kept as %s is damaged and left out", self._file.path, key)
+            return None
+        return body
 
     def _value(self, statement: str, *values: str) -> str | int:
         row = self._file.one(statement, *values)

@@ -26,7 +26,7 @@ from time import monotonic
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.health import EndpointHealth, EndpointState
-from collectors.modbus import Answer, Connect, Fault, FaultKind
+from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.bus_time import BusTime
 from collectors.modbus.connection import Connection, Opener
 from collectors.modbus.device import DeviceReader
@@ -34,6 +34,7 @@ from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.lines import ScanQueue
 from collectors.modbus.scan import Scan
 from collectors.modbus.timeouts import ReplyTime
+from collectors.modbus.unit import Unit
 from facility.clock import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -126,26 +127,37 @@ class Endpoint:
         for connection in self._connections:
             connection.stop()
 
-    def due(self, device: DeviceReader, missed: int) -> None:
-        """A device's slot has come; so many earlier ones have passed unseen."""
-        device.polls["due"] += 1 + missed
-        device.polls["missed"] += missed
+    def due(self, scan: Scan, missed: int) -> None:
+        """A device's slot has come; so many earlier ones have passed unseen.
+
+        Where nobody waits and there is a place, as nearly always, its scan begins at once.
+        """
+        device = scan.device
+        device.polls_due += 1 + missed
+        device.polls_missed += missed
         if device.busy:
-            device.polls["missed"] += 1
+            device.polls_missed += 1
         elif self.state is EndpointState.DOWN:
             device.fail(f"endpoint {self.config.id} is down: {self._last_error}")
         elif not device.unit.takes_turn():
             device.fail(device.last_error)
         else:
             device.busy = True
-            if self._unit != device.unit.number:
+            unit, queue = device.unit, self._queue
+            if self._unit != unit.number:
                 self._units_differ = self._unit >= 0
-                self._unit = device.unit.number
-            free = None if device.unit.doubtful or self._queue or self._held else self._free_connection()
-            if free is not None:
-                self._start(device, free)
-                return
-            self._queue.add(device)
+                self._unit = unit.number
+            if not (unit.failures or queue.trusted or queue.doubtful or self._held):
+                now = monotonic()
+                for connection in self._connections:
+                    if (
+                        connection.link is not None
+                        and connection.places < self.config.in_flight
+                        and now >= connection.free_at
+                    ):
+                        self._start(scan, connection)
+                        return
+            queue.add(scan)
             self._next()
 
     def health(self) -> EndpointHealth:
@@ -203,8 +215,8 @@ class Endpoint:
             _LOG.warning(
                 "endpoint %s at %s is down: %s; trying again", self.config.id, self.config.address, reason
             )
-        for device in self._queue.clear():
-            device.fail(f"endpoint {self.config.id} is down: {reason}")
+        for scan in self._queue.clear():
+            scan.device.fail(f"endpoint {self.config.id} is down: {reason}")
 
     def _next(self) -> None:
         """Go on with scans, and begin new ones, where there are places; look again when there may be one."""
@@ -213,27 +225,21 @@ class Endpoint:
         now = monotonic()
         for scan in self._held:
             connection = scan.connection
+            if connection is None or connection.link is None or scan.request is None:
+                continue
             if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
                 self._held = _without(self._held, scan)
-                self._send(scan, scan.request)
+                self._send(scan, scan.request, connection.link)
         for connection in self._connections:
             while (
                 self._queue
                 and connection.link is not None
                 and now >= max(connection.free_at, self._queue.ready_at())
                 and self._has_place(connection, now)
-                and (device := self._queue.take(now)) is not None
+                and (chosen := self._queue.take(now)) is not None
             ):
-                self._start(device, connection)
+                self._start(chosen, connection)
         self._wait_for_place()
-
-    def _free_connection(self) -> Connection | None:
-        """One on which a scan may begin at once."""
-        now = monotonic()
-        for each in self._connections:
-            if each.link is not None and each.places < self.config.in_flight and now >= each.free_at:
-                return each
-        return None
 
     def _has_place(self, connection: Connection, now: float) -> bool:
         """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
@@ -258,7 +264,7 @@ class Endpoint:
     def _wait_for_place(self) -> None:
         """If somebody waits: be there when a place may be free, and open a connection that rests."""
         for scan in self._held:
-            if scan.placed:
+            if scan.placed and scan.connection is not None:
                 self._wake_at(scan.connection.free_at)
         if not self._queue and not self._held:
             return
@@ -272,11 +278,11 @@ class Endpoint:
             for scan in self._overtakable(connection):
                 self._wake_at(max(at, scan.sent_at + self._stall(scan)))
 
-    def _start(self, device: DeviceReader, connection: Connection) -> None:
-        scan = Scan(device, connection, self._answered)
+    def _start(self, scan: Scan, connection: Connection) -> None:
+        scan.begin(connection)
         self._scans = (*self._scans, scan)
-        device.begin()
-        self._go_on(scan, device.probe if scan.probing else device.next_request())
+        scan.device.begin()
+        self._go_on(scan, scan.device.probe if scan.probing else scan.device.next_request())
 
     def _go_on(self, scan: Scan, request: Request | None) -> None:
         """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
@@ -284,56 +290,63 @@ class Endpoint:
         if request is None:
             self._end(scan)
             scan.device.complete()
-            self._next()
+            if self._queue or self._held:
+                self._next()
+        elif connection is None or connection.link is None:
+            return
         elif monotonic() >= connection.free_at and (scan.placed or connection.places < self.config.in_flight):
-            self._send(scan, request)
+            self._send(scan, request, connection.link)
         else:
             scan.request = request
             self._held = (*self._held, scan)
             self._next()
 
-    def _send(self, scan: Scan, request: Request | None) -> None:
-        link = scan.connection.link
-        if link is None or request is None:
-            return
-        scan.take_place()
+    def _send(self, scan: Scan, request: Request, link: Link) -> None:
+        if not scan.placed:
+            scan.take_place()
         scan.request = None
         scan.asked = request
         scan.sent_at = monotonic()
         self._requests += 1
-        timeout = scan.device.manners.timeout or self.config.timeout
+        timeout = scan.timeout
         if not link.several:
             timeout = self._reply_time.limit(scan.device.unit, timeout)
         link.read(request, scan.answered, timeout)
 
     def _stall(self, scan: Scan) -> float:
         """Seconds the read of a scan may keep others waiting."""
-        return self._reply_time.stall(scan.device.unit, scan.device.manners.timeout or self.config.timeout)
+        return self._reply_time.stall(scan.device.unit, scan.timeout)
 
-    def _answered(self, scan: Scan, answer: Answer) -> None:
-        now = monotonic()
-        device, connection = scan.device, scan.connection
-        pause = self.config.pause if device.manners.pause is None else device.manners.pause
-        seconds = now - scan.sent_at
-        connection.used_at = now
-        connection.free_at = now + pause if pause else now
-        if scan.placed:
-            self._bus.spent(now, (seconds + pause) / self._most_places)
-        fault = answer if isinstance(answer, Fault) else None
-        if fault is None or fault.kind is not FaultKind.TIMEOUT:
-            self._heard(scan, seconds)
-        if fault is not None and _is_dead(fault, scan.asked):
-            self._abandon(scan, fault)
+    def answered(self, scan: Scan, answer: Answer) -> None:
+        """The answer to the read of a scan has come."""
+        connection = scan.connection
+        if connection is None:
             return
+        now = monotonic()
+        seconds = now - scan.sent_at
+        cost = seconds + scan.pause
+        connection.used_at = now
+        connection.free_at = now + scan.pause
+        if scan.placed:
+            self._bus.spent(now, cost / self._most_places)
+        device = scan.device
+        if isinstance(answer, Fault):
+            if answer.kind is not FaultKind.TIMEOUT:
+                self._heard(device.unit, connection, seconds)
+            if _is_dead(answer, scan.asked):
+                self._abandon(scan, connection, answer)
+                return
+        else:
+            self._heard(device.unit, connection, seconds)
         if device.unit.succeeded(self._clock.now()):
             device.returned()
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
             scan.probing = False
         elif isinstance(answer, Fault):
-            device.refuse(answer, seconds + pause)
+            device.refuse(answer, cost)
         else:
-            device.take(answer, seconds + pause)
+            device.take(answer, cost)
         self._go_on(scan, device.next_request())
 
     def _wake_at(self, time: float) -> None:
@@ -349,19 +362,18 @@ class Endpoint:
         self._wake = None
         self._next()
 
-    def _heard(self, scan: Scan, seconds: float) -> None:
+    def _heard(self, unit: Unit, connection: Connection, seconds: float) -> None:
         """There was some reply: the endpoint lives."""
         self._reply_time.heard(seconds)
-        scan.device.unit.answered(seconds)
-        scan.connection.silent = 0
+        unit.answered(seconds)
+        connection.silent = 0
         self._backoff = None
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)
 
-    def _abandon(self, scan: Scan, fault: Fault) -> None:
+    def _abandon(self, scan: Scan, connection: Connection, fault: Fault) -> None:
         """The unit did not answer: this scan is over, the endpoint goes on with another."""
-        connection = scan.connection
         if fault.kind is FaultKind.TIMEOUT:
             connection.silent += 1
         self._last_error = f"unit {scan.device.unit.number}: {fault}"
@@ -386,8 +398,10 @@ class Endpoint:
     def _end(self, scan: Scan) -> None:
         """A scan is over, however it went."""
         scan.yield_place()
+        scan.connection = None
         self._scans = _without(self._scans, scan)
-        self._held = _without(self._held, scan)
+        if self._held:
+            self._held = _without(self._held, scan)
 
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""

@@ -58,6 +58,15 @@ class AlarmsItem(Item):
     defaults: Flag = True
 
 
+class JournalItem(Item):
+    """``journal``: how much is kept of what stores have not taken yet."""
+
+    commit: Annotated[float, PlainValidator(fields.duration(1.0, 60.0))] = 1.0
+    max_bytes: Annotated[int, PlainValidator(fields.size(16 << 20, 64 << 40))] = 8 << 30
+    max_age: Annotated[float, PlainValidator(fields.duration(60.0, 366 * 86400.0))] = 7 * 86400.0
+    memory: Annotated[int, PlainValidator(fields.size(8 << 20, 64 << 30))] = 256 << 20
+
+
 class SpaceItem(Item):
     """One space."""
 

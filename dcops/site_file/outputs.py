@@ -1,4 +1,4 @@
-"""Where readings and alarms go besides the platform's own history: stores and notifiers."""
+"""Where readings and alarms go: the journal, stores besides the platform's own history, and notifiers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from dcops.site_file.items import (
     InfluxItem,
     InfluxV1Item,
     Item,
+    JournalItem,
     StoreItem,
     VictoriaItem,
     WebhookItem,
@@ -19,6 +20,8 @@ from dcops.site_file.items import (
 from dcops.site_file.problems import Findings, near
 from dcops.site_file.secrets import SecretRef
 from dcops.site_file.shapes import label, shape
+from facility.sample import NANOSECONDS
+from ingest.journal_limits import JournalLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,17 @@ class VictoriaStoreConfig(ServerStoreConfig):
     username: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalConfig:
+    """How readings are kept on their way to the stores."""
+
+    commit: float
+    """Seconds between two commits."""
+    limits: JournalLimits
+    memory: int
+    """Bytes that may wait in memory while the file cannot be written."""
+
+
 EMBEDDED = "history"
 """Name of the platform's own store, which is always there."""
 
@@ -101,6 +115,12 @@ _NOTIFIERS: dict[str, type[AlertmanagerItem] | type[WebhookItem]] = {
     "webhook": WebhookItem,
 }
 ModelT = TypeVar("ModelT", bound=Item)
+
+
+def read_journal(item: JournalItem) -> JournalConfig:
+    """The journal of a site."""
+    limits = JournalLimits(size=item.max_bytes, age=round(item.max_age * NANOSECONDS))
+    return JournalConfig(commit=item.commit, limits=limits, memory=item.memory)
 
 
 def read_stores(entries: Iterable[Entry], folder: Path, findings: Findings) -> tuple[StoreConfig, ...]:

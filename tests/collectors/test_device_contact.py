@@ -60,7 +60,7 @@ def test_a_device_of_another_kind_gives_no_number(caplog: pytest.LogCaptureFixtu
         assert drive.scan(meter(model=71)) == [(11, 1)]
         assert drive.quality == [4, 4]
     assert drive.reader.last_error == "it is not a test: holding register 11 reads 71, expected 1648 to 1653"
-    assert drive.reader.polls["failed"] == 3
+    assert drive.reader.polls_failed == 3
     assert [record.getMessage() for record in caplog.records] == [
         "device device-1 is not a test: holding register 11 reads 71, expected 1648 to 1653"
     ]

@@ -2,14 +2,23 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
-from collectors.schedule import Job, Schedule, offset_of
+from collectors.schedule import Schedule, offset_of
 from tests.collectors.conftest import HandClock, running, until
 
 SECOND = 1_000_000_000
 START = 1_767_225_600 * SECOND
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    period: float
+    fire: Callable[[int], None]
 
 
 class Fired:

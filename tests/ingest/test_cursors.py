@@ -1,6 +1,7 @@
 """What a store has of the journal, when it was given the newest first."""
 
-from ingest.cursors import Mark, Span, Taken, amount, decode_spans, encode_spans
+from ingest.cursors import Span, Taken, amount, decode_spans, encode_spans
+from ingest.journal_rows import Mark
 
 
 def mark(position: int) -> Mark:
