@@ -18,6 +18,7 @@ from alerting.errors import SnapshotError
 from alerting.evaluation import Image
 from alerting.watch import AlarmWatch
 from collectors.collection import Collection
+from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
@@ -31,6 +32,7 @@ from dcops.metrics import (
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_store
+from dcops.rejected_messages import RejectedMessages
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from facility.catalogue import build_catalogue
@@ -111,8 +113,16 @@ class Platform:
             watch=self._watch,
         )
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
+        self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
-            plan, clock, self._recorder or self.tick.accept, lessons=open_lessons(settings.data)
+            plan,
+            clock,
+            self._recorder or self.tick.accept,
+            lessons=open_lessons(settings.data),
+            keeping=Keeping(
+                number=lambda: self.tick.open_number, hurry=self.tick.hurry, listen=self.spool.on_settled
+            ),
+            set_aside=self._rejected.put,
         )
         letters = DeadLetters(settings.data / "dead-letters")
         self.deliveries = tuple(
@@ -222,6 +232,7 @@ class Platform:
     @asynccontextmanager
     async def _collecting(self) -> AsyncIterator[None]:
         recording = {"recording": self._recorder.run()} if self._recorder is not None else {}
+        recording["rejected messages"] = self._rejected.run()
         async with stage(recording), stage({"collection": self.collection.run()}):
             yield
 

@@ -54,6 +54,10 @@ class Batch:
     """Shape (points,)."""
     quality: QualityArray
     """Shape (points,)."""
+    number: int = 0
+    """Counted from 1 by the tick since its start; not kept: 0 of a batch read back."""
+    whole: bool = True
+    """False if the tick had to leave out some of what it accepted; not kept either."""
 
     @property
     def point_count(self) -> int:
@@ -73,7 +77,7 @@ class Batch:
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample], accepted: int) -> Batch:
+def gather(samples: Sequence[Sample], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
     """One batch of many samples, in their order."""
     return Batch(
         accepted,
@@ -82,6 +86,8 @@ def gather(samples: Sequence[Sample], accepted: int) -> Batch:
         np.array([sample.time for sample in samples], dtype=np.int64),
         np.concatenate([np.empty(0), *(sample.values for sample in samples)]),
         np.concatenate([np.empty(0, dtype=np.uint8), *(sample.quality for sample in samples)]),
+        number,
+        whole,
     )
 
 

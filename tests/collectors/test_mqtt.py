@@ -1,6 +1,5 @@
 """The MQTT side through a real mosquitto."""
 
-import asyncio
 import json
 import logging
 import math
@@ -17,7 +16,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.errors import BindingError
 from collectors.health import DeviceState, EndpointState
-from collectors.mqtt import Inbox, subscriptions
+from collectors.mqtt import subscriptions
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from tests.collectors.conftest import HandClock, Samples, WallClock, running, until
@@ -233,16 +232,6 @@ def test_few_topics_are_subscribed_as_they_are_and_many_by_depth() -> None:
     assert subscriptions(["b", "a", "a"]) == ["a", "b"]
     many = [f"dcops/k{at}/pdu" for at in range(150)] + [f"site/{at}" for at in range(100)]
     assert subscriptions(many) == ["dcops/+/pdu", "site/+"]
-
-
-async def test_a_full_inbox_drops_the_oldest_and_counts_it() -> None:
-    errors: Counter[str] = Counter()
-    inbox = Inbox(2, errors)
-    for at in range(3):
-        inbox.put_nowait(aiomqtt.Message(f"t/{at}", b"", 0, retain=False, mid=at, properties=None))
-    assert [str(inbox.get_nowait().topic) for _ in range(2)] == ["t/1", "t/2"]
-    assert errors == {"dropped": 1}
-    await asyncio.sleep(0)
 
 
 def test_a_device_without_its_broker_is_refused() -> None:
