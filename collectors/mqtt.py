@@ -200,9 +200,6 @@ class Subscriber:
         if not message.mid:
             self._use(message)
             return
-        if self._receipts.waiting >= self.broker.in_flight:
-            self._overrun()
-            return
         digest = hash((message.topic, message.payload))
         if self._receipts.knows(message.mid, digest, again=message.again):
             self._errors["again"] += 1
@@ -211,6 +208,8 @@ class Subscriber:
             self._receipts.take(message.mid, digest, self._keeping.number())
             self._window.took(self._receipts.waiting)
         self._acknowledge()
+        if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:
+            self._connection.pause()
 
     def _use(self, message: Arrival) -> None:
         devices = self._devices.get(message.topic)
@@ -253,12 +252,6 @@ class Subscriber:
             reason = "no device has this topic; only its first message is kept"
             self._set_aside(self.broker.id, message.topic, reason, message.payload)
 
-    def _overrun(self) -> None:
-        """The broker sends more than it was told to; what is too much comes again."""
-        self._errors["overrun"] += 1
-        if self._connection is not None:
-            self._connection.drop()
-
     def _settled(self, through: int, lost: AbstractSet[int]) -> None:
         self._receipts.settle(through, lost)
         if self._receipts.owed and through not in lost and self._connection is not None:
@@ -276,6 +269,8 @@ class Subscriber:
                 connection.acknowledge(mid)
             if len(due) == _ACKNOWLEDGED_A_TURN:
                 asyncio.get_running_loop().call_soon(self._acknowledge)
+            if self._receipts.waiting <= self.broker.in_flight // 2:
+                connection.resume()
         if not self._receipts.waiting:
             self._all_acknowledged.set()
 

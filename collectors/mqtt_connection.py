@@ -3,9 +3,11 @@
 aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
 client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open`` and
-``_on_message``; ``_connected`` is the future that ``async with`` waits for.
+``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and ``messages``
+wait for.
 """
 
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -90,6 +92,7 @@ class Connection(aiomqtt.Client):
         self._opened = opened
         self._take = take
         self._dropped = False
+        self._paused = False
         self._reached = False
         self._greeted = False
         self._client.manual_ack_set(on=True)
@@ -149,10 +152,39 @@ class Connection(aiomqtt.Client):
         """Acknowledge a message that came over this connection."""
         self._client.ack(mid, _AT_LEAST_ONCE)
 
+    def pause(self) -> None:
+        """Read nothing more for now: some brokers send more than they were told to.
+
+        After about a minute of it the connection ends, as the broker's answers to pings are not read either.
+        """
+        sock = self._client.socket()
+        if not self._paused and sock is not None:
+            self._paused = True
+            self._loop.remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read again."""
+        sock = self._client.socket()
+        if self._paused and sock is not None:
+            self._paused = False
+            self._loop.add_reader(sock.fileno(), self._read)
+            self._loop.call_soon(self._read)  # what TLS has read already makes no socket readable
+
     def drop(self) -> None:
         """End it, so that the broker sends again what is not acknowledged."""
         self._dropped = True
         self._client.disconnect()
+
+    def _read(self) -> None:
+        """As aiomqtt reads, but no further than to the next pause."""
+        try:
+            while not self._paused and (sock := self._client.socket()) is not None:
+                self._client.loop_read()
+                if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_connect(
         self,
