@@ -18,6 +18,7 @@ from alerting.errors import SnapshotError
 from alerting.evaluation import Image
 from alerting.watch import AlarmWatch
 from collectors.collection import Collection
+from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
@@ -31,6 +32,7 @@ from dcops.metrics import (
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.rejected_messages import RejectedMessages
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.stopping import StopBudget
@@ -123,12 +125,17 @@ class Platform:
             watch=self._watch,
         )
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
+        self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
             plan,
             clock,
             self._recorder or self.tick.accept,
             emit_scans=None if self._recorder else self.tick.accept_scans,
             lessons=open_lessons(settings.data),
+            keeping=Keeping(
+                number=lambda: self.tick.open_number, hurry=self.tick.hurry, listen=self.spool.on_settled
+            ),
+            set_aside=self._rejected.put,
         )
         letters = DeadLetters(settings.data / "dead-letters", clock)
         pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
@@ -250,6 +257,7 @@ class Platform:
     @asynccontextmanager
     async def _collecting(self) -> AsyncIterator[None]:
         recording = {"recording": self._recorder.run()} if self._recorder is not None else {}
+        recording["rejected messages"] = self._rejected.run()
         async with stage(recording), stage({"collection": self.collection.run()}):
             yield
 

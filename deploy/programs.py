@@ -14,12 +14,24 @@ from deploy.servers import LOOPBACK, Program, Server, answers, find_executable, 
 
 
 def mosquitto(
-    folder: Path, *, port: int | None = None, username: str | None = None, password: str | None = None
+    folder: Path,
+    *,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    persistent: bool = False,
 ) -> Server:
-    """An MQTT broker; anonymous unless a user name and a password are given."""
+    """An MQTT broker; anonymous unless a user name and a password are given.
+
+    A persistent one keeps sessions over a stop, and any number of messages for clients that are away.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    lines = [f"listener {port} {LOOPBACK}", "persistence false", "log_dest stderr", "user root"]
+    lines = [f"listener {port} {LOOPBACK}", "log_dest stderr", "user root"]
+    if persistent:
+        lines += ["persistence true", f"persistence_location {folder}/", "max_queued_messages 0"]
+    else:
+        lines.append("persistence false")
     if username is None or password is None:
         lines.append("allow_anonymous true")
     else:

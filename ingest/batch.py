@@ -54,6 +54,10 @@ class Batch:
     """Shape (points,)."""
     quality: QualityArray
     """Shape (points,)."""
+    number: int = 0
+    """Counted from 1 by the tick since its start; not kept: 0 of a batch read back."""
+    whole: bool = True
+    """False if the tick had to leave out some of what it accepted; not kept either."""
 
     @property
     def point_count(self) -> int:
@@ -73,7 +77,7 @@ class Batch:
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample | Scans], accepted: int) -> Batch:
+def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
     """One batch of many samples, in their order."""
     firsts: list[int] = []
     counts: list[int] = []
@@ -94,6 +98,8 @@ def gather(samples: Sequence[Sample | Scans], accepted: int) -> Batch:
         np.array(times, dtype=np.int64),
         np.concatenate([np.empty(0), *(each.values.reshape(-1) for each in samples)]),
         np.concatenate([np.empty(0, dtype=np.uint8), *(each.quality.reshape(-1) for each in samples)]),
+        number,
+        whole,
     )
 
 

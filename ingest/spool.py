@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -26,6 +27,9 @@ from ingest.loss import Loss, moment
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+Settled = Callable[[int, AbstractSet[int]], None]
+"""Told that all batches up to a number are in the journal, but for those lost on the way."""
 
 MEMORY_LIMIT = 256 << 20
 """Bytes of batches that may wait in memory for the journal."""
@@ -97,6 +101,11 @@ class Spool:
         self._appended = 0
         self._error = ""
         self._snapshot = SpoolStats()
+        self._listeners: list[Settled] = []
+        self._last = 0
+        """Number of the latest batch put."""
+        self._settled = 0
+        self._lost_numbers: set[int] = set()
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -107,11 +116,13 @@ class Spool:
             self._waiting.append(batch)
             self._waiting_size += batch.nbytes
             self._waiting_points += batch.point_count
+            self._last = batch.number
             while self._waiting_size > self._memory_limit and len(self._waiting) > 1:
                 oldest = self._take_oldest()
                 full = full or not self._overflow.points
                 self._overflow = self._overflow.plus(oldest.point_count, oldest.accepted, oldest.accepted)
                 self._dropped += oldest.point_count
+                self._lost_numbers.add(oldest.number)
         if full:
             _log.error(
                 "memory for what waits for the journal is full (%d MiB): the oldest readings are dropped,"
@@ -120,6 +131,13 @@ class Spool:
                 moment(oldest.accepted),
             )
         self._arrived.set()
+
+    def on_settled(self, listener: Settled) -> None:
+        """Tell a listener, on the event loop's thread, what has become of the tick's batches.
+
+        A batch is lost if it went from memory before it could be journalled, or was not whole.
+        """
+        self._listeners.append(listener)
 
     @property
     def stats(self) -> SpoolStats:
@@ -146,6 +164,7 @@ class Spool:
             self._arrived.clear()
             due = loop.time() + self._commit
             available = await self._on_thread(self._flush)
+            self._tell_settled()
             if loop.time() >= trim_at:
                 await self._on_thread(self._trim)
                 trim_at = loop.time() + TRIM_SECONDS
@@ -268,6 +287,8 @@ class Spool:
         with self._lock:
             while self._waiting and id(self._waiting[0]) in done:
                 self._take_oldest()
+            self._lost_numbers.difference_update(batch.number for batch in batches)
+            self._lost_numbers.update(batch.number for batch in batches if not batch.whole)
         self._appended += sum(batch.point_count for batch in batches)
 
     def _take_oldest(self) -> Batch:
@@ -276,6 +297,15 @@ class Spool:
         self._waiting_size -= oldest.nbytes
         self._waiting_points -= oldest.point_count
         return oldest
+
+    def _tell_settled(self) -> None:
+        with self._lock:
+            through = self._waiting[0].number - 1 if self._waiting else self._last
+            lost, self._lost_numbers = frozenset(self._lost_numbers), set()
+        if through > self._settled or lost:
+            self._settled = max(through, self._settled)
+            for listener in self._listeners:
+                listener(self._settled, lost)
 
     def _trim(self) -> None:
         with contextlib.suppress(JournalUnavailableError):

@@ -117,7 +117,14 @@ class Tick:
         self._capacity = capacity
         self._open: list[Sample | Scans] = []
         self._open_points = 0
+        self._open_whole = True
         self._closed = 0
+        self._handed_over = 0
+
+    @property
+    def open_number(self) -> int:
+        """Number of the batch that holds, or will hold, what was accepted last."""
+        return self._handed_over + 1 if self._open else self._handed_over
 
     def accept(self, sample: Sample) -> None:
         """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
@@ -167,10 +174,12 @@ class Tick:
             self._keep_derived(derived, now)
         if self._watch is not None:
             self._watch(now)
-        if self._open:
-            samples, self._open, self._open_points = self._open, [], 0
-            self._hand_over(gather(samples, now))
+        self._hand_over_open(now)
         self.stats.add(time.perf_counter() - began)
+
+    def hurry(self) -> None:
+        """Hand what is open to the journal now, for those who wait for it. Nothing is closed by it."""
+        self._hand_over_open(self._clock.now())
 
     async def run(self, period: int = NANOSECONDS) -> None:
         """Close every ``period`` ns, on whole multiples of it, until cancelled.
@@ -219,9 +228,18 @@ class Tick:
         points = sample.values.shape[0]
         if self._open_points + points > self._capacity:
             self.counts.dropped += points
+            self._open_whole = False
             return
         self._open.append(sample)
         self._open_points += points
+
+    def _hand_over_open(self, now: int) -> None:
+        if not self._open:
+            return
+        samples, self._open, self._open_points = self._open, [], 0
+        whole, self._open_whole = self._open_whole, True
+        self._handed_over += 1
+        self._hand_over(gather(samples, now, self._handed_over, whole=whole))
 
     def _keep_derived(self, derived: Sample, now: int) -> None:
         slot = now // self._derived_period

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
+from collectors.config import MqttVersion
 from dcops.site_file import fields
 from facility.devices import Boundary, DeviceKind, Feed
 from facility.spaces import Level
@@ -90,6 +91,13 @@ class MqttItem(Item):
     password_env: EnvName | None = None
     password_file: Text | None = None
     tls_ca: Text | None = None
+    version: Annotated[MqttVersion, PlainValidator(fields.one_of(MqttVersion, "version of MQTT"))] | None = (
+        None
+    )
+    qos: Annotated[int, PlainValidator(fields.choice((0, 1), "quality of service"))] = 1
+    session_expiry: Annotated[float, PlainValidator(fields.duration(0.0, 7 * 86_400.0))] = 3600.0
+    in_flight: Annotated[int, PlainValidator(fields.count(1, 65_535))] = 10_000
+    share: Id | None = None
 
 
 class DeviceItem(Item):
