@@ -85,13 +85,16 @@ class BlockPlan:
         return raw
 
     def unpack_all(self, reads: Sequence[bytes]) -> NDArray[np.float64]:
-        """The same of many reads of this block: shape (reads, values)."""
+        """The same of many reads of this block: shape (reads, values).
+
+        A NaN that signals is one like any other: the caller tells numpy that it is no error.
+        """
         if self._numbers is None:
             return np.array([self.unpack(data) for data in reads], np.float64)
         data = np.frombuffer(b"".join(reads), np.uint8).reshape(len(reads), -1)
-        numbers = (data if self._taken is None else data.take(self._taken, axis=1)).view(self._numbers)
-        with np.errstate(invalid="ignore"):  # a NaN that signals is one like any other
-            return numbers.astype(np.float64)
+        if self._taken is not None:
+            data = data.take(self._taken, axis=1)
+        return data.view(self._numbers).astype(np.float64)
 
     def _add_steps(self, place: int, register: Register) -> None:
         convert = _CONVERSIONS.get(register.data)

@@ -8,13 +8,13 @@ bytes that hardly differ next to each other, which is what makes compression che
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
+from facility.quality import Quality, QualityArray
 from facility.sample import Sample, Scans
 from ingest.errors import BatchCorruptError
 
@@ -97,10 +97,17 @@ def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *,
         np.array(counts, dtype=np.uint32),
         np.array(times, dtype=np.int64),
         np.concatenate([np.empty(0), *(each.values.reshape(-1) for each in samples)]),
-        np.concatenate([np.empty(0, dtype=np.uint8), *(each.quality.reshape(-1) for each in samples)]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *_codes(samples)]),
         number,
         whole,
     )
+
+
+def _codes(samples: Sequence[Sample | Scans]) -> Iterator[QualityArray]:
+    """The quality of each one's values, flat; what is all good shares one array."""
+    good = np.full(max((each.values.size for each in samples), default=0), Quality.GOOD, np.uint8)
+    for each in samples:
+        yield good[: each.values.size] if each.quality is None else each.quality.reshape(-1)
 
 
 def encode(batch: Batch, level: int = 1) -> bytes:

@@ -84,7 +84,7 @@ class LiveImage:
         if min(scans.times) < self._newest:
             return False
         self._newest = max(scans.times)
-        places = np.array(scans.firsts)[:, np.newaxis] + np.arange(scans.values.shape[1])
+        places = np.add.outer(scans.firsts, np.arange(scans.values.shape[1]))
         self.values[places] = scans.values
         self.times[places] = np.array(scans.times)[:, np.newaxis]
         self.quality[places] = _GOOD

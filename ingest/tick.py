@@ -144,21 +144,17 @@ class Tick:
     def accept_scans(self, scans: Scans) -> None:
         """The same of several readings at once.
 
-        They are judged together, and taken over so if all are good and new, as nearly always; else one by
-        one, as ``accept`` does.
+        If all are good and new, as nearly always, they are taken over together, else one by one.
         """
-        if scans.values.ndim != _SCANS_DIMENSIONS or scans.values.shape != scans.quality.shape:
-            self.counts.malformed += len(scans.firsts)
+        if self._plain(scans) and self._image.apply_good(scans):
+            rows, points = scans.values.shape
+            self.counts.samples += rows
+            self.counts.readings += rows * points
+            self._open.append(scans)
+            self._open_points += rows * points
             return
-        rows, points = scans.values.shape
-        if not self._plain(scans, points) or not self._image.apply_good(scans):
-            for sample in scans.samples():
-                self.accept(sample)
-            return
-        self.counts.samples += rows
-        self.counts.readings += rows * points
-        self._open.append(scans)
-        self._open_points += rows * points
+        for sample in scans.samples():
+            self.accept(sample)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -209,16 +205,16 @@ class Tick:
             and sample.first + values.shape[0] <= self._device_points
         )
 
-    def _plain(self, scans: Scans, points: int) -> bool:
+    def _plain(self, scans: Scans) -> bool:
         """Whether nothing in them has to be refused or mended."""
-        values, quality = scans.values, scans.quality
+        values = scans.values
         return (
-            values.size > 0
+            scans.quality is None
+            and values.ndim == _SCANS_DIMENSIONS
+            and values.size > 0
             and values.dtype == np.float64
-            and quality.dtype == np.uint8
-            and quality.tobytes().count(_GOOD) == np.count_nonzero(np.isfinite(values)) == values.size
             and min(scans.firsts) >= 0
-            and max(scans.firsts) + points <= self._device_points
+            and max(scans.firsts) + values.shape[1] <= self._device_points
             and min(scans.times) > 0
             and max(scans.times) <= self._clock.now() + FUTURE_LIMIT
             and self._open_points + values.size <= self._capacity
