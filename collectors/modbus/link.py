@@ -81,10 +81,13 @@ class TransactionLink:
         "_request",
         "_timeout",
         "_transaction",
+        "hung_up",
     )
     several = True
 
     def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
+        self.hung_up = False
+        """Whether it was the other side that ended it."""
         self._timeout = timeout
         self._deadlines = deadlines
         self._errors = errors
@@ -116,6 +119,7 @@ class TransactionLink:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop: the connection is gone."""
+        self.hung_up = True
         self.close(str(exc) if exc else "closed by the other side")
 
     def expire(self) -> None:

@@ -33,6 +33,7 @@ class Scan:
 
     __slots__ = (
         "_endpoint",
+        "_tried_again",
         "asked",
         "connection",
         "device",
@@ -62,6 +63,8 @@ class Scan:
         self.sent_at = 0.0
         """In monotonic time."""
         self._endpoint = endpoint
+        self._tried_again: tuple[int, Request | None] | None = None
+        """Which scan of the device, and the read that was done once more in it."""
 
     @property
     def id(self) -> str:
@@ -87,6 +90,15 @@ class Scan:
         self.placed = True
         connection.places += 1
         self.probing = self.device.unit.state is DeviceState.DORMANT
+
+    def try_again(self) -> bool:
+        """Have the read under way done once more, over another link; False if it was already."""
+        this = (self.device.polls_done + self.device.polls_failed, self.asked)
+        if self._tried_again == this:
+            return False
+        self._tried_again = this
+        self.request = self.asked
+        return True
 
     def yield_place(self) -> None:
         """Let others go on, while its reply is still awaited or because it is over."""

@@ -358,7 +358,7 @@ async def test_a_lost_connection_blames_the_endpoint_and_not_its_units() -> None
         assert DeviceState.DORMANT not in {rig.device(1).state, rig.device(2).state}
         await server.start()
         await until(lambda: rig.device(1).state is DeviceState.ONLINE)
-        assert rig.endpoint.errors["lost"] >= 1
+        assert rig.endpoint.errors["connect"] >= 1
 
 
 async def test_an_endpoint_that_says_nothing_is_connected_anew() -> None:

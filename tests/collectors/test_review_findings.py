@@ -1,27 +1,17 @@
 """What a review found and is not mended yet: each test fails until it is, and then its mark must go."""
 
-import asyncio
-import logging
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Fault, FaultKind
-from collectors.modbus.rtu import checksum
 from collectors.profiles import DeviceIdentification, IdentityCheck, SunSpecModel, Table, TextRegister
 from tests.collectors.conftest import (
-    RawServer,
-    Request,
     Samples,
     WallClock,
-    answer_well,
     binding,
-    good_frame,
-    raw_server,
     running,
     seeded,
     small_profile,
@@ -87,63 +77,6 @@ def test_a_device_of_another_kind_shows_no_texts_of_the_one_before() -> None:
     assert drive.reader.texts == {}
 
 
-@finding("a connection the other side closes while it is idle is logged as lost and back at each poll")
-async def test_a_connection_closed_while_idle_is_opened_again_without_a_word(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.INFO, "collectors")
-
-    async def answer_and_close_soon(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(good_frame(request))
-        asyncio.get_running_loop().call_later(0.02, writer.close)
-
-    async with raw_server(answer_and_close_soon) as server, collecting(server.port, period=0.5) as rig:
-        await until(lambda: rig.devices()[0].polls_done >= 4)
-        assert server.connections >= 4
-        assert rig.devices()[0].polls_failed == 0
-    assert [record.getMessage() for record in caplog.records] == []
-
-
-@finding("a device that closes after each reply is never read whole, and logged twice a scan")
-async def test_a_device_that_closes_after_each_reply_is_read(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "collectors")
-
-    async def answer_and_close(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(good_frame(request))
-        await writer.drain()
-        writer.close()
-
-    async with raw_server(answer_and_close) as server, collecting(server.port, 0, 10, period=0.5) as rig:
-        await until(lambda: rig.totals().polls_due >= 8)
-        assert rig.devices()[0].polls_done >= 3
-    assert len(caplog.records) <= 2
-
-
-@finding("a device that takes one connection is asked for a second one several times a second, for ever")
-async def test_a_connection_that_is_not_to_be_had_is_asked_for_ever_more_seldom() -> None:
-    server = OneConnection(answer_well)
-    await server.start()
-    try:
-        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port, connections=2)
-        rig = collection_of(endpoint, 0, period=0.5)
-        async with running(rig.run()):
-            await until(lambda: rig.devices()[0].polls_done >= 8)
-            assert server.connections <= 8
-    finally:
-        await server.stop()
-
-
-class OneConnection(RawServer):
-    """Closes every connection but the first at once."""
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._open:
-            self.connections += 1
-            writer.close()
-        else:
-            await super()._serve(reader, writer)
-
-
 @finding("an address that cannot be encoded ends the collecting of the whole site")
 @pytest.mark.parametrize("protocol", [ModbusProtocol.TCP, ModbusProtocol.UDP, ModbusProtocol.RTU_TCP])
 async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: ModbusProtocol) -> None:
@@ -154,54 +87,7 @@ async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: Modbu
         assert "10..1" in rig.endpoints()[0].last_error
 
 
-@finding("behind a device server, a late unit's values are taken for other registers'", always=False)
-async def test_a_unit_that_is_always_late_on_an_rtu_line_gives_no_wrong_value() -> None:
-    samples = Samples()
-    async with slow_line(0.26) as port:
-        endpoint = ModbusEndpoint(
-            id="gw", protocol=ModbusProtocol.RTU_TCP, host="127.0.0.1", port=port, timeout=0.2
-        )
-        device = binding(1, profile=small_profile(7, 107, 207), period=0.05)
-        plan = CollectionPlan(endpoints=(endpoint,), modbus=(device,))
-        rig = Collection(plan, WallClock(), samples.append, random=seeded())
-        async with running(rig.run()):
-            await until(lambda: rig.endpoints()[0].requests >= 30)
-    told = {tuple(sample.values.tolist()) for sample in samples if 192 in sample.quality.tolist()}
-    assert told <= {(7.0, 107.0, 207.0)}
-
-
-@asynccontextmanager
-async def slow_line(delay: float) -> AsyncIterator[int]:
-    """A device server whose unit answers everything, in order, so late; each register holds its address."""
-
-    def answer(frame: bytes, writer: asyncio.StreamWriter) -> None:
-        unit, function, address, count = struct.unpack(">BBHH", frame[:6])
-        body = bytes((unit, function, 2 * count))
-        body += b"".join(struct.pack(">H", address + at) for at in range(count))
-        writer.write(body + checksum(body))
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError):
-            while True:
-                frame = await reader.readexactly(8)
-                asyncio.get_running_loop().call_later(delay, answer, frame, writer)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
 def collection_of(endpoint: ModbusEndpoint, *addresses: int, period: float) -> Collection:
     device = binding(1, profile=small_profile(*addresses), period=period)
     plan = CollectionPlan(endpoints=(endpoint,), modbus=(device,))
     return Collection(plan, WallClock(), Samples().append, random=seeded())
-
-
-@asynccontextmanager
-async def collecting(port: int, *addresses: int, period: float) -> AsyncIterator[Collection]:
-    """One device behind one TCP endpoint, collected until the end of the block."""
-    endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=0.2)
-    rig = collection_of(endpoint, *(addresses or (0,)), period=period)
-    async with running(rig.run()):
-        yield rig
