@@ -89,6 +89,10 @@ class Link(Protocol):
         """
         ...
 
+    def owes(self, unit: int) -> bool:
+        """Whether a reply of a unit that was given up may yet come and be taken for another."""
+        ...
+
     def close(self, reason: str) -> None:
         """Give the connection up; it is then lost with this reason."""
         ...

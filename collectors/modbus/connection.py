@@ -9,12 +9,15 @@ again ever more seldom.
 """
 
 import asyncio
+import logging
 from time import monotonic
 from typing import Protocol
 
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Connect, Link
+
+_LOG = logging.getLogger(__name__)
 
 MOST_OPENING = 200
 """Connections opened at once."""
@@ -121,6 +124,14 @@ class Connection:
             link = await self._connect(attempt)
         except (OSError, TimeoutError) as error:
             self._refused(str(error) or "no answer in time")
+            return
+        except UnicodeError as error:
+            self._refused(f"{self._config.address} is no address that can be looked up: {error}")
+            return
+        except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
+            if self.backoff is None:
+                _LOG.exception("endpoint %s: connecting to %s failed", self._config.id, self._config.address)
+            self._refused(f"connecting to {self._config.address} failed: {error!r}")
             return
         self.reopening = False
         if self._stopped:

@@ -157,8 +157,15 @@ class Endpoint:
                     ):
                         self._start(scan, connection)
                         return
+            if unit.failures and self._owes_a_reply(unit):
+                device.fail(str(Fault(FaultKind.TIMEOUT)))
+                return
             queue.add(scan)
             self._next()
+
+    def _owes_a_reply(self, unit: Unit) -> bool:
+        """Whether a unit would have to wait, so that its neighbours would wait for it."""
+        return any(each.link is not None and each.link.owes(unit.number) for each in self._connections)
 
     def health(self) -> EndpointHealth:
         """How the endpoint does."""
@@ -254,7 +261,10 @@ class Endpoint:
                 and self._has_place(connection, now)
                 and (chosen := self._queue.take(now)) is not None
             ):
-                self._start(chosen, connection)
+                try:
+                    self._start(chosen, connection)
+                except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+                    self.broke(chosen, error)
         self._wait_for_place()
 
     def _has_place(self, connection: Connection, now: float) -> bool:
@@ -364,6 +374,21 @@ class Endpoint:
         else:
             device.take(answer, cost)
         self._go_on(scan, device.next_request())
+
+    def broke(self, scan: Scan, error: Exception) -> None:
+        """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
+        device = scan.device
+        reason = f"{type(error).__name__} while it was read: {error}"
+        if device.last_error != reason:
+            _LOG.error("device %s behind endpoint %s: %s", device.id, self.config.id, reason, exc_info=error)
+        self._end(scan)
+        try:
+            device.fail(reason)
+        except Exception:  # noqa: BLE001 - as above
+            device.busy, device.last_error = False, reason
+            _LOG.exception("device %s behind endpoint %s cannot even fail", device.id, self.config.id)
+        if self._queue or self._held:
+            asyncio.get_running_loop().call_soon(self._next)
 
     def _wake_at(self, time: float) -> None:
         """Look again at a time, or earlier if that is already arranged."""

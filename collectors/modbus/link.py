@@ -105,6 +105,10 @@ class TransactionLink:
             return LinkState.CLOSED
         return LinkState.IDLE if self._request is None else LinkState.READING
 
+    def owes(self, unit: int) -> bool:  # noqa: ARG002 - replies tell by their transaction what they are to
+        """Whether a reply of a unit that was given up may be taken for another."""
+        return False
+
     def close(self, reason: str) -> None:
         """Give the connection up at once; it is then lost with this reason."""
         if not self._stands:

@@ -7,9 +7,10 @@ frame cannot be known, everything is dropped until the line is silent, and the r
 
 What RTU cannot tell: a late reply to an earlier read of the same unit, function and length from the reply
 to the present one. So after a read without a reply its unit is asked nothing until that reply has come, and
-is dropped, or twice the timeout has passed since the read was sent; other units are read meanwhile. A read of
-it that is due earlier is held back, for no longer than it would wait for its reply. Over TCP the connection
-is opened anew as well, with which most device servers forget what has not arrived. What still cannot be told
+is dropped, or twice the timeout has passed since the read was sent; other units are read meanwhile. A scan of
+it that is due earlier fails, and a read that is begun all the same is held back, for no longer than it would
+wait for its reply. Over TCP the connection is opened anew as well, with which most device servers forget what
+has not arrived. What still cannot be told
 apart: a reply that takes more than twice the timeout, on a serial line or behind a device server that hands
 on whatever comes to whoever is connected. Such a unit fails again and again, so that its timeout is seen to
 be too short for it. After a reply that was damaged the next read is held back until the line is silent.
@@ -205,6 +206,10 @@ class RtuLink(asyncio.Protocol):
         else:
             self._hold_until(free_at)
             self._deadlines.start(self, now + self._patience)
+
+    def owes(self, unit: int) -> bool:
+        """Whether a reply of a unit that was given up may yet come and be taken for another."""
+        return self._deadlines.now() < self._belated.get(unit, -math.inf)
 
     def close(self, reason: str) -> None:
         """Give the line up at once; it is then lost with this reason."""

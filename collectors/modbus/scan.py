@@ -23,6 +23,10 @@ class Reading(Protocol):
         """The answer to the read of a scan has come."""
         ...
 
+    def broke(self, scan: "Scan", error: Exception) -> None:
+        """Reading a device went wrong in a way that is our own fault."""
+        ...
+
 
 class Scan:
     """A device and, while it is being read, the connection that is done over.
@@ -78,11 +82,17 @@ class Scan:
 
     def fire(self, missed: int) -> None:
         """Its slot has come; so many earlier ones have passed unseen."""
-        self._endpoint.due(self, missed)
+        try:
+            self._endpoint.due(self, missed)
+        except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+            self._endpoint.broke(self, error)
 
     def answered(self, answer: Answer) -> None:
         """The answer to its read."""
-        self._endpoint.answered(self, answer)
+        try:
+            self._endpoint.answered(self, answer)
+        except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+            self._endpoint.broke(self, error)
 
     def begin(self, connection: Connection) -> None:
         """Read over a connection, in which it takes a place."""

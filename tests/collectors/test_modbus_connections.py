@@ -142,6 +142,31 @@ async def test_a_late_unit_on_an_rtu_line_gives_no_wrong_value_and_costs_its_nei
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("protocol", [ModbusProtocol.TCP, ModbusProtocol.UDP, ModbusProtocol.RTU_TCP])
+async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: ModbusProtocol) -> None:
+    endpoint = ModbusEndpoint(id="gw", protocol=protocol, host="10..1", port=502)
+    rig = collection_of(endpoint, binding(1))
+    async with running(rig.run()):
+        await until(lambda: rig.devices()[0].polls_failed >= 1)
+        assert "10..1" in rig.endpoints()[0].last_error
+
+
+async def test_whatever_goes_wrong_while_connecting_costs_its_own_endpoint_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with raw_server() as server:
+        bad = ModbusEndpoint(id="bad", host="127.0.0.1\0", port=502)
+        good = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port)
+        devices = (binding(1, endpoint="bad"), binding(2, first=2))
+        plan = CollectionPlan(endpoints=(bad, good), modbus=devices)
+        rig = Collection(plan, WallClock(), Samples().append, random=seeded())
+        async with running(rig.run()):
+            await until(lambda: rig.endpoints()[0].errors.get("connect", 0) >= 2)
+            await until(lambda: rig.devices()[1].polls_done >= 3)
+            assert "null" in rig.endpoints()[0].last_error
+    assert sum(record.exc_info is not None for record in caplog.records) == 1
+
+
 @asynccontextmanager
 async def slow_line(delay: float) -> AsyncIterator[int]:
     """A device server whose unit 1 answers so late, and others at once; each register holds its address."""

@@ -4,19 +4,8 @@ import struct
 
 import pytest
 
-from collectors.collection import Collection
-from collectors.config import CollectionPlan, ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Fault, FaultKind
 from collectors.profiles import DeviceIdentification, IdentityCheck, SunSpecModel, Table, TextRegister
-from tests.collectors.conftest import (
-    Samples,
-    WallClock,
-    binding,
-    running,
-    seeded,
-    small_profile,
-    until,
-)
 from tests.collectors.driving import SILENCE, Drive, Registers, profile_of
 
 MODEL = IdentityCheck(table=Table.HOLDING, address=11, length=1, low=1650, high=1650)
@@ -75,19 +64,3 @@ def test_a_device_of_another_kind_shows_no_texts_of_the_one_before() -> None:
     drive.scan(Registers({0: 230, 11: 71}))
     assert drive.quality == [4]
     assert drive.reader.texts == {}
-
-
-@finding("an address that cannot be encoded ends the collecting of the whole site")
-@pytest.mark.parametrize("protocol", [ModbusProtocol.TCP, ModbusProtocol.UDP, ModbusProtocol.RTU_TCP])
-async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: ModbusProtocol) -> None:
-    endpoint = ModbusEndpoint(id="gw", protocol=protocol, host="10..1", port=502)
-    rig = collection_of(endpoint, 0, period=0.05)
-    async with running(rig.run()):
-        await until(lambda: rig.devices()[0].polls_failed >= 1)
-        assert "10..1" in rig.endpoints()[0].last_error
-
-
-def collection_of(endpoint: ModbusEndpoint, *addresses: int, period: float) -> Collection:
-    device = binding(1, profile=small_profile(*addresses), period=period)
-    plan = CollectionPlan(endpoints=(endpoint,), modbus=(device,))
-    return Collection(plan, WallClock(), Samples().append, random=seeded())
