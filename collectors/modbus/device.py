@@ -173,9 +173,9 @@ class DeviceReader:
         now = self._clock.now()
         self.busy = False
         self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
-        if self._short is None and self._contact.foreign:
+        if self._short is None and (self._contact.foreign or self._contact.busy):
             self.polls_failed += 1
-            self._send_none(now, Quality.CONFIG_ERROR)
+            self._send_none(now, Quality.CONFIG_ERROR if self._contact.foreign else Quality.COMM_FAILURE)
             return
         self.polls_done += 1
         self._failed_in_a_row = 0
@@ -210,8 +210,10 @@ class DeviceReader:
     def returned(self) -> None:
         """The unit had been given up and answers again; it may have been replaced."""
         self._contact.ask_soon()
-        if self._contact.is_due(self._clock.now()):
-            self._contact.open()
+        self._attend_at = 0
+        now = self._clock.now()
+        if self._contact.is_due(now):
+            self._contact.open(self.probe, now)
         self._leave_short_way()
 
     def forget(self) -> None:
@@ -225,7 +227,9 @@ class DeviceReader:
     def health(self) -> DeviceHealth:
         """How reading it goes."""
         state = self.unit.state
-        if state is not DeviceState.DORMANT and (self._failed_in_a_row or self._contact.foreign):
+        if state is not DeviceState.DORMANT and (
+            self._failed_in_a_row or self._contact.foreign or self._contact.busy
+        ):
             state = DeviceState.SUSPECT
         return DeviceHealth(
             device=self.id,
@@ -262,7 +266,7 @@ class DeviceReader:
             readout.lay_out()
             readout.read_all_next()
         if self._contact.is_due(now) or (readout.refusing is not None and self.lesson.start is not None):
-            self._contact.open()
+            self._contact.open(self.probe, now)
         again = now >= readout.ask_again_at
         readout.begin()
         if again and readout.ask_again(now):
@@ -281,13 +285,13 @@ class DeviceReader:
         if self._contact.question is not None:
             return
         self._plan_attending()
-        if self._contact.foreign:
+        if self._contact.foreign or self._contact.busy:
             self._readout.skip()
-            self.last_error = self._contact.foreign
+            self.last_error = self._contact.foreign or self._contact.busy
 
     def _plan_attending(self) -> None:
         self._attend_at = min(self._contact.due_at, self._readout.ask_again_at)
-        if self._readout.refusing is not None or self._contact.foreign:
+        if self._readout.refusing is not None or self._contact.foreign or self._contact.busy:
             self._attend_at = 0
 
     def _smoothed(self) -> float:

@@ -24,7 +24,7 @@ from random import Random
 from time import monotonic
 
 from collectors.backoff import Backoff
-from collectors.config import ModbusEndpoint
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.health import EndpointHealth, EndpointState
 from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.bus_time import BusTime
@@ -47,13 +47,14 @@ MOST_SILENT_READS = 10
 MOST_OVERTAKEN = 8
 """Reads on a connection, at most, that others have overtaken."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
+_UNSETTLING = frozenset({FaultKind.TIMEOUT, FaultKind.MALFORMED})
+"""Faults behind which the reply to the same read may yet come."""
 
 
 class Endpoint:
     """Reads the devices behind one address or on one line."""
 
     __slots__ = (
-        "_backoff",
         "_bus",
         "_clock",
         "_connected_since",
@@ -90,7 +91,6 @@ class Endpoint:
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._random = random
-        self._backoff: Backoff | None = None
         self._errors = errors
         self._bus = BusTime(monotonic())
         self._reply_time = ReplyTime()
@@ -154,8 +154,15 @@ class Endpoint:
                     if link is not None and connection.places < self._in_flight and now >= connection.free_at:
                         self._start(scan, connection, link, now)
                         return
+            if unit.failures and self._owes_a_reply(unit):
+                device.fail(str(Fault(FaultKind.TIMEOUT)))
+                return
             queue.add(scan)
             self._next()
+
+    def _owes_a_reply(self, unit: Unit) -> bool:
+        """Whether a unit would have to wait, so that its neighbours would wait for it."""
+        return any(each.link is not None and each.link.owes(unit.number) for each in self._connections)
 
     def health(self) -> EndpointHealth:
         """How the endpoint does."""
@@ -180,31 +187,47 @@ class Endpoint:
             self._connected_since = self._clock.now()
         self._next()
 
-    def refused(self, reason: str) -> None:
-        """A connection cannot be opened."""
+    def refused(self, reason: str, connection: Connection) -> None:
+        """A connection cannot be opened; what was to go on over it is over."""
         self._errors["connect"] += 1
-        self._fallen(reason)
+        self._fallen(reason, connection)
 
     def lost(self, reason: str, connection: Connection) -> None:
         """A link is gone, with whatever was being read over it."""
         self._errors["lost"] += 1
-        self._fallen(reason)
-        for scan in [each for each in self._scans if each.connection is connection]:
+        self._fallen(reason, connection)
+
+    def closed(self, reason: str, connection: Connection) -> None:
+        """The other side closed a link, as it may: what is being read goes on over the next one."""
+        self._errors["closed"] += 1
+        for scan in self._scans_over(connection):
+            if scan.request is not None:
+                continue
+            if scan.try_again():
+                self._held = (*self._held, scan)
+            else:
+                self._end(scan)
+                self._blame(scan, reason)
+        self._next()
+
+    def backoff(self) -> Backoff:
+        """Pauses between attempts to connect: longer each time."""
+        return Backoff(self._random)
+
+    def _scans_over(self, connection: Connection) -> list[Scan]:
+        return [each for each in self._scans if each.connection is connection]
+
+    def _fallen(self, reason: str, connection: Connection) -> None:
+        """A connection failed; the endpoint is down if that was its last."""
+        self._last_error = reason
+        if not any(each.link is not None or each.resting or each.reopening for each in self._connections):
+            self._down(reason)
+        for scan in self._scans_over(connection):
             self._end(scan)
             self._blame(scan, reason)
         self._next()
 
-    def pause(self) -> float:
-        """Seconds until the next attempt to connect: longer each time, until there is a reply."""
-        if self._backoff is None:
-            self._backoff = Backoff(self._random)
-        return self._backoff.pause()
-
-    def _fallen(self, reason: str) -> None:
-        """A connection failed; the endpoint is down if that was its last."""
-        self._last_error = reason
-        if any(each.link is not None or each.resting for each in self._connections):
-            return
+    def _down(self, reason: str) -> None:
         self.state = EndpointState.DOWN
         self._connected_since = None
         if not self._told_down:
@@ -235,7 +258,10 @@ class Endpoint:
                 and self._has_place(connection, now)
                 and (chosen := self._queue.take(now)) is not None
             ):
-                self._start(chosen, connection, link, now)
+                try:
+                    self._start(chosen, connection, link, now)
+                except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+                    self.broke(chosen, error)
         self._wait_for_place()
 
     def _has_place(self, connection: Connection, now: float) -> bool:
@@ -253,7 +279,7 @@ class Endpoint:
         """The reads that others may overtake once they take too long."""
         if connection.link is None or not connection.link.several:
             return []
-        here = [each for each in self._scans if each.connection is connection]
+        here = self._scans_over(connection)
         if len(here) - connection.places >= MOST_OVERTAKEN:
             return []
         return [each for each in here if each.placed and each.request is None]
@@ -354,6 +380,21 @@ class Endpoint:
             device.take(answer, cost)
         self._go_on(scan, device.next_request())
 
+    def broke(self, scan: Scan, error: Exception) -> None:
+        """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
+        device = scan.device
+        reason = f"{type(error).__name__} while it was read: {error}"
+        if device.last_error != reason:
+            _LOG.error("device %s behind endpoint %s: %s", device.id, self.config.id, reason, exc_info=error)
+        self._end(scan)
+        try:
+            device.fail(reason)
+        except Exception:  # noqa: BLE001 - as above
+            device.busy, device.last_error = False, reason
+            _LOG.exception("device %s behind endpoint %s cannot even fail", device.id, self.config.id)
+        if self._queue or self._held:
+            asyncio.get_running_loop().call_soon(self._next)
+
     def _wake_at(self, time: float) -> None:
         """Look again at a time, or earlier if that is already arranged."""
         if self._wake is not None:
@@ -372,7 +413,7 @@ class Endpoint:
         self._reply_time.heard(seconds)
         unit.answered(seconds)
         connection.silent = 0
-        self._backoff = None
+        connection.backoff = None
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)
@@ -392,6 +433,9 @@ class Endpoint:
         if connection.silent >= enough and connection.link is not None:
             silent, connection.silent = connection.silent, 0
             connection.link.close(f"no reply to {silent} reads in a row")
+        elif self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
+            connection.renew("a reply may come late")
+            self._next()
         else:
             self._next()
 

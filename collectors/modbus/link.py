@@ -81,10 +81,13 @@ class TransactionLink:
         "_request",
         "_timeout",
         "_transaction",
+        "hung_up",
     )
     several = True
 
     def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
+        self.hung_up = False
+        """Whether it was the other side that ended it."""
         self._timeout = timeout
         self._deadlines = deadlines
         self._errors = errors
@@ -102,6 +105,10 @@ class TransactionLink:
             return LinkState.CLOSED
         return LinkState.IDLE if self._request is None else LinkState.READING
 
+    def owes(self, unit: int) -> bool:  # noqa: ARG002 - replies tell by their transaction what they are to
+        """Whether a reply of a unit that was given up may be taken for another."""
+        return False
+
     def close(self, reason: str) -> None:
         """Give the connection up at once; it is then lost with this reason."""
         if not self._stands:
@@ -116,6 +123,7 @@ class TransactionLink:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop: the connection is gone."""
+        self.hung_up = True
         self.close(str(exc) if exc else "closed by the other side")
 
     def expire(self) -> None:

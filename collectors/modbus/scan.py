@@ -23,6 +23,10 @@ class Reading(Protocol):
         """The answer to the read of a scan has come."""
         ...
 
+    def broke(self, scan: "Scan", error: Exception) -> None:
+        """Reading a device went wrong in a way that is our own fault."""
+        ...
+
 
 class Scan:
     """A device and, while it is being read, the connection that is done over.
@@ -33,6 +37,7 @@ class Scan:
 
     __slots__ = (
         "_endpoint",
+        "_tried_again",
         "asked",
         "connection",
         "device",
@@ -62,6 +67,8 @@ class Scan:
         self.sent_at = 0.0
         """In monotonic time."""
         self._endpoint = endpoint
+        self._tried_again: tuple[int, Request | None] | None = None
+        """Which scan of the device, and the read that was done once more in it."""
 
     @property
     def id(self) -> str:
@@ -75,11 +82,17 @@ class Scan:
 
     def fire(self, missed: int) -> None:
         """Its slot has come; so many earlier ones have passed unseen."""
-        self._endpoint.due(self, missed)
+        try:
+            self._endpoint.due(self, missed)
+        except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+            self._endpoint.broke(self, error)
 
     def answered(self, answer: Answer) -> None:
         """The answer to its read."""
-        self._endpoint.answered(self, answer)
+        try:
+            self._endpoint.answered(self, answer)
+        except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+            self._endpoint.broke(self, error)
 
     def begin(self, connection: Connection) -> None:
         """Read over a connection, in which it takes a place."""
@@ -87,6 +100,15 @@ class Scan:
         self.placed = True
         connection.places += 1
         self.probing = self.device.unit.state is DeviceState.DORMANT
+
+    def try_again(self) -> bool:
+        """Have the read under way done once more, over another link; False if it was already."""
+        this = (self.device.polls_done + self.device.polls_failed, self.asked)
+        if self._tried_again == this:
+            return False
+        self._tried_again = this
+        self.request = self.asked
+        return True
 
     def yield_place(self) -> None:
         """Let others go on, while its reply is still awaited or because it is over."""
