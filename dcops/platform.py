@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from dcops.metrics import (
     CorrectionMetrics,
     NotificationMetrics,
 )
-from dcops.outputs import build_notifier, build_store
+from dcops.outputs import build_notifier, build_stores
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.stopping import StopBudget
@@ -38,7 +38,7 @@ from facility.catalogue import build_catalogue
 from facility.clock import Clock
 from facility.derived import Derived
 from facility.sample import NANOSECONDS
-from ingest.delivery import Delivery
+from ingest.delivery import Delivery, Pace
 from ingest.errors import JournalUnavailableError
 from ingest.exposition import CONTENT_TYPE, Exposition
 from ingest.journal import Journal
@@ -76,6 +76,8 @@ class Settings:
     """0 takes a free one."""
     tick_period: int = NANOSECONDS
     """Between ticks, ns of the clock."""
+    speed: float = 1.0
+    """Seconds of the clock a real second."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
     on_listening: Callable[[int], None] = lambda _: None
@@ -104,7 +106,9 @@ class Platform:
         seen = Image(self.image.values, self.image.times, self.image.quality)
         self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
         self.history = DuckHistory(settings.data / "history.duckdb", clock)
-        self._stores = (self.history, *(build_store(config, environ) for config in loaded.stores))
+        named = build_stores(loaded.stores, self.catalogue, environ)
+        self._stores = (self.history, *named.stores)
+        self._answering = named.answering or self.history
         names = tuple(store.name for store in self._stores)
         kept = loaded.journal
         journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
@@ -126,9 +130,18 @@ class Platform:
             emit_scans=None if self._recorder else self.tick.accept_scans,
             lessons=open_lessons(settings.data),
         )
-        letters = DeadLetters(settings.data / "dead-letters")
+        letters = DeadLetters(settings.data / "dead-letters", clock)
+        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+        rates = (pace.backlog, *named.backlog_rates)
         self.deliveries = tuple(
-            Delivery(spool=self.spool, store=store, dead_letters=letters) for store in self._stores
+            Delivery(
+                spool=self.spool,
+                store=store,
+                dead_letters=letters,
+                clock=clock,
+                pace=replace(pace, backlog=rate),
+            )
+            for store, rate in zip(self._stores, rates, strict=True)
         )
         self._notifiers: list[Notifier] = []
         self._restored = False
@@ -258,7 +271,7 @@ class Platform:
             image=self.image,
             alarms=self.board,
             collection=self.collection,
-            history=self.history.history,
+            history=self._answering.history,
             metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
             readiness=self.readiness,
             ticks=self.signal,

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facility.catalogue import Catalogue
-from facility.sample import NANOSECONDS
 from ingest.batch import Batch, encode
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 from ingest.journal_limits import JournalLimits
-from ingest.journal_rows import INSERT, SELECT, VERSION, BatchRow, Mark, Origin, state_checksum, upgrade
+from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
-from ingest.loss import Loss, moment
+from ingest.loss import StoreLosses
 
 _log = logging.getLogger(__name__)
 
 _MARK = "SELECT position, points_total, size_total FROM batch"
+_MOSTSPANS = 100
+"""So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
-_QUIET = 600 * NANOSECONDS
-"""Without a loss for so long, the next one is told anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,17 @@ class Backlog:
     """Bytes as encoded."""
     oldest: int | None = None
     """When the oldest of it was accepted, ns UTC."""
+    overtaken: int = 0
+    """Points of it that are older than some the store has."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEntries:
+    """The newest batches a store has not taken."""
+
+    after: int
+    """They are all there is after this position, up to the last of them."""
+    entries: list[JournalEntry]
 
 
 class Journal:
@@ -68,8 +79,8 @@ class Journal:
         stores: Sequence[str],
         limits: JournalLimits | None = None,
     ) -> None:
-        self.dropped: dict[str, Loss] = dict.fromkeys(stores, Loss())
-        """What a store never got because bounds were met, by store, since the start."""
+        self.losses = StoreLosses(stores)
+        """What stores never got because bounds were met."""
         self.corrupt = 0
         """Batches left out because their bytes are damaged, since the start."""
         self.salvaged = Salvaged()
@@ -77,7 +88,7 @@ class Journal:
         self._catalogue = catalogue
         self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
-        self._marks: dict[str, Mark] = dict.fromkeys(stores, Mark())
+        self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
         self._identity = ""
@@ -85,7 +96,6 @@ class Journal:
         self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
-        self._losing: dict[str, tuple[Loss, int]] = {}
         self._file = JournalFile(path, self)
 
     @property
@@ -99,15 +109,24 @@ class Journal:
         self._file.run(lambda: self._append(batches, bodies))
 
     def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next batches a store has not taken: one if there is any, and more up to that many points.
+        """The oldest batches a store has not taken: one if there is any, and more up to that many points,
+        none newer than one it has.
 
         Damaged ones are counted and left out.
         """
         return self._file.run(lambda: self._read(store, max_points))
 
-    def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position."""
-        self._file.run(lambda: self._advance(store, position))
+    def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Batches newer than all a store has: from the oldest of them if that was accepted at most
+        ``window`` ns before the newest, else only those of that window.
+        """
+        return self._file.run(lambda: self._read_live(store, max_points, window))
+
+    def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+        """
+        self._file.run(lambda: self._advance(store, position, after))
 
     def backlog(self, store: str) -> Backlog:
         """What a store has not taken yet."""
@@ -173,22 +192,26 @@ class Journal:
         self._catalogues = {self._catalogue_id: self._catalogue}
 
     def _load_marks(self) -> None:
-        kept = {store: Mark(*mark) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+        kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{SPANS}%'"):  # noqa: S608 - our own word
+            store = key.removeprefix(SPANS)
+            kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
         last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
-        self._end = max((last, *kept.values()), key=lambda mark: mark.position)
+        self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
         reserved = self._file.one("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
         self._reserved = max(self._end.position, int(reserved[0]) if reserved else 0)
         start = self._start()
-        self._marks = {
-            store: max(kept.get(store, start), start, key=lambda mark: mark.position)
-            for store in self._stores
+        self._taken = {
+            store: taken.add(taken.mark, start)
+            for store, taken in ((store, kept.get(store, Taken(start))) for store in self._stores)
         }
         for gone in kept.keys() - set(self._stores):
             self._file.write("DELETE FROM cursor WHERE store = ?", gone)
+            self._file.write("DELETE FROM meta WHERE key = ?", SPANS + gone)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        origin = Origin(self._identity, self._catalogue_digest, self._marks).encode()
+        origin = Origin(self._identity, self._catalogue_digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1
@@ -208,10 +231,42 @@ class Journal:
         self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:
+        taken = self._taken[store]
+        gap = next(taken.gaps(self._end), None)
+        if gap is None:
+            return []
+        entries = self._entries(gap.first.position, gap.last.position, max_points)
+        if not entries:
+            self._move({store: taken.add(gap.first, gap.last)})
+        return entries
+
+    def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        taken, end = self._taken[store], self._end
+        start = taken.end
+        if len(taken.spans) < _MOSTSPANS:
+            start = self._live_start(start, window)
+        entries = self._entries(start.position, end.position, max_points)
+        if not entries and start.position < end.position:
+            self._move({store: taken.add(start, end)})
+        return LiveEntries(start.position, entries)
+
+    def _live_start(self, start: Mark, window: int) -> Mark:
+        """Where the newest ``window`` ns begin, if there is more than that after ``start``."""
+        newest = self._file.one("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
+        oldest = self._file.one(
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", start.position
+        )
+        if newest is None or oldest is None or newest[0] - oldest[0] <= window:
+            return start
+        older = "WHERE position > ? AND accepted < ? ORDER BY position DESC LIMIT 1"
+        return self._mark(older, start.position, newest[0] - window) or start
+
+    def _entries(self, first: int, last: int, max_points: int) -> list[JournalEntry]:
+        """Those after ``first`` up to ``last``: one if there is any, and more up to so many points."""
         entries: list[JournalEntry] = []
         damaged: list[int] = []
         points = 0
-        for values in self._file.rows(SELECT, self._marks[store].position):
+        for values in self._file.rows(SELECT, first, last):
             row = BatchRow(*values)
             if entries and points + row.points > max_points:
                 break
@@ -224,8 +279,6 @@ class Journal:
             else:
                 entries.append(JournalEntry(self._identity, row.position, catalogue, batch))
         self._leave_out(damaged)
-        if not entries:
-            self._move({store: self._end})
         return entries
 
     def _leave_out(self, positions: Sequence[int]) -> None:
@@ -241,14 +294,22 @@ class Journal:
             self._catalogues[number] = decode_catalogue(row[1])
         return self._catalogues[number]
 
-    def _advance(self, store: str, position: int) -> None:
-        mark = self._mark("WHERE position = ?", position)
-        if mark is not None and position > self._marks[store].position:
-            self._move({store: mark})
+    def _advance(self, store: str, position: int, after: int | None) -> None:
+        taken = self._taken[store]
+        last = self._mark("WHERE position = ?", position)
+        if last is None:
+            return
+        first = taken.mark
+        if after is not None and after > first.position:
+            first = self._mark("WHERE position <= ? ORDER BY position DESC LIMIT 1", after) or first
+        grown = taken.add(first, last)
+        if grown != taken:
+            self._move({store: grown})
 
-    def _move(self, marks: dict[str, Mark]) -> None:
+    def _move(self, moved: dict[str, Taken]) -> None:
         with self._file.transaction():
-            for store, mark in marks.items():
+            for store, taken in moved.items():
+                mark = taken.mark
                 self._file.write(
                     "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
                     store,
@@ -256,50 +317,39 @@ class Journal:
                     mark.points,
                     mark.size,
                 )
-        self._marks.update(marks)
+                if taken.spans:
+                    spans = encode_spans(taken)
+                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
+                elif self._taken[store].spans:
+                    self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
+        self._taken.update(moved)
 
     def _backlog(self, store: str) -> Backlog:
-        mark, end = self._marks[store], self._end
+        taken, end = self._taken[store], self._end
         row = self._file.one(
-            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", mark.position
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", taken.mark.position
         )
-        if row is None:
+        missing = amount(taken.gaps(end))
+        if row is None or missing.position == 0:
             return Backlog()
-        return Backlog(end.points - mark.points, end.size - mark.size, int(row[0]))
+        overtaken = missing.points - (end.points - taken.end.points)
+        return Backlog(missing.points, missing.size, int(row[0]), overtaken)
 
     def _trim(self, now: int) -> None:
-        self._delete(min((mark.position for mark in self._marks.values()), default=self._end.position))
+        self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
         while (found := self._excess(now)) is not None:
             excess, accepted = found
-            behind = {store: at for store, at in self._marks.items() if at.position < excess.position}
-            losses = {
-                store: (excess.points - at.points, self._backlog(store).oldest)
-                for store, at in behind.items()
+            behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
+            lost = {
+                store: (amount(t.gaps(excess)).points, self._backlog(store)) for store, t in behind.items()
             }
-            self._move(dict.fromkeys(behind, excess))
-            for store, (points, oldest) in losses.items():
-                self._lose(store, points, accepted if oldest is None else oldest, accepted, now)
+            self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
+            for store, (points, backlog) in lost.items():
+                since = accepted if backlog.oldest is None else backlog.oldest
+                self.losses.add(store, points, since, accepted, now)
             self._delete(excess.position)
-        self._tell_end_of_loss(now)
+        self.losses.settle(now)
         self._file.vacuum(_PAGES_A_TRIM)
-
-    def _lose(self, store: str, points: int, since: int, until: int, now: int) -> None:
-        self.dropped[store] = self.dropped[store].plus(points, since, until)
-        if store not in self._losing:
-            _log.error(
-                "the journal is at its bound: store %s loses what it has not taken, the oldest first,"
-                " from readings accepted at %s on; bring the store back",
-                store,
-                moment(since),
-            )
-        loss, _ = self._losing.get(store, (Loss(), now))
-        self._losing[store] = loss.plus(points, since, until), now
-
-    def _tell_end_of_loss(self, now: int) -> None:
-        for store, (loss, at) in list(self._losing.items()):
-            if now - at >= _QUIET:
-                _log.warning("store %s lost %s; the journal is within its bounds again", store, loss)
-                del self._losing[store]
 
     def _excess(self, now: int) -> tuple[Mark, int] | None:
         """Up to where the oldest must go and when the last of them was accepted; None if none must."""

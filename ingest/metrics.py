@@ -144,6 +144,9 @@ class DeliveryMetrics(Collector):
         waiting = GaugeMetricFamily(
             "dcops_store_waiting_readings", "Readings in the journal that the store lacks.", labels=_STORE
         )
+        overtaken = GaugeMetricFamily(
+            "dcops_store_overtaken_readings", "Those of them that newer ones have overtaken.", labels=_STORE
+        )
         size = GaugeMetricFamily("dcops_store_waiting_bytes", "Size of those as encoded.", labels=_STORE)
         lag = GaugeMetricFamily("dcops_store_lag_seconds", "Age of the oldest of those.", labels=_STORE)
         written = CounterMetricFamily("dcops_store_readings", "Readings the store took.", labels=_STORE)
@@ -154,19 +157,28 @@ class DeliveryMetrics(Collector):
             "dcops_store_readings_expired", "Readings that left the journal undelivered.", labels=_STORE
         )
         retries = CounterMetricFamily("dcops_store_retries", "Writes tried again.", labels=_STORE)
+        kept = CounterMetricFamily(
+            "dcops_store_dead_letters", "Refused lines kept in the store's dead-letter file.", labels=_STORE
+        )
+        lost = CounterMetricFamily(
+            "dcops_store_dead_letters_lost", "Refused lines that are not kept any more.", labels=_STORE
+        )
         now = self._clock.now()
         for each in self._deliveries:
             name, stats, backlog = [each.name], each.stats, each.backlog
             age = 0.0 if backlog.oldest is None else max(0, now - backlog.oldest) / NANOSECONDS
             up.add_metric(name, float(stats.available))
             waiting.add_metric(name, backlog.points)
+            overtaken.add_metric(name, backlog.overtaken)
             size.add_metric(name, backlog.size)
             lag.add_metric(name, age)
             written.add_metric(name, stats.written)
             rejected.add_metric(name, stats.rejected)
             expired.add_metric(name, self._spool.stats.undelivered.get(each.name, 0))
             retries.add_metric(name, stats.retries)
-        return (up, waiting, size, lag, written, rejected, expired, retries)
+            kept.add_metric(name, each.dead_letters.kept.get(each.name, 0))
+            lost.add_metric(name, each.dead_letters.lost.get(each.name, 0))
+        return (up, waiting, overtaken, size, lag, written, rejected, expired, retries, kept, lost)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

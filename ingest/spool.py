@@ -18,7 +18,7 @@ from facility.clock import Clock
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal, JournalEntry
+from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
 from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
 from ingest.journal_salvage import Salvaged
 from ingest.loss import Loss, moment
@@ -163,20 +163,35 @@ class Spool:
         return done
 
     async def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next entries of a store.
+        """The oldest entries a store has not taken, none newer than one it has.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        return await self._on_thread(lambda: self._journal.read(store, max_points))
+        entries = await self._on_thread(lambda: self._journal.read(store, max_points))
+        if not entries:
+            await self._on_thread(self._refresh)
+        return entries
 
-    async def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position.
+    async def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Entries newer than all a store has; of more than ``window`` ns only the newest ones.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position))
+        live = await self._on_thread(lambda: self._journal.read_live(store, max_points, window))
+        if not live.entries:
+            await self._on_thread(self._refresh)
+        return live
+
+    async def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+
+        Raises:
+            JournalUnavailableError: the file cannot be used now.
+        """
+        await self._on_thread(lambda: self._journal.advance(store, position, after))
         await self._on_thread(self._refresh)
         self._announce()
 
@@ -226,8 +241,9 @@ class Spool:
             while batches:
                 self._journal.append(batches)
                 self._forget(batches)
-                self._refresh()
                 batches = () if last in batches else self._next_batches(COMMIT_BYTES)
+                if batches:
+                    self._refresh()
         except JournalUnavailableError as error:
             self._lost(error)
         else:
@@ -302,7 +318,7 @@ class Spool:
             quarantined=journal.quarantined,
             salvaged=journal.salvaged,
             backlogs=backlogs,
-            undelivered={store: loss.points for store, loss in journal.dropped.items()},
+            undelivered={store: loss.points for store, loss in journal.losses.total.items()},
             risks={
                 store: risk(size=each.size, oldest=each.oldest, rate=rate, limits=limits, now=now)
                 for store, each in backlogs.items()

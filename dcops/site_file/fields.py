@@ -89,6 +89,18 @@ def rating(value: object) -> float:
     return found
 
 
+def between(low: float, high: float) -> Callable[[object], float]:
+    """A reader of numbers from ``low`` to ``high``."""
+
+    def read(value: object) -> float:
+        found = number(value)
+        if not low <= found <= high:
+            raise ValueError(f"{shown(value)} is out of range; write {low:g} to {high:g}")
+        return found
+
+    return read
+
+
 def integer(value: object) -> int:
     """A whole number."""
     word = text(value)

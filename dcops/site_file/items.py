@@ -114,16 +114,49 @@ class DeviceItem(Item):
     reports_by_exception: Flag = False
 
 
-class InfluxItem(Item):
+class StoreItem(Item):
+    """What every store has."""
+
+    name: Id
+    url: Url
+    tls_ca: Text | None = None
+    backlog_rate: Annotated[float, PlainValidator(fields.between(1.0, 1000.0))] = 10.0
+
+
+class InfluxItem(StoreItem):
     """A store that takes InfluxDB's v2 write API."""
 
     kind: Literal["influxdb"]
     name: Id = "influxdb"
-    url: Url
     org: Text
     bucket: Text
     token_env: EnvName | None = None
     token_file: Text | None = None
+
+
+class ReadableStoreItem(StoreItem):
+    """A store that can answer for the past, with a user and a password if it asks for them."""
+
+    username: Text | None = None
+    password_env: EnvName | None = None
+    password_file: Text | None = None
+    history: Flag = False
+
+
+class InfluxV1Item(ReadableStoreItem):
+    """A database in InfluxDB 1."""
+
+    kind: Literal["influxdb1"]
+    name: Id = "influxdb1"
+    database: Text
+    retention_policy: Text = ""
+
+
+class VictoriaItem(ReadableStoreItem):
+    """A VictoriaMetrics server."""
+
+    kind: Literal["victoriametrics"]
+    name: Id = "victoriametrics"
 
 
 class AlertmanagerItem(Item):

@@ -42,8 +42,8 @@ class LoadedSite:
         for broker, ref in self.passwords.items():
             yield f"endpoint {broker}", ref
         for store in self.stores:
-            if store.token is not None:
-                yield f"store {store.name}", store.token
+            if store.secret is not None:
+                yield f"store {store.name}", store.secret
         for notifier in self.notifiers:
             if isinstance(notifier, WebhookConfig) and notifier.secret is not None:
                 yield f"notifier {notifier.name}", notifier.secret

@@ -47,7 +47,10 @@ class Pipeline:
             hand_over=self.spool.put,
         )
         self.delivery = Delivery(
-            spool=self.spool, store=ListStore(), dead_letters=DeadLetters(folder / "rejected")
+            spool=self.spool,
+            store=ListStore(),
+            dead_letters=DeadLetters(folder / "rejected", self.clock),
+            clock=self.clock,
         )
         self.registry = CollectorRegistry()
         self.registry.register(TickMetrics(self.tick, self.image))

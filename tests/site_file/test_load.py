@@ -10,8 +10,10 @@ from collectors.profiles.reader import shipped
 from dcops.site_file import (
     AlertmanagerConfig,
     InfluxStoreConfig,
+    InfluxV1StoreConfig,
     SecretRef,
     SiteProblems,
+    VictoriaStoreConfig,
     WebhookConfig,
     load,
 )
@@ -268,6 +270,17 @@ def test_stores_and_notifiers(tmp_path: Path) -> None:
         + """\
 stores:
   - {kind: influxdb, url: "http://127.0.0.1:8086/", org: dc, bucket: power, token_env: DCOPS_TOKEN}
+  - kind: influxdb1
+    name: enterprise
+    url: https://influx.example
+    database: plant
+    retention_policy: year
+    username: dcops
+    password_file: keys/influx
+    tls_ca: ca.pem
+    backlog_rate: 25
+    history: true
+  - {kind: victoriametrics, url: "http://127.0.0.1:8428"}
 notify:
   - {kind: alertmanager, url: "http://127.0.0.1:9093"}
   - {kind: webhook, name: pager, url: "https://pager.example/hook", secret_file: keys/pager}
@@ -281,8 +294,20 @@ notify:
             url="http://127.0.0.1:8086",
             org="dc",
             bucket="power",
-            token=SecretRef(env="DCOPS_TOKEN"),
+            secret=SecretRef(env="DCOPS_TOKEN"),
         ),
+        InfluxV1StoreConfig(
+            name="enterprise",
+            url="https://influx.example",
+            tls_ca=tmp_path / "ca.pem",
+            backlog_rate=25.0,
+            history=True,
+            secret=SecretRef(file=tmp_path / "keys" / "influx"),
+            database="plant",
+            retention_policy="year",
+            username="dcops",
+        ),
+        VictoriaStoreConfig(name="victoriametrics", url="http://127.0.0.1:8428"),
     )
     assert loaded.notifiers == (
         AlertmanagerConfig(name="alertmanager", url="http://127.0.0.1:9093"),
