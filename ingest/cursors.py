@@ -7,15 +7,19 @@ the first span. When that is delivered the span joins the mark.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in the journal, and how much was written up to it since the file was begun."""
+class Mark(NamedTuple):
+    """A place in the journal, and how much was written up to it since the journal was begun."""
 
     position: int = 0
     points: int = 0
     size: int = 0
+
+
+BEGINNING = Mark()
+"""Before the first batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Span:
 class Taken:
     """What one store has of the journal."""
 
-    mark: Mark = Mark()
+    mark: Mark = BEGINNING
     """Everything up to here."""
     spans: tuple[Span, ...] = ()
     """And these: in order, apart from each other and from the mark."""
@@ -80,7 +84,7 @@ def amount(spans: Iterator[Span]) -> Mark:
 
 def encode_spans(taken: Taken) -> str:
     """The spans as text."""
-    return json.dumps([[*_numbers(span.first), *_numbers(span.last)] for span in taken.spans])
+    return json.dumps([[*span.first, *span.last] for span in taken.spans])
 
 
 def decode_spans(mark: Mark, text: str) -> Taken:
@@ -89,7 +93,3 @@ def decode_spans(mark: Mark, text: str) -> Taken:
     for numbers in json.loads(text):
         taken = taken.add(Mark(*numbers[:3]), Mark(*numbers[3:]))
     return taken
-
-
-def _numbers(mark: Mark) -> tuple[int, int, int]:
-    return mark.position, mark.points, mark.size

@@ -116,7 +116,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver what is and what comes, until cancelled. What is under way then may be written twice."""
         while True:
-            seen = self._spool.stats
+            seen = self._spool.stats.backlogs
             try:
                 due = await self._deliver_due()
             except JournalUnavailableError:
@@ -204,7 +204,7 @@ class Delivery:
             waits.append(asyncio.ensure_future(self._clock.sleep_until(due)))
         try:
             await asyncio.sleep(0)  # now they are waiting: what changes from here on wakes them
-            if self._spool.stats is seen:
+            if self._spool.stats.backlogs is seen:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waits:

@@ -24,7 +24,7 @@ from ingest.loss import StoreLosses
 _log = logging.getLogger(__name__)
 
 _MARK = "SELECT position, points_total, size_total FROM batch"
-_MOSTSPANS = 100
+_MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
@@ -243,7 +243,7 @@ class Journal:
     def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
         taken, end = self._taken[store], self._end
         start = taken.end
-        if len(taken.spans) < _MOSTSPANS:
+        if len(taken.spans) < _MOST_SPANS:
             start = self._live_start(start, window)
         entries = self._entries(start.position, end.position, max_points)
         if not entries and start.position < end.position:

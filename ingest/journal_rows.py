@@ -62,10 +62,7 @@ class Origin:
 
     def encode(self) -> str:
         """As text."""
-        taken = {
-            store: [[each.mark.position, each.mark.points, each.mark.size], encode_spans(each)]
-            for store, each in self.taken.items()
-        }
+        taken = {store: [tuple(each.mark), encode_spans(each)] for store, each in self.taken.items()}
         return orjson.dumps([self.journal, self.catalogue, taken]).decode()
 
 

@@ -187,9 +187,7 @@ def _settle(survey: _Survey, file: sqlite3.Connection) -> Salvaged:
     )
     taken = _taken(survey, origin)
     for store, each in taken.items():
-        mark = each.mark
-        row = (store, mark.position, mark.points, mark.size)
-        file.execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", row)
+        file.execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", (store, *each.mark))
         if each.spans:
             file.execute("INSERT INTO meta VALUES (?, ?)", (SPANS + store, encode_spans(each)))
     lowest = min((each.mark for each in taken.values()), key=lambda mark: mark.position, default=None)

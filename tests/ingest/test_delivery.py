@@ -192,6 +192,7 @@ async def test_both_places_survive_a_restart(tmp_path: Path) -> None:
     rig.put(*range(30))
     async with rig.running():
         await until(lambda: len(rig.store.taken) >= 5)
+        await settled(rig)
     store = rig.store
     rig = Rig(tmp_path, Pace(points=100, seconds=0.0, backlog=1000.0), store=store)
     async with rig.running():
