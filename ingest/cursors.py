@@ -7,8 +7,16 @@ the first span. When that is delivered the span joins the mark.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ingest.journal_rows import Mark
+
+class Mark(NamedTuple):
+    """A place in the journal, and how much was written up to it since the journal was begun."""
+
+    position: int = 0
+    points: int = 0
+    size: int = 0
+
 
 BEGINNING = Mark()
 """Before the first batch."""

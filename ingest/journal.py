@@ -11,28 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facility.catalogue import Catalogue
-from facility.sample import NANOSECONDS
 from ingest.batch import Batch, encode
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
-from ingest.cursors import Taken, amount, decode_spans, encode_spans
+from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 from ingest.journal_limits import JournalLimits
-from ingest.journal_rows import INSERT, SELECT, VERSION, BatchRow, Mark, Origin, state_checksum, upgrade
+from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
-from ingest.loss import Loss, moment
+from ingest.loss import StoreLosses
 
 _log = logging.getLogger(__name__)
 
-_SPANS = "spans "
-"""Before a store's name: the key in ``meta`` under which its spans beyond its cursor are."""
 _MARK = "SELECT position, points_total, size_total FROM batch"
 _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
-_QUIET = 600 * NANOSECONDS
-"""Without a loss for so long, the next one is told anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +79,8 @@ class Journal:
         stores: Sequence[str],
         limits: JournalLimits | None = None,
     ) -> None:
-        self.dropped: dict[str, Loss] = dict.fromkeys(stores, Loss())
-        """What a store never got because bounds were met, by store, since the start."""
+        self.losses = StoreLosses(stores)
+        """What stores never got because bounds were met."""
         self.corrupt = 0
         """Batches left out because their bytes are damaged, since the start."""
         self.salvaged = Salvaged()
@@ -101,7 +96,6 @@ class Journal:
         self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
-        self._losing: dict[str, tuple[Loss, int]] = {}
         self._file = JournalFile(path, self)
 
     @property
@@ -199,8 +193,8 @@ class Journal:
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
-        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{_SPANS}%'"):  # noqa: S608 - our own word
-            store = key.removeprefix(_SPANS)
+        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{SPANS}%'"):  # noqa: S608 - our own word
+            store = key.removeprefix(SPANS)
             kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
         last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
         self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
@@ -213,12 +207,11 @@ class Journal:
         }
         for gone in kept.keys() - set(self._stores):
             self._file.write("DELETE FROM cursor WHERE store = ?", gone)
-            self._file.write("DELETE FROM meta WHERE key = ?", _SPANS + gone)
+            self._file.write("DELETE FROM meta WHERE key = ?", SPANS + gone)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        cursors = {store: taken.mark for store, taken in self._taken.items()}
-        origin = Origin(self._identity, self._catalogue_digest, cursors).encode()
+        origin = Origin(self._identity, self._catalogue_digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1
@@ -273,9 +266,9 @@ class Journal:
         entries: list[JournalEntry] = []
         damaged: list[int] = []
         points = 0
-        for values in self._file.rows(SELECT, first):
+        for values in self._file.rows(SELECT, first, last):
             row = BatchRow(*values)
-            if row.position > last or (entries and points + row.points > max_points):
+            if entries and points + row.points > max_points:
                 break
             points += row.points
             try:
@@ -326,9 +319,9 @@ class Journal:
                 )
                 if taken.spans:
                     spans = encode_spans(taken)
-                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", _SPANS + store, spans)
+                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
                 elif self._taken[store].spans:
-                    self._file.write("DELETE FROM meta WHERE key = ?", _SPANS + store)
+                    self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
         self._taken.update(moved)
 
     def _backlog(self, store: str) -> Backlog:
@@ -347,34 +340,16 @@ class Journal:
         while (found := self._excess(now)) is not None:
             excess, accepted = found
             behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
-            losses = {
-                store: (amount(taken.gaps(excess)).points, self._backlog(store).oldest)
-                for store, taken in behind.items()
+            lost = {
+                store: (amount(t.gaps(excess)).points, self._backlog(store)) for store, t in behind.items()
             }
             self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
-            for store, (points, oldest) in losses.items():
-                self._lose(store, points, accepted if oldest is None else oldest, accepted, now)
+            for store, (points, backlog) in lost.items():
+                since = accepted if backlog.oldest is None else backlog.oldest
+                self.losses.add(store, points, since, accepted, now)
             self._delete(excess.position)
-        self._tell_end_of_loss(now)
+        self.losses.settle(now)
         self._file.vacuum(_PAGES_A_TRIM)
-
-    def _lose(self, store: str, points: int, since: int, until: int, now: int) -> None:
-        self.dropped[store] = self.dropped[store].plus(points, since, until)
-        if store not in self._losing:
-            _log.error(
-                "the journal is at its bound: store %s loses what it has not taken, the oldest first,"
-                " from readings accepted at %s on; bring the store back",
-                store,
-                moment(since),
-            )
-        loss, _ = self._losing.get(store, (Loss(), now))
-        self._losing[store] = loss.plus(points, since, until), now
-
-    def _tell_end_of_loss(self, now: int) -> None:
-        for store, (loss, at) in list(self._losing.items()):
-            if now - at >= _QUIET:
-                _log.warning("store %s lost %s; the journal is within its bounds again", store, loss)
-                del self._losing[store]
 
     def _excess(self, now: int) -> tuple[Mark, int] | None:
         """Up to where the oldest must go and when the last of them was accepted; None if none must."""

@@ -3,11 +3,11 @@
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import orjson
 
 from ingest.batch import Batch, decode
+from ingest.cursors import Mark, Taken, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 
 VERSION = 2
@@ -39,20 +39,14 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
 }
 """What makes a file of a version one of the next. Rows that were there keep what they lack empty."""
 
+SPANS = "spans "
+"""Before a store's name: the key in ``meta`` under which its spans beyond its cursor are."""
 SELECT = """
 SELECT position, accepted, catalogue, points, size, points_total, size_total, body, origin, checksum
-FROM batch WHERE position > ? ORDER BY position
+FROM batch WHERE position > ? AND position <= ? ORDER BY position
 """
 """Rows as ``BatchRow`` has them."""
 INSERT = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-class Mark(NamedTuple):
-    """A place in the journal, and how much was written up to it since the journal was begun."""
-
-    position: int = 0
-    points: int = 0
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +57,22 @@ class Origin:
     """Identity of the journal; empty in rows of an older version."""
     catalogue: str = ""
     """Digest of the batch's catalogue."""
-    cursors: Mapping[str, Mark] = field(default_factory=dict)
-    """How far each store was when the batch was written."""
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    """What each store had when the batch was written."""
 
     def encode(self) -> str:
         """As text."""
-        cursors = {store: tuple(mark) for store, mark in self.cursors.items()}
-        return orjson.dumps([self.journal, self.catalogue, cursors]).decode()
+        taken = {store: [tuple(each.mark), encode_spans(each)] for store, each in self.taken.items()}
+        return orjson.dumps([self.journal, self.catalogue, taken]).decode()
 
 
 def decode_origin(text: str) -> Origin:
     """What ``Origin.encode`` wrote; of nothing an empty one."""
     if not text:
         return Origin()
-    journal, catalogue, cursors = orjson.loads(text)
-    return Origin(journal, catalogue, {store: Mark(*mark) for store, mark in cursors.items()})
+    journal, catalogue, taken = orjson.loads(text)
+    marks = {store: decode_spans(Mark(*mark), spans) for store, (mark, spans) in taken.items()}
+    return Origin(journal, catalogue, marks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.catalogues import digest
+from ingest.cursors import Mark, Taken, encode_spans
 from ingest.journal_rows import (
+    SPANS,
     BatchRow,
-    Mark,
     Origin,
     decode_origin,
     state_checksum,
@@ -126,7 +127,8 @@ def _note_entry(found: _Survey, record: Record) -> None:
         case ("journal", str(identity)) if _IDENTITY.fullmatch(identity):
             found.identity = identity
         case (str(store), int(position), int(points), int(size)):
-            found.cursors[store] = max(Mark(position, points, size), found.cursors.get(store, Mark()))
+            known = found.cursors.get(store, Mark())
+            found.cursors[store] = Mark(position, points, size) if position > known.position else known
         case _:
             pass
 
@@ -183,23 +185,26 @@ def _settle(survey: _Survey, file: sqlite3.Connection) -> Salvaged:
     file.execute(
         "INSERT INTO sqlite_sequence (name, seq) VALUES ('batch', ?)", (last.position + POSITIONS_SKIPPED,)
     )
-    cursors = _cursors(survey, origin)
-    for store, mark in cursors.items():
-        file.execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", (store, *mark))
-    missing = _missing(file, min(cursors.values(), default=None))
-    lowest = min(cursors.values(), default=Mark())
-    file.execute("DELETE FROM batch WHERE position <= ?", (lowest.position,))
+    taken = _taken(survey, origin)
+    for store, each in taken.items():
+        file.execute("INSERT INTO cursor VALUES (?, ?, ?, ?)", (store, *each.mark))
+        if each.spans:
+            file.execute("INSERT INTO meta VALUES (?, ?)", (SPANS + store, encode_spans(each)))
+    lowest = min((each.mark for each in taken.values()), key=lambda mark: mark.position, default=None)
+    missing = _missing(file, lowest)
+    file.execute("DELETE FROM batch WHERE position <= ?", (lowest.position if lowest else 0,))
     batches, points = file.execute("SELECT COUNT(*), coalesce(SUM(points), 0) FROM batch").fetchone()
     return Salvaged(batches, points, missing)
 
 
-def _cursors(survey: _Survey, origin: Origin) -> dict[str, Mark]:
-    """How far each store was: as the last batch says, or as the table says if a batch vouches for it."""
-    cursors = dict(origin.cursors)
+def _taken(survey: _Survey, origin: Origin) -> dict[str, Taken]:
+    """What each store has: as the last batch says, or as the table says if a batch vouches for it."""
+    taken = dict(origin.taken)
     for store, mark in survey.cursors.items():
         if mark in survey.marks:
-            cursors[store] = max(mark, cursors.get(store, mark))
-    return cursors
+            known = taken.get(store, Taken(mark))
+            taken[store] = known.add(known.mark, mark)
+    return taken
 
 
 def _missing(file: sqlite3.Connection, after: Mark | None) -> int:

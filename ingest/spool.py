@@ -260,8 +260,9 @@ class Spool:
             while batches:
                 self._journal.append(batches)
                 self._forget(batches)
-                self._refresh()
                 batches = () if last in batches else self._next_batches(COMMIT_BYTES)
+                if batches:
+                    self._refresh()
         except JournalUnavailableError as error:
             self._lost(error)
         else:
@@ -347,7 +348,7 @@ class Spool:
             quarantined=journal.quarantined,
             salvaged=journal.salvaged,
             backlogs=backlogs,
-            undelivered={store: loss.points for store, loss in journal.dropped.items()},
+            undelivered={store: loss.points for store, loss in journal.losses.total.items()},
             risks={
                 store: risk(size=each.size, oldest=each.oldest, rate=rate, limits=limits, now=now)
                 for store, each in backlogs.items()

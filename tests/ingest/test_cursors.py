@@ -1,7 +1,6 @@
 """What a store has of the journal, when it was given the newest first."""
 
-from ingest.cursors import Span, Taken, amount, decode_spans, encode_spans
-from ingest.journal_rows import Mark
+from ingest.cursors import Mark, Span, Taken, amount, decode_spans, encode_spans
 
 
 def mark(position: int) -> Mark:

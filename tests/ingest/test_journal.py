@@ -115,7 +115,7 @@ def test_trimming_lets_go_of_what_all_have_and_positions_go_on(tmp_path: Path) -
     fill(again, 1, first=3)
     assert [entry.position for entry in again.read("a", 10)] == [4]
     assert again.backlog("b").points == 2
-    assert again.dropped == {"a": Loss(), "b": Loss()}
+    assert again.losses.total == {"a": Loss(), "b": Loss()}
 
 
 def test_beyond_its_age_a_batch_goes_undelivered_and_is_counted(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_beyond_its_age_a_batch_goes_undelivered_and_is_counted(tmp_path: Path) 
     journal.trim(NOON + 13 * SECOND)
     assert powers(journal, "a") == [1003.0, 1004.0]
     assert powers(journal, "b") == [1003.0, 1004.0]
-    assert journal.dropped == {
+    assert journal.losses.total == {
         "a": Loss(2, NOON + 2 * SECOND, NOON + 2 * SECOND),
         "b": Loss(6, NOON, NOON + 2 * SECOND),
     }
@@ -145,7 +145,7 @@ def test_beyond_its_size_the_oldest_go(tmp_path: Path) -> None:
     assert limit * 0.8 < journal.size() <= limit
     kept = journal.backlog("a")
     gone = (600_000 - kept.points) // 10_000
-    assert journal.dropped["a"] == Loss(gone * 10_000, NOON, NOON + (gone - 1) * SECOND)
+    assert journal.losses.total["a"] == Loss(gone * 10_000, NOON, NOON + (gone - 1) * SECOND)
     assert kept.oldest == NOON + gone * SECOND
     journal.close()
     assert (tmp_path / "journal.db").stat().st_size < 2 * limit

@@ -224,3 +224,14 @@ def test_little_room_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPa
     numbers = check_what_is_left(open_journal(folder), "b", 18)
     assert numbers == list(range(300 - len(numbers), 300))
     assert len(numbers) <= 28
+
+
+def test_what_a_store_was_given_ahead_of_its_backlog_is_known_after_a_salvage(folder: Path) -> None:
+    journal = open_journal(folder)
+    live = journal.read_live("a", 100 * POINTS, 10 * SECOND)
+    assert [entry.position for entry in live.entries] == list(range(290, 301))
+    journal.advance("a", 300, live.after)
+    journal.append([noisy(BATCHES)])
+    journal.close()
+    overwrite(0, 4096)(folder / "journal.db")
+    assert check_what_is_left(open_journal(folder), "a", 190) == [*range(100, 289), 300]
