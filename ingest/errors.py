@@ -4,6 +4,7 @@ IngestError
 ├── JournalUnavailableError   keep the batches in memory and try again
 ├── BatchCorruptError         count it, skip that batch
 ├── UnknownSeriesError        tell the caller: nothing of that name was ever stored
+├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
 ├── StoreUnavailableError   keep the cursor where it is and try again later
 └── StoreRejectedError      never sends again: put the data aside, count it, go on
@@ -24,6 +25,10 @@ class BatchCorruptError(IngestError):
 
 class UnknownSeriesError(IngestError):
     """No series of that name is in the history."""
+
+
+class HistoryCopyError(IngestError):
+    """A copy of the history cannot be made; the message names the mend."""
 
 
 class StoreError(IngestError):

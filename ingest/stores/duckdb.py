@@ -151,7 +151,7 @@ class DuckHistory:
             link: files are linked instead of copied: no time, no space, but no second disk either.
 
         Raises:
-            OSError: the folder exists or can't be written.
+            HistoryCopyError: the folder exists or can't be written, or a file is damaged.
             StoreUnavailableError: the history cannot be used now.
         """
         path = self._database.path
@@ -183,6 +183,8 @@ class DuckHistory:
 
     async def close(self) -> None:
         """Close the file, all data in it. Compaction that is under way is broken off; nothing is lost."""
+        if self._closing:
+            return
         self._closing = True
         self._interrupt()
         for each in (self._compactor, self._reader):

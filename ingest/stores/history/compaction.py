@@ -4,6 +4,7 @@ Runs in a thread of its own beside writing and reading. Every step ends with one
 files count and old rows or files count no longer; a crash at any moment loses nothing and doubles nothing.
 """
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -83,6 +84,8 @@ class Compaction:
             self._merge(cursor, files, tier)
         self._drop_old(cursor, now)
         self._drop_excess(cursor, now)
+        with contextlib.suppress(duckdb.TransactionException):  # others are at work: next time
+            cursor.execute("CHECKPOINT")
 
     # From hot rows to files
 

@@ -69,7 +69,7 @@ class Database:
             self._check_file()
         connection = duckdb.connect(self.path, read_only=self._read_only, config=_CONFIG)
         try:
-            connection.execute("LOAD parquet; SET parquet_metadata_cache = true")
+            connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection)
         except BaseException:
             connection.close()

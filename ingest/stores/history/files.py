@@ -102,9 +102,9 @@ class Folder:
         if measured is None or not measured[0]:
             unfinished.unlink()
             return None
-        _make_durable(unfinished)
+        make_durable(unfinished)
         unfinished.replace(path)
-        _make_durable(self.path)
+        make_durable(self.path)
         rows, *ranges = measured
         return StoredFile(
             number, name, level, partition, number, 0, rows, path.stat().st_size, checksum(path), *ranges
@@ -177,7 +177,8 @@ def _reserve(cursor: duckdb.DuckDBPyConnection, level: Level, partition: int) ->
     return number, name
 
 
-def _make_durable(path: Path) -> None:
+def make_durable(path: Path) -> None:
+    """Have all of a file or folder on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

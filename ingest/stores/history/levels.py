@@ -15,7 +15,7 @@ SECOND, DAY = 1000, 86_400_000
 """In ms."""
 
 RAW_COLUMNS = "series, time, value, quality"
-BUCKET_COLUMNS = "series, time, minimum, mean, maximum, last, usable, covered, quality"
+BUCKET_COLUMNS = "series, time, minimum, maximum, total, last, usable, covered, quality"
 
 _DAYS = DAY * MILLISECOND
 

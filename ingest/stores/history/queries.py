@@ -16,8 +16,8 @@ WHERE next_series IS DISTINCT FROM series OR next_time IS DISTINCT FROM time
 """
 _OF_READINGS = """
 SELECT series, bucket AS time,
-    min(value) FILTER ({usable}) AS minimum, avg(value) FILTER ({usable}) AS mean,
-    max(value) FILTER ({usable}) AS maximum, arg_max(value, time) FILTER ({usable}) AS last,
+    min(value) FILTER ({usable}) AS minimum, max(value) FILTER ({usable}) AS maximum,
+    fsum(value) FILTER ({usable}) AS total, arg_max(value, time) FILTER ({usable}) AS last,
     CAST(count(*) FILTER ({usable}) AS UINTEGER) AS usable,
     CAST(CASE WHEN usable = 0 THEN 0 ELSE usable * any_value(period) END AS FLOAT) AS covered,
     coalesce(min(quality) FILTER ({usable}), min(quality)) AS quality
@@ -26,7 +26,7 @@ GROUP BY series, bucket ORDER BY series, bucket
 """
 _OF_BUCKETS = """
 SELECT series, bucket AS time,
-    min(minimum) AS minimum, sum(mean * usable) / sum(usable) AS mean, max(maximum) AS maximum,
+    min(minimum) AS minimum, max(maximum) AS maximum, fsum(total) AS total,
     arg_max(last, time) FILTER (usable > 0) AS last, CAST(sum(usable) AS UINTEGER) AS usable,
     CAST(sum(covered) AS FLOAT) AS covered,
     coalesce(min(quality) FILTER (usable > 0), min(quality)) AS quality

@@ -133,8 +133,8 @@ class SeriesReader:
         return Rows(
             time=time[chosen] * MILLISECOND,
             minimum=_floats(stored["minimum"])[chosen],
-            mean=_floats(stored["mean"])[chosen],
             maximum=_floats(stored["maximum"])[chosen],
+            total=_floats(stored["total"])[chosen],
             last=_floats(stored["last"])[chosen],
             usable=np.asarray(stored["usable"], np.int64)[chosen],
             covered=_floats(stored["covered"])[chosen],

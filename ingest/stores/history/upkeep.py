@@ -1,7 +1,6 @@
 """A history as a whole: what is in it, whether it is sound, and a copy of it."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.errors import HistoryCopyError
+
 from ingest.stores.history.compaction import damage
-from ingest.stores.history.files import Folder, StoredFile, day, live_files, quoted, scan
+from ingest.stores.history.files import Folder, StoredFile, day, live_files, make_durable, quoted, scan
 from ingest.stores.history.levels import LEVELS, RAW
 from ingest.stores.history.schema import hot_numbers, hot_table
 
@@ -107,14 +108,25 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
         link: files that never change are linked, which takes no time and no space.
 
     Raises:
-        FileExistsError: it is there already.
-        OSError: it can't be written, or a file is damaged.
+        HistoryCopyError: the folder is there or can't be written, or a file is damaged.
     """
     if target.exists():
-        raise FileExistsError(17, "already there", str(target))
+        raise HistoryCopyError(f"{target} is there already; name a new folder")
     part = target.with_name(f"{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    copy = part / database.name
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        size = _copy(cursor, database, part / database.name, link=link)
+        make_durable(part)
+        part.replace(target)
+        make_durable(target.parent)
+    except OSError as error:
+        raise HistoryCopyError(
+            f"{error.filename or part}: {error.strerror}; give a folder that can be written, with enough space"
+        ) from error
+    return size
+
+
+def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> int:
     copied = files_folder(copy)
     copied.path.mkdir(parents=True)
     name = _own_name(cursor)
@@ -126,11 +138,17 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
     files = live_files(cursor)
     source = files_folder(database)
     for file in files:
-        (os.link if link else shutil.copyfile)(source.place(file), copied.place(file))
-        reason = "" if link else damage(copied, file)
+        place = copied.place(file)
+        if link:
+            place.hardlink_to(source.place(file))
+            continue
+        shutil.copyfile(source.place(file), place)
+        make_durable(place)
+        reason = damage(copied, file)
         if reason:
-            raise OSError(5, f"damaged: {reason}", str(source.place(file)))
-    part.replace(target)
+            raise HistoryCopyError(f"{file.name} is damaged: {reason}; see dcops history check")
+    make_durable(copied.path)
+    make_durable(copy)
     return sum(file.bytes for file in files)
 
 
