@@ -337,3 +337,15 @@ class ErrorAnswer:
     """The body of everything that is not 200."""
 
     error: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRequest:
+    """A copy of the history is to be made; there is nothing to choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A copy of the history. Whoever asked for it removes it; the next one a day later does so otherwise."""
+
+    folder: Annotated[str, "where it is, on the machine of dcops"]

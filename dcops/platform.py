@@ -28,10 +28,12 @@ from dcops.metrics import (
     BuildMetrics,
     CollectionMetrics,
     CorrectionMetrics,
+    HistoryMetrics,
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_store
 from dcops.site_file import LoadedSite
+from dcops.snapshots import Snapshots
 from dcops.stages import stage
 from facility.catalogue import build_catalogue
 from facility.clock import Clock
@@ -51,6 +53,9 @@ from ingest.tick import Tick
 from simulators.recording import Recorder
 
 _log = logging.getLogger(__name__)
+
+HISTORY_FILE = "history.duckdb"
+"""In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
 _FIGURES = "figures"
 _ALARMS = "alarms"
@@ -97,7 +102,8 @@ class Platform:
         endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         seen = Image(self.image.values, self.image.times, self.image.quality)
         self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
-        self.history = DuckHistory(settings.data / "history.duckdb", clock)
+        self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
+        self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
         self._stores = (self.history, *(build_store(config, environ) for config in loaded.stores))
         names = tuple(store.name for store in self._stores)
         self.spool = Spool(Journal(settings.data / "journal.sqlite", self.catalogue, names), names, clock)
@@ -244,6 +250,7 @@ class Platform:
             alarms=self.board,
             collection=self.collection,
             history=self.history.history,
+            take_snapshot=self._snapshots.take,
             metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
             readiness=self.readiness,
             ticks=self.signal,
@@ -255,6 +262,7 @@ class Platform:
         registry.register(TickMetrics(self.tick, self.image))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
+        registry.register(HistoryMetrics(self.history))
         registry.register(CollectionMetrics(self.collection))
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))

@@ -7,6 +7,7 @@ IngestError
 ├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
 ├── StoreUnavailableError   keep the cursor where it is and try again later
+│   └── HistoryHeldError    another process has the history open
 └── StoreRejectedError      never sends again: put the data aside, count it, go on
 """
 
@@ -42,6 +43,10 @@ class StoreUnavailableError(StoreError):
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds the store asks to be left alone; None if it did not say."""
+
+
+class HistoryHeldError(StoreUnavailableError):
+    """Another process has the history open: only one can."""
 
 
 class StoreRejectedError(StoreError):

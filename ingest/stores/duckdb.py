@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.quality import QualityArray
 from ingest.errors import StoreUnavailableError
@@ -27,12 +28,13 @@ from ingest.stores import History
 from ingest.stores.history import upkeep
 from ingest.stores.history.compaction import Compaction
 from ingest.stores.history.database import Database
+from ingest.stores.history.export import Selection, export, series_like
 from ingest.stores.history.levels import MILLISECOND, Retention
-from ingest.stores.history.reading import DamagedFileError, SeriesReader
+from ingest.stores.history.reading import DamagedFileError, Manifest, SeriesReader
 from ingest.stores.history.upkeep import Info
 from ingest.stores.history.writing import HotWriter
 
-__all__ = ["MAX_STEPS", "Buckets", "DuckHistory", "Retention"]
+__all__ = ["MAX_STEPS", "Buckets", "DuckHistory", "Retention", "Selection"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +46,8 @@ HOT_ROWS = 500_000
 """So many readings in the order they came are searched in some 3 ms; then they are sorted into a file."""
 HOT_AGE = 3_600_000
 """Ms after which they are at the latest."""
-_MOST_DAMAGED = 1000
-"""Files that one question may find damaged."""
+_MOST_TRIES = 1000
+"""As often one question is asked again: without a file that turns out damaged, or after a change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,9 @@ class DuckHistory:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
         self._hot = HotWriter()
+        self._catalogue: Catalogue | None = None
+        self._manifest: Manifest | None = None
+        self._version = 0
         self._sealed = clock.now() // MILLISECOND
         self._running = threading.Event()
         self._closing = False
@@ -181,6 +186,27 @@ class DuckHistory:
             lambda: self._database.use(lambda cursor: list(upkeep.problems(cursor, self._folder))),
         )
 
+    async def export(self, chosen: Selection, output: Path) -> int:
+        """Write a selection to a ``.parquet`` or ``.csv`` file, by series and time; how many rows.
+
+        Raises:
+            UnknownSeriesError: no series fits the pattern.
+            HistoryCopyError: the file can't be written.
+            StoreUnavailableError: the history cannot be used now.
+        """
+        work = lambda cursor: export(cursor, self._folder, chosen, output)  # noqa: E731
+        return await self._run(self._compactor, lambda: self._database.use(work))
+
+    async def series_like(self, pattern: str) -> list[str]:
+        """Names of series that fit a pattern with ``*`` and ``?``, in order.
+
+        Raises:
+            StoreUnavailableError: the history cannot be used now.
+        """
+        return await self._run(
+            self._reader, lambda: self._database.use(lambda cursor: series_like(cursor, pattern))
+        )
+
     async def close(self) -> None:
         """Close the file, all data in it. Compaction that is under way is broken off; nothing is lost."""
         if self._closing:
@@ -204,6 +230,9 @@ class DuckHistory:
         except StoreUnavailableError:
             self._hot.forget()
             raise
+        if entries and entries[-1].catalogue is not self._catalogue:
+            self._catalogue = entries[-1].catalogue
+            self._forget_manifest()
         age = self._clock.now() // MILLISECOND - self._sealed
         if (self._hot.hot_rows >= HOT_ROWS or age >= HOT_AGE) and not self._running.is_set():
             self._seal()
@@ -213,6 +242,7 @@ class DuckHistory:
     def _seal(self) -> None:
         self._sealed = self._clock.now() // MILLISECOND
         self._database.use(lambda cursor: self._hot.seal(cursor, self._sealed))
+        self._forget_manifest()
 
     # In the compactor's thread
 
@@ -242,6 +272,7 @@ class DuckHistory:
                 self.compaction.run(cursor, now)
         finally:
             self._interrupt = lambda: None
+            self._forget_manifest()
         # Nobody reads what was replaced before this runs in the reader's turn.
         removal: Future[None] = self._reader.submit(self._folder.remove, cursor, "obsolete")
         removal.result()
@@ -264,17 +295,40 @@ class DuckHistory:
         self, cursor: duckdb.DuckDBPyConnection, series: str, work: Callable[[SeriesReader], _T]
     ) -> _T:
         """Ask within one transaction; again without a file that turns out damaged."""
-        for _ in range(_MOST_DAMAGED):
+        for _ in range(_MOST_TRIES):
             cursor.execute("BEGIN")
             try:
-                return work(SeriesReader(cursor, self._folder, series))
+                return work(SeriesReader(cursor, self._folder, self._current_manifest(cursor), series))
             except DamagedFileError as error:
-                damaged = error
+                damaged: DamagedFileError | None = error
+            except duckdb.CatalogException:
+                damaged = None  # what was hot has become a file
             finally:
                 cursor.execute("ROLLBACK")
-            self.damaged_files += 1
-            self._folder.put_aside(cursor, damaged.file, damaged.reason)
+            if damaged is not None:
+                self.damaged_files += 1
+                self._folder.put_aside(cursor, damaged.file, damaged.reason)
+            self._forget_manifest()
         raise StoreUnavailableError(f"history {self._database.path}: too many files are damaged; see the log")
+
+    def _current_manifest(self, cursor: duckdb.DuckDBPyConnection) -> Manifest:
+        """The one that is known if nothing has changed since, else a new one.
+
+        Between a change and its being known the old one still serves: what it lists is removed only later,
+        in this thread; but for tables of hot rows, which then are missing, and that is noticed.
+        """
+        if self._manifest is None:
+            version = self._version
+            made = Manifest.load(cursor)
+            if version != self._version:
+                return made
+            self._manifest = made
+        return self._manifest
+
+    def _forget_manifest(self) -> None:
+        """Files, tables or what is known of series have changed. For any thread."""
+        self._version += 1
+        self._manifest = None
 
 
 def _raw(reader: SeriesReader, start: int, stop: int) -> History:

@@ -145,8 +145,10 @@ async def test_a_check_finds_every_problem(path: Path, store: DuckHistory, clock
     device[1].unlink()
     (path.with_suffix(".files") / "other.parquet").write_bytes(b"")
     assert await store.check() == [
-        f"{device[0].name} is damaged: its checksum is not the one it was written with;"
-        " restore it from a backup",
+        (
+            f"{device[0].name} is damaged: its checksum is not the one it was written with;"
+            " restore it from a backup"
+        ),
         f"{device[1].name} is damaged: it can't be read: No such file or directory; restore it from a backup",
         "there is nothing of device from 2026-01-03 to before 2026-01-05",
         "other.parquet is not of this history; move it away",
@@ -296,7 +298,7 @@ def test_names_of_files_tell_what_is_in_them(path: Path) -> None:
     names = [re.sub(r"\d{8}\.parquet", "N.parquet", file.name) for file in parquet(path)]
     assert names == [
         "15min-20251108-N.parquet",
-        "1h-20240628-N.parquet",
+        "1h-20241004-N.parquet",
         "1min-20251229-N.parquet",
         "device-20260101-N.parquet",
     ]

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 import duckdb
 
-from ingest.errors import StoreUnavailableError
+from ingest.errors import HistoryHeldError, StoreUnavailableError
 from ingest.stores.history.schema import FormatError, prepare
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
+_LOCKED = "Could not set lock"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "1GB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
@@ -23,11 +24,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memor
 class Database:
     """The file. Cursors may be used in several threads, each in one."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.quarantined = 0
         """Files put aside because they are no DuckDB database, since the start."""
-        self._read_only = read_only
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -46,7 +46,8 @@ class Database:
         except (duckdb.Error, OSError) as error:
             self.close()
             reason = str(error).splitlines()[0]
-            raise StoreUnavailableError(
+            kind = HistoryHeldError if _LOCKED in reason else StoreUnavailableError
+            raise kind(
                 f"history {self.path}: {reason}; free the file, or make its folder writable with free space"
             ) from error
 
@@ -64,10 +65,9 @@ class Database:
             return self._connection.cursor()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        if not self._read_only:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._check_file()
-        connection = duckdb.connect(self.path, read_only=self._read_only, config=_CONFIG)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_file()
+        connection = duckdb.connect(self.path, config=_CONFIG)
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection)

@@ -19,7 +19,7 @@ from ingest.stores.history.levels import LEVELS, Level
 
 _log = logging.getLogger(__name__)
 
-ROW_GROUP = 16_384
+ROW_GROUP = 32_768
 """Rows: what one question reads at least. Smaller ones make larger files with slower beginnings."""
 _COPY = (
     "COPY ({query}) TO '{path}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, "

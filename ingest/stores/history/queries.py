@@ -61,6 +61,20 @@ def of_files(paths: Iterable[Path], columns: str, where: str = "true") -> str:
     return _LAST_OF_EQUALS.format(columns=columns, rows=rows, where=where)
 
 
+def of_all(paths: Iterable[Path], tables: Iterable[str], columns: str, where: str) -> str:
+    """Rows of files and tables of hot rows as one, sorted; of equal ones that of the last."""
+    sources = [*(scan([path]) for path in paths), *tables]
+    rows = " UNION ALL ".join(
+        f"SELECT {columns}, {1_000_000_000_000 * place} + rowid AS place FROM {source}"  # noqa: S608
+        if not source.startswith("read_")
+        else f"SELECT {columns}, {1_000_000_000_000 * place} AS place FROM {source}"  # noqa: S608
+        for place, source in enumerate(sources)
+    )
+    if not rows:
+        return f"SELECT {', '.join(f'NULL AS {name}' for name in columns.split(', '))} WHERE false"
+    return _LAST_OF_EQUALS.format(columns=columns, rows=rows, where=where)
+
+
 def bucketed(rows: str, level: Level, source: Level) -> str:
     """Buckets of a level of the rows of a finer one."""
     if source.length:

@@ -12,11 +12,12 @@ from ingest.errors import UnknownSeriesError
 from ingest.stores.history import buckets
 from ingest.stores.history.buckets import Floats, Rows
 from ingest.stores.history.files import Folder, StoredFile, live_files, scan
-from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MILLISECOND, RAW_COLUMNS, Level
+from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, LEVELS, MILLISECOND, RAW_COLUMNS, Level
 from ingest.stores.history.schema import floors, hot_numbers, hot_table, watermarks
 
 _SERIES = "SELECT id, derived, counter, period FROM series LEFT JOIN usual ON id = series WHERE name = ?"
-_FILES = "level = ? AND first_series <= ? AND last_series >= ? AND first_time < ? AND last_time >= ?"
+_MOST_KNOWN = 10_000
+"""Series that a manifest remembers."""
 _WHERE = "series = {series} AND time >= {start} AND time < {stop}"
 
 
@@ -67,28 +68,67 @@ def cover(levels: Sequence[Level], spans: Mapping[str, tuple[int, int]], start: 
     return [*before, (level, first, last), *after]
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is known of one."""
+
+    id: int
+    level: Level
+    """Of its readings."""
+    is_counter: bool
+    period: int | None
+    """Usual distance of two readings, ms; None as long as it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Where everything is, at one moment; to look it up for each question would take longer than reading."""
+
+    files: Mapping[str, Sequence[StoredFile]]
+    """Those that count, by level, oldest first."""
+    hot: Sequence[str]
+    """Tables of hot rows, oldest first."""
+    floors: Mapping[str, int]
+    """Before which ms there is nothing any more, by level."""
+    marks: Mapping[str, int | None]
+    """Up to which ms buckets were made, by level."""
+    series: dict[str, Series]
+    """Those that were asked for, by name."""
+
+    @classmethod
+    def load(cls, cursor: duckdb.DuckDBPyConnection) -> "Manifest":
+        """As of now."""
+        files: dict[str, list[StoredFile]] = {key: [] for key in LEVELS}
+        for file in live_files(cursor):
+            files[file.level.key].append(file)
+        hot = [hot_table(number) for number in hot_numbers(cursor)]
+        return cls(files, hot, floors(cursor), watermarks(cursor), {})
+
+
 class SeriesReader:
     """One series, seen in one transaction."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Folder, name: str) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, folder: Folder, manifest: Manifest, name: str
+    ) -> None:
         """Find it.
 
         Raises:
             UnknownSeriesError: nothing of that name was ever stored.
         """
-        row = cursor.execute(_SERIES, [name]).fetchone()
-        if row is None:
-            raise UnknownSeriesError(f"no series {name!r} was ever stored")
-        self._id: int = row[0]
-        self._level = DERIVED if row[1] else DEVICE
-        self.is_counter: bool = row[2]
-        self._period: int | None = row[3]
         self._cursor = cursor
         self._folder = folder
+        self._manifest = manifest
+        self._series = manifest.series.get(name) or self._find(name)
+
+    @property
+    def is_counter(self) -> bool:
+        """Whether its last value says more than its mean."""
+        return self._series.is_counter
 
     def readings(self, start: int, stop: int) -> Readings:
         """As they came."""
-        parts = [self._scan(self._level, RAW_COLUMNS, start, stop), self._hot(start, stop)]
+        parts = [self._scan(self._series.level, RAW_COLUMNS, start, stop), self._hot(start, stop)]
         time = np.concatenate([part["time"] for part in parts]).astype(np.int64)
         value = np.concatenate([_floats(part["value"]) for part in parts])
         quality = np.concatenate([part["quality"] for part in parts]).astype(np.uint8)
@@ -97,8 +137,8 @@ class SeriesReader:
 
     def steps(self, start: int, stop: int, step: int) -> tuple[Rows, int]:
         """Buckets of ``step`` ns from ``start`` on; and the length of the coarsest they are made of."""
-        known, marks = floors(self._cursor), watermarks(self._cursor)
-        floor = known[self._level.key] * MILLISECOND
+        known, marks = self._manifest.floors, self._manifest.marks
+        floor = known[self._series.level.key] * MILLISECOND
         spans = {b.key: (known[b.key] * MILLISECOND, (marks[b.key] or 0) * MILLISECOND) for b in BUCKETS}
         exact = [b for b in reversed(BUCKETS) if step % _length(b) == 0 and start % _length(b) == 0]
         within = [b for b in reversed(BUCKETS) if _length(b) <= step]
@@ -118,6 +158,15 @@ class SeriesReader:
         rows = _by_time(buckets.joined(parts))
         return buckets.combine(rows, start, step, count), max(lengths, default=0)
 
+    def _find(self, name: str) -> Series:
+        row = self._cursor.execute(_SERIES, [name]).fetchone()
+        if row is None:
+            raise UnknownSeriesError(f"no series {name!r} was ever stored")
+        found = Series(row[0], DERIVED if row[1] else DEVICE, row[2], row[3])
+        if len(self._manifest.series) < _MOST_KNOWN:
+            self._manifest.series[name] = found
+        return found
+
     def _late_steps(self, start: int, stop: int, step: int, floor: int) -> list[int]:
         """Numbers of steps with hot rows: stored buckets do not know of those."""
         time = self._hot(_ms(max(start, floor)), _ms(stop))["time"].astype(np.int64) * MILLISECOND
@@ -126,7 +175,9 @@ class SeriesReader:
     def _rows(self, level: Level | None, start: int, stop: int) -> Rows:
         if level is None:
             found = self.readings(_ms(start), _ms(stop))
-            return buckets.of_readings(found.time * MILLISECOND, found.value, found.quality, self._period)
+            return buckets.of_readings(
+                found.time * MILLISECOND, found.value, found.quality, self._series.period
+            )
         stored = self._scan(level, level.columns, _ms(start), _ms(stop))
         time = np.asarray(stored["time"], np.int64)
         chosen = buckets.last_of_equals(time)
@@ -142,17 +193,24 @@ class SeriesReader:
         )
 
     def _hot(self, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
-        where = _WHERE.format(series=self._id, start=start, stop=stop)
+        where = _WHERE.format(series=self._series.id, start=start, stop=stop)
         scans = [
-            f"SELECT time, value, quality FROM {hot_table(number)} WHERE {where}"  # noqa: S608 - our own names
-            for number in hot_numbers(self._cursor)
+            f"SELECT time, value, quality FROM {table} WHERE {where}"  # noqa: S608 - our own names
+            for table in self._manifest.hot
         ]
         return self._cursor.execute(" UNION ALL ".join(scans)).fetchnumpy()
 
     def _scan(self, level: Level, columns: str, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
         """Rows of all files, of equal times the one that counts last."""
-        found = live_files(self._cursor, _FILES, level.key, self._id, self._id, stop, start)
-        where = _WHERE.format(series=self._id, start=start, stop=stop)
+        series = self._series.id
+        found = [
+            file
+            for file in self._manifest.files[level.key]
+            if file.first_series <= series <= file.last_series
+            and file.first_time < stop
+            and file.last_time >= start
+        ]
+        where = _WHERE.format(series=series, start=start, stop=stop)
         if not found:
             return {name: np.zeros(0) for name in columns.split(", ")}
         paths = [self._folder.place(file) for file in found]

@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 
 from ingest.errors import HistoryCopyError
-
 from ingest.stores.history.compaction import damage
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, make_durable, quoted, scan
 from ingest.stores.history.levels import LEVELS, RAW
@@ -121,7 +120,7 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
         make_durable(target.parent)
     except OSError as error:
         raise HistoryCopyError(
-            f"{error.filename or part}: {error.strerror}; give a folder that can be written, with enough space"
+            f"{error.filename or part}: {error.strerror}; give a writable folder with enough space"
         ) from error
     return size
 
