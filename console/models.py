@@ -197,6 +197,9 @@ class HistoryAnswer:
     start: Moment
     stop: Moment
     step: Annotated[float | None, "seconds a bucket; null for readings as stored"]
+    resolution: Annotated[
+        float, "seconds a stored bucket that this was made of; 0 if it was made of readings"
+    ]
     times: Annotated[tuple[int, ...], "ms since the epoch; of a bucket its start"]
     values: tuple[float | None, ...]
     quality: tuple[int, ...]
