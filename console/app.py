@@ -6,7 +6,7 @@ import orjson
 from aiohttp import web
 
 from console.assets import load_assets, serve_asset
-from console.changes import FORGET_PATH, forget_handler
+from console.changes import FORGET_PATH, SNAPSHOT_PATH, forget_handler, snapshot_handler
 from console.context import ConsoleContext
 from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
 from console.live import LiveFeed
@@ -42,6 +42,7 @@ def build_app(
     for route in routes:
         app.router.add_get(route.path, _api_handler(route))
     app.router.add_post(FORGET_PATH, forget_handler(view))
+    app.router.add_post(SNAPSHOT_PATH, snapshot_handler(view))
     app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
     _add_health(app, view)

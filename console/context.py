@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -86,6 +87,8 @@ class Collection(Protocol):
 
 ReadHistory = Callable[[str, int, int, int | None], Awaitable[History]]
 """(series, start, stop, step), ns, as ``ingest.stores.ReadableStore.history``, with the same errors."""
+TakeSnapshot = Callable[[], Awaitable[Path]]
+"""Copies the history into a folder of its own, linked where possible, and says which."""
 ReadMetrics = Callable[[], tuple[str, bytes]]
 """Content type and body of the Prometheus exposition."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
@@ -103,6 +106,7 @@ class ConsoleContext:
     alarms: Alarms
     collection: Collection
     history: ReadHistory
+    take_snapshot: TakeSnapshot
     metrics: ReadMetrics
     readiness: ReadReadiness
     ticks: TickSignal

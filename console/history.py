@@ -51,6 +51,8 @@ class HistoryReader:
         group_id, offset = find_series(self._view, series)
         start, stop = self._span(arguments)
         step = _step(arguments.text("step"), stop - start)
+        if step is not None:
+            start -= start % step  # stored buckets begin at whole steps; they are read, not made anew
         try:
             async with asyncio.timeout(_PATIENCE), self._turns:
                 found = await self._view.history(series, start, stop, step)
@@ -68,6 +70,7 @@ class HistoryReader:
             start=write_time(start),
             stop=write_time(stop),
             step=step / NANOSECONDS if step is not None else None,
+            resolution=found.resolution / NANOSECONDS,
             times=tuple((found.times // 1_000_000).tolist()),
             values=tuple(number(value) for value in found.values.tolist()),
             quality=tuple(found.quality.tolist()),

@@ -197,6 +197,9 @@ class HistoryAnswer:
     start: Moment
     stop: Moment
     step: Annotated[float | None, "seconds a bucket; null for readings as stored"]
+    resolution: Annotated[
+        float, "seconds a stored bucket that this was made of; 0 if it was made of readings"
+    ]
     times: Annotated[tuple[int, ...], "ms since the epoch; of a bucket its start"]
     values: tuple[float | None, ...]
     quality: tuple[int, ...]
@@ -337,3 +340,15 @@ class ErrorAnswer:
     """The body of everything that is not 200."""
 
     error: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRequest:
+    """A copy of the history is to be made; there is nothing to choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A copy of the history. Whoever asked for it removes it; the next one a day later does so otherwise."""
+
+    folder: Annotated[str, "where it is, on the machine of dcops"]

@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-from console.changes import FORGET_PATH
+from console.changes import FORGET_PATH, SNAPSHOT_PATH
 from console.collection_models import ForgetRequest, Forgotten
-from console.models import Alive, ErrorAnswer, LiveTick, Readiness
+from console.models import Alive, ErrorAnswer, LiveTick, Readiness, Snapshot, SnapshotRequest
 from console.parameters import Kind, Parameter
 from console.routes import Route
 
@@ -103,6 +103,12 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
             "Forget what reading a device, or all, has taught; taken from this machine only",
             ForgetRequest,
             Forgotten,
+            components,
+        ),
+        SNAPSHOT_PATH: _post(
+            "Copy the history into a new folder on this machine; taken from this machine only",
+            SnapshotRequest,
+            Snapshot,
             components,
         ),
         "/api/v1/openapi.json": _get(

@@ -11,6 +11,7 @@ _COMMANDS = {
     "check": "find every mistake in a site",
     "run": "collect, compute, store and show a site",
     "collection": "show how collecting goes, and what reading devices has taught",
+    "history": "show, check, copy and export what is stored",
     "simulate": "serve the devices of a site on the wire",
     "record": "record raw Modbus frames between a collector and devices",
     "replay": "answer as recorded devices did, with faults if asked for",

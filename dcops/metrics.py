@@ -14,6 +14,7 @@ from alerting.delivery import Notifier
 from collectors.collection import Collection
 from collectors.health import DeviceState
 from facility.counters import Finding
+from ingest.stores.duckdb import DuckHistory
 
 
 class BuildMetrics(Collector):
@@ -140,6 +141,27 @@ class CorrectionMetrics(Collector):
         for finding, count in self._corrections().items():
             found.add_metric([finding], count)
         yield found
+
+
+class HistoryMetrics(Collector):
+    """What the embedded history had to leave out."""
+
+    def __init__(self, history: DuckHistory) -> None:
+        self._history = history
+
+    def collect(self) -> Iterable[Metric]:
+        """Damaged files and readings that came too late, since the start."""
+        damaged = CounterMetricFamily(
+            "dcops_history_damaged_files", "Files of the history found damaged and put aside."
+        )
+        compaction = self._history.compaction
+        damaged.add_metric([], self._history.damaged_files + compaction.damaged + self._history.quarantined)
+        yield damaged
+        late = CounterMetricFamily(
+            "dcops_history_too_late", "Readings left out as they are older than what is kept."
+        )
+        late.add_metric([], compaction.too_late)
+        yield late
 
 
 class NotificationMetrics(Collector):

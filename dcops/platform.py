@@ -29,11 +29,13 @@ from dcops.metrics import (
     BuildMetrics,
     CollectionMetrics,
     CorrectionMetrics,
+    HistoryMetrics,
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
 from dcops.rejected_messages import RejectedMessages
 from dcops.site_file import LoadedSite
+from dcops.snapshots import Snapshots
 from dcops.stages import stage
 from dcops.stopping import StopBudget
 from facility.catalogue import build_catalogue
@@ -54,6 +56,9 @@ from ingest.tick import Tick
 from simulators.recording import Recorder
 
 _log = logging.getLogger(__name__)
+
+HISTORY_FILE = "history.duckdb"
+"""In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
 _FIGURES = "figures"
 _ALARMS = "alarms"
@@ -107,7 +112,8 @@ class Platform:
         endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         seen = Image(self.image.values, self.image.times, self.image.quality)
         self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
-        self.history = DuckHistory(settings.data / "history.duckdb", clock)
+        self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
+        self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
         named = build_stores(loaded.stores, self.catalogue, environ)
         self._stores = (self.history, *named.stores)
         self._answering = named.answering or self.history
@@ -280,6 +286,7 @@ class Platform:
             alarms=self.board,
             collection=self.collection,
             history=self._answering.history,
+            take_snapshot=self._snapshots.take,
             metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
             readiness=self.readiness,
             ticks=self.signal,
@@ -291,6 +298,7 @@ class Platform:
         registry.register(TickMetrics(self.tick, self.image))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
+        registry.register(HistoryMetrics(self.history))
         registry.register(CollectionMetrics(self.collection))
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))

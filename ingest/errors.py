@@ -4,8 +4,10 @@ IngestError
 ├── JournalUnavailableError   keep the batches in memory and try again
 ├── BatchCorruptError         count it, skip that batch
 ├── UnknownSeriesError        tell the caller: nothing of that name was ever stored
+├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
 ├── StoreUnavailableError   keep the cursor where it is and try again later
+│   └── HistoryHeldError    another process has the history open
 └── StoreRejectedError      never sends again: put the data aside, count it, go on
 """
 
@@ -29,6 +31,10 @@ class UnknownSeriesError(IngestError):
     """No series of that name is in the history."""
 
 
+class HistoryCopyError(IngestError):
+    """A copy of the history cannot be made; the message names the mend."""
+
+
 class StoreError(IngestError):
     """A store did not take or give data."""
 
@@ -42,6 +48,10 @@ class StoreUnavailableError(StoreError):
         """What a person has to do; another one is another trouble."""
         self.retry_after = retry_after
         """Seconds the store asks to be left alone; None if it did not say."""
+
+
+class HistoryHeldError(StoreUnavailableError):
+    """Another process has the history open: only one can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """``dcops collection``: how collecting goes in a running dcops, and what reading devices has taught it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from dcops.client import DEFAULT_URL, Client, Json
 from dcops.errors import DcopsError
 
 _EXAMPLE = """examples:
@@ -17,10 +15,8 @@ _EXAMPLE = """examples:
   dcops collection --lessons            what devices have taught: values they refuse, who they are
   dcops collection --forget rack-7-pdu  forget that of one device, or of all
 """
-_TIMEOUT = 10.0
 _PATH = "/api/v1/collection"
 
-Json = dict[str, object]
 Row = Sequence[object]
 
 
@@ -33,9 +29,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--url", default="http://127.0.0.1:8080", help="where it is served (default: http://127.0.0.1:8080)"
-    )
+    parser.add_argument("--url", default=DEFAULT_URL, help=f"where it is served (default: {DEFAULT_URL})")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--all", action="store_true", help="list every device")
     what.add_argument("--device", metavar="ID", help="show one device")
@@ -56,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(args: argparse.Namespace) -> Iterator[str]:
-    client = _Client(args.url)
+    client = Client(args.url)
     if args.forget is not None:
         forgotten = client.post(f"{_PATH}/lessons/forget", {"device": args.forget})["forgotten"]
         yield f"forgotten: what {forgotten} device{'' if forgotten == 1 else 's'} had taught"
@@ -66,66 +60,6 @@ def _lines(args: argparse.Namespace) -> Iterator[str]:
         yield from _device(client, args.device)
     else:
         yield from _overview(client.get(_PATH), everything=args.all)
-
-
-class _Client:
-    """Asks a running dcops."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._parts = urlsplit(self._url)
-
-    def get(self, path: str) -> Json:
-        """The answer of a path.
-
-        Raises:
-            DcopsError: there is none, or it is an error.
-        """
-        return self._ask("GET", path, None)
-
-    def post(self, path: str, body: Json) -> Json:
-        """The answer to a body.
-
-        Raises:
-            DcopsError: there is none, or it is an error.
-        """
-        return self._ask("POST", path, json.dumps(body).encode())
-
-    def _ask(self, method: str, path: str, body: bytes | None) -> Json:
-        try:
-            connection = self._connection()
-            try:
-                connection.request(
-                    method, self._parts.path + path, body, {"Content-Type": "application/json"}
-                )
-                answer = connection.getresponse()
-                status, content = answer.status, answer.read()
-            finally:
-                connection.close()
-        except (OSError, HTTPException) as error:
-            raise DcopsError(
-                f"nothing answers at {self._url}: {error}; start dcops, or give its --url"
-            ) from error
-        try:
-            found: Json = json.loads(content)
-            if status == HTTPStatus.OK:
-                return found
-            told = found["error"]
-        except (ValueError, KeyError, TypeError):
-            told = None
-        if isinstance(told, dict):
-            raise DcopsError(f"{told['message']}; {told['mend']}")
-        raise DcopsError(f"{self._url} does not answer like dcops ({status}); check --url")
-
-    def _connection(self) -> HTTPConnection:
-        try:
-            host, port = self._parts.hostname or "", self._parts.port
-        except ValueError:
-            host, port = "", None
-        if not host or self._parts.scheme not in {"http", "https"}:
-            raise DcopsError(f"{self._url} is no address of a dcops; write http://HOST:PORT")
-        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        return kind(host, port, timeout=_TIMEOUT)
 
 
 def _overview(answer: Json, *, everything: bool) -> Iterator[str]:
@@ -213,7 +147,7 @@ def _lesson(lesson: Json) -> Iterator[str]:
             yield f"  {name}: {told}"
 
 
-def _device(client: _Client, device: str) -> Iterator[str]:
+def _device(client: Client, device: str) -> Iterator[str]:
     node = client.get(f"/api/v1/nodes/{quote(device)}")
     health = node.get("collection")
     if not isinstance(health, dict):

@@ -30,6 +30,7 @@ Port = Annotated[int, PlainValidator(fields.port)]
 Host = Annotated[str, PlainValidator(fields.host)]
 Url = Annotated[str, PlainValidator(fields.url)]
 EnvName = Annotated[str, PlainValidator(fields.env_name)]
+Days = Annotated[int, PlainValidator(fields.count(1, 36_525))]
 Period = Annotated[float, PlainValidator(fields.duration(MIN_PERIOD, MAX_PERIOD))]
 
 
@@ -51,6 +52,17 @@ class CollectionItem(Item):
     """``collection``: how the site is read unless a device says otherwise."""
 
     period: Period = 10.0
+
+
+class HistoryItem(Item):
+    """``history``: how long the platform's own history keeps what, and how much disk it may take."""
+
+    readings_days: Days = 35
+    derived_days: Days = 400
+    minute_days: Days = 90
+    quarter_days: Days = 731
+    hour_days: Days = 3653
+    size_gb: Rating = 64.0
 
 
 class AlarmsItem(Item):

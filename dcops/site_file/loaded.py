@@ -10,6 +10,7 @@ from dcops.site_file.outputs import JournalConfig, NotifierConfig, StoreConfig, 
 from dcops.site_file.problems import Problem
 from dcops.site_file.secrets import SecretError, SecretRef
 from facility.site import Site
+from ingest.stores.history.levels import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,9 @@ class LoadedSite:
     rules: tuple[Rule, ...]
     """Checked alarm rules, the shipped ones among them unless the site says otherwise."""
     stores: tuple[StoreConfig, ...]
+    """Besides the platform's own history."""
+    retention: Retention
+    """Of the platform's own history."""
     journal: JournalConfig
     notifiers: tuple[NotifierConfig, ...]
     passwords: Mapping[str, SecretRef]

@@ -17,6 +17,7 @@ from dcops.site_file.bus_time import check_bus_time
 from dcops.site_file.devices import check_devices
 from dcops.site_file.endpoints import broker_password, read_endpoint, warn_endpoints
 from dcops.site_file.entries import Entry
+from dcops.site_file.history import read_retention
 from dcops.site_file.items import (
     AlarmsItem,
     CollectionItem,
@@ -78,6 +79,7 @@ class _Loading:
         topics = self._check()
         stores = read_stores(self._sections.items("stores")[0], self._folder, self._findings)
         journal = read_journal(self._sections.mapping("journal", JournalItem))
+        retention = read_retention(self._sections, self._findings)
         notifiers = read_notifiers(self._sections.items("notify")[0], self._folder, self._findings)
         broken = top is None or bool(self._findings.problems)
         site = self._stand_in() if broken or top is None else self._site(top)
@@ -94,6 +96,7 @@ class _Loading:
             rules=rules,
             stores=stores,
             journal=journal,
+            retention=retention,
             notifiers=notifiers,
             passwords=self._passwords(),
             files=tuple(self._sections.files),

@@ -20,7 +20,9 @@ class History:
     values: NDArray[np.float64]
     """Shape (n,), base units; NaN where there is none."""
     quality: QualityArray
-    """Shape (n,); of a bucket, the worst of what its mean is made of."""
+    """Shape (n,); of a bucket, the worst of what its value is made of."""
+    resolution: int = 0
+    """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
 
 
 class Store(Protocol):
@@ -57,7 +59,7 @@ class ReadableStore(Store, Protocol):
         """Readings of one series (``GROUP.FIELD``) in ``[start, stop)``, ns UTC.
 
         With a step (ns), one entry for each ``[start + k·step, start + (k+1)·step)``: the mean of its
-        usable values, or NaN and a bad quality.
+        usable values, for a counter the last of them; or NaN and a bad quality.
 
         Raises:
             UnknownSeriesError: nothing of that name was ever stored.

@@ -1,17 +1,16 @@
-"""The embedded history: every reading in one DuckDB file, long form, in the order it came.
+"""The embedded history: newest readings in DuckDB, all others in sorted Parquet files beside it.
 
-Each reading is a row (series, time, value, quality); a series has a small number for its name, for good.
-How far the journal was taken is written in the same transaction as the readings, so what is delivered
-twice is kept once. Readings of devices and derived ones lie in tables of their own, as they are kept for
-different times.
+Readings come in as rows of a *hot* table, in the order they come. About every hour, or earlier if there are
+many, the table is sealed and becomes a file sorted by series, together with buckets of 1 min, 15 min and 1 h.
+How far the journal was taken is written in the same transaction as the readings, so what is delivered twice
+is kept once. See ``ingest.stores.history`` for the parts.
 """
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,12 +21,20 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
-from facility.quality import FIRST_UNCERTAIN
-from facility.sample import NANOSECONDS
-from ingest.batch import PointReadings
-from ingest.errors import StoreUnavailableError, UnknownSeriesError
+from facility.quality import QualityArray
+from ingest.errors import StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.stores import History
+from ingest.stores.history import upkeep
+from ingest.stores.history.compaction import Compaction
+from ingest.stores.history.database import Database
+from ingest.stores.history.export import Selection, export, series_like
+from ingest.stores.history.levels import MILLISECOND, Retention
+from ingest.stores.history.reading import DamagedFileError, Manifest, SeriesReader
+from ingest.stores.history.upkeep import Info
+from ingest.stores.history.writing import HotWriter
+
+__all__ = ["MAX_STEPS", "Buckets", "DuckHistory", "Retention", "Selection"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,48 +42,35 @@ _T = TypeVar("_T")
 
 MAX_STEPS = 100_000
 """Most buckets one question may ask for."""
-
-_DAY = 86_400 * NANOSECONDS
-_HOUR = 3_600 * NANOSECONDS
-_MAGIC_AT, _MAGIC = 8, b"DUCK"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS series (id UINTEGER NOT NULL, name VARCHAR NOT NULL, derived BOOLEAN NOT NULL);
-CREATE TABLE IF NOT EXISTS device_reading (
-    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-CREATE TABLE IF NOT EXISTS derived_reading (
-    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-CREATE TABLE IF NOT EXISTS progress (journal VARCHAR NOT NULL, position BIGINT NOT NULL);
-"""
-_NEW_SERIES = """
-INSERT INTO series
-SELECT (SELECT coalesce(max(id), 0) FROM series) + row_number() OVER (ORDER BY point), name, derived
-FROM incoming WHERE name NOT IN (SELECT name FROM series)
-"""
-_SERIES_IDS = "SELECT id FROM incoming JOIN series USING (name) ORDER BY point"
-_RAW = """
-SELECT time, value, quality FROM {table}
-WHERE series = $series AND time >= $start AND time < $stop ORDER BY time, rowid
-"""
-_STEPS = """
-SELECT (time - $start) // $step AS bucket,
-    avg(value) FILTER (WHERE quality >= {usable}) AS value,
-    coalesce(min(quality) FILTER (WHERE quality >= {usable} AND value IS NOT NULL), min(quality)) AS quality
-FROM {table} WHERE series = $series AND time >= $start AND time < $stop GROUP BY bucket ORDER BY bucket
-"""
+HOT_ROWS = 500_000
+"""So many readings in the order they came are searched in some 3 ms; then they are sorted into a file."""
+HOT_AGE = 3_600_000
+"""Ms after which they are at the latest."""
+_MOST_TRIES = 1000
+"""As often one question is asked again: without a file that turns out damaged, or after a change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long readings are kept, in ns before now."""
+class Buckets:
+    """One series by steps: arrays of one length. What has no usable value is NaN."""
 
-    device: int = 35 * _DAY
-    """What devices said."""
-    derived: int = 400 * _DAY
-    """Rollups and key figures: a reporting year and a month."""
+    times: NDArray[np.int64]
+    """Ns UTC, where each step begins."""
+    minimum: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    last: NDArray[np.float64]
+    coverage: NDArray[np.float64]
+    """Share of the expected readings that came and are usable, 0…1: usable ones × the usual distance of two
+    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file."""
+    quality: QualityArray
+    """The worst of the usable readings; of all if none is usable."""
+    resolution: int
+    """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
 
 
 class DuckHistory:
-    """The history in one file. A thread of its own writes, another one reads."""
+    """The history in one file and a folder. Three threads of its own write, read and compact."""
 
     any_order = False
     """What was taken is known by the last position alone."""
@@ -84,23 +78,34 @@ class DuckHistory:
     def __init__(
         self, path: Path, clock: Clock, retention: Retention | None = None, name: str = "history"
     ) -> None:
-        self.quarantined = 0
-        """Files put aside because they are no DuckDB database, since the start."""
-        self._path = path
+        self.damaged_files = 0
+        """Files found damaged by questions since the start; see ``compaction.damaged`` for the others."""
+        self.compaction = Compaction(upkeep.files_folder(path), retention or Retention())
+        self._database = Database(path)
+        self._folder = upkeep.files_folder(path)
         self._clock = clock
-        self._retention = retention or Retention()
         self._name = name
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
-        self._lock = threading.Lock()
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._series: tuple[Catalogue, NDArray[np.uint32]] | None = None
-        self._pruned = 0
+        self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
+        self._hot = HotWriter()
+        self._catalogue: Catalogue | None = None
+        self._manifest: Manifest | None = None
+        self._version = 0
+        self._sealed = clock.now() // MILLISECOND
+        self._running = threading.Event()
+        self._closing = False
+        self._interrupt: Callable[[], None] = lambda: None
 
     @property
     def name(self) -> str:
         """Under which its cursor is kept."""
         return self._name
+
+    @property
+    def quarantined(self) -> int:
+        """Files put aside because they are no DuckDB database, since the start."""
+        return self._database.quarantined
 
     async def write(self, entries: Sequence[JournalEntry]) -> None:
         """Keep these in one transaction; entries that are in already are left out.
@@ -108,186 +113,241 @@ class DuckHistory:
         Raises:
             StoreUnavailableError: the file cannot be written now.
         """
-        work = lambda: self._guarded(lambda cursor: self._write(cursor, entries))  # noqa: E731
-        await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        await self._run(self._writer, lambda: self._write(entries))
 
     async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
-        """Readings of one series in ``[start, stop)``, or means of its usable values over each step.
+        """Readings of one series in ``[start, stop)``, or one value for each step.
 
-        Of readings with the same time the last one written counts. Every bucket is there; an empty one is
-        NaN with quality BAD, one with nothing usable NaN with the worst of its qualities.
+        Times are kept to the ms. Of readings with the same ms the last one written counts. The value of a
+        step is the mean of its usable values, for a counter the last of them. Every step is there; an empty
+        one is NaN with quality BAD, one with nothing usable NaN with the worst of its qualities.
+
+        Steps are made of the coarsest stored buckets that fit them exactly, else of readings. Where readings
+        are gone and no buckets fit, those that begin in a step are put into it.
 
         Raises:
             UnknownSeriesError: nothing of that name was ever stored.
             StoreUnavailableError: the file cannot be read now.
             ValueError: the times are in the wrong order or ask for too many steps.
         """
-        if stop < start or (step is not None and step <= 0):
+        if step is not None:
+            counter, found = await self._steps(series, start, stop, step)
+            values = found.last if counter else found.mean
+            return History(found.times, values, found.quality, found.resolution)
+        if stop < start:
             raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
-        if step is not None and (stop - start) // step > MAX_STEPS:
-            raise ValueError(f"{(stop - start) // step} steps are asked for, {MAX_STEPS} are allowed")
-        work = lambda: self._guarded(lambda cursor: _history(cursor, series, start, stop, step))  # noqa: E731
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+        return await self._read(series, lambda reader: _raw(reader, start, stop))
+
+    async def buckets(self, series: str, start: int, stop: int, step: int) -> Buckets:
+        """Least, mean, greatest and last usable value of each step, and its coverage; as ``history``."""
+        return (await self._steps(series, start, stop, step))[1]
+
+    async def compact(self) -> None:
+        """Turn all newest readings into files, merge and remove what is due; done by itself as it gets due.
+
+        Raises:
+            StoreUnavailableError: the file cannot be used now.
+        """
+        await self._run(self._writer, self._seal)
+        await self._run(self._compactor, self._compact)
+
+    async def back_up(self, target: Path, *, link: bool = False) -> int:
+        """Copy all that is stored now into a new folder, while work goes on; bytes of its files.
+
+        Args:
+            target: made, and has its name only once it is whole.
+            link: files are linked instead of copied: no time, no space, but no second disk either.
+
+        Raises:
+            HistoryCopyError: the folder exists or can't be written, or a file is damaged.
+            StoreUnavailableError: the history cannot be used now.
+        """
+        path = self._database.path
+        return await self._run(
+            self._compactor, lambda: self._database.use(lambda c: upkeep.back_up(c, path, target, link=link))
+        )
+
+    async def describe(self) -> Info:
+        """What is in it.
+
+        Raises:
+            StoreUnavailableError: the history cannot be used now.
+        """
+        path = self._database.path
+        return await self._run(
+            self._reader, lambda: self._database.use(lambda cursor: upkeep.describe(cursor, path))
+        )
+
+    async def check(self) -> list[str]:
+        """Everything that is not as it should be, one line each; reads every file whole.
+
+        Raises:
+            StoreUnavailableError: the history cannot be used now.
+        """
+        return await self._run(
+            self._compactor,
+            lambda: self._database.use(lambda cursor: list(upkeep.problems(cursor, self._folder))),
+        )
+
+    async def export(self, chosen: Selection, output: Path) -> int:
+        """Write a selection to a ``.parquet`` or ``.csv`` file, by series and time; how many rows.
+
+        Raises:
+            UnknownSeriesError: no series fits the pattern.
+            HistoryCopyError: the file can't be written.
+            StoreUnavailableError: the history cannot be used now.
+        """
+        work = lambda cursor: export(cursor, self._folder, chosen, output)  # noqa: E731
+        return await self._run(self._compactor, lambda: self._database.use(work))
+
+    async def series_like(self, pattern: str) -> list[str]:
+        """Names of series that fit a pattern with ``*`` and ``?``, in order.
+
+        Raises:
+            StoreUnavailableError: the history cannot be used now.
+        """
+        return await self._run(
+            self._reader, lambda: self._database.use(lambda cursor: series_like(cursor, pattern))
+        )
 
     async def close(self) -> None:
-        """Close the file, all data in it."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reader, lambda: None)
-        await loop.run_in_executor(self._writer, self._disconnect)
-        self._reader.shutdown()
-        self._writer.shutdown()
-
-    def _guarded(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
-        try:
-            with self._cursor() as cursor:
-                return work(cursor)
-        except (duckdb.Error, OSError) as error:
-            self._disconnect()
-            reason = str(error).splitlines()[0]
-            raise StoreUnavailableError(
-                f"history {self._path}: {reason}; free the file, or make its folder writable with free space"
-            ) from error
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        with self._lock:
-            if self._connection is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._check_file()
-                self._connection = duckdb.connect(self._path, config={"threads": 1, "memory_limit": "1GB"})
-                self._connection.execute(_SCHEMA)
-            return self._connection.cursor()
-
-    def _disconnect(self) -> None:
-        with self._lock, contextlib.suppress(duckdb.Error):
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
-
-    def _check_file(self) -> None:
-        """Put the file aside if it is something else than a database."""
-        if not self._path.exists():
+        """Close the file, all data in it. Compaction that is under way is broken off; nothing is lost."""
+        if self._closing:
             return
-        with self._path.open("rb") as file:
-            head = file.read(_MAGIC_AT + len(_MAGIC))
-        if not head or head[_MAGIC_AT:] == _MAGIC:
-            return
-        number = 1
-        while (kept := Path(f"{self._path}.damaged-{number}")).exists():
-            number += 1
-        self._path.replace(kept)
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{self._path}.wal").replace(f"{kept}.wal")
-        self.quarantined += 1
-        _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self._path, kept)
+        self._closing = True
+        self._interrupt()
+        for each in (self._compactor, self._reader):
+            await self._run(each, lambda: None)
+        await self._run(self._writer, self._database.close)
+        for each in (self._compactor, self._reader, self._writer):
+            each.shutdown()
 
-    def _write(self, cursor: duckdb.DuckDBPyConnection, entries: Sequence[JournalEntry]) -> None:
+    async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+    # In the writer's thread
+
+    def _write(self, entries: Sequence[JournalEntry]) -> None:
         try:
-            cursor.execute("BEGIN")
-            for entry in _new_entries(cursor, entries):
-                self._insert(cursor, entry)
-            self._prune(cursor)
-            cursor.execute("COMMIT")
-        except BaseException:
-            self._series = None  # numbers given in this transaction are void
+            self._database.use(lambda cursor: self._hot.write(cursor, entries))
+        except StoreUnavailableError:
+            self._hot.forget()
             raise
+        if entries and entries[-1].catalogue is not self._catalogue:
+            self._catalogue = entries[-1].catalogue
+            self._forget_manifest()
+        age = self._clock.now() // MILLISECOND - self._sealed
+        if (self._hot.hot_rows >= HOT_ROWS or age >= HOT_AGE) and not self._running.is_set():
+            self._seal()
+            self._running.set()
+            self._compactor.submit(self._compact_behind)
 
-    def _insert(self, cursor: duckdb.DuckDBPyConnection, entry: JournalEntry) -> None:
-        ids = self._series_ids(cursor, entry.catalogue)
-        readings = entry.batch.expand()
-        derived = readings.points >= _device_points(entry.catalogue)
-        _insert_rows(cursor, "device_reading", ids, readings, ~derived)
-        _insert_rows(cursor, "derived_reading", ids, readings, derived)
+    def _seal(self) -> None:
+        self._sealed = self._clock.now() // MILLISECOND
+        self._database.use(lambda cursor: self._hot.seal(cursor, self._sealed))
+        self._forget_manifest()
 
-    def _series_ids(self, cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> NDArray[np.uint32]:
-        """Series number by point index."""
-        if self._series is not None and self._series[0] is catalogue:
-            return self._series[1]
-        points = np.arange(catalogue.point_count, dtype=np.uint32)
-        incoming = {
-            "point": points,
-            "name": np.array(list(catalogue.series()), dtype=object),
-            "derived": points >= _device_points(catalogue),
-        }
-        cursor.register("incoming", incoming)
-        cursor.execute(_NEW_SERIES)
-        ids = np.asarray(cursor.execute(_SERIES_IDS).fetchnumpy()["id"], dtype=np.uint32)
-        cursor.unregister("incoming")
-        self._series = (catalogue, ids)
-        return ids
+    # In the compactor's thread
 
-    def _prune(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        now = self._clock.now()
-        if now - self._pruned < _HOUR:
+    def _compact_behind(self) -> None:
+        try:
+            self._compact()
+        except StoreUnavailableError as error:
+            if not self._closing:
+                _log.warning("history is not compacted, readings stay where they are: %s", error)
+        finally:
+            self._running.clear()
+
+    def _compact(self) -> None:
+        if self._closing:
             return
-        self._pruned = now
-        for table, age in (("device", self._retention.device), ("derived", self._retention.derived)):
-            cursor.execute(f"DELETE FROM {table}_reading WHERE time < ?", [now - age])  # noqa: S608 - our own table
+        now = self._clock.now() // MILLISECOND
+        self._database.use(lambda cursor: self._compact_with(cursor, now))
+
+    def _compact_with(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
+        self._interrupt = cursor.interrupt
+        try:
+            try:
+                self.compaction.run(cursor, now)
+            except duckdb.Error:
+                if self._closing or not self.compaction.put_damaged_aside(cursor):
+                    raise
+                self.compaction.run(cursor, now)
+        finally:
+            self._interrupt = lambda: None
+            self._forget_manifest()
+        # Nobody reads what was replaced before this runs in the reader's turn.
+        removal: Future[None] = self._reader.submit(self._folder.remove, cursor, "obsolete")
+        removal.result()
+
+    # In the reader's thread
+
+    async def _steps(self, series: str, start: int, stop: int, step: int) -> tuple[bool, Buckets]:
+        if stop < start or step <= 0:
+            raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
+        if (stop - start) // step > MAX_STEPS:
+            raise ValueError(f"{(stop - start) // step} steps are asked for, {MAX_STEPS} are allowed")
+        return await self._read(series, lambda reader: _stepped(reader, start, stop, step))
+
+    async def _read(self, series: str, work: Callable[[SeriesReader], _T]) -> _T:
+        return await self._run(
+            self._reader, lambda: self._database.use(lambda cursor: self._read_with(cursor, series, work))
+        )
+
+    def _read_with(
+        self, cursor: duckdb.DuckDBPyConnection, series: str, work: Callable[[SeriesReader], _T]
+    ) -> _T:
+        """Ask within one transaction; again without a file that turns out damaged."""
+        for _ in range(_MOST_TRIES):
+            cursor.execute("BEGIN")
+            try:
+                return work(SeriesReader(cursor, self._folder, self._current_manifest(cursor), series))
+            except DamagedFileError as error:
+                damaged: DamagedFileError | None = error
+            except duckdb.CatalogException:
+                damaged = None  # what was hot has become a file
+            finally:
+                cursor.execute("ROLLBACK")
+            if damaged is not None:
+                self.damaged_files += 1
+                self._folder.put_aside(cursor, damaged.file, damaged.reason)
+            self._forget_manifest()
+        raise StoreUnavailableError(f"history {self._database.path}: too many files are damaged; see the log")
+
+    def _current_manifest(self, cursor: duckdb.DuckDBPyConnection) -> Manifest:
+        """The one that is known if nothing has changed since, else a new one.
+
+        Between a change and its being known the old one still serves: what it lists is removed only later,
+        in this thread; but for tables of hot rows, which then are missing, and that is noticed.
+        """
+        if self._manifest is None:
+            version = self._version
+            made = Manifest.load(cursor)
+            if version != self._version:
+                return made
+            self._manifest = made
+        return self._manifest
+
+    def _forget_manifest(self) -> None:
+        """Files, tables or what is known of series have changed. For any thread."""
+        self._version += 1
+        self._manifest = None
 
 
-def _device_points(catalogue: Catalogue) -> int:
-    """How many of the catalogue's points are devices'; they come first."""
-    if catalogue.device_count < len(catalogue.groups):
-        return catalogue.groups[catalogue.device_count].first
-    return catalogue.point_count
+def _raw(reader: SeriesReader, start: int, stop: int) -> History:
+    found = reader.readings(-(-start // MILLISECOND), -(-stop // MILLISECOND))
+    return History(found.time * MILLISECOND, found.value, found.quality)
 
 
-def _new_entries(cursor: duckdb.DuckDBPyConnection, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-    """Those that are not in yet; that they are is noted in the open transaction."""
-    if not entries:
-        return []
-    journal, last = entries[-1].journal, entries[-1].position
-    row = cursor.execute("SELECT position FROM progress WHERE journal = ?", [journal]).fetchone()
-    if row is None:
-        cursor.execute("INSERT INTO progress VALUES (?, ?)", [journal, last])
-        return list(entries)
-    known = int(row[0])
-    if last > known:
-        cursor.execute("UPDATE progress SET position = ? WHERE journal = ?", [last, journal])
-    return [entry for entry in entries if entry.position > known]
-
-
-def _insert_rows(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    ids: NDArray[np.uint32],
-    readings: PointReadings,
-    chosen: NDArray[np.bool_],
-) -> None:
-    if not chosen.any():
-        return
-    rows = {
-        "series": ids[readings.points[chosen]],
-        "time": readings.times[chosen],
-        "value": readings.values[chosen],
-        "quality": readings.quality[chosen],
-    }
-    cursor.register("incoming", rows)
-    cursor.execute(f"INSERT INTO {table} SELECT series, time, value, quality FROM incoming")  # noqa: S608 - our own table
-    cursor.unregister("incoming")
-
-
-def _history(
-    cursor: duckdb.DuckDBPyConnection, series: str, start: int, stop: int, step: int | None
-) -> History:
-    row = cursor.execute("SELECT id, derived FROM series WHERE name = ?", [series]).fetchone()
-    if row is None:
-        raise UnknownSeriesError(f"no series {series!r} was ever stored")
-    table = "derived_reading" if row[1] else "device_reading"
-    where = {"series": row[0], "start": start, "stop": stop}
-    if step is None:
-        return _raw(cursor.execute(_RAW.format(table=table), where).fetchnumpy())
-    query = _STEPS.format(table=table, usable=FIRST_UNCERTAIN)
-    found = cursor.execute(query, where | {"step": step}).fetchnumpy()
-    times = np.arange(start, stop, step, dtype=np.int64)
-    values, quality = np.full(times.shape, np.nan), np.zeros(times.shape, dtype=np.uint8)
-    values[found["bucket"]] = np.ma.filled(found["value"], np.nan)
-    quality[found["bucket"]] = found["quality"]
-    return History(times, values, quality)
-
-
-def _raw(found: dict[str, NDArray[np.generic]]) -> History:
-    times = np.asarray(found["time"], dtype=np.int64)
-    values = np.ma.filled(np.ma.asarray(found["value"], dtype=np.float64), np.nan)
-    quality = np.asarray(found["quality"], dtype=np.uint8)
-    last = np.append(times[1:] != times[:-1], True) if times.size else np.zeros(0, dtype=np.bool_)
-    return History(times[last], values[last], quality[last])
+def _stepped(reader: SeriesReader, start: int, stop: int, step: int) -> tuple[bool, Buckets]:
+    rows, length = reader.steps(start, stop, step)
+    return reader.is_counter, Buckets(
+        times=rows.time,
+        minimum=rows.minimum,
+        mean=rows.mean,
+        maximum=rows.maximum,
+        last=rows.last,
+        coverage=np.minimum(rows.covered * (MILLISECOND / step), 1.0),
+        quality=rows.quality,
+        resolution=length,
+    )

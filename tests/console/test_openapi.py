@@ -96,6 +96,10 @@ async def test_every_path_answers_what_its_description_says(plant: Plant) -> Non
         schema = forgotten["responses"]["200"]["content"]["application/json"]["schema"]
         async with client.post("/api/v1/collection/lessons/forget", json={"device": "all"}) as response:
             assert violations(await response.json(), schema, components) == []
+        copied = described["paths"]["/api/v1/history/snapshot"]["post"]
+        schema = copied["responses"]["200"]["content"]["application/json"]["schema"]
+        async with client.post("/api/v1/history/snapshot", json={}) as response:
+            assert violations(await response.json(), schema, components) == []
         error = await get(client, "/api/v1/nodes/nowhere", 404)
         assert violations(error, components["ErrorAnswer"], components) == []
 
@@ -110,7 +114,7 @@ async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -
     async with plant.client() as client:
         described = await get(client, "/api/v1/openapi.json")
     assert served - {"/", "/static/{name}"} == set(described["paths"])
-    others = {"/api/v1/stream", "/metrics", "/api/v1/collection/lessons/forget"}
+    others = {"/api/v1/stream", "/metrics", "/api/v1/collection/lessons/forget", "/api/v1/history/snapshot"}
     assert set(EXAMPLES) | others == set(described["paths"])
 
 

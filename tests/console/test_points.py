@@ -102,13 +102,26 @@ async def test_history_takes_iso_and_epoch_times_alike(plant: Plant) -> None:
     assert answer["quality"] == [192, 192, 0, 0, 0]
 
 
+async def test_buckets_begin_at_whole_steps(plant: Plant) -> None:
+    async with plant.client() as client:
+        path = "/api/v1/history?series=campus.power&start=1767225725&stop=1767225900&step=1m"
+        answer = await get(client, path)
+    assert plant.history.asked == [
+        ("campus.power", START + 120 * NANOSECONDS, START + 300 * NANOSECONDS, 60 * NANOSECONDS)
+    ]
+    assert answer["start"] == "2026-01-01T00:02:00.000Z"
+    assert answer["resolution"] == 0
+
+
 async def test_history_is_the_last_hour_in_few_buckets_unless_told_otherwise(plant: Plant) -> None:
     async with plant.client() as client:
         await get(client, "/api/v1/history?series=campus.power")
         await get(client, f"/api/v1/history?series=campus.power&start=0&stop={365 * 86400}")
         raw = await get(client, "/api/v1/history?series=campus.power&step=raw")
     now = plant.clock.time
-    assert plant.history.asked[0] == ("campus.power", now - 3600 * NANOSECONDS, now, 10 * NANOSECONDS)
+    first = 1_767_222_030 * NANOSECONDS  # an hour before, at a whole step
+    assert now == 1_767_225_631 * NANOSECONDS
+    assert plant.history.asked[0] == ("campus.power", first, now, 10 * NANOSECONDS)
     assert plant.history.asked[1][3] == 7 * 86400 * NANOSECONDS
     assert plant.history.asked[2][3] is None
     assert raw["step"] is None

@@ -9,6 +9,7 @@ from dcops.site_file import load
 from dcops.site_file.items import (
     AlertmanagerItem,
     DeviceItem,
+    HistoryItem,
     InfluxItem,
     InfluxV1Item,
     Item,
@@ -40,6 +41,7 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
     [
         SiteItem,
         SpaceItem,
+        HistoryItem,
         *MODBUS_ITEMS.values(),
         MqttItem,
         DeviceItem,

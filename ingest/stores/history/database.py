@@ -1,0 +1,94 @@
+"""The one connection to the DuckDB file: opened when needed, put aside if it is something else."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from ingest.errors import HistoryHeldError, StoreUnavailableError
+from ingest.stores.history.schema import FormatError, prepare
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
+_LOCKED = "Could not set lock"
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "1GB"}
+"""It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
+
+
+class Database:
+    """The file. Cursors may be used in several threads, each in one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.quarantined = 0
+        """Files put aside because they are no DuckDB database, since the start."""
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def use(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        """Do something with a cursor of its own.
+
+        Raises:
+            StoreUnavailableError: the file cannot be used now.
+        """
+        try:
+            with self._cursor() as cursor:
+                return work(cursor)
+        except FormatError as error:
+            self.close()
+            raise StoreUnavailableError(f"history {self.path} {error}") from error
+        except (duckdb.Error, OSError) as error:
+            self.close()
+            reason = str(error).splitlines()[0]
+            kind = HistoryHeldError if _LOCKED in reason else StoreUnavailableError
+            raise kind(
+                f"history {self.path}: {reason}; free the file, or make its folder writable with free space"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock, contextlib.suppress(duckdb.Error):
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._open()
+            return self._connection.cursor()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_file()
+        connection = duckdb.connect(self.path, config=_CONFIG)
+        try:
+            connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_file(self) -> None:
+        """Put the file aside if it is something else than a database."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            head = file.read(_MAGIC_AT + len(_MAGIC))
+        if not head or head[_MAGIC_AT:] == _MAGIC:
+            return
+        number = 1
+        while (kept := Path(f"{self.path}.damaged-{number}")).exists():
+            number += 1
+        self.path.replace(kept)
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{self.path}.wal").replace(f"{kept}.wal")
+        self.quarantined += 1
+        _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)

@@ -1,0 +1,82 @@
+"""The SQL that sorts readings and makes buckets of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from facility.quality import FIRST_UNCERTAIN
+from ingest.stores.history.files import scan
+from ingest.stores.history.levels import RAW_COLUMNS, Level
+
+_USABLE = f"(quality >= {FIRST_UNCERTAIN} AND value IS NOT NULL)"
+_LAST_OF_EQUALS = """
+SELECT {columns} FROM (
+    SELECT *, lead(series) OVER () AS next_series, lead(time) OVER () AS next_time FROM (
+        SELECT * FROM ({rows}) WHERE {where} ORDER BY series, time, place))
+WHERE next_series IS DISTINCT FROM series OR next_time IS DISTINCT FROM time
+"""
+_OF_READINGS = """
+SELECT series, bucket AS time,
+    min(value) FILTER ({usable}) AS minimum, max(value) FILTER ({usable}) AS maximum,
+    fsum(value) FILTER ({usable}) AS total, arg_max(value, time) FILTER ({usable}) AS last,
+    CAST(count(*) FILTER ({usable}) AS UINTEGER) AS usable,
+    CAST(CASE WHEN usable = 0 THEN 0 ELSE usable * any_value(period) END AS FLOAT) AS covered,
+    coalesce(min(quality) FILTER ({usable}), min(quality)) AS quality
+FROM (SELECT *, time // {length} * {length} AS bucket FROM ({rows})) LEFT JOIN usual USING (series)
+GROUP BY series, bucket ORDER BY series, bucket
+"""
+_OF_BUCKETS = """
+SELECT series, bucket AS time,
+    min(minimum) AS minimum, max(maximum) AS maximum, fsum(total) AS total,
+    arg_max(last, time) FILTER (usable > 0) AS last, CAST(sum(usable) AS UINTEGER) AS usable,
+    CAST(sum(covered) AS FLOAT) AS covered,
+    coalesce(min(quality) FILTER (usable > 0), min(quality)) AS quality
+FROM (SELECT *, time // {length} * {length} AS bucket FROM ({rows}))
+GROUP BY series, bucket ORDER BY series, bucket
+"""
+_HOT = """
+SELECT series, time, value, quality, hot.rowid AS place FROM {table} AS hot JOIN series ON id = series
+WHERE derived = {derived} AND time >= {start} AND time < {stop}
+"""
+USUAL_PERIODS = """
+CREATE OR REPLACE TEMP TABLE newest AS
+SELECT series, CAST(median(gap) AS UINTEGER) AS period FROM (
+    SELECT series, time - lag(time) OVER () AS gap, lag(series) OVER () AS before FROM {rows})
+WHERE series = before AND gap < 4294967296 GROUP BY series HAVING count(*) >= 8
+"""
+"""How far apart readings of a series usually are, of those that have nine or more."""
+
+
+def of_hot(table: str, start: int, stop: int, *, derived: bool) -> str:
+    """A time of a table of hot rows, sorted; of equal times the last one written."""
+    rows = _HOT.format(table=table, derived=derived, start=start, stop=stop)
+    return _LAST_OF_EQUALS.format(columns=RAW_COLUMNS, rows=rows, where="true")
+
+
+def of_files(paths: Iterable[Path], columns: str, where: str = "true") -> str:
+    """Rows of files, sorted; of those with one series and time that of the last file."""
+    scans = [scan([path]) for path in paths]
+    if len(scans) == 1:
+        return f"SELECT {columns} FROM {scans[0]} WHERE {where}"  # noqa: S608 - our own names
+    rows = " UNION ALL ".join(f"SELECT {columns}, {place} AS place FROM {s}" for place, s in enumerate(scans))  # noqa: S608
+    return _LAST_OF_EQUALS.format(columns=columns, rows=rows, where=where)
+
+
+def of_all(paths: Iterable[Path], tables: Iterable[str], columns: str, where: str) -> str:
+    """Rows of files and tables of hot rows as one, sorted; of equal ones that of the last."""
+    sources = [*(scan([path]) for path in paths), *tables]
+    rows = " UNION ALL ".join(
+        f"SELECT {columns}, {1_000_000_000_000 * place} + rowid AS place FROM {source}"  # noqa: S608
+        if not source.startswith("read_")
+        else f"SELECT {columns}, {1_000_000_000_000 * place} AS place FROM {source}"  # noqa: S608
+        for place, source in enumerate(sources)
+    )
+    if not rows:
+        return f"SELECT {', '.join(f'NULL AS {name}' for name in columns.split(', '))} WHERE false"
+    return _LAST_OF_EQUALS.format(columns=columns, rows=rows, where=where)
+
+
+def bucketed(rows: str, level: Level, source: Level) -> str:
+    """Buckets of a level of the rows of a finer one."""
+    if source.length:
+        return _OF_BUCKETS.format(rows=rows, length=level.length)
+    return _OF_READINGS.format(rows=rows, length=level.length, usable=_USABLE)

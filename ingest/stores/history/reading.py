@@ -1,0 +1,259 @@
+"""What was stored of one series: hot rows and files as one, the coarsest buckets that serve exactly."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import QualityArray
+from ingest.errors import UnknownSeriesError
+from ingest.stores.history import buckets
+from ingest.stores.history.buckets import Floats, Rows
+from ingest.stores.history.files import Folder, StoredFile, live_files, scan
+from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, LEVELS, MILLISECOND, RAW_COLUMNS, Level
+from ingest.stores.history.schema import floors, hot_numbers, hot_table, watermarks
+
+_SERIES = "SELECT id, derived, counter, period FROM series LEFT JOIN usual ON id = series WHERE name = ?"
+_MOST_KNOWN = 10_000
+"""Series that a manifest remembers."""
+_WHERE = "series = {series} AND time >= {start} AND time < {stop}"
+
+
+class DamagedFileError(Exception):
+    """A file cannot be read."""
+
+    def __init__(self, file: StoredFile, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of one series by time, each time once."""
+
+    time: NDArray[np.int64]
+    """Ms."""
+    value: Floats
+    quality: QualityArray
+
+
+Span = tuple[Level | None, int, int]
+"""What a time from a ns to another is read of; None for readings."""
+
+
+def cover(levels: Sequence[Level], spans: Mapping[str, tuple[int, int]], start: int, stop: int) -> list[Span]:
+    """A time, each part of it by the first of the levels that has whole buckets of it; else by readings.
+
+    Args:
+        levels: coarsest first.
+        spans: from and to which time each has closed buckets.
+        start: of the time; ns, as is all.
+        stop: its end.
+    """
+    if start >= stop:
+        return []
+    if not levels:
+        return [(None, start, stop)]
+    level, *finer = levels
+    floor, mark = spans[level.key]
+    length = _length(level)
+    first = max(start, -(-floor // length) * length)
+    last = min(mark, stop) // length * length
+    if first >= last:
+        return cover(finer, spans, start, stop)
+    before, after = cover(finer, spans, start, first), cover(finer, spans, last, stop)
+    return [*before, (level, first, last), *after]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is known of one."""
+
+    id: int
+    level: Level
+    """Of its readings."""
+    is_counter: bool
+    period: int | None
+    """Usual distance of two readings, ms; None as long as it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Where everything is, at one moment; to look it up for each question would take longer than reading."""
+
+    files: Mapping[str, Sequence[StoredFile]]
+    """Those that count, by level, oldest first."""
+    hot: Sequence[str]
+    """Tables of hot rows, oldest first."""
+    floors: Mapping[str, int]
+    """Before which ms there is nothing any more, by level."""
+    marks: Mapping[str, int | None]
+    """Up to which ms buckets were made, by level."""
+    series: dict[str, Series]
+    """Those that were asked for, by name."""
+
+    @classmethod
+    def load(cls, cursor: duckdb.DuckDBPyConnection) -> "Manifest":
+        """As of now."""
+        files: dict[str, list[StoredFile]] = {key: [] for key in LEVELS}
+        for file in live_files(cursor):
+            files[file.level.key].append(file)
+        hot = [hot_table(number) for number in hot_numbers(cursor)]
+        return cls(files, hot, floors(cursor), watermarks(cursor), {})
+
+
+class SeriesReader:
+    """One series, seen in one transaction."""
+
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, folder: Folder, manifest: Manifest, name: str
+    ) -> None:
+        """Find it.
+
+        Raises:
+            UnknownSeriesError: nothing of that name was ever stored.
+        """
+        self._cursor = cursor
+        self._folder = folder
+        self._manifest = manifest
+        self._series = manifest.series.get(name) or self._find(name)
+
+    @property
+    def is_counter(self) -> bool:
+        """Whether its last value says more than its mean."""
+        return self._series.is_counter
+
+    def readings(self, start: int, stop: int) -> Readings:
+        """As they came."""
+        parts = [self._scan(self._series.level, RAW_COLUMNS, start, stop), self._hot(start, stop)]
+        time = np.concatenate([part["time"] for part in parts]).astype(np.int64)
+        value = np.concatenate([_floats(part["value"]) for part in parts])
+        quality = np.concatenate([part["quality"] for part in parts]).astype(np.uint8)
+        chosen = buckets.last_of_equals(time)
+        return Readings(time[chosen], value[chosen], quality[chosen])
+
+    def steps(self, start: int, stop: int, step: int) -> tuple[Rows, int]:
+        """Buckets of ``step`` ns from ``start`` on; and the length of the coarsest they are made of."""
+        known, marks = self._manifest.floors, self._manifest.marks
+        floor = known[self._series.level.key] * MILLISECOND
+        spans = {b.key: (known[b.key] * MILLISECOND, (marks[b.key] or 0) * MILLISECOND) for b in BUCKETS}
+        exact = [b for b in reversed(BUCKETS) if step % _length(b) == 0 and start % _length(b) == 0]
+        within = [b for b in reversed(BUCKETS) if _length(b) <= step]
+        plan: list[Span] = []
+        for level, first, last in cover(exact, spans, start, stop):
+            gone = min(last, floor) if level is None else first
+            # Where readings are gone and no buckets fit, those that begin in a step are put into it.
+            plan += [each for each in cover(within, spans, first, gone) if each[0] is not None]
+            plan.append((level, max(first, gone), last))
+        count = -(-(stop - start) // step)
+        late = self._late_steps(start, stop, step, floor)
+        parts = [_without(self._rows(*span), late, start, step) for span in plan if span[1] < span[2]]
+        for place in late:
+            first = start + place * step
+            parts.append(self._rows(None, first, min(first + step, stop)))
+        lengths = [_length(span[0]) for span in plan if span[0] is not None]
+        rows = _by_time(buckets.joined(parts))
+        return buckets.combine(rows, start, step, count), max(lengths, default=0)
+
+    def _find(self, name: str) -> Series:
+        row = self._cursor.execute(_SERIES, [name]).fetchone()
+        if row is None:
+            raise UnknownSeriesError(f"no series {name!r} was ever stored")
+        found = Series(row[0], DERIVED if row[1] else DEVICE, row[2], row[3])
+        if len(self._manifest.series) < _MOST_KNOWN:
+            self._manifest.series[name] = found
+        return found
+
+    def _late_steps(self, start: int, stop: int, step: int, floor: int) -> list[int]:
+        """Numbers of steps with hot rows: stored buckets do not know of those."""
+        time = self._hot(_ms(max(start, floor)), _ms(stop))["time"].astype(np.int64) * MILLISECOND
+        return [int(place) for place in np.unique((time - start) // step)]
+
+    def _rows(self, level: Level | None, start: int, stop: int) -> Rows:
+        if level is None:
+            found = self.readings(_ms(start), _ms(stop))
+            return buckets.of_readings(
+                found.time * MILLISECOND, found.value, found.quality, self._series.period
+            )
+        stored = self._scan(level, level.columns, _ms(start), _ms(stop))
+        time = np.asarray(stored["time"], np.int64)
+        chosen = buckets.last_of_equals(time)
+        return Rows(
+            time=time[chosen] * MILLISECOND,
+            minimum=_floats(stored["minimum"])[chosen],
+            maximum=_floats(stored["maximum"])[chosen],
+            total=_floats(stored["total"])[chosen],
+            last=_floats(stored["last"])[chosen],
+            usable=np.asarray(stored["usable"], np.int64)[chosen],
+            covered=_floats(stored["covered"])[chosen],
+            quality=np.asarray(stored["quality"], np.uint8)[chosen],
+        )
+
+    def _hot(self, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
+        where = _WHERE.format(series=self._series.id, start=start, stop=stop)
+        scans = [
+            f"SELECT time, value, quality FROM {table} WHERE {where}"  # noqa: S608 - our own names
+            for table in self._manifest.hot
+        ]
+        return self._cursor.execute(" UNION ALL ".join(scans)).fetchnumpy()
+
+    def _scan(self, level: Level, columns: str, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
+        """Rows of all files, of equal times the one that counts last."""
+        series = self._series.id
+        found = [
+            file
+            for file in self._manifest.files[level.key]
+            if file.first_series <= series <= file.last_series
+            and file.first_time < stop
+            and file.last_time >= start
+        ]
+        where = _WHERE.format(series=series, start=start, stop=stop)
+        if not found:
+            return {name: np.zeros(0) for name in columns.split(", ")}
+        paths = [self._folder.place(file) for file in found]
+        query = f"SELECT {columns} FROM {{}} WHERE {where}"  # noqa: S608 - our own names
+        try:
+            return self._cursor.execute(query.format(scan(paths))).fetchnumpy()
+        except duckdb.Error:
+            for file, path in zip(found, paths, strict=True):
+                _try_alone(file, lambda path=path: self._cursor.execute(query.format(scan([path]))))  # type: ignore[misc]
+            raise
+
+
+def _length(level: Level) -> int:
+    """Of its buckets, in ns."""
+    return level.length * MILLISECOND
+
+
+def _ms(time: int) -> int:
+    """The first whole ms at or after a time in ns."""
+    return -(-time // MILLISECOND)
+
+
+def _try_alone(file: StoredFile, read: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    try:
+        read().fetchall()
+    except duckdb.Error as error:
+        raise DamagedFileError(file, str(error).splitlines()[0]) from error
+
+
+def _without(rows: Rows, steps: list[int], start: int, step: int) -> Rows:
+    """Rows that lie in none of these steps."""
+    if not steps:
+        return rows
+    return _chosen(rows, np.flatnonzero(~np.isin((rows.time - start) // step, steps)))
+
+
+def _by_time(rows: Rows) -> Rows:
+    return _chosen(rows, np.argsort(rows.time, kind="stable"))
+
+
+def _chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
+    return Rows(**{name: getattr(rows, name)[places] for name in Rows.__slots__})
+
+
+def _floats(column: NDArray[np.generic]) -> Floats:
+    return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)

@@ -1,0 +1,208 @@
+"""A history as a whole: what is in it, whether it is sound, and a copy of it."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingest.errors import HistoryCopyError
+from ingest.stores.history.compaction import damage
+from ingest.stores.history.files import Folder, StoredFile, day, live_files, make_durable, quoted, scan
+from ingest.stores.history.levels import LEVELS, RAW
+from ingest.stores.history.schema import hot_numbers, hot_table
+
+FILES_SUFFIX = ".files"
+"""The folder of the files is named as the database, with this in the place of its suffix."""
+
+_RANGES = "SELECT count(*), min(series), max(series), min(time), max(time) FROM {rows}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelInfo:
+    """How much there is of one level."""
+
+    level: str
+    """``hot`` for readings that are not in files yet."""
+    files: int
+    rows: int
+    bytes: int
+    """Of the files."""
+    first: int | None
+    """Ms; None if there is nothing."""
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What is in a history."""
+
+    series: int
+    damaged: int
+    """Files put aside."""
+    database_bytes: int
+    levels: tuple[LevelInfo, ...]
+
+
+def files_folder(database: Path) -> Folder:
+    """Where the files of a history are."""
+    return Folder(database.with_suffix(FILES_SUFFIX))
+
+
+def describe(cursor: duckdb.DuckDBPyConnection, database: Path) -> Info:
+    """What is in a history."""
+    files = live_files(cursor)
+    levels = [_hot_info(cursor)]
+    for key in LEVELS:
+        own = [file for file in files if file.level.key == key]
+        levels.append(
+            LevelInfo(
+                level=key,
+                files=len(own),
+                rows=sum(file.rows for file in own),
+                bytes=sum(file.bytes for file in own),
+                first=min((file.first_time for file in own), default=None),
+                last=max((file.last_time for file in own), default=None),
+            )
+        )
+    return Info(
+        series=_number(cursor, "SELECT count(*) FROM series"),
+        damaged=_number(cursor, "SELECT count(*) FROM file WHERE state = 'damaged'"),
+        database_bytes=sum(p.stat().st_size for p in (database, Path(f"{database}.wal")) if p.exists()),
+        levels=tuple(levels),
+    )
+
+
+def problems(cursor: duckdb.DuckDBPyConnection, folder: Folder) -> Iterator[str]:
+    """Everything that is not as it should be, one line each; reads every file whole."""
+    files = live_files(cursor)
+    for file in files:
+        yield from _file_problems(cursor, folder, file)
+    for number in hot_numbers(cursor):
+        try:
+            cursor.execute(_RANGES.format(rows=hot_table(number))).fetchall()
+        except duckdb.Error as error:
+            yield f"newest readings can't be read: {str(error).splitlines()[0]}"
+    aside = "SELECT name, rows, level, partition FROM file WHERE state = 'damaged' ORDER BY number"
+    for name, rows, level, partition in cursor.execute(aside).fetchall():
+        yield f"{name} was put aside: {rows} rows of {level} from {day(partition)} are missing; restore it"
+    yield from _gaps(files)
+    listed = {row[0] for row in cursor.execute("SELECT name FROM file").fetchall()}
+    for path in sorted(folder.path.glob("*.parquet")):
+        if path.name not in listed:
+            yield f"{path.name} is not of this history; move it away"
+
+
+def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, link: bool) -> int:
+    """Copy a history into a new folder, which has its name only once it is whole; bytes of its files.
+
+    Call it where nothing is merged or removed meanwhile; reading and writing may go on.
+
+    Args:
+        cursor: on the history.
+        database: its file.
+        target: the folder to be made.
+        link: files that never change are linked, which takes no time and no space.
+
+    Raises:
+        HistoryCopyError: the folder is there or can't be written, or a file is damaged.
+    """
+    if target.exists():
+        raise HistoryCopyError(f"{target} is there already; name a new folder")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        size = _copy(cursor, database, part / database.name, link=link)
+        make_durable(part)
+        part.replace(target)
+        make_durable(target.parent)
+    except OSError as error:
+        raise HistoryCopyError(
+            f"{error.filename or part}: {error.strerror}; give a writable folder with enough space"
+        ) from error
+    return size
+
+
+def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> int:
+    copied = files_folder(copy)
+    copied.path.mkdir(parents=True)
+    name = _own_name(cursor)
+    cursor.execute(f"ATTACH '{quoted(copy)}' AS backup")
+    try:
+        cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
+    finally:
+        cursor.execute("DETACH backup")
+    files = live_files(cursor)
+    source = files_folder(database)
+    for file in files:
+        place = copied.place(file)
+        if link:
+            place.hardlink_to(source.place(file))
+            continue
+        shutil.copyfile(source.place(file), place)
+        make_durable(place)
+        reason = damage(copied, file)
+        if reason:
+            raise HistoryCopyError(f"{file.name} is damaged: {reason}; see dcops history check")
+    make_durable(copied.path)
+    make_durable(copy)
+    return sum(file.bytes for file in files)
+
+
+def _file_problems(cursor: duckdb.DuckDBPyConnection, folder: Folder, file: StoredFile) -> Iterator[str]:
+    reason = damage(folder, file)
+    if reason:
+        yield f"{file.name} is damaged: {reason}; restore it from a backup"
+        return
+    try:
+        found = cursor.execute(_RANGES.format(rows=scan([folder.place(file)]))).fetchone()
+    except duckdb.Error as error:
+        yield f"{file.name} can't be read: {str(error).splitlines()[0]}; restore it from a backup"
+        return
+    listed = (file.rows, file.first_series, file.last_series, file.first_time, file.last_time)
+    if found != listed:
+        yield f"{file.name} holds {found}, the list says {listed}; restore both from a backup"
+
+
+def _gaps(files: list[StoredFile]) -> Iterator[str]:
+    """Days between the first and the last without any reading."""
+    for level in RAW:
+        days = sorted({file.partition for file in files if file.level == level})
+        for before, after in itertools.pairwise(days):
+            if after - before > level.partition:
+                first, last = day(before + level.partition), day(after - 1)
+                yield (
+                    f"there is nothing of {level.key} from {first} to before {day(after)}"
+                    if first != last
+                    else (f"there is nothing of {level.key} on {first}")
+                )
+
+
+def _hot_info(cursor: duckdb.DuckDBPyConnection) -> LevelInfo:
+    rows, first, last = 0, [], []
+    for number in hot_numbers(cursor):
+        found = cursor.execute(_RANGES.format(rows=hot_table(number))).fetchone()
+        if found is not None and found[0]:
+            rows += found[0]
+            first.append(found[3])
+            last.append(found[4])
+    return LevelInfo(
+        level="hot",
+        files=0,
+        rows=rows,
+        bytes=0,
+        first=min(first, default=None),
+        last=max(last, default=None),
+    )
+
+
+def _own_name(cursor: duckdb.DuckDBPyConnection) -> str:
+    row = cursor.execute("SELECT current_database()").fetchone()
+    return str(row[0]).replace('"', '""') if row is not None else ""
+
+
+def _number(cursor: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = cursor.execute(query).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,304 @@
+"""The history as a whole: older versions, damage, checks, copies, and a process that dies at any moment."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingest.errors import HistoryCopyError, StoreUnavailableError
+from ingest.stores.duckdb import DuckHistory
+from tests.ingest.histories import DAY, HOUR, MINUTE, POWER, meter, rows, steady
+from tests.ingest.plant import NOON, StillClock
+
+VERSION_1 = """
+CREATE TABLE series (id UINTEGER NOT NULL, name VARCHAR NOT NULL, derived BOOLEAN NOT NULL);
+CREATE TABLE device_reading (
+    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
+CREATE TABLE derived_reading (
+    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
+CREATE TABLE progress (journal VARCHAR NOT NULL, position BIGINT NOT NULL);
+INSERT INTO series VALUES (1, 'grid.active_power', false), (2, 'grid.active_energy', false),
+    (3, 'campus.power', true);
+INSERT INTO progress VALUES ('one', 2);
+INSERT INTO device_reading VALUES
+    (1, 1767268800000000000, 1.5, 192), (2, 1767268800000000000, 100.0, 192),
+    (1, 1767268810000000000, NULL, 24), (2, 1767268810000000000, 101.0, 192),
+    (1, 1767268800000000000, 2.5, 64);
+INSERT INTO derived_reading VALUES (3, 1767268805000000000, 7.0, 68);
+"""
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock(NOON + 6 * HOUR)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.duckdb"
+
+
+@pytest.fixture
+async def store(path: Path, clock: StillClock) -> AsyncIterator[DuckHistory]:
+    made = DuckHistory(path, clock)
+    yield made
+    await made.close()
+
+
+def parquet(path: Path) -> list[Path]:
+    return sorted(path.with_suffix(".files").glob("*.parquet"))
+
+
+async def power(store: DuckHistory, stop: int = NOON + DAY) -> list[tuple[float, float | None, int]]:
+    return rows(await store.history(POWER, NOON - DAY, stop))
+
+
+async def test_a_file_of_the_first_version_is_taken_over(path: Path, clock: StillClock) -> None:
+    with duckdb.connect(path) as old:
+        old.execute(VERSION_1)
+    for _ in range(2):
+        store = DuckHistory(path, clock)
+        await store.write(
+            [meter(1, [(0, 9.0, 9.0)]), meter(2, [(0, 9.0, 9.0)]), meter(3, [(20, 3.0, 102.0)])]
+        )
+        assert await power(store) == [(0.0, 2.5, 64), (10.0, None, 24), (20.0, 3.0, 192)]
+        campus = await store.history("campus.power", NOON, NOON + HOUR)
+        assert rows(campus) == [(5.0, 7.0, 68)]
+        energy = await store.history("grid.active_energy", NOON, NOON + HOUR, MINUTE)
+        assert rows(energy)[0] == (0.0, 102.0, 192), "counters are known once a site names them"
+        await store.compact()
+        assert await store.check() == []
+        await store.close()
+
+
+async def test_a_file_of_a_newer_version_is_left_alone(path: Path, store: DuckHistory) -> None:
+    await store.write([steady(1, 0, 1)])
+    await store.close()
+    with duckdb.connect(path) as file:
+        file.execute("UPDATE format SET version = 99")
+    other = DuckHistory(path, StillClock())
+    with pytest.raises(StoreUnavailableError, match=r"version 99.*knows 2.*use the dcops that made it"):
+        await other.write([steady(2, 10, 1)])
+    await other.close()
+
+
+async def test_a_damaged_file_is_put_aside_and_the_rest_is_read(
+    path: Path, store: DuckHistory, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.write([steady(1, -86_400, 2)])
+    await store.compact()
+    first = next(file for file in parquet(path) if file.name.startswith("device-"))
+    await store.write([steady(2, 0, 3)])
+    await store.compact()
+    first.write_bytes(b"\0" * 100)
+    assert await power(store) == [(0.0, 5.0, 192), (10.0, 5.0, 192), (20.0, 5.0, 192)]
+    assert store.damaged_files == 1
+    assert (
+        f"history file {first.name} is damaged, 4 rows of device from 2025-12-31 are left out" in caplog.text
+    )
+    assert first.with_name(f"{first.name}.damaged").exists()
+    assert await power(store) == [(0.0, 5.0, 192), (10.0, 5.0, 192), (20.0, 5.0, 192)]
+    assert store.damaged_files == 1
+    assert await store.check() == [
+        f"{first.name} was put aside: 4 rows of device from 2025-12-31 are missing; restore it"
+    ]
+
+
+async def test_a_damaged_file_does_not_stop_compaction(
+    path: Path, store: DuckHistory, clock: StillClock
+) -> None:
+    for position in range(3):
+        await store.write([steady(position, 10 * position, 1)])
+        await store.compact()
+    device = [file for file in parquet(path) if file.name.startswith("device-")]
+    body = bytearray(device[1].read_bytes())
+    body[len(body) // 3] ^= 0xFF
+    device[1].write_bytes(body)
+    assert len(await store.check()) == 1
+    device[2].unlink()
+    await store.write([steady(9, 100, 1)])
+    await store.compact()
+    assert await power(store) == [(0.0, 5.0, 192), (100.0, 5.0, 192)]
+    assert store.compaction.damaged == 2
+    clock.time += 2 * DAY
+    await store.compact()
+    assert await power(store) == [(0.0, 5.0, 192), (100.0, 5.0, 192)]
+
+
+async def test_a_check_finds_every_problem(path: Path, store: DuckHistory, clock: StillClock) -> None:
+    clock.time = NOON + 4 * DAY
+    for position, start in enumerate((0, 86_400, 4 * 86_400 - 3600)):
+        await store.write([steady(position, start, 1)])
+    await store.compact()
+    assert await store.check() == ["there is nothing of device from 2026-01-03 to before 2026-01-05"]
+    device = [file for file in parquet(path) if file.name.startswith("device-")]
+    body = bytearray(device[0].read_bytes())
+    body[8] ^= 1
+    device[0].write_bytes(body)
+    device[1].unlink()
+    (path.with_suffix(".files") / "other.parquet").write_bytes(b"")
+    assert await store.check() == [
+        (
+            f"{device[0].name} is damaged: its checksum is not the one it was written with;"
+            " restore it from a backup"
+        ),
+        f"{device[1].name} is damaged: it can't be read: No such file or directory; restore it from a backup",
+        "there is nothing of device from 2026-01-03 to before 2026-01-05",
+        "other.parquet is not of this history; move it away",
+    ]
+
+
+async def test_a_copy_made_while_writing_goes_on_is_whole(
+    tmp_path: Path, store: DuckHistory, clock: StillClock
+) -> None:
+    await store.write([steady(1, 0, 100)])
+    await store.compact()
+
+    async def write() -> None:
+        for position in range(2, 30):
+            await store.write([steady(position, 1000 + 10 * position, 1)])
+
+    copies = [tmp_path / "copy", tmp_path / "linked"]
+    await asyncio.gather(write(), store.back_up(copies[0]), store.back_up(copies[1], link=True))
+    await store.write([steady(99, 9000, 1)])
+    clock.time += 40 * DAY
+    await store.compact()
+    for copy in copies:
+        restored = DuckHistory(copy / "history.duckdb", StillClock(NOON + 6 * HOUR))
+        assert await restored.check() == []
+        kept = await power(restored)
+        count = len(kept)
+        assert 100 <= count <= 128
+        assert [time for time, *_ in kept] == [
+            *(10.0 * n for n in range(100)),
+            *(1020.0 + 10 * n for n in range(count - 100)),
+        ]
+        # What the journal delivers again after a restore counts once.
+        await restored.write([steady(position, 1000 + 10 * position, 1) for position in range(2, 30)])
+        assert len(await power(restored)) == 128
+        await restored.compact()
+        assert len(await power(restored)) == 128
+        await restored.close()
+
+
+async def test_a_copy_does_not_overwrite(tmp_path: Path, store: DuckHistory) -> None:
+    await store.write([steady(1, 0, 1)])
+    with pytest.raises(HistoryCopyError, match="is there already; name a new folder"):
+        await store.back_up(tmp_path)
+
+
+async def test_closing_breaks_compaction_off_and_nothing_is_lost(path: Path, clock: StillClock) -> None:
+    store = DuckHistory(path, clock)
+    await store.write([steady(1, 0, 5000)])
+    compacting = asyncio.create_task(store.compact())
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(compacting, return_exceptions=True)
+    again = DuckHistory(path, clock)
+    assert len(await power(again)) == 5000
+    await again.compact()
+    assert len(await power(again)) == 5000
+    await again.close()
+
+
+DYING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+import duckdb
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history import compaction, files
+from tests.ingest.histories import steady
+from tests.ingest.plant import NOON, SECOND, StillClock
+
+path, fatal = Path(sys.argv[1]), int(sys.argv[2])
+steps = 0
+
+def before(module, name):
+    plain = getattr(module, name)
+    def counted(*args, **kwargs):
+        global steps
+        steps += 1
+        if steps == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(*args, **kwargs)
+    setattr(module, name, counted)
+
+before(files, "make_durable")
+before(files, "checksum")
+before(compaction, "publish")
+before(compaction, "retire")
+before(compaction._transaction, "__exit__")
+before(files.Folder, "remove")
+before(files.Folder, "write")
+
+async def main():
+    clock = StillClock()
+    store = DuckHistory(path, clock)
+    for position in range(1, 6):
+        await store.write([steady(position, 100 * position, 10)])
+        print(position, flush=True)
+        clock.time = NOON + 900 * position * SECOND
+        await store.compact()
+    print("done", steps, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def die_at(step: int, path: Path) -> list[str]:
+    command = (sys.executable, "-c", DYING, str(path), str(step))
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    output, _ = await process.communicate()
+    lines = output.decode().splitlines()
+    assert process.returncode == (0 if lines[-1].startswith("done") else -signal.SIGKILL)
+    return lines
+
+
+async def test_kill_9_at_any_step_of_compaction_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    [*_, told] = await die_at(0, tmp_path / "whole" / "history.duckdb")
+    steps = int(told.split()[1])
+    assert steps > 100
+    chosen = range(3, steps, max(1, steps // int(os.environ.get("DCOPS_TEST_KILLS", "8"))))
+    for step in chosen:
+        path = tmp_path / str(step) / "history.duckdb"
+        said = [int(line) for line in await die_at(step, path) if line.isdigit()]
+        clock = StillClock(NOON + 2 * HOUR)
+        store = DuckHistory(path, clock)
+        await store.write([steady(position, 100 * position, 10) for position in range(1, 6)])
+        expected = [(float(100 + 10 * n), 5.0, 192) for n in range(50)]
+        assert await power(store) == expected, step
+        await store.compact()
+        assert await power(store) == expected, step
+        found = await store.buckets(POWER, NOON, NOON + HOUR, HOUR)
+        assert (found.mean.tolist(), found.coverage.tolist()) == ([5.0], [pytest.approx(50 / 360)]), step
+        assert await store.check() == [], step
+        assert said == list(range(1, len(said) + 1))
+        leftovers = [file.name for file in path.with_suffix(".files").glob("*.tmp")]
+        assert leftovers == []
+        await store.close()
+
+
+def test_names_of_files_tell_what_is_in_them(path: Path) -> None:
+    async def fill() -> None:
+        store = DuckHistory(path, StillClock(NOON + 2 * HOUR))
+        await store.write([steady(1, 0, 360)])
+        await store.compact()
+        await store.close()
+
+    asyncio.run(fill())
+    names = [re.sub(r"\d{8}\.parquet", "N.parquet", file.name) for file in parquet(path)]
+    assert names == [
+        "15min-20251108-N.parquet",
+        "1h-20241004-N.parquet",
+        "1min-20251229-N.parquet",
+        "device-20260101-N.parquet",
+    ]
