@@ -157,15 +157,8 @@ class Endpoint:
                     ):
                         self._start(scan, connection)
                         return
-            if unit.failures and self._owes_a_reply(unit):
-                device.fail(str(Fault(FaultKind.TIMEOUT)))
-                return
             queue.add(scan)
             self._next()
-
-    def _owes_a_reply(self, unit: Unit) -> bool:
-        """Whether a unit would have to wait, so that its neighbours would wait for it."""
-        return any(each.link is not None and each.link.owes(unit.number) for each in self._connections)
 
     def health(self) -> EndpointHealth:
         """How the endpoint does."""
@@ -262,7 +255,11 @@ class Endpoint:
                 and (chosen := self._queue.take(now)) is not None
             ):
                 try:
-                    self._start(chosen, connection)
+                    unit = chosen.device.unit
+                    if unit.failures and connection.link.owes(unit.number):
+                        chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
+                    else:
+                        self._start(chosen, connection)
                 except Exception as error:  # noqa: BLE001 - of one device; the others must be read
                     self.broke(chosen, error)
         self._wait_for_place()
