@@ -10,6 +10,7 @@ from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
 from collectors.harvest import Harvest
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
 from collectors.modbus.connection import Opener
 from collectors.modbus.connectors import connector_of
@@ -43,6 +44,8 @@ class Collection:
         random: Random | None = None,
         patience: Patience | None = None,
         lessons: Lessons | None = None,
+        keeping: Keeping | None = None,
+        set_aside: SetAside | None = None,
     ) -> None:
         """Wire everything; nothing is opened yet.
 
@@ -54,6 +57,8 @@ class Collection:
             random: for jitter.
             patience: when a unit is given up.
             lessons: what devices have taught before; they are learned anew, and not kept, without.
+            keeping: tells when samples are kept, so that messages can be acknowledged; at once without.
+            set_aside: takes messages that are of no use; they are only counted without.
         """
         self._plan = plan
         self._clock = clock
@@ -61,6 +66,8 @@ class Collection:
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
         self._harvest = Harvest(emit, emit_scans)
+        self._keeping = keeping
+        self._set_aside = set_aside
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
@@ -175,7 +182,15 @@ class Collection:
 
     def _subscriber(self, broker: MqttBroker) -> Subscriber:
         bindings = [binding for binding in self._plan.mqtt if binding.broker == broker.id]
-        return Subscriber(broker, bindings, clock=self._clock, emit=self._emit, backoff=Backoff(self._random))
+        return Subscriber(
+            broker,
+            bindings,
+            clock=self._clock,
+            emit=self._emit,
+            backoff=Backoff(self._random),
+            keeping=self._keeping,
+            set_aside=self._set_aside,
+        )
 
     def _modbus_devices(self, patience: Patience) -> list[DeviceReader]:
         plans: dict[int, tuple[GroupPlan, ...]] = {}

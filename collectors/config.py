@@ -77,6 +77,13 @@ class ModbusEndpoint:
         return self.device if self.protocol is ModbusProtocol.RTU else f"{self.host}:{self.port}"
 
 
+class MqttVersion(StrEnum):
+    """Version of the MQTT protocol."""
+
+    OLD = "3.1.1"
+    NEW = "5"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttBroker:
     """One MQTT broker."""
@@ -90,6 +97,21 @@ class MqttBroker:
     """Resolved from the environment or a file; never printed."""
     tls_ca: Path | None = None
     """CA file; TLS is used if it is given."""
+    version: MqttVersion | None = None
+    """None: 5, and 3.1.1 if the broker does not answer to that."""
+    qos: int = 1
+    """Asked for; with 1 a message is acknowledged once what came of it is kept, with 0 never."""
+    session_expiry: float = 3600.0
+    """Seconds the broker keeps messages for us while we are away; 0: not at all."""
+    in_flight: int = 10_000
+    """Messages that may wait for being kept; the broker sends no more meanwhile."""
+    share: str = ""
+    """Group of clients that share the messages among them; none if empty."""
+
+    @property
+    def persistent(self) -> bool:
+        """Whether the broker is asked to keep the session while we are away."""
+        return self.qos > 0 and self.session_expiry > 0
 
     def __repr__(self) -> str:
         return f"MqttBroker({self.id}, {self.host}:{self.port})"

@@ -138,6 +138,8 @@ class EndpointHealth:
     """The same as measured; NaN before the first scan."""
     predicted_utilisation: float = nan
     """Share of time the bus will be busy, as planned; above 1 it cannot keep the periods."""
+    unacknowledged: int = 0
+    """Messages of a broker that were taken and are not kept yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""Reading devices over MQTT: one connection a broker, through aiomqtt.
+"""Reading devices over MQTT: one connection a broker.
 
-The broker may come and go; what is bad is counted and remembered, and never stops the rest.
+The broker may come and go; what is bad is counted and set aside, and never stops the rest. A message of
+QoS 1 is acknowledged once what came of it is kept, so that nothing is lost between the broker and us.
 """
 
 import asyncio
@@ -8,15 +9,17 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import cast
-
-import aiomqtt
+from collections.abc import Set as AbstractSet
 
 from collectors.backoff import Backoff
-from collectors.config import MqttBinding, MqttBroker
+from collectors.config import MqttBinding, MqttBroker, MqttVersion
 from collectors.errors import PayloadError
 from collectors.health import DeviceHealth, EndpointHealth, EndpointState
+from collectors.keeping import Keeping, SetAside
+from collectors.mqtt_connection import Arrival, Connection, MqttError, wants_another_version
 from collectors.mqtt_device import MqttDevice
+from collectors.mqtt_receipts import Receipts
+from collectors.mqtt_window import Window
 from collectors.payloads import PayloadDecoder
 from facility.clock import Clock
 from facility.sample import Emit
@@ -25,30 +28,18 @@ _LOG = logging.getLogger(__name__)
 
 MOST_TOPICS = 200
 """Up to so many topics are subscribed one by one; more are joined by wildcards."""
-MOST_QUEUED = 20_000
-"""Messages that may wait; beyond, the oldest are dropped and counted."""
-_TOPICS_A_SUBSCRIBE = 100
-_MESSAGES_A_TURN = 200
-_KEEPALIVE = 30
-_REFUSED = 128
+MOST_PAYLOAD = 256 << 10
+"""Bytes; a larger message is of no use."""
+MOST_STRANGERS = 1000
+"""Topics of no device of which the first message is set aside."""
 _STEADY = 10.0
 """Seconds a connection must last for the next pause to be short again."""
-_QOS = 1
-
-
-class Inbox(asyncio.Queue[aiomqtt.Message]):
-    """Messages that wait, the oldest given up when there is no room."""
-
-    def __init__(self, maxsize: int, errors: Counter[str]) -> None:
-        super().__init__(maxsize)
-        self._errors = errors
-
-    def put_nowait(self, item: aiomqtt.Message) -> None:
-        """Take a message in; never refuses."""
-        if self.full():
-            self.get_nowait()
-            self._errors["dropped"] += 1
-        super().put_nowait(item)
+_ACKNOWLEDGED_A_TURN = 200
+"""Each is a write to the socket; others get their turn in between."""
+_PATIENCE = 2.0
+"""Seconds a stop waits for what was taken to be kept."""
+_CATCHING_UP = 10.0
+"""Seconds after a session was resumed in which messages may be ones the broker had kept for us."""
 
 
 class Subscriber:
@@ -62,16 +53,41 @@ class Subscriber:
         clock: Clock,
         emit: Emit,
         backoff: Backoff,
+        keeping: Keeping | None = None,
+        set_aside: SetAside | None = None,
     ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            broker: whose messages.
+            bindings: which of them carry which device.
+            clock: stamps messages without a time of their own.
+            emit: takes each sample.
+            backoff: pauses between attempts to connect.
+            keeping: when a sample counts as kept; at once without.
+            set_aside: takes messages that are of no use; they are only counted without.
+        """
         self.broker = broker
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._backoff = backoff
+        self._keeping = keeping or Keeping()
+        self._set_aside = set_aside or (lambda *_: None)
+        self._receipts = Receipts(broker.in_flight)
+        self._window = Window(broker.in_flight, self._keeping.hurry)
+        self._connection: Connection | None = None
+        self._version = broker.version or MqttVersion.NEW
+        self._connections = 0
+        self._resumed_until = 0.0
+        self._stopping = False
+        self._all_acknowledged = asyncio.Event()
         self._errors: Counter[str] = Counter()
         self._messages = 0
         self._connected_since: int | None = None
         self._last_error = ""
+        self._told: set[str] = set()
         self._told_down = False
+        self._strangers: set[str] = set()
         decoders: dict[int, PayloadDecoder] = {}
         self._devices: dict[str, list[MqttDevice]] = {}
         for binding in bindings:
@@ -80,9 +96,10 @@ class Subscriber:
                 decoders[key] = PayloadDecoder(binding.profile)
             device = MqttDevice(binding, decoders[key], emit, self._errors)
             self._devices.setdefault(binding.topic, []).append(device)
+        self._keeping.listen(self._settled)
 
     async def run(self) -> None:
-        """Keep the subscription alive until cancelled."""
+        """Keep the subscription alive until cancelled; then wait a moment for what was taken to be kept."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         # The library waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
@@ -90,7 +107,9 @@ class Subscriber:
             began = loop.time()
             try:
                 await self._receive()
-            except (aiomqtt.MqttError, OSError, ValueError) as error:
+            except (MqttError, OSError, ValueError) as error:
+                if self._try_old(error):
+                    continue
                 self._down(str(error) or type(error).__name__)
             if loop.time() - began > _STEADY:
                 self._backoff.reset()
@@ -122,65 +141,164 @@ class Subscriber:
             round_trip=math.nan,
             utilisation=math.nan,
             last_error=self._last_error,
+            unacknowledged=self._receipts.waiting,
         )
 
     async def _receive(self) -> None:
         """One connection, from its opening to its loss."""
-        inbox = Inbox(MOST_QUEUED, self._errors)
-        async with self._client(inbox) as client:
-            await self._subscribe(client)
-            self._up()
-            async for message in client.messages:
-                self._take(message)
-                for _ in range(min(inbox.qsize(), _MESSAGES_A_TURN)):
-                    self._take(inbox.get_nowait())
+        connection = Connection(self.broker, version=self._version, opened=self._opened, take=self._take)
+        self._connection = connection
+        try:
+            async with connection:
+                try:
+                    await self._subscribe(connection)
+                    self._up()
+                    await connection.until_lost()
+                except asyncio.CancelledError:
+                    await self._finish()
+                    raise
+        finally:
+            self._connection = None
 
-    def _client(self, inbox: Inbox) -> aiomqtt.Client:
-        broker = self.broker
-        tls = aiomqtt.TLSParameters(ca_certs=str(broker.tls_ca)) if broker.tls_ca is not None else None
-        return aiomqtt.Client(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=broker.password,
-            identifier=broker.client_id,
-            queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: inbox),  # noqa: ARG005
-            keepalive=_KEEPALIVE,
-            tls_params=tls,
-        )
+    def _try_old(self, error: Exception) -> bool:
+        """Whether to try the old version at once; at every other connection the new one is tried first."""
+        if self.broker.version is not None:
+            return False
+        try_old = self._version is MqttVersion.NEW and wants_another_version(error)
+        self._version = MqttVersion.OLD if try_old else MqttVersion.NEW
+        return try_old
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
+    def _opened(self, resumed: bool) -> None:  # noqa: FBT001 - a callback
+        """The broker has greeted us; messages may follow at once."""
+        self._receipts.reconnect(resumed=resumed)
+        if resumed:
+            self._resumed_until = asyncio.get_running_loop().time() + _CATCHING_UP
+        elif self._connections and self.broker.persistent:
+            self._errors["session"] += 1
+            _LOG.warning(
+                "broker %s has forgotten our session: messages published while we were away are lost",
+                self.broker.id,
+            )
+        self._connections += 1
+
+    async def _subscribe(self, connection: Connection) -> None:
         topics = subscriptions(self._devices)
-        for start in range(0, len(topics), _TOPICS_A_SUBSCRIBE):
-            asked = topics[start : start + _TOPICS_A_SUBSCRIBE]
-            granted = await client.subscribe([(topic, _QOS) for topic in asked])
-            codes = [code if isinstance(code, int) else code.value for code in granted]
-            for topic, code in zip(asked, codes, strict=False):
-                if code >= _REFUSED:
-                    self._errors["refused"] += 1
-                    self._last_error = f"subscription to {topic!r} refused; check the broker's access rules"
-                    _LOG.error("broker %s: %s", self.broker.id, self._last_error)
+        if self.broker.share:
+            topics = [f"$share/{self.broker.share}/{topic}" for topic in topics]
+        # What is retained is needed at the start, when nothing is shown yet, and not at every connection.
+        refused = await connection.ask_for(topics, self.broker.qos, retained=self._connections == 1)
+        for topic in refused:
+            self._errors["refused"] += 1
+            self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
+            self._tell_once(logging.ERROR, self._last_error)
 
-    def _take(self, message: aiomqtt.Message) -> None:
-        self._messages += 1
-        devices = self._devices.get(message.topic.value)
-        if devices is None:
-            self._errors["unbound"] += 1
+    def _take(self, message: Arrival) -> None:
+        """A message has come. One that is not acknowledged comes again at the next connection."""
+        if self._stopping:
             return
-        payload = message.payload
+        self._messages += 1
+        if not message.mid:
+            self._use(message)
+            return
+        digest = hash((message.topic, message.payload))
+        if self._receipts.knows(message.mid, digest, again=message.again):
+            self._errors["again"] += 1
+        else:
+            self._use(message)
+            self._receipts.take(message.mid, digest, self._keeping.number())
+            self._window.took(self._receipts.waiting)
+        self._acknowledge()
+        if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:
+            self._connection.pause()
+
+    def _use(self, message: Arrival) -> None:
+        devices = self._devices.get(message.topic)
+        if devices is None:
+            self._refuse_topic(message)
+            return
+        if len(message.payload) > MOST_PAYLOAD:
+            reason = f"too large: {len(message.payload)} bytes; the most is {MOST_PAYLOAD}"
+            self._refuse("size", reason, message, devices)
+            return
         now = self._clock.now()
+        held = message.again or self._catching_up()
         for device in devices:
             try:
-                device.take(payload, now, retained=message.retain)
+                device.take(message.payload, now, retained=message.retained, held=held)
             except PayloadError as error:
-                self._errors["payload"] += 1
-                device.fail(str(error))
+                self._refuse("payload", str(error), message, [device])
+            except Exception as error:  # noqa: BLE001
+                # Whatever it is, the message must not come again and again.
+                _LOG.exception("a message on %s cannot be used", message.topic)
+                self._refuse("payload", f"{type(error).__name__}: {error}", message, [device])
+
+    def _catching_up(self) -> bool:
+        if not self._resumed_until:
+            return False
+        if asyncio.get_running_loop().time() > self._resumed_until:
+            self._resumed_until = 0.0
+        return self._resumed_until > 0.0
+
+    def _refuse(self, kind: str, reason: str, message: Arrival, devices: Iterable[MqttDevice]) -> None:
+        self._errors[kind] += 1
+        for device in devices:
+            device.fail(reason)
+        self._set_aside(self.broker.id, message.topic, reason, message.payload)
+
+    def _refuse_topic(self, message: Arrival) -> None:
+        self._errors["unbound"] += 1
+        if message.topic not in self._strangers and len(self._strangers) < MOST_STRANGERS:
+            self._strangers.add(message.topic)
+            reason = "no device has this topic; only its first message is kept"
+            self._set_aside(self.broker.id, message.topic, reason, message.payload)
+
+    def _settled(self, through: int, lost: AbstractSet[int]) -> None:
+        self._receipts.settle(through, lost)
+        if self._receipts.owed and through not in lost and self._connection is not None:
+            self._errors["owed"] += 1
+            self._tell_once(logging.WARNING, "sends again what was lost before it was journalled")
+            self._connection.drop()
+        self._acknowledge()
+        self._window.settled(self._receipts.waiting)
+
+    def _acknowledge(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            due = self._receipts.due(_ACKNOWLEDGED_A_TURN)
+            for mid in due:
+                connection.acknowledge(mid)
+            if len(due) == _ACKNOWLEDGED_A_TURN:
+                asyncio.get_running_loop().call_soon(self._acknowledge)
+            if self._receipts.waiting <= self.broker.in_flight // 2:
+                connection.resume()
+        if not self._receipts.waiting:
+            self._all_acknowledged.set()
+
+    async def _finish(self) -> None:
+        """Take nothing more, and wait a moment until what was taken is acknowledged."""
+        self._stopping = True
+        self._all_acknowledged.clear()
+        if self._receipts.waiting:
+            self._keeping.hurry()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._all_acknowledged.wait()
+            except TimeoutError:
+                waiting = self._receipts.waiting
+                _LOG.warning(
+                    "broker %s: %d messages are not journalled yet; they will come again",
+                    self.broker.id,
+                    waiting,
+                )
 
     def _up(self) -> None:
         self.state = EndpointState.CONNECTED
         self._connected_since = self._clock.now()
+        if self._version is not self.broker.version and self._version is MqttVersion.OLD:
+            self._tell_once(logging.INFO, "speaks no MQTT 5; 3.1.1 is used")
         if self._told_down:
             self._told_down = False
+            self._told.clear()
             _LOG.info("broker %s is back", self.broker.id)
 
     def _down(self, reason: str) -> None:
@@ -188,12 +306,14 @@ class Subscriber:
         self.state = EndpointState.DOWN
         self._connected_since = None
         self._last_error = reason
-        if not self._told_down:
-            self._told_down = True
-            broker = self.broker
-            _LOG.warning(
-                "broker %s at %s:%d is down: %s; trying again", broker.id, broker.host, broker.port, reason
-            )
+        self._told_down = True
+        self._tell_once(logging.WARNING, f"is down: {reason}; trying again")
+
+    def _tell_once(self, level: int, what: str) -> None:
+        """Say something of the broker, but not again before it was down and is back."""
+        if what not in self._told:
+            self._told.add(what)
+            _LOG.log(level, "broker %s at %s:%d %s", self.broker.id, self.broker.host, self.broker.port, what)
 
 
 def subscriptions(topics: Iterable[str]) -> list[str]:

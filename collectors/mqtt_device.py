@@ -30,11 +30,12 @@ class MqttDevice:
         self._last_error = ""
         self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
 
-    def take(self, payload: bytes, now: int, *, retained: bool) -> None:
+    def take(self, payload: bytes, now: int, *, retained: bool, held: bool = False) -> None:
         """A message that arrived now.
 
-        Its time is the source's if that can be believed, else now. A retained message without a time may
-        be of any age: its values are no more than last usable ones.
+        Its time is the source's if that can be believed, else now. Without a time of its own a message that
+        the broker retained, or may have held while we were away, can be of any age: its values are no more
+        than last usable ones.
 
         Raises:
             PayloadError: it cannot be read.
@@ -44,8 +45,8 @@ class MqttDevice:
         if reading.time is None and self._binding.profile.time_format is not TimeFormat.NONE:
             self._errors["time"] += 1
         quality = reading.quality
-        if reading.time is None and retained:
-            self._errors["retained"] += 1
+        if reading.time is None and (retained or held):
+            self._errors["retained" if retained else "held"] += 1
             quality[quality >= FIRST_GOOD] = Quality.LAST_USABLE
         self.polls["done"] += 1
         self.polls["samples"] += 1

@@ -26,11 +26,14 @@ class Scaling:
         self._low = np.array([max(point.limits[0], -finite) for point in points])
         self._high = np.array([min(point.limits[1], finite) for point in points])
 
-    def apply(self, values: NDArray[np.float64]) -> QualityArray:
+    def judge(self, values: NDArray[np.float64]) -> QualityArray | None:
         """Turn raw numbers into base units in place, points along the last axis; the quality of each.
 
         A raw NaN, a number that is none after scaling and one that is physically impossible become NaN
-        with SENSOR_FAILURE. Raw numbers whose scaling may overflow go through ``apply_guarded``.
+        with SENSOR_FAILURE. Large raw numbers may overflow: the caller tells numpy that this is no error.
+
+        Returns:
+            Quality codes; None if all are good, the usual case.
         """
         if self._scales:
             values *= self._scale
@@ -38,11 +41,12 @@ class Scaling:
             values += self._offset
         possible = (values >= self._low) & (values <= self._high)
         if np.count_nonzero(possible) == values.size:
-            return np.full(values.shape, Quality.GOOD.value, np.uint8)
+            return None
         values[~possible] = np.nan
         return _CODES[possible.view(np.uint8)]
 
-    def apply_guarded(self, values: NDArray[np.float64]) -> QualityArray:
-        """The same for raw numbers of any size, such as those of 64-bit floats and of texts."""
+    def apply(self, values: NDArray[np.float64]) -> QualityArray:
+        """The same with codes in any case, for raw numbers of any size."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.apply(values)
+            codes = self.judge(values)
+        return np.full(values.shape, Quality.GOOD, np.uint8) if codes is None else codes

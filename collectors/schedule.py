@@ -18,8 +18,8 @@ from facility.sample import NANOSECONDS
 
 SLOTS = 1000
 """Slots a period is divided into, at most."""
-GRAIN = 5_000_000
-"""Slots are not shorter than this, in ns: a waking costs as much as several reads, so reads share it."""
+GRAIN = 20_000_000
+"""Slots are not shorter than this, in ns: a waking costs as much as many reads, so reads share it."""
 
 
 class Job(Protocol):

@@ -1,8 +1,8 @@
 """From the data bytes of one block read to raw numbers: which bytes make a value, in which order.
 
 Worked out once; a read then costs one struct, and a step each for values that are no plain number. Of
-plain numbers of one type the reads of many devices are taken apart in one array operation. Orders
-apply to values of two registers and more; 16 bits are always most significant byte first.
+plain numbers of one type the reads of many devices are taken apart in one array operation. Parts of a
+register have no order: which bit or byte they are is told.
 """
 
 import struct
@@ -85,13 +85,16 @@ class BlockPlan:
         return raw
 
     def unpack_all(self, reads: Sequence[bytes]) -> NDArray[np.float64]:
-        """The same of many reads of this block: shape (reads, values)."""
+        """The same of many reads of this block: shape (reads, values).
+
+        A NaN that signals is one like any other: the caller tells numpy that it is no error.
+        """
         if self._numbers is None:
             return np.array([self.unpack(data) for data in reads], np.float64)
         data = np.frombuffer(b"".join(reads), np.uint8).reshape(len(reads), -1)
-        numbers = (data if self._taken is None else data.take(self._taken, axis=1)).view(self._numbers)
-        with np.errstate(invalid="ignore"):  # a NaN that signals is one like any other
-            return numbers.astype(np.float64)
+        if self._taken is not None:
+            data = data.take(self._taken, axis=1)
+        return data.view(self._numbers).astype(np.float64)
 
     def _add_steps(self, place: int, register: Register) -> None:
         convert = _CONVERSIONS.get(register.data)
@@ -109,16 +112,16 @@ class BlockPlan:
 def byte_order(length: int, order: Order) -> list[int]:
     """For each byte of a value of so many registers, most significant first, where it lies."""
     words = list(range(length))
-    if length > 1 and order in {Order.CDAB, Order.DCBA}:
+    if order in {Order.CDAB, Order.DCBA}:
         words.reverse()
-    swapped = length > 1 and order in {Order.BADC, Order.DCBA}
+    swapped = order in {Order.BADC, Order.DCBA}
     return [2 * word + (1 - byte if swapped else byte) for word in words for byte in (0, 1)]
 
 
 def _byte_places(register: Register) -> list[int]:
     if register.data in _BYTES:
         return [0 if register.half is Half.HIGH else 1]
-    return byte_order(register.length, register.order)
+    return byte_order(register.length, Order.ABCD if register.data in _FIELDS else register.order)
 
 
 def _raw_numbers(register: Register) -> frozenset[float]:

@@ -80,6 +80,11 @@ class CollectionMetrics(Collector):
         errors = CounterMetricFamily(
             "dcops_endpoint_errors", "Errors by class.", labels=["endpoint", "class"]
         )
+        unacknowledged = GaugeMetricFamily(
+            "dcops_endpoint_unacknowledged",
+            "Messages of a broker that are taken and not journalled yet.",
+            labels=name,
+        )
         for each in self._collection.endpoints():
             up.add_metric([each.endpoint], float(each.state == "connected"))
             if isfinite(each.utilisation):
@@ -94,9 +99,11 @@ class CollectionMetrics(Collector):
                 if isfinite(value):
                     family.add_metric([each.endpoint], value)
             requests.add_metric([each.endpoint], each.requests)
+            if each.protocol == "mqtt":
+                unacknowledged.add_metric([each.endpoint], each.unacknowledged)
             for kind, count in each.errors.items():
                 errors.add_metric([each.endpoint, kind], count)
-        yield from (up, busy, trip, planned, cycle, planned_cycle, requests, errors)
+        yield from (up, busy, trip, planned, cycle, planned_cycle, requests, errors, unacknowledged)
 
 
 class AlarmMetrics(Collector):

@@ -14,12 +14,24 @@ from deploy.servers import LOOPBACK, Program, Server, answers, find_executable, 
 
 
 def mosquitto(
-    folder: Path, *, port: int | None = None, username: str | None = None, password: str | None = None
+    folder: Path,
+    *,
+    port: int | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    persistent: bool = False,
 ) -> Server:
-    """An MQTT broker; anonymous unless a user name and a password are given."""
+    """An MQTT broker; anonymous unless a user name and a password are given.
+
+    A persistent one keeps sessions over a stop, and any number of messages for clients that are away.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    lines = [f"listener {port} {LOOPBACK}", "persistence false", "log_dest stderr", "user root"]
+    lines = [f"listener {port} {LOOPBACK}", "log_dest stderr", "user root"]
+    if persistent:
+        lines += ["persistence true", f"persistence_location {folder}/", "max_queued_messages 0"]
+    else:
+        lines.append("persistence false")
     if username is None or password is None:
         lines.append("allow_anonymous true")
     else:
@@ -107,7 +119,7 @@ def victoria_metrics(folder: Path, *, port: int | None = None) -> Server:
     """VictoriaMetrics: takes InfluxDB's v2 writes at ``/api/v2/write`` and answers PromQL.
 
     What was just written is found after a GET of ``/internal/force_flush``. It keeps times to the
-    millisecond, and names a series ``MEASUREMENT_FIELD``.
+    millisecond, names a series ``MEASUREMENT_FIELD``, and holds what is written twice once.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
@@ -120,6 +132,7 @@ def victoria_metrics(folder: Path, *, port: int | None = None) -> Server:
             f"-storageDataPath={folder / 'data'}",
             "-retentionPeriod=100y",
             "-search.latencyOffset=0s",
+            "-dedup.minScrapeInterval=1ms",
             "-loggerLevel=WARN",
         ),
         ready=answers(f"http://{LOOPBACK}:{port}/health"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
+from facility.quality import Quality, QualityArray
 
 NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
@@ -44,12 +44,17 @@ class Scans:
     """``Sample.time`` of each row."""
     values: NDArray[np.float64]
     """Shape (rows, n), in base units."""
-    quality: QualityArray
-    """Shape (rows, n)."""
+    quality: QualityArray | None
+    """Shape (rows, n); None if every value is a number and good, as whoever decoded them has seen."""
+
+    @property
+    def codes(self) -> QualityArray:
+        """The quality of each value, in any case; shape (rows, n)."""
+        return np.full(self.values.shape, Quality.GOOD, np.uint8) if self.quality is None else self.quality
 
     def samples(self) -> Iterator[Sample]:
         """Row by row; their arrays are views."""
-        return map(Sample, self.firsts, self.times, self.values, self.quality)
+        return map(Sample, self.firsts, self.times, self.values, self.codes)
 
 
 EmitScans = Callable[[Scans], None]

@@ -8,13 +8,13 @@ bytes that hardly differ next to each other, which is what makes compression che
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
+from facility.quality import Quality, QualityArray
 from facility.sample import Sample, Scans
 from ingest.errors import BatchCorruptError
 
@@ -54,6 +54,10 @@ class Batch:
     """Shape (points,)."""
     quality: QualityArray
     """Shape (points,)."""
+    number: int = 0
+    """Counted from 1 by the tick since its start; not kept: 0 of a batch read back."""
+    whole: bool = True
+    """False if the tick had to leave out some of what it accepted; not kept either."""
 
     @property
     def point_count(self) -> int:
@@ -73,7 +77,7 @@ class Batch:
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample | Scans], accepted: int) -> Batch:
+def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
     """One batch of many samples, in their order."""
     firsts: list[int] = []
     counts: list[int] = []
@@ -93,8 +97,17 @@ def gather(samples: Sequence[Sample | Scans], accepted: int) -> Batch:
         np.array(counts, dtype=np.uint32),
         np.array(times, dtype=np.int64),
         np.concatenate([np.empty(0), *(each.values.reshape(-1) for each in samples)]),
-        np.concatenate([np.empty(0, dtype=np.uint8), *(each.quality.reshape(-1) for each in samples)]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *_codes(samples)]),
+        number,
+        whole,
     )
+
+
+def _codes(samples: Sequence[Sample | Scans]) -> Iterator[QualityArray]:
+    """The quality of each one's values, flat; what is all good shares one array."""
+    good = np.full(max((each.values.size for each in samples), default=0), Quality.GOOD, np.uint8)
+    for each in samples:
+        yield good[: each.values.size] if each.quality is None else each.quality.reshape(-1)
 
 
 def encode(batch: Batch, level: int = 1) -> bytes:

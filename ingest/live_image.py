@@ -84,13 +84,10 @@ class LiveImage:
         if min(scans.times) < self._newest:
             return False
         self._newest = max(scans.times)
-        values, times, quality = self.values, self.times, self.quality
-        count = scans.values.shape[1]
-        for first, time, row in zip(scans.firsts, scans.times, scans.values, strict=True):
-            place = slice(first, first + count)
-            values[place] = row
-            times[place] = time
-            quality[place] = _GOOD
+        places = np.add.outer(scans.firsts, np.arange(scans.values.shape[1]))
+        self.values[places] = scans.values
+        self.times[places] = np.array(scans.times)[:, np.newaxis]
+        self.quality[places] = _GOOD
         return True
 
     def put(self, sample: Sample) -> None:

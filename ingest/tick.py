@@ -117,7 +117,14 @@ class Tick:
         self._capacity = capacity
         self._open: list[Sample | Scans] = []
         self._open_points = 0
+        self._open_whole = True
         self._closed = 0
+        self._handed_over = 0
+
+    @property
+    def open_number(self) -> int:
+        """Number of the batch that holds, or will hold, what was accepted last."""
+        return self._handed_over + 1 if self._open else self._handed_over
 
     def accept(self, sample: Sample) -> None:
         """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
@@ -137,21 +144,17 @@ class Tick:
     def accept_scans(self, scans: Scans) -> None:
         """The same of several readings at once.
 
-        They are judged together, and taken over so if all are good and new, as nearly always; else one by
-        one, as ``accept`` does.
+        If all are good and new, as nearly always, they are taken over together, else one by one.
         """
-        if scans.values.ndim != _SCANS_DIMENSIONS or scans.values.shape != scans.quality.shape:
-            self.counts.malformed += len(scans.firsts)
+        if self._plain(scans) and self._image.apply_good(scans):
+            rows, points = scans.values.shape
+            self.counts.samples += rows
+            self.counts.readings += rows * points
+            self._open.append(scans)
+            self._open_points += rows * points
             return
-        rows, points = scans.values.shape
-        if not self._plain(scans, points) or not self._image.apply_good(scans):
-            for sample in scans.samples():
-                self.accept(sample)
-            return
-        self.counts.samples += rows
-        self.counts.readings += rows * points
-        self._open.append(scans)
-        self._open_points += rows * points
+        for sample in scans.samples():
+            self.accept(sample)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -167,10 +170,12 @@ class Tick:
             self._keep_derived(derived, now)
         if self._watch is not None:
             self._watch(now)
-        if self._open:
-            samples, self._open, self._open_points = self._open, [], 0
-            self._hand_over(gather(samples, now))
+        self._hand_over_open(now)
         self.stats.add(time.perf_counter() - began)
+
+    def hurry(self) -> None:
+        """Hand what is open to the journal now, for those who wait for it. Nothing is closed by it."""
+        self._hand_over_open(self._clock.now())
 
     async def run(self, period: int = NANOSECONDS) -> None:
         """Close every ``period`` ns, on whole multiples of it, until cancelled.
@@ -200,16 +205,16 @@ class Tick:
             and sample.first + values.shape[0] <= self._device_points
         )
 
-    def _plain(self, scans: Scans, points: int) -> bool:
+    def _plain(self, scans: Scans) -> bool:
         """Whether nothing in them has to be refused or mended."""
-        values, quality = scans.values, scans.quality
+        values = scans.values
         return (
-            values.size > 0
+            scans.quality is None
+            and values.ndim == _SCANS_DIMENSIONS
+            and values.size > 0
             and values.dtype == np.float64
-            and quality.dtype == np.uint8
-            and quality.tobytes().count(_GOOD) == np.count_nonzero(np.isfinite(values)) == values.size
             and min(scans.firsts) >= 0
-            and max(scans.firsts) + points <= self._device_points
+            and max(scans.firsts) + values.shape[1] <= self._device_points
             and min(scans.times) > 0
             and max(scans.times) <= self._clock.now() + FUTURE_LIMIT
             and self._open_points + values.size <= self._capacity
@@ -219,9 +224,18 @@ class Tick:
         points = sample.values.shape[0]
         if self._open_points + points > self._capacity:
             self.counts.dropped += points
+            self._open_whole = False
             return
         self._open.append(sample)
         self._open_points += points
+
+    def _hand_over_open(self, now: int) -> None:
+        if not self._open:
+            return
+        samples, self._open, self._open_points = self._open, [], 0
+        whole, self._open_whole = self._open_whole, True
+        self._handed_over += 1
+        self._hand_over(gather(samples, now, self._handed_over, whole=whole))
 
     def _keep_derived(self, derived: Sample, now: int) -> None:
         slot = now // self._derived_period

@@ -202,9 +202,15 @@ class Contact:
 
 def _texts(profile: ModbusProfile, unit: int, shift: int) -> Generator[Request, Answer, dict[str, str]]:
     told: dict[str, str] = {}
-    for text, block in zip(profile.texts, plan_texts(profile), strict=True):
-        answer = yield read_request(unit, Block(block.table, block.address + shift, block.count, ()))
-        words = None if isinstance(answer, Fault) else decode_text(text, answer)
-        if words:
-            told[text.name] = words
+    for text, blocks in zip(profile.texts, plan_texts(profile), strict=True):
+        data = b""
+        for block in blocks:
+            answer = yield read_request(unit, Block(block.table, block.address + shift, block.count, ()))
+            if isinstance(answer, Fault):
+                break
+            data += answer
+        else:
+            words = decode_text(text, data)
+            if words:
+                told[text.name] = words
     return told

@@ -61,8 +61,8 @@ class Endpoint:
         "_connections",
         "_errors",
         "_held",
+        "_in_flight",
         "_last_error",
-        "_most_places",
         "_queue",
         "_random",
         "_reply_time",
@@ -98,7 +98,7 @@ class Endpoint:
         self._connections = tuple(
             Connection(self, config, connect, opener) for _ in range(config.connections)
         )
-        self._most_places = config.connections * config.in_flight
+        self._in_flight = config.in_flight
         self._scans: tuple[Scan, ...] = ()
         self._held: tuple[Scan, ...] = ()
         """Scans whose next request waits for its turn."""
@@ -150,12 +150,9 @@ class Endpoint:
             if not (unit.failures or queue.trusted or queue.doubtful or self._held):
                 now = monotonic()
                 for connection in self._connections:
-                    if (
-                        connection.link is not None
-                        and connection.places < self.config.in_flight
-                        and now >= connection.free_at
-                    ):
-                        self._start(scan, connection)
+                    link = connection.link
+                    if link is not None and connection.places < self._in_flight and now >= connection.free_at:
+                        self._start(scan, connection, link, now)
                         return
             queue.add(scan)
             self._next()
@@ -245,28 +242,28 @@ class Endpoint:
                 continue
             if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
                 self._held = _without(self._held, scan)
-                self._send(scan, scan.request, connection.link)
+                self._send(scan, scan.request, connection.link, now)
         for connection in self._connections:
             while (
                 self._queue
-                and connection.link is not None
+                and (link := connection.link) is not None
                 and now >= max(connection.free_at, self._queue.ready_at())
                 and self._has_place(connection, now)
                 and (chosen := self._queue.take(now)) is not None
             ):
                 try:
                     unit = chosen.device.unit
-                    if unit.failures and connection.link.owes(unit.number):
+                    if unit.failures and link.owes(unit.number):
                         chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
                     else:
-                        self._start(chosen, connection)
+                        self._start(chosen, connection, link, now)
                 except Exception as error:  # noqa: BLE001 - of one device; the others must be read
                     self.broke(chosen, error)
         self._wait_for_place()
 
     def _has_place(self, connection: Connection, now: float) -> bool:
         """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
-        if connection.places < self.config.in_flight:
+        if connection.places < self._in_flight:
             return True
         for scan in self._overtakable(connection):
             if now - scan.sent_at >= self._stall(scan):
@@ -296,16 +293,22 @@ class Endpoint:
             connection.wake()
             if connection.link is None:
                 continue
-            if connection.places < self.config.in_flight:
+            if connection.places < self._in_flight:
                 self._wake_at(max(at, connection.free_at))
             for scan in self._overtakable(connection):
                 self._wake_at(max(at, scan.sent_at + self._stall(scan)))
 
-    def _start(self, scan: Scan, connection: Connection) -> None:
+    def _start(self, scan: Scan, connection: Connection, link: Link, now: float) -> None:
+        """Begin a scan where there is a place for it now."""
+        device = scan.device
         scan.begin(connection)
         self._scans = (*self._scans, scan)
-        scan.device.begin()
-        self._go_on(scan, scan.device.probe if scan.probing else scan.device.next_request())
+        device.begin()
+        request = device.probe if scan.probing else device.next_request()
+        if request is None:
+            self._go_on(scan, None)
+        else:
+            self._send(scan, request, link, now)
 
     def _go_on(self, scan: Scan, request: Request | None) -> None:
         """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
@@ -317,19 +320,21 @@ class Endpoint:
                 self._next()
         elif connection is None or connection.link is None:
             return
-        elif monotonic() >= connection.free_at and (scan.placed or connection.places < self.config.in_flight):
-            self._send(scan, request, connection.link)
+        elif (now := monotonic()) >= connection.free_at and (
+            scan.placed or connection.places < self._in_flight
+        ):
+            self._send(scan, request, connection.link, now)
         else:
             scan.request = request
             self._held = (*self._held, scan)
             self._next()
 
-    def _send(self, scan: Scan, request: Request, link: Link) -> None:
+    def _send(self, scan: Scan, request: Request, link: Link, now: float) -> None:
         if not scan.placed:
             scan.take_place()
         scan.request = None
         scan.asked = request
-        scan.sent_at = monotonic()
+        scan.sent_at = now
         self._requests += 1
         timeout = scan.timeout
         if not link.several:
@@ -351,7 +356,7 @@ class Endpoint:
         connection.used_at = now
         connection.free_at = now + scan.pause
         if scan.placed:
-            self._bus.spent(now, cost / self._most_places)
+            self._bus.spent(now, cost / (self._in_flight * len(self._connections)))
         device = scan.device
         if isinstance(answer, Fault):
             if answer.kind is not FaultKind.TIMEOUT:

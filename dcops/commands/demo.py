@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collectors.config import MqttVersion
 from dcops.errors import DcopsError, in_words
 from dcops.logs import configure
 from dcops.options import add_address, add_verbose, positive, seconds
@@ -90,6 +91,10 @@ def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
     shape = replace(shape, base_port=base, broker_port=base + endpoints - 1)
     write_site(generate(shape, args.seed), folder / "site")
     loaded = load_site(str(folder / "site"))
+    if loaded is not None:
+        # The embedded broker neither speaks MQTT 5 nor says that it does not.
+        brokers = tuple(replace(each, version=MqttVersion.OLD) for each in loaded.plan.brokers)
+        loaded = replace(loaded, plan=replace(loaded.plan, brokers=brokers))
     if loaded is not None and args.speed > 1:
         loaded = replace(loaded, plan=Pace(args.speed).hasten(loaded.plan))
     return loaded
@@ -130,6 +135,7 @@ class _Demo:
             host=self.args.host,
             port=self.args.port,
             tick_period=pace.tick_period,
+            speed=pace.speed,
             on_listening=self._say,
         )
         platform = Platform(self.loaded, clock, settings, os.environ)

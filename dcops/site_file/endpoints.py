@@ -1,5 +1,6 @@
 """Endpoints as items."""
 
+import platform
 import re
 from pathlib import Path
 
@@ -82,17 +83,24 @@ def warn_endpoints(registry: Registry, folder: Path) -> None:
 def mqtt_broker(item: MqttItem, site: str, folder: Path) -> MqttBroker:
     """The broker as collectors take it, still without its password.
 
-    The client id holds the site's name, so that two sites on one broker do not throw each other out.
+    The client id holds the site's name, so that two sites on one broker do not throw each other out, and
+    this machine's where several share the messages.
     """
     words = re.sub(r"[^a-z0-9]+", "-", site.lower()).strip("-")
+    client_id = item.client_id or f"dcops-{words}-{item.id}{'-{host}' if item.share else ''}"
     default_port = _MQTT_TLS_PORT if item.tls_ca else _MQTT_PORT
     return MqttBroker(
         id=item.id,
         host=item.host,
         port=item.port if item.port is not None else default_port,
-        client_id=item.client_id or f"dcops-{words}-{item.id}",
+        client_id=client_id.replace("{host}", platform.node()),
         username=item.username,
         tls_ca=folder / item.tls_ca if item.tls_ca else None,
+        version=item.version,
+        qos=item.qos,
+        session_expiry=item.session_expiry,
+        in_flight=item.in_flight,
+        share=item.share or "",
     )
 
 

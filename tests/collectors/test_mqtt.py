@@ -17,7 +17,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.errors import BindingError
 from collectors.health import DeviceState, EndpointState
-from collectors.mqtt import Inbox, subscriptions
+from collectors.mqtt import subscriptions
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from tests.collectors.conftest import HandClock, Samples, WallClock, running, until
@@ -155,6 +155,71 @@ async def test_a_retained_message_is_old(broker: Server) -> None:
         assert rig.samples[2].quality.tolist() == [192, 192]
 
 
+async def test_what_is_retained_is_not_read_again_at_each_connection(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        await publish(broker.port, ("dcops/k01/climate", '{"temperature": 22.0}'), retain=True)
+        async with collecting(broker.port, bind("rack-climate", "climate")) as rig:
+            await until(lambda: len(rig.samples) == 1)
+            broker.stop()
+            await until(lambda: rig.state is EndpointState.DOWN)
+            broker.start()
+            await until(lambda: rig.state is EndpointState.CONNECTED)
+            await publish(broker.port, ("dcops/k01/climate", climate(24.0)))
+            await until(lambda: len(rig.samples) == 2)
+            assert rig.samples[1].values[0] == 24.0
+            assert rig.errors["retained"] == 1
+
+
+async def test_a_broker_that_has_forgotten_the_session_is_told(
+    broker: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with collecting(broker.port, bind("rack-climate", "climate")) as rig:
+        await until(lambda: rig.state is EndpointState.CONNECTED)
+        broker.kill()  # it keeps nothing over a stop
+        await until(lambda: rig.state is EndpointState.DOWN)
+        broker.start()
+        await until(lambda: rig.state is EndpointState.CONNECTED)
+        assert rig.errors["session"] == 1
+    assert "broker broker has forgotten our session" in caplog.text
+
+
+async def test_strangers_are_set_aside_once_a_topic(broker: Server) -> None:
+    bindings = [bind("rack-climate", f"c{at}", 2 * at) for at in range(201)]
+    aside: list[tuple[str, str, str, bytes]] = []
+    plan = CollectionPlan(
+        brokers=(MqttBroker(id="broker", host="127.0.0.1", port=broker.port, client_id="test"),),
+        mqtt=tuple(bindings),
+    )
+    collection = Collection(plan, WallClock(), lambda _: None, set_aside=lambda *what: aside.append(what))
+    async with running(collection.run()):
+        await until(lambda: collection.endpoints()[0].state is EndpointState.CONNECTED)
+        await publish(broker.port, *[("dcops/k01/x", "1"), ("dcops/k01/y", "2")] * 3)
+        await until(lambda: collection.endpoints()[0].errors.get("unbound") == 6)
+    assert [(where, payload) for _, where, _, payload in aside] == [
+        ("dcops/k01/x", b"1"),
+        ("dcops/k01/y", b"2"),
+    ]
+
+
+async def test_a_broker_that_speaks_no_mqtt_5_is_spoken_to_in_the_old_version() -> None:
+    greetings: list[int] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(9)  # fixed header, length and name of the protocol, version
+        greetings.append(head[8])
+        # CONNACK of 3.1.1: unacceptable protocol version, or accepted
+        writer.write(b"\x20\x02\x00" + (b"\x01" if head[8] == 5 else b"\x00"))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, collecting(port, bind("rack-climate", "climate")) as rig:
+        await until(lambda: len(greetings) == 2)
+        assert greetings == [5, 4]
+        assert rig.errors["connect"] == 0
+
+
 async def test_it_starts_without_a_broker_says_so_once_and_recovers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,13 +250,18 @@ async def test_a_broker_that_restarts_is_found_again(broker: Server) -> None:
         assert rig.errors["lost"] == 1
 
 
-async def test_a_wrong_password_is_told_and_a_right_one_works(tmp_path: Path) -> None:
+async def test_a_wrong_password_is_told_once_and_a_right_one_works(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with mosquitto(tmp_path / "mosquitto", username="dcops", password="right") as server:
         binding = bind("rack-climate", "climate")
         async with collecting(server.port, binding, username="dcops", password="wrong") as rig:
             await until(lambda: rig.errors["connect"] >= 1)
             assert "right" not in rig.collection.endpoints()[0].last_error
             assert "uthori" in rig.collection.endpoints()[0].last_error
+            await until(lambda: rig.errors["connect"] >= 3)
+        assert len([record for record in caplog.records if "is down" in record.getMessage()]) == 1
+        assert "wrong" not in caplog.text
         async with collecting(server.port, binding, username="dcops", password="right") as rig:
             await until(lambda: rig.state is EndpointState.CONNECTED)
 
@@ -233,16 +303,6 @@ def test_few_topics_are_subscribed_as_they_are_and_many_by_depth() -> None:
     assert subscriptions(["b", "a", "a"]) == ["a", "b"]
     many = [f"dcops/k{at}/pdu" for at in range(150)] + [f"site/{at}" for at in range(100)]
     assert subscriptions(many) == ["dcops/+/pdu", "site/+"]
-
-
-async def test_a_full_inbox_drops_the_oldest_and_counts_it() -> None:
-    errors: Counter[str] = Counter()
-    inbox = Inbox(2, errors)
-    for at in range(3):
-        inbox.put_nowait(aiomqtt.Message(f"t/{at}", b"", 0, retain=False, mid=at, properties=None))
-    assert [str(inbox.get_nowait().topic) for _ in range(2)] == ["t/1", "t/2"]
-    assert errors == {"dropped": 1}
-    await asyncio.sleep(0)
 
 
 def test_a_device_without_its_broker_is_refused() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,29 @@ async def test_backlog_of_a_former_run_is_known_at_the_start(tmp_path: Path) -> 
     async with running(make(tmp_path / "journal.db")) as spool:
         await until(lambda: "a" in spool.stats.backlogs)
         assert spool.stats.backlogs["a"].points == 2
+
+
+def numbered(number: int, *, whole: bool = True) -> Batch:
+    return replace(grid_batch(number), number=number, whole=whole)
+
+
+async def test_listeners_are_told_what_is_in_the_journal_once_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("not a folder")
+    told: list[tuple[int, set[int]]] = []
+    spool = make(folder / "journal.db", memory_limit=3 * grid_batch(0).nbytes)
+    spool.on_settled(lambda through, lost: told.append((through, set(lost))))
+    async with running(spool):
+        for number in range(1, 6):
+            spool.put(numbered(number))
+        await until(lambda: bool(told))
+        assert told == [(2, {1, 2})]  # no room for these two; the others wait
+        folder.unlink()
+        await until(lambda: len(told) == 2)
+        assert told[1] == (5, set())
+        spool.put(numbered(6, whole=False))
+        spool.put(numbered(7))
+        await until(lambda: told[-1][0] == 7)
+    assert set().union(*(lost for _, lost in told[2:])) == {6}
+    kept = Journal(folder / "journal.db", catalogue(), ("a",)).read("a", 100)
+    assert [entry.batch.values[0] for entry in kept] == [1003.0, 1004.0, 1005.0, 1006.0, 1007.0]

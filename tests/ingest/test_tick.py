@@ -69,6 +69,33 @@ def test_one_tick_hands_over_what_came_in_as_one_batch() -> None:
     assert batch.quality.tolist() == [192, 192, 192, 64, 192]
 
 
+def test_batches_are_numbered_and_the_tick_tells_which_one_holds_what_was_accepted() -> None:
+    bench = Bench()
+    assert bench.tick.open_number == 0
+    bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+    assert bench.tick.open_number == 1
+    bench.tick.hurry()
+    assert bench.tick.open_number == 1  # handed over
+    bench.tick.hurry()
+    bench.tick.accept(sample(GRID, NOON + 1, [1.5, 2.0]))
+    assert bench.tick.open_number == 2
+    bench.tick.close(NOON + SECOND)
+    assert [(batch.number, batch.values[0], batch.whole) for batch in bench.batches] == [
+        (1, 1.0, True),
+        (2, 1.5, True),
+    ]
+
+
+def test_a_batch_that_lacks_something_says_so() -> None:
+    bench = Bench(capacity=3)
+    bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+    bench.tick.accept(sample(GRID, NOON, [3.0, 4.0]))
+    bench.tick.close(NOON + SECOND)
+    bench.tick.accept(sample(GRID, NOON, [5.0, 6.0]))
+    bench.tick.close(NOON + 2 * SECOND)
+    assert [batch.whole for batch in bench.batches] == [False, True]
+
+
 def test_a_tick_without_data_hands_over_nothing() -> None:
     bench = Bench()
     bench.tick.close(NOON)

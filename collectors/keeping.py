@@ -1,0 +1,29 @@
+"""How a collector learns whether what it emitted is kept: plain callables, wired from outside."""
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+Settled = Callable[[int, AbstractSet[int]], None]
+"""Told that all batches up to a number are kept, but for those lost on the way."""
+SetAside = Callable[[str, str, str, bytes], None]
+"""Takes a message that is of no use: broker, topic, reason, payload. Never blocks and never raises."""
+
+
+def _nothing_open() -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What is emitted goes on in numbered batches, and is kept when its batch is.
+
+    As it stands without arguments everything counts as kept at once.
+    """
+
+    number: Callable[[], int] = _nothing_open
+    """Number of the batch that holds what was emitted last."""
+    hurry: Callable[[], None] = lambda: None
+    """Asks that the open batch is kept soon."""
+    listen: Callable[[Settled], None] = lambda _: None
+    """Names who is to be told."""

@@ -1,0 +1,252 @@
+"""One connection to a broker, through aiomqtt, with acknowledgement by hand.
+
+aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
+it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
+client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open`` and
+``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and ``messages``
+wait for.
+"""
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiomqtt
+from aiomqtt.types import PahoSocket
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from collectors.config import MqttBroker, MqttVersion
+
+MqttError = aiomqtt.MqttError
+"""The connection cannot be made, or is lost."""
+
+LARGEST_PACKET = 16 << 20
+"""Bytes; a broker of MQTT 5 is told not to send larger ones."""
+_KEEPALIVE = 30
+_PATIENCE = 10.0
+"""Seconds to wait for the broker's answers."""
+_SHORT_PATIENCE = 3.0
+"""Seconds to wait for its greeting where there is another version of MQTT to try."""
+_TOPICS_A_SUBSCRIBE = 100
+_REFUSED = 128
+_UNSUPPORTED_VERSION = 132
+_RETAINED_ALWAYS, _RETAINED_IF_NEW = 0, 1
+_AT_LEAST_ONCE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    """Packet identifier by which it is acknowledged; 0 if it is not to be."""
+    again: bool
+    """The broker says that it may have sent it before."""
+    retained: bool
+    """The broker had kept it from before we subscribed."""
+
+
+class Connection(aiomqtt.Client):
+    """Use it once: ``async with``."""
+
+    def __init__(
+        self,
+        broker: MqttBroker,
+        *,
+        version: MqttVersion,
+        opened: Callable[[bool], None],
+        take: Callable[[Arrival], None],
+    ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            broker: where to, and how.
+            version: of MQTT to speak.
+            opened: told, before any message, whether the broker has kept our session.
+            take: takes each message; must not raise.
+        """
+        old = version is MqttVersion.OLD
+        tls = aiomqtt.TLSParameters(ca_certs=str(broker.tls_ca)) if broker.tls_ca is not None else None
+        super().__init__(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password,
+            identifier=broker.client_id,
+            protocol=aiomqtt.ProtocolVersion.V311 if old else aiomqtt.ProtocolVersion.V5,
+            clean_session=not broker.persistent if old else None,
+            clean_start=MQTT_CLEAN_START_FIRST_ONLY if old else not broker.persistent,
+            properties=None if old else _wishes(broker),
+            timeout=_PATIENCE if old or broker.version is not None else _SHORT_PATIENCE,
+            keepalive=_KEEPALIVE,
+            tls_params=tls,
+        )
+        self._old = old
+        self._opened = opened
+        self._take = take
+        self._dropped = False
+        self._paused = False
+        self._reached = False
+        self._greeted = False
+        self._client.manual_ack_set(on=True)
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            MqttError: the broker cannot be reached, or refuses.
+        """
+        try:
+            return await super().__aenter__()
+        except MqttError as error:
+            if self._reached and not self._greeted:
+                self._client.disconnect()
+                raise _NoGreetingError(f"{error}: it does not greet") from None
+            raise
+
+    async def ask_for(self, topics: Sequence[str], qos: int, *, retained: bool) -> list[str]:
+        """Subscribe; returns the topics the broker refuses.
+
+        Args:
+            topics: filters.
+            qos: 0 or 1.
+            retained: send what is retained, even if the session had the subscription before.
+
+        Raises:
+            MqttError: the connection is lost, or there is no answer.
+        """
+        handling = _RETAINED_ALWAYS if retained else _RETAINED_IF_NEW
+        refused: list[str] = []
+        for start in range(0, len(topics), _TOPICS_A_SUBSCRIBE):
+            asked = topics[start : start + _TOPICS_A_SUBSCRIBE]
+            if self._old:
+                granted = await self.subscribe([(topic, qos) for topic in asked], timeout=_PATIENCE)
+            else:
+                options = SubscribeOptions(qos=qos, retainHandling=handling)
+                granted = await self.subscribe([(topic, options) for topic in asked], timeout=_PATIENCE)
+            codes = [code if isinstance(code, int) else code.value for code in granted]
+            refused.extend(topic for topic, code in zip(asked, codes, strict=False) if code >= _REFUSED)
+        return refused
+
+    async def until_lost(self) -> None:
+        """Return when it was dropped by us.
+
+        Raises:
+            MqttError: it is lost otherwise.
+        """
+        try:
+            async for _ in self.messages:
+                pass
+        except MqttError:
+            if not self._dropped:
+                raise
+
+    def acknowledge(self, mid: int) -> None:
+        """Acknowledge a message that came over this connection."""
+        self._client.ack(mid, _AT_LEAST_ONCE)
+
+    def pause(self) -> None:
+        """Read nothing more for now: some brokers send more than they were told to.
+
+        After about a minute of it the connection ends, as the broker's answers to pings are not read either.
+        """
+        sock = self._client.socket()
+        if not self._paused and sock is not None:
+            self._paused = True
+            self._loop.remove_reader(sock.fileno())
+
+    def resume(self) -> None:
+        """Read again."""
+        sock = self._client.socket()
+        if self._paused and sock is not None:
+            self._paused = False
+            self._loop.add_reader(sock.fileno(), self._read)
+            self._loop.call_soon(self._read)  # what TLS has read already makes no socket readable
+
+    def drop(self) -> None:
+        """End it, so that the broker sends again what is not acknowledged."""
+        self._dropped = True
+        self._client.disconnect()
+
+    def _read(self) -> None:
+        """As aiomqtt reads, but no further than to the next pause."""
+        try:
+            while not self._paused and (sock := self._client.socket()) is not None:
+                self._client.loop_read()
+                if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
+    def _on_connect(
+        self,
+        client: Client,
+        userdata: Any,  # noqa: ANN401 - paho's
+        flags: ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self._greeted = True
+        if not reason_code.is_failure:
+            self._opened(flags.session_present)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: Client,
+        userdata: Any,  # noqa: ANN401 - paho's
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if not self._connected.done():  # aiomqtt would wait for its timeout
+            self._connected.set_exception(MqttError("connection closed"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    def _on_socket_open(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
+        self._reached = True
+        super()._on_socket_open(client, userdata, sock)
+
+    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        mid = message.mid if message.qos else 0
+        self._take(Arrival(topic, bytes(message.payload), mid, message.dup, message.retain))
+
+
+class _NoGreetingError(MqttError):
+    """The broker does not even refuse."""
+
+
+def wants_another_version(error: BaseException) -> bool:
+    """Whether it may be for the version of MQTT that there is no connection.
+
+    Some brokers do not answer to a version they do not know, or close the connection.
+    """
+    if isinstance(error, aiomqtt.exceptions.MqttConnectError):
+        return _code(error.rc) == _UNSUPPORTED_VERSION
+    return isinstance(error, _NoGreetingError)
+
+
+def _code(code: int | ReasonCode | None) -> int | None:
+    return code.value if isinstance(code, ReasonCode) else code
+
+
+def _wishes(broker: MqttBroker) -> Properties:
+    wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+    wishes.MaximumPacketSize = LARGEST_PACKET
+    if broker.qos:
+        wishes.ReceiveMaximum = broker.in_flight
+    if broker.persistent:
+        wishes.SessionExpiryInterval = round(broker.session_expiry)
+    return wishes
