@@ -160,8 +160,8 @@ class Connection:
             self.resting = True
             self._owner.closed(reason, self)
         else:
-            self._owner.lost(reason, self)
             self._try_later()
+            self._owner.lost(reason, self)
 
     @property
     def _may_end(self) -> bool:
@@ -171,8 +171,8 @@ class Connection:
     def _refused(self, reason: str) -> None:
         self.reopening = False
         if not self._stopped:
-            self._owner.refused(reason, self)
             self._try_later()
+            self._owner.refused(reason, self)
 
     def _try_later(self) -> None:
         if self.backoff is None:
@@ -237,5 +237,7 @@ class Opener:
     async def _open(self, connection: Connection) -> None:
         try:
             await connection.open()
+        except Exception:  # noqa: BLE001 - the connections of all others are opened here too
+            _LOG.exception("a connection was opened, or not, and its endpoint could not go on")
         finally:
             self._gate.release()

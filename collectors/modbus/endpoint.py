@@ -154,15 +154,8 @@ class Endpoint:
                     if link is not None and connection.places < self._in_flight and now >= connection.free_at:
                         self._start(scan, connection, link, now)
                         return
-            if unit.failures and self._owes_a_reply(unit):
-                device.fail(str(Fault(FaultKind.TIMEOUT)))
-                return
             queue.add(scan)
             self._next()
-
-    def _owes_a_reply(self, unit: Unit) -> bool:
-        """Whether a unit would have to wait, so that its neighbours would wait for it."""
-        return any(each.link is not None and each.link.owes(unit.number) for each in self._connections)
 
     def health(self) -> EndpointHealth:
         """How the endpoint does."""
@@ -259,7 +252,11 @@ class Endpoint:
                 and (chosen := self._queue.take(now)) is not None
             ):
                 try:
-                    self._start(chosen, connection, link, now)
+                    unit = chosen.device.unit
+                    if unit.failures and link.owes(unit.number):
+                        chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
+                    else:
+                        self._start(chosen, connection, link, now)
                 except Exception as error:  # noqa: BLE001 - of one device; the others must be read
                     self.broke(chosen, error)
         self._wait_for_place()
