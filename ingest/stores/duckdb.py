@@ -7,6 +7,7 @@ is kept once. See ``ingest.stores.history`` for the parts.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from ingest.errors import StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.stores import History
 from ingest.stores.history import upkeep
-from ingest.stores.history.compaction import Compaction
+from ingest.stores.history.compaction import Compaction, CompactionStoppedError
 from ingest.stores.history.database import Database
 from ingest.stores.history.export import Selection, export, series_like
 from ingest.stores.history.levels import MILLISECOND, Retention
@@ -80,7 +81,9 @@ class DuckHistory:
     ) -> None:
         self.damaged_files = 0
         """Files found damaged by questions since the start; see ``compaction.damaged`` for the others."""
-        self.compaction = Compaction(upkeep.files_folder(path), retention or Retention())
+        self.compaction = Compaction(
+            upkeep.files_folder(path), retention or Retention(), lambda: self._closing
+        )
         self._database = Database(path)
         self._folder = upkeep.files_folder(path)
         self._clock = clock
@@ -237,14 +240,19 @@ class DuckHistory:
             self._catalogue = entries[-1].catalogue
             self._forget_manifest()
         age = self._clock.now() // MILLISECOND - self._sealed
-        if (self._hot.hot_rows >= HOT_ROWS or age >= HOT_AGE) and not self._running.is_set():
+        if self._hot.hot_rows >= HOT_ROWS or age >= HOT_AGE:
             self._seal()
-            self._running.set()
-            self._compactor.submit(self._compact_behind)
+            if not self._running.is_set():
+                self._running.set()
+                self._compactor.submit(self._compact_behind)
 
     def _seal(self) -> None:
         self._sealed = self._clock.now() // MILLISECOND
-        self._database.use(lambda cursor: self._hot.seal(cursor, self._sealed))
+        try:
+            self._database.use(lambda cursor: self._hot.seal(cursor, self._sealed))
+        except StoreUnavailableError:
+            self._hot.forget()
+            raise
         self._forget_manifest()
 
     # In the compactor's thread
@@ -262,7 +270,8 @@ class DuckHistory:
         if self._closing:
             return
         now = self._clock.now() // MILLISECOND
-        self._database.use(lambda cursor: self._compact_with(cursor, now))
+        with contextlib.suppress(CompactionStoppedError):
+            self._database.use(lambda cursor: self._compact_with(cursor, now))
 
     def _compact_with(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
         self._interrupt = cursor.interrupt

@@ -299,6 +299,6 @@ def test_names_of_files_tell_what_is_in_them(path: Path) -> None:
     assert names == [
         "15min-20251108-N.parquet",
         "1h-20241004-N.parquet",
-        "1min-20251229-N.parquet",
+        "1min-20251228-N.parquet",
         "device-20260101-N.parquet",
     ]

@@ -7,7 +7,7 @@ files count and old rows or files count no longer; a crash at any moment loses n
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -63,23 +63,33 @@ time >= {start} AND time < {stop}
 """
 
 
+class CompactionStoppedError(Exception):
+    """The history is being closed."""
+
+
 class Compaction:
     """What keeps the history small and quick."""
 
-    def __init__(self, folder: Folder, retention: Retention) -> None:
+    def __init__(
+        self, folder: Folder, retention: Retention, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Prepare; ``stopped`` is asked between steps."""
         self.too_late = 0
         """Readings left out since the start, as they were older than what is kept."""
         self.damaged = 0
         """Files found damaged while merging, since the start."""
         self._folder = folder
         self._retention = retention
+        self._stopped = stopped
 
     def run(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
-        """Do all that is to be done at ``now`` (ms)."""
+        """Do all that is to be done at ``now`` (ms).
+
+        Raises:
+            CompactionStoppedError: it was told to stop; the rest is done next time.
+        """
         self._folder.remove(cursor, "writing")
-        sealed = cursor.execute("SELECT number, sealed FROM hot WHERE sealed IS NOT NULL ORDER BY number")
-        for number, at in sealed.fetchall():
-            self._slice(cursor, number, min(at, now))
+        self._slice_sealed(cursor)
         for files, tier in list(self._mergeable(cursor, now)):
             self._merge(cursor, files, tier)
         self._drop_old(cursor, now)
@@ -88,6 +98,17 @@ class Compaction:
             cursor.execute("CHECKPOINT")
 
     # From hot rows to files
+
+    def _slice_sealed(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """All sealed tables there are now. Also called within long merges: hot rows cost each question."""
+        query = "SELECT number, sealed FROM hot WHERE sealed IS NOT NULL ORDER BY number LIMIT 1"
+        while (row := cursor.execute(query).fetchone()) is not None:
+            self._go_on()
+            self._slice(cursor, *row)
+
+    def _go_on(self) -> None:
+        if self._stopped():
+            raise CompactionStoppedError
 
     def _slice(self, cursor: duckdb.DuckDBPyConnection, number: int, sealed: int) -> None:
         """Turn a sealed table of hot rows into files, and make the buckets that it closes or changes."""
@@ -211,6 +232,8 @@ class Compaction:
         paths = [self._folder.place(file) for file in sound]
         merged = []
         for first, last in _series_ranges(cursor, sound, scan(paths)):
+            self._slice_sealed(cursor)
+            self._go_on()
             within = [f for f in sound if f.first_series <= last and f.last_series >= first]
             where = f"series BETWEEN {first} AND {last}"
             query = queries.of_files(map(self._folder.place, within), level.columns, where)
