@@ -31,7 +31,8 @@ def told(name: str) -> dict[str, list[dict[str, str]]]:
 def rows(name: str) -> list[dict[str, str]]:
     lines = (FOREIGN / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()
     table = [line for line in lines if line.strip() and not line.startswith("#")]
-    found = list(csv.reader(io.StringIO("\n".join(table))))
+    separator = ";" if ";" in table[0] else ","
+    found = list(csv.reader(io.StringIO("\n".join(table)), delimiter=separator))
     header = [each.lower() for each in found[0]]
     return [dict(zip(header, fields, strict=True)) for fields in found[1:]]
 

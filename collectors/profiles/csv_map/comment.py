@@ -38,12 +38,31 @@ _LIMITS = (
         re.IGNORECASE,
     ),
     re.compile(
-        r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a) (?:request|read|query|message|block)",
+        r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a|at) (?:request|read|query|message|block|a? ?time"
+        r"|once|telegram|poll)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:max(?:imum|\.)?|largest|longest) (?:read |request )?(?:block|request|read)(?: length| size)?"
+        r"(?: of| is|:| =)? (\d+)\b(?! ?(?:ms|s|bytes)\b)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:only|ask for) (?:at most )?(\d+) (?:registers|words)\b"
+        r"|\bregister limit (?:per|for a) (?:request|read):? (\d+)\b",
         re.IGNORECASE,
     ),
 )
-_SINGLE = re.compile(r"\b(?:one|1|single) register (?:per|a) (?:request|read)|no block reads", re.IGNORECASE)
-_ALONE = re.compile(r"point[- ]by[- ]point|one (?:value|point) (?:per|a) (?:request|read)", re.IGNORECASE)
+_SINGLE = re.compile(
+    r"\b(?:one|1|single)[- ]register(?: (?:per|a) (?:request|read)|[- ]reads)"
+    r"|no (?:block|multi(?:ple)?[- ]register) reads",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(
+    r"point[- ]by[- ]point|one (?:value|point) (?:per|a) (?:request|read)"
+    r"|\bread (?:individually|one by one|separately|singly)",
+    re.IGNORECASE,
+)
 _BRIDGED = re.compile(
     r"reachable in one (?:request|read)|readable gaps"
     r"|gaps? (?:are |is |may be |can be )?(?:readable|bridged|read)",
@@ -52,16 +71,21 @@ _BRIDGED = re.compile(
 _NOT_BRIDGED = re.compile(
     r"gaps? (?:must not|cannot|can't|may not)|not readable gaps|unreadable gaps", re.IGNORECASE
 )
+_TIME = r"(\d+(?:\.\d+)?)\s*(ms|msec|milliseconds|s|sec|seconds)\b"
 _TAKES = re.compile(
-    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?\b(?:up to|takes?|within|timeout(?: of)?)"
-    r"\s+(\d+(?:\.\d+)?)\s*(ms|s)\b"
-    r"|timeout(?: of)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\b",
+    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?"
+    r"\b(?:up to|takes?|within|timeout(?: of)?|max(?:imum|\.)?(?: of)?)"
+    rf"\s+{_TIME}"
+    rf"|timeout(?: of|:)?\s+{_TIME}"
+    rf"|(?:allow|needs)(?: up to)? {_TIME} (?:per|for an?|for each|to) (?:re\w+|answers?)",
     re.IGNORECASE,
 )
 _PAUSE = re.compile(
-    r"(?:pause|wait|delay|gap|rest|silence)(?: of| at least)?\s+(\d+(?:\.\d+)?)\s*(ms|s)\s+between"
-    r"|\b(\d+(?:\.\d+)?)\s*(ms|s) (?:pause |delay |silence )?"
-    r"between (?:requests|reads|polls|messages|frames)",
+    rf"(?:pause|wait|delay|gap|rest|silence)(?: of| at least)?\s+{_TIME}\s+between"
+    rf"|\b{_TIME} (?:pause |delay |silence )?"
+    r"between (?:two )?(?:requests|reads|polls|messages|frames)"
+    r"|(?:inter[- ]?(?:frame|message|request)|turn-?around|guard) (?:delay|interval|time|gap)"
+    rf"(?: of)? {_TIME}",
     re.IGNORECASE,
 )
 _LINK = re.compile(
@@ -72,8 +96,15 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(
-    rf"(?:do not|don't|never|must not) read (?:registers? |addresses? )?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
-    rf"|\bregisters? ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:must not|may not|cannot) be read",
+    rf"(?:do not|don't|never|must not|avoid) (?:read |reading |poll |polling |access |touch )?"
+    rf"(?:(?:holding |input )?(?:registers? |addresses? ))?({_ADDRESS})(?:{_TO}({_ADDRESS}))?(?!\w)"
+    r"(?! ?(?:registers?|words|times)\b)"
+    rf"|\b(?:registers?|address(?:es)?) ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:(?:is|are) \w+ and )?"
+    r"(?:must not|must never|may not|cannot) be (?:read|polled|accessed|touched)"
+    rf"|\breading (?:(?:holding |input )?(?:registers? |addresses? ))?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
+    r" (?:hangs|crashes|locks|blocks|resets|clears|reboots|restarts|stops)"
+    rf"|\b(?:forbidden|off[- ]limits) (?:registers?|address(?:es)?|ranges?)?:? ?({_ADDRESS})"
+    rf"(?:{_TO}({_ADDRESS}))?",
     re.IGNORECASE,
 )
 _FORBIDDEN_BEYOND = re.compile(
@@ -229,19 +260,19 @@ def _identity(rest: str, found: Comment) -> None:
 
 def _reading(rest: str, found: Comment) -> None:
     """How much a request may ask for and how long it takes."""
-    limits = [int(match[1]) for limit in _LIMITS for match in limit.finditer(rest)]
+    limits = [int(match[match.lastindex or 1]) for limit in _LIMITS for match in limit.finditer(rest)]
     if _SINGLE.search(rest):
         limits.append(1)
     found.max_registers = max(1, min([MAX_REGISTERS, *limits]))
     found.alone = bool(_ALONE.search(rest))
     found.bridged = bool(_BRIDGED.search(rest)) and not _NOT_BRIDGED.search(rest)
-    times = [_seconds(match[1] or match[3], match[2] or match[4]) for match in _TAKES.finditer(rest)]
+    times = [_seconds(match) for match in _TAKES.finditer(rest)]
     found.timeout = max((each * _MARGIN for each in times if each >= _SLOW), default=None)
     if match := _PAUSE.search(rest):
-        found.pause = _seconds(match[1] or match[3], match[2] or match[4])
+        found.pause = _seconds(match)
     for match in _FORBIDDEN.finditer(rest):
-        first = whole(match[1] or match[3]) or 0
-        last = whole(match[2] or match[4] or "") or first
+        told = [whole(each) or 0 for each in match.groups() if each]
+        first, last = told[0], told[-1]
         found.forbidden.append((first, last))
     for match in _FORBIDDEN_BEYOND.finditer(rest):
         side, limit = (match[1] or match[3]).lower(), whole(match[2] or match[4]) or 0
@@ -249,5 +280,7 @@ def _reading(rest: str, found: Comment) -> None:
         found.forbidden.append(spans.get(side, (limit + 1, _LAST_ADDRESS)))
 
 
-def _seconds(number: str, unit: str) -> float:
-    return float(number) / (1000 if unit.lower() == "ms" else 1)
+def _seconds(match: re.Match[str]) -> float:
+    """The time a match tells: the first number of it, and its unit."""
+    number, unit = [each for each in match.groups() if each][:2]
+    return float(number) / (1000 if unit.lower().startswith("m") else 1)

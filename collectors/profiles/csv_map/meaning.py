@@ -143,11 +143,11 @@ def point_type(reading: Reading) -> str:
 def _bit(reading: Reading) -> str:
     """A leak or the fault of the whole device only where the words leave no doubt."""
     named = _ALSO_NAMED.get(reading.name, reading.name)
+    if reading.active_low:
+        return "flag"
     if named in _NAMED:
         return named
     told = [reading.name.replace("_", " "), reading.words.lower()]
-    if reading.active_low:
-        return "flag"
     if any(_LEAK.search(words) for words in told) and not any(_NO_LEAK.search(words) for words in told):
         return "leak"
     for words in told:

@@ -84,8 +84,16 @@ class PointWriter:
         symbol = self._symbol(at)
         takes_unit = False
         for mention in at.remarks.mentions:
+            if mention.use == "percent_of" and not self._is_share(mention, at):
+                continue
             target = self._target(mention, at)
-            if target is None or (mention.use == "percent_of" and not self._is_share(mention, at, target)):
+            if target is None:
+                continue
+            if mention.use == "unit_from":
+                told = self._told_units(at, target)
+                if told is not None:
+                    references["unit_from"], symbol = told
+                    takes_unit = True
                 continue
             if mention.use == "fraction" and isinstance(target, Place) and _INTEGER.search(at.name):
                 self._split.append((at, target))
@@ -97,12 +105,27 @@ class PointWriter:
                 symbol = self._symbol(target) if isinstance(target, Place) else ""
         return _Draft(at=at, symbol=symbol, references=references, takes_unit=takes_unit)
 
-    def _is_share(self, mention: Mention, at: Place, target: Place | str) -> bool:
+    def _told_units(self, at: Place, target: Place | str) -> tuple[dict[str | int, Value], str] | None:
+        """The units a register tells by its numbers, and the first; None if its words are no units."""
+        states = target.remarks.states if isinstance(target, Place) else {}
+        symbols = {number: unit_symbol(word, at.name) for number, word in states.items()}
+        known = {number: symbol for number, symbol in symbols.items() if symbol}
+        bases = {unit(symbol).base for symbol in known.values()}
+        if not isinstance(target, Place) or len(bases) != 1 or len(known) < len(symbols):
+            name = target if isinstance(target, str) else target.name
+            message = f"{at.name}: its unit is not taken from {name}, whose words are not units of one kind"
+            self._notes.add(at.row.line, message)
+            return None
+        units: dict[str | int, Value] = {number: symbol for number, symbol in known.items()}  # noqa: C416 - wider
+        return {"point": target.name, "units": units}, next(iter(known.values()))
+
+    def _is_share(self, mention: Mention, at: Place) -> bool:
         """Whether a percentage is to be read as so much of the other register: the columns have the say."""
-        if mention.told:
-            return True
+        target = self._row_of(mention, at)
+        if mention.told or target is None:
+            return mention.told
         symbol = unit_symbol(at.row.unit, at.name) or ""
-        whole = unit_symbol(target.row.unit, target.name) if isinstance(target, Place) else ""
+        whole = unit_symbol(target.row.unit, target.name) or ""
         if symbol not in {"", "%"} and whole and unit(symbol).base == unit(whole).base:
             return True
         name = mention.name or str(mention.address)
@@ -178,8 +201,7 @@ class PointWriter:
 
     def _target(self, mention: Mention, at: Place) -> Place | str | None:
         """The point or the name of the helper a description refers to; None if it is left alone."""
-        named = self._names.get(mention.name.lower()) if mention.name else None
-        found = named or (self._at(mention.address, at.table) if mention.address is not None else None)
+        found = self._row_of(mention, at)
         if found is at:
             return None
         if mention.use == "fraction" and (found is None or found.row.scale == 1):
@@ -200,6 +222,11 @@ class PointWriter:
             return None
         return self._helper(mention, at, found)
 
+    def _row_of(self, mention: Mention, at: Place) -> Place | None:
+        """The row a description refers to."""
+        named = self._names.get(mention.name.lower()) if mention.name else None
+        return named or (self._at(mention.address, at.table) if mention.address is not None else None)
+
     def _at(self, address: int, table: Table) -> Place | None:
         matching = [each for each in self._places if each.address == address and not each.part]
         return next((each for each in matching if each.table is table), matching[0] if matching else None)
@@ -210,7 +237,7 @@ class PointWriter:
         if found.remarks.mentions or found.part:
             return False
         plain = found.row.scale == 1 and found.row.offset == 0
-        return mention.use != "exponent" or (plain and found.data in _PLAIN_NUMBERS)
+        return mention.use not in {"exponent", "unit_from"} or (plain and found.data in _PLAIN_NUMBERS)
 
     def _helper(self, mention: Mention, at: Place, found: Place | None) -> str:
         address = found.address if found is not None else mention.address or 0

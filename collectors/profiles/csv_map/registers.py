@@ -219,7 +219,8 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
         return None
     own: list[int] = []
     measured = at.remarks.invalid_measured if at.row.unit else []
-    for given in [*at.remarks.invalid, *measured]:
+    limits = [each for each in at.remarks.invalid_limits if _is_limit(each, 1 << _bits_of(at))]
+    for given in [*at.remarks.invalid, *measured, *limits]:
         pattern = _pattern(given, at, notes)
         if pattern is not None and pattern not in own:
             own.append(pattern)
@@ -231,7 +232,7 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
 
 def _pattern(given: int, at: Place, notes: Notes) -> int | None:
     data = at.data or DataType.U16
-    bits = 8 if data in {DataType.U8, DataType.S8} else _BITS * at.length
+    bits = _bits_of(at)
     size = 1 << bits
     if data in _FLOATS:
         if given < 0 or given < 1 << 16:
@@ -249,6 +250,16 @@ def _pattern(given: int, at: Place, notes: Notes) -> int | None:
         at.row.line, f"{at.row.name}: no-value pattern {given:#x} left out, it has more than {bits} bits"
     )
     return None
+
+
+def _bits_of(at: Place) -> int:
+    return _BYTE if at.data in {DataType.U8, DataType.S8} else _BITS * at.length
+
+
+def _is_limit(number: int, size: int) -> bool:
+    """Whether a number is an end of its type, negative or all nines: none a device would show by chance."""
+    nines = number > _BYTE and set(str(number)) == {"9"}
+    return number in {size - 1, size // 2, size // 2 - 1} or number < -1 or nines
 
 
 def _is_nan(pattern: int, bits: int) -> bool:

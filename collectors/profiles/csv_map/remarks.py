@@ -2,22 +2,24 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from collectors.profiles.csv_map.rows import whole
 
-_VALUE = r"(?:0x[0-9A-Fa-f_]+|-?\d+)"
+_VALUE = r"(?:0x[0-9A-Fa-f_]+h?|\b[0-9A-Fa-f]{2,16}h\b|-?\d+(?:\.0+)?)"
 _NO_VALUE = (
     r"(?:the |a |an |field |value |register |sensor |probe |input |is |was )*"
     r"(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed|fitted)"
-    r"|n/?a\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)|invalid|unavailable|unsupported"
-    r"|unimplemented|missing|absent|unplugged|disconnected|undefined|sentinel|nan\b|open[- ]circuit"
-    r"|(?:sensor|probe) (?:fault|failure|missing|not connected))"
+    r"|n/?a\b|n\.a\.|null\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)"
+    r"|invalid|unavailable|unsupported|unimplemented|missing|absent|unplugged|disconnected|undefined"
+    r"|sentinel|nan\b|open[- ]circuit"
+    r"|(?:sensor|probe) (?:missing|not connected))"
 )
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
 _TROUBLE = (
-    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer) (?:error|broken|open|short(?:ed)?|defect)"
-    r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range"
+    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer) (?:failed|break|broken|open|short(?:ed)?|defect)"
+    r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range|no communication|disabled"
     r"|over-?range|under-?range|over-?flow)"
 )
 """Words that mean no value of a number that is the limit of its type; of others they may be states."""
@@ -53,6 +55,11 @@ _CONNECTORS = (
 )
 _MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_NO_VALUE}", re.IGNORECASE)
 _MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_TROUBLE}", re.IGNORECASE)
+_TROUBLE_IS = re.compile(
+    rf"(?:{_NO_VALUE}|(?:error|fault)(?: value| code)?)\s*[=:]?\s*({_VALUE})(?![\w.])", re.IGNORECASE
+)
+_SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]*?\b{_NO_VALUE}", re.IGNORECASE)
+_ALL_ONES = re.compile(r"\ball (?:ones|bits set|bits 1|0xFF|F\b)", re.IGNORECASE)
 _NONE_IS = re.compile(
     rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
     rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})(?![\w.])",
@@ -64,7 +71,7 @@ _STATE = re.compile(r"^(-?\d+|0x[0-9A-Fa-f]+)\s*[=:]\s*(\S.*)$")
 _STATE_LIST = re.compile(r"^\d+\s*[=: ]\s*[^\d\s,=.][^,]*(?:,\s*(?:\.\.\.)?\d+\s*[=: ]\s*[^\s,=][^,]*)+$")
 _STATE_ITEM = re.compile(r"^(?:\.\.\.)?(\d+)\s*[=: ]\s*(.+)$")
 _REFERENCE = re.compile(
-    rf"\b(scale|exponent|sf|factor|multiplier|divisor|percent|fraction)_reg\s*=\s*"
+    rf"\b(scale|exponent|sf|unit|factor|multiplier|divisor|percent|fraction)_reg\s*=\s*"
     rf"([A-Za-z_]\w*)?@?({_VALUE})?",
     re.IGNORECASE,
 )
@@ -90,6 +97,7 @@ _USES = {
     "scale": "exponent",
     "exponent": "exponent",
     "sf": "exponent",
+    "unit": "unit_from",
     "factor": "factor",
     "multiplier": "factor",
     "divisor": "divisor",
@@ -127,6 +135,8 @@ class Remarks:
     invalid: list[int] = field(default_factory=list)
     invalid_measured: list[int] = field(default_factory=list)
     """The same of small numbers, of measurements only: of others they are states, "not installed"."""
+    invalid_limits: list[int] = field(default_factory=list)
+    """The same where the words leave doubt: only if it is an end of its type, negative or all nines."""
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
@@ -143,11 +153,10 @@ def read_remarks(description: str) -> Remarks:
     found = Remarks()
     listing = False
     words: list[str] = []
-    for part in (each.strip() for each in description.split(";")):
-        if not part:
-            continue
+    parts = [each for each in (part.strip() for part in description.split(";")) if each]
+    for part, following in pairwise([*parts, ""]):
         listed = _ENUM.sub("", part)
-        listing = listing or listed != part
+        listing = listing or listed != part or (_is_state(part) and _is_state(following))
         if listing and (state := _STATE.match(listed)):
             found.states[_number(state[1])] = state[2].strip()
             continue
@@ -157,6 +166,12 @@ def read_remarks(description: str) -> Remarks:
         _asides(part, found)
     found.words = "; ".join(words)
     return found
+
+
+def _is_state(part: str) -> bool:
+    """Whether a part looks like a number and its word: two of them in a row are a list."""
+    state = _STATE.match(part)
+    return state is not None and 0 <= _number(state[1]) < _LEAST_LIMIT and state[2][0].isalpha()
 
 
 def _place(part: str, found: Remarks) -> bool:
@@ -211,16 +226,14 @@ def _values(part: str, found: Remarks) -> bool:
                 found.states[int(match[1])] = match[2].strip()
         return True
     patterns = [*_MEANS_NONE.findall(part), *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
-    patterns += [each for each in _MEANS_TROUBLE.findall(part) if _is_limit(_number(each))]
+    doubtful = [*_MEANS_TROUBLE.findall(part), *_TROUBLE_IS.findall(part), *_SAID_LATER.findall(part)]
+    found.invalid_limits.extend(_number(each) for each in doubtful)
+    if _ALL_ONES.search(part) and NO_VALUE.search(part):
+        found.invalid.append(-1)
+        return True
     for number in dict.fromkeys(_number(each) for each in patterns):
         (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
     return bool(patterns)
-
-
-def _is_limit(number: int) -> bool:
-    """Whether a number is the end of a type, negative, or all nines: none a device would show by chance."""
-    ends = {size - back for bits in (8, 16, 32, 64) for size in (1 << bits, 1 << bits - 1) for back in (0, 1)}
-    return number in ends or number < 0 or (number > _LEAST_LIMIT and set(str(number)) == {"9"})
 
 
 def _references(part: str, found: Remarks) -> bool:
@@ -257,4 +270,4 @@ def _asides(part: str, found: Remarks) -> None:
 
 
 def _number(text: str) -> int:
-    return whole(text) or 0
+    return whole(text.partition(".")[0]) or 0

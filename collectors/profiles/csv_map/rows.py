@@ -86,8 +86,10 @@ def read_rows(text: str, problems: Problems, note: Remark) -> MapText:
 
 
 def whole(text: str) -> int | None:
-    """A whole number, decimal (leading zeros allowed) or ``0x``; None if it is none."""
+    """A whole number, decimal (leading zeros allowed), ``0x8000`` or ``8000h``; None if it is none."""
     plain = text.strip().replace("_", "")
+    if plain[-1:] in {"h", "H"}:
+        plain = f"0x{plain[:-1].lower().removeprefix('0x')}"
     try:
         return int(plain, 16) if plain.lower().startswith(("0x", "-0x")) else int(plain, 10)
     except ValueError:

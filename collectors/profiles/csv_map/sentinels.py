@@ -7,6 +7,10 @@ from collectors.profiles.csv_map.remarks import NO_VALUE
 from collectors.profiles.csv_map.rows import whole
 from collectors.profiles.csv_map.words import type_of
 
+_NONE = re.compile(
+    rf"{NO_VALUE.pattern}|\bsensor (?:error|fault|failed|failure|broken|open)|\bno communication",
+    re.IGNORECASE,
+)
 _NOT_SENTINEL = re.compile(
     r"\bno sentinel|\bexception\b|\bend marker\b|reserved registers read", re.IGNORECASE
 )
@@ -15,10 +19,16 @@ _TOKEN = re.compile(
     r"|\b(?P<type>(?:u|s|f|i)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
     r"|acc(?:16|32|64)|enum(?:16|32)|bitfield(?:16|32|64))\b"
     r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)"
-    r"|(?P<value>0x[0-9A-Fa-f]+|-?\b(?:127|128|255|32767|32768|65535)\b)"
-    r"(?:\s+(?:in|for|on)\s+(?P<after>unsigned|signed|integer|float|[usfi](?:8|16|32|64)))?",
+    r"|(?P<ones>\ball (?:ones|bits set)\b)"
+    r"|(?P<value>0x[0-9A-Fa-f]+|-?\b(?:127|128|255|32767|32768|65535|9{3,5})\b)"
+    r"(?:\s+(?:in|for|on)\s+"
+    r"(?P<after>unsigned|signed|integer|float|[usfi](?:8|16|32|64)|u?int(?:8|16|32|64)))?",
     re.IGNORECASE,
 )
+_PLACE = re.compile(
+    r"(?:above|beyond|below|up to|from|address(?:es)?|\bat|registers?|offset|to|-)\s*$", re.IGNORECASE
+)
+"""What stands before a number that is an address."""
 _UNSIGNED = (DataType.U8, DataType.U16, DataType.U32, DataType.U48, DataType.U64)
 _SIGNED = (DataType.S8, DataType.S16, DataType.S32, DataType.S64)
 _FAMILIES = {"unsigned": _UNSIGNED, "signed": _SIGNED, "integer": (*_UNSIGNED, *_SIGNED), "float": ()}
@@ -38,7 +48,7 @@ def add_told(clause: str, found: Sentinels) -> None:
     0x7FFF to signed ones, of its own width. Any other number is taken only where the words beside it say so,
     for it may be an address. Not a number needs no pattern.
     """
-    if not NO_VALUE.search(clause) or _NOT_SENTINEL.search(clause):
+    if not _NONE.search(clause) or _NOT_SENTINEL.search(clause):
         return
     if re.search(r"integer-limit", clause, re.IGNORECASE):
         for data in _UNSIGNED:
@@ -47,24 +57,21 @@ def add_told(clause: str, found: Sentinels) -> None:
             add(found, data, 1 << (_bits(data) - 1))
     types: tuple[DataType, ...] | None = None
     for token in _TOKEN.finditer(clause):
-        if token["family"]:
-            types = _FAMILIES[token["family"].lower()]
-        elif token["type"]:
-            word = type_of(token["type"])
-            types = (word.data,) if word and word.data else ()
-        elif token["open"]:
+        if token["family"] or token["type"]:
+            types = _types_of((token["family"] or token["type"]).lower())
+        elif token["open"] or token["ones"]:
             for data in types if types is not None else _UNSIGNED:
-                add(found, data, _limit(token["open"], _bits(data)))
-        else:
-            after = token["after"]
-            meant = _types_of(after.lower()) if after else types
-            beside = clause[max(0, token.start() - _NEAR) : token.end() + _NEAR]
-            told = bool(
-                re.search(
-                    rf"(?:sentinels?|invalid)[ :=]+{token['value']}|{token['value']}\s*(?:=|means)", beside
-                )
-            )
-            _pattern(token["value"], meant, found, told=told)
+                add(found, data, _limit(token["open"] or "0xFF", _bits(data)))
+        elif not _PLACE.search(clause[: token.start()]):
+            meant = _types_of(token["after"].lower()) if token["after"] else types
+            _pattern(token["value"], meant, found, told=_is_told(clause, token))
+
+
+def _is_told(clause: str, token: re.Match[str]) -> bool:
+    """Whether the words beside a number say that it means no value."""
+    beside = clause[max(0, token.start() - _NEAR) : token.end() + _NEAR]
+    value = token["value"]
+    return bool(re.search(rf"(?:sentinels?|invalid)[ :=]+{value}|{value}\s*(?:=|means)", beside))
 
 
 def _types_of(word: str) -> tuple[DataType, ...]:
@@ -80,6 +87,10 @@ def _pattern(text: str, types: tuple[DataType, ...] | None, found: Sentinels, *,
     width = next((each for each in _WIDTHS if 4 * digits <= each), _WIDTHS[-1])
     pattern = number % (1 << width)
     ones, top = (1 << width) - 1, 1 << (width - 1)
+    if text.startswith("-") and set(text[1:]) == {"9"}:
+        for data in _SIGNED[1:]:
+            add(found, data, number % (1 << _bits(data)))
+        return
     if not told and pattern not in {ones, top, top - 1}:
         return
     if types is None:

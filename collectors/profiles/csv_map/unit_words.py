@@ -109,7 +109,7 @@ def unit_symbol(written: str, name: str) -> str | None:
     try:
         return unit(plain).symbol
     except UnknownUnitError:
-        return found
+        return None if plain.startswith("m") else found
 
 
 def is_difference(name: str) -> bool:

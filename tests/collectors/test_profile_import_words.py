@@ -1,0 +1,232 @@
+"""What the words of a map mean: "no value", states, limits of reading, times, leaks, units that are told."""
+
+import pytest
+
+from facility.quality import Quality
+from tests.collectors.test_profile_import import decoded, imported, notes, only
+
+
+@pytest.mark.parametrize(
+    ("row", "patterns"),
+    [
+        ("x,input,1,s16,big,0.1,0,degC,document register 30002; size s16; invalid=0x8000", {0x8000}),
+        ("x,input,1,u32,big,0.01,0,kWh,invalid 0xFFFFFFFF", {0xFFFFFFFF}),
+        ("x,input,1,u16,big,1,0,A,0xFFFF = not available", {0xFFFF}),
+        ("x,input,1,u16,big,1,0,V,rating; 0xFFFF = not supported by this UPS", {0xFFFF}),
+        ("x,input,1,u16,big,1,0,min,0xFFFF while on mains", {0xFFFF}),
+        ("x,input,1,u16,big,1,0,degC,0xFFFF = no sensor", {0xFFFF}),
+        ("x,input,1,s16,big,1,0,degC,invalid=-32768", {0x8000}),
+        ('x,input,1,s16,big,1,0,degC,"invalid=0x8000,0x7FFF"', {0x8000, 0x7FFF}),
+        ("x,input,1,s16,big,1,0,degC,-9999 = not connected", {0xD8F1}),
+        ("x,input,1,f32,big,1,0,degC,invalid=-9999", {0xC61C3C00}),
+        ("x,input,1,f32,big,1,0,degC,invalid=0x7FC00000", set()),
+        ("x,input,1,u16,big,1,0,,size u8; invalid=0xFF", {0xFF}),
+        ("x,input,1,s16,big,1,0,degC,reads 0x8000 when no sensor is connected", {0x8000}),
+        ("x,input,1,s16,big,1,0,degC,not available = 0x8000", {0x8000}),
+        ("x,input,1,s16,big,1,0,degC,8000h = N.A.", {0x8000}),
+        ("x,input,1,s16,big,1,0,degC,-32768 = probe error", {0x8000}),
+        ("x,input,1,s16,big,1,0,degC,0x8000 (sensor fault)", {0x8000}),
+        ("x,input,1,s16,big,1,0,degC,error code -32768", {0x8000}),
+        ("x,input,1,u16,big,1,0,V,all ones = not available", {0xFFFF}),
+        ('x,input,1,u16,big,1,0,V,"invalid: 0x8000 (off), 0xFFFF (no probe)"', {0x8000, 0xFFFF}),
+        ("x,input,1,f32,big,1,0,degC,-9999.0 = no sensor", {0xC61C3C00}),
+        ("x,input,1,u16,big,1,0,,0x0080 = sensor fault", set()),
+        ("x,input,1,u16,big,1,0,A,1 = sensor fault", set()),
+        ("x,input,1,u16,big,1,0,A,range 0..0xFFFE", set()),
+        ("x,input,1,u16,big,1,0,,document register 0x8000", set()),
+        ("x,input,1,u16,big,1,0,degC,0 = not connected", {0}),
+        ("x,input,1,u16,big,1,0,,0 = not installed", set()),
+        ('x,input,1,u16,big,1,0,,"0 not available,1 available"', set()),
+        ("x,input,1,u16,big,1,0,,enum 0=Not available;1=Ok", set()),
+    ],
+)
+def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> None:
+    assert only(row).invalid == patterns
+
+
+@pytest.mark.parametrize(
+    ("comment", "data", "patterns"),
+    [
+        (
+            "not-supported sentinel: unsigned all 0xFF..FF, signed 0x7FFF.. (0x7FFF / 0x7FFFFFFF)",
+            "u64",
+            {2**64 - 1},
+        ),
+        (
+            "not-supported sentinel: unsigned all 0xFF..FF, signed 0x7FFF.. (0x7FFF / 0x7FFFFFFF)",
+            "s32",
+            {2**31 - 1},
+        ),
+        ("sentinel 0xFFFFFFFF / 0xFFFF", "u32", {0xFFFFFFFF}),
+        ("sentinel 0xFFFFFFFF / 0xFFFF", "s16", set()),
+        ("0xFFFF = field not supported; default 2400 baud", "u16", {0xFFFF}),
+        (
+            "unsupported value = QNAN: 0x8000 in integer registers, 0x7FC00000 in float registers",
+            "s16",
+            {0x8000},
+        ),
+        (
+            "unsupported value = QNAN: 0x8000 in integer registers, 0x7FC00000 in float registers",
+            "f32",
+            set(),
+        ),
+        (
+            "integer-limit sentinels (s16 0x8000, u16 0xFFFF, u8 0xFF, ...) mean no sensor",
+            "s32",
+            {0x80000000},
+        ),
+        ("invalid: u16 0xFFFF, s16 0x7FFF, u32 0xFFFFFFFF, s32 0x7FFFFFFF", "s16", {0x7FFF}),
+        ("invalid values: U16 0xFFFF, I16 0x7FFF", "s16", {0x7FFF}),
+        ("NaN for float, 0x8000 for int16, 0xFFFF for uint16 when not implemented", "s16", {0x8000}),
+        ("all ones means not available", "u64", {2**64 - 1}),
+        ("-9999 = no sensor", "s16", {0xD8F1}),
+        ("-32768 = sensor error", "s16", {0x8000}),
+        ("addresses above 0x8000 are not available on old firmware", "s16", set()),
+        ("reserved registers read 0xFFFF; absent values read 0 (no sentinel)", "u16", set()),
+        ("serial number at 0x5000 is not available on old devices", "u16", set()),
+    ],
+)
+def test_a_comment_tells_what_is_no_value_by_type(comment: str, data: str, patterns: set[int]) -> None:
+    assert only(f"x,input,1,{data},big,1,0,,", comment).invalid == patterns
+
+
+@pytest.mark.parametrize(
+    ("description", "states"),
+    [
+        ("enum 0=No alarm;1=Warning;2=Alarm", ((0, "No alarm"), (1, "Warning"), (2, "Alarm"))),
+        ('"0 off,1 on,2 standby; document register 30389"', ((0, "off"), (1, "on"), (2, "standby"))),
+        ('"0=off, 1=on"', ((0, "off"), (1, "on"))),
+        ("1=Unlimited;2=Limited;255=Outage", ((1, "Unlimited"), (2, "Limited"), (255, "Outage"))),
+        ("mode; 1 = Manual", ()),
+        ('"0 not installed,1 absent,2 on"', ((0, "not installed"), (1, "absent"), (2, "on"))),
+        ('"0 ok,1 low; 0xFFFF = not supported"', ((0, "ok"), (1, "low"))),
+        ('"bits 0 rectifier on,1 inverter on"', ()),
+        ("0..9 = 0..90 %", ()),
+    ],
+)
+def test_words_of_a_state_are_kept(description: str, states: tuple[tuple[int, str], ...]) -> None:
+    found = imported(f"x,holding,1,u16,big,1,0,,{description}").profile.points[0]
+    assert found.states == states
+
+
+@pytest.mark.parametrize(
+    ("comment", "attribute", "value"),
+    [
+        ("max_read_registers 0 (no block reads, one register per request)", "max_registers", 1),
+        ("FC03 up to 127 registers per request documented", "max_registers", 125),
+        ("maximum block length 50", "max_registers", 50),
+        ("only 10 registers at a time", "max_registers", 10),
+        ("register limit per request: 40", "max_registers", 40),
+        ("only 2 decimals are shown; maximum read 500 ms", "max_registers", 125),
+        ("no multi-register reads", "max_registers", 1),
+        ("values must be read one by one", "alone", True),
+        ("rackmon coalesces spans up to 120 registers", "max_registers", 120),
+        ("strings up to 64 registers; FC04", "max_registers", 125),
+        ("read point by point", "alone", True),
+        ("reachable in one request", "max_gap", 7),
+        ("gaps must not be bridged", "max_gap", 0),
+        ("", "max_gap", 0),
+        ("19200 baud parity Even; unit ids 12-14", "link", "19200 baud, parity Even, unit ids 12-14"),
+    ],
+)
+def test_a_comment_tells_how_to_read(comment: str, attribute: str, value: object) -> None:
+    found = imported("x,holding,1,u16,,,,,", "y,holding,9,u16,,,,,", comment=comment)
+    assert getattr(found.profile, attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("comment", "timeout", "pause"),
+    [
+        ("a large read may take 2 s or more", 3.0, None),
+        ("replies up to 2 s", 3.0, None),
+        ("response timeout 150 ms", None, None),
+        ("response timeout 500 ms", 0.75, None),
+        ("response time max. 800 ms", 1.2, None),
+        ("allow 3 s per request", 4.5, None),
+        ("gateway silent 30 s after boot", None, None),
+        ("guard interval 20 ms", None, 0.02),
+        ("at least 30 ms between two requests", None, 0.03),
+        ("needs 50 ms pause between requests", None, 0.05),
+    ],
+)
+def test_a_comment_tells_how_much_time_it_takes(
+    comment: str, timeout: float | None, pause: float | None
+) -> None:
+    manners = imported("x,holding,1,u16,,,,,", comment=comment).profile.manners
+    assert (manners.timeout, manners.pause) == (timeout, pause)
+
+
+def test_what_must_not_be_read_is_forbidden_and_no_point() -> None:
+    found = imported(
+        "x,holding,1,u16,,,,,",
+        "events,holding,2,u16,,,,,clears on read",
+        "inside,holding,100,u16,,,,,",
+        comment="registers 0x60 to 0x6F must not be read",
+    )
+    spans = {(span.first, span.last) for span in found.profile.forbidden}
+    assert spans == {(2, 2), (0x60, 0x6F)}
+    assert [point.name for point in found.profile.points] == ["x"]
+    assert "acme.csv:4: events: left out and forbidden" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("comment", "spans"),
+    [
+        ("registers 100-119 are reserved and must not be read", [(100, 119)]),
+        ("reading 0x64..0x77 hangs the device", [(100, 119)]),
+        ("avoid registers 100-119", [(100, 119)]),
+        ("addresses 100 to 119 must not be accessed", [(100, 119)]),
+        ("registers above 0x200 must not be read", [(0x201, 0xFFFF)]),
+        ("registers below 10 must not be read", [(0, 9)]),
+        ("never read 16 registers at once", []),
+    ],
+)
+def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tuple[int, int]]) -> None:
+    found = imported("x,holding,50,u16,,,,,", comment=comment)
+    assert [(span.first, span.last) for span in found.profile.forbidden] == spans
+
+
+def test_a_unit_may_be_told_by_another_register() -> None:
+    found = imported(
+        "energy,holding,1,u32,big,1,0,,unit_reg=energy_unit@3",
+        'energy_unit,holding,3,u16,big,1,0,,"0=kWh,1=MWh,2=GJ"',
+        "power,holding,4,u16,big,1,0,,unit_reg=mode",
+        'mode,holding,5,u16,big,1,0,,"0=off,1=on"',
+    )
+    got = decoded(found.profile, {("holding", 1): "0000 000C 0002 0007 0001"})
+    assert got["energy"] == (pytest.approx(12e6 / 3.6), Quality.GOOD)
+    assert (got["energy_unit"], got["power"]) == ((2.0, Quality.GOOD), (7.0, Quality.GOOD))
+    assert "power: its unit is not taken from mode, whose words are not units of one kind" in notes(found)
+
+
+def test_columns_have_the_say_over_what_a_percentage_is_of() -> None:
+    found = imported(
+        "load,holding,1,u16,big,0.1,0,%,percent of rated_power",
+        "power,holding,2,u16,big,0.1,0,kW,percent of rated_power",
+        "rated_power,holding,3,u16,big,1,0,kW,",
+    )
+    got = decoded(found.profile, {("holding", 1): "01F4 01F4 0014"})
+    assert got["load"] == (pytest.approx(50.0), Quality.GOOD)
+    assert got["power"] == (pytest.approx(10_000.0), Quality.GOOD)
+    assert "load: kept as its unit column says; percent_reg=rated_power makes it a share" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "type_key"),
+    [
+        ("zone_1", "Leak zone 1", "leak"),
+        ("liquid_detected", "", "leak"),
+        ("leakage_current_alarm", "earth leakage current", "flag"),
+        ("leak_sensor_fault", "leak sensor fault", "flag"),
+        ("refrigerant_leak", "", "flag"),
+        ("leak", "active=false", "flag"),
+        ("summary", "Summary alarm", "fault"),
+        ("common_fault", "", "fault"),
+        ("fan_1_fault", "fan 1 fault", "flag"),
+    ],
+)
+def test_leaks_and_the_fault_of_the_whole_device_are_told_by_words(
+    name: str, description: str, type_key: str
+) -> None:
+    found = imported(f"{name},holding,1,bit,,,,,bit=3; {description}")
+    assert [point.type.key for point in found.profile.points] == [type_key]
