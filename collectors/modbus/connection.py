@@ -5,18 +5,30 @@ so is there one for each. So ten thousand of them cost little.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Protocol
 
 from collectors.config import ModbusEndpoint
-from collectors.modbus import Connect, Link
+from collectors.modbus import Link, Lost
 
 MOST_OPENING = 200
 """Connections opened at once."""
 
 
+Dial = Callable[[ModbusEndpoint, Counter[str], Lost], Awaitable[Link]]
+"""Opens a link to an endpoint, as a Connect does; errors are counted by class. One serves all endpoints."""
+
+
 class Owner(Protocol):
     """The endpoint, as its connections see it."""
+
+    config: ModbusEndpoint
+
+    def connect(self, lost: Lost) -> Awaitable[Link]:
+        """One attempt; raises as a Connect does."""
+        ...
 
     def opened(self, connection: "Connection") -> None:
         """There is a link now."""
@@ -39,8 +51,6 @@ class Connection:
     """The link while it stands, and how much of it is in use."""
 
     __slots__ = (
-        "_config",
-        "_connect",
         "_opener",
         "_owner",
         "_stopped",
@@ -50,24 +60,19 @@ class Connection:
         "places",
         "resting",
         "silent",
-        "used_at",
     )
 
-    def __init__(self, owner: Owner, config: ModbusEndpoint, connect: Connect, opener: "Opener") -> None:
+    def __init__(self, owner: Owner, opener: "Opener") -> None:
         self.link: Link | None = None
         self.places = 0
         """How many of the requests allowed at once are taken up."""
         self.free_at = 0.0
-        """From when on the next request may be sent, in monotonic time."""
-        self.used_at = 0.0
-        """When it was last used, in monotonic time."""
+        """From when on the next request may be sent, in monotonic time; so it has been idle since then."""
         self.silent = 0
         """Reads in a row without any reply."""
         self.resting = False
         """Closed by us for want of anything to ask."""
         self._owner = owner
-        self._config = config
-        self._connect = connect
         self._opener = opener
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -93,7 +98,7 @@ class Connection:
         """One attempt; another one follows by itself if it fails."""
         attempt = _Attempt(self)
         try:
-            link = await self._connect(attempt)
+            link = await self._owner.connect(attempt)
         except (OSError, TimeoutError) as error:
             if not self._stopped:
                 self._owner.refused(str(error) or "no answer in time")
@@ -105,10 +110,10 @@ class Connection:
             attempt.begun = True
             self.link = link
             self.silent = 0
-            self.used_at = monotonic()
-            self.free_at = self.used_at + self._config.connect_pause
-            if self._config.idle_close is not None:
-                self._check_idle(self._config.idle_close)
+            config = self._owner.config
+            self.free_at = monotonic() + config.connect_pause
+            if config.idle_close is not None:
+                self._check_idle(config.idle_close)
             self._owner.opened(self)
         else:
             self.lost(attempt.reason)
@@ -131,7 +136,7 @@ class Connection:
         self._timer = None
         if self.link is None:
             return
-        left = limit if self.places else self.used_at + limit - monotonic()
+        left = limit if self.places else self.free_at + limit - monotonic()
         if left <= 0:
             self.resting = True
             self.link.close("idle")

@@ -82,15 +82,12 @@ class Contact:
         self._random = random
         self._identifies = True
         self._talk: Talk | None = None
-        self.due_at = NEVER
+        self.due_at = 0
         """When to ask again, ns."""
-        self.ask_soon()
 
     def ask_soon(self) -> None:
-        """Ask with the next scan, if there is anything to ask."""
-        profile = self._profile
-        if profile.identity or profile.identification or profile.sunspec or profile.texts:
-            self.due_at = 0
+        """Ask with the next scan."""
+        self.due_at = 0
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to ask."""
@@ -147,7 +144,7 @@ class Contact:
                 lesson.forget()
                 break
         lesson.start = found.start
-        lesson.identity |= found.identity
+        lesson.identity = {**lesson.identity, **found.identity}
         return before != (lesson.start, lesson.identity)
 
     def _converse(self) -> Talk:
@@ -170,6 +167,42 @@ class Contact:
         found.texts |= yield from _texts(profile, unit, shift)
         found.identity |= found.texts
         return found
+
+
+class NoContact(Contact):
+    """With devices that have nothing to tell: one for all of them, since nothing ever changes in it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.question = None
+        self.foreign = ""
+        self.texts = _NO_TEXTS
+        self.changes = 0
+        self.due_at = NEVER
+
+    def ask_soon(self) -> None:
+        """There is nothing to ask."""
+
+    def open(self) -> None:
+        """Likewise."""
+
+    def hear(self, answer: Answer, now: int) -> bool:  # noqa: ARG002 - nothing was asked
+        """Nothing was asked."""
+        return False
+
+    def break_off(self) -> None:
+        """There was no talk."""
+
+
+_NO_CONTACT = NoContact()
+
+
+def contact_with(device: str, profile: ModbusProfile, unit: int, lesson: Lesson, random: Random) -> Contact:
+    """The contact with a device; shared if its profile asks it nothing."""
+    if profile.identity or profile.identification or profile.sunspec or profile.texts:
+        return Contact(device, profile, unit, lesson, random)
+    return _NO_CONTACT
 
 
 def _texts(profile: ModbusProfile, unit: int, shift: int) -> Generator[Request, Answer, dict[str, str]]:

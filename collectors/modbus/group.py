@@ -221,7 +221,8 @@ class GroupReader:
         """
         changed = self._unlearn()
         for block, code in self._refused:
-            self._lesson.refused |= dict.fromkeys(map(self._plan.address, block.points), code)
+            refused = dict.fromkeys(map(self._plan.address, block.points), code)
+            self._lesson.refused = {**self._lesson.refused, **refused}
             changed = True
         if self.unfinished:
             return True
@@ -290,8 +291,8 @@ class GroupReader:
         """A refused value that was asked again and was answered is there again."""
         if self._again < 0 or isinstance(self._payloads[self._again], Quality):
             return False
-        for place in self._blocks[self._again].points:
-            self._lesson.refused.pop(self._plan.address(place), None)
+        there = set(map(self._plan.address, self._blocks[self._again].points))
+        self._lesson.refused = {at: code for at, code in self._lesson.refused.items() if at not in there}
         return True
 
     def _learn_cuts(self) -> bool:
