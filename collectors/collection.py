@@ -128,7 +128,8 @@ class Collection:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
         found = [
             DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
-            for reader in self._by_endpoint().get(endpoint, ())
+            for reader in self._readers
+            if reader.binding.endpoint == endpoint
         ]
         return tuple(sorted(found, key=lambda each: each.seconds, reverse=True))
 
