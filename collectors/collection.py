@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,7 +13,8 @@ from collectors.harvest import Harvest
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
-from collectors.modbus.connection import Opener
+from collectors.modbus import Link, Lost
+from collectors.modbus.connection import Dial, Opener
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
@@ -71,10 +73,10 @@ class Collection:
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
-        self._endpoints = {each.id: self._endpoint(each) for each in plan.endpoints}
+        dial = self._dial
+        self._endpoints = {each.id: self._endpoint(each, dial) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
-        self._behind = self._by_endpoint()
         self._schedule = Schedule(clock, [self._scan(reader) for reader in self._readers])
         self._check_brokers()
 
@@ -104,7 +106,10 @@ class Collection:
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
-        modbus = [self._endpoint_health(endpoint) for endpoint in self._endpoints.values()]
+        readers = self._by_endpoint()
+        modbus = [
+            self._endpoint_health(each, readers.get(each.config.id, ())) for each in self._endpoints.values()
+        ]
         return (*modbus, *(subscriber.health() for subscriber in self._subscribers.values()))
 
     def totals(self) -> CollectionTotals:
@@ -130,7 +135,8 @@ class Collection:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
         found = [
             DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
-            for reader in self._behind.get(endpoint, ())
+            for reader in self._readers
+            if reader.binding.endpoint == endpoint
         ]
         return tuple(sorted(found, key=lambda each: each.seconds, reverse=True))
 
@@ -152,8 +158,7 @@ class Collection:
             reader.forget()
         return len(taught)
 
-    def _endpoint_health(self, endpoint: Endpoint) -> EndpointHealth:
-        readers = self._behind.get(endpoint.config.id, ())
+    def _endpoint_health(self, endpoint: Endpoint, readers: Sequence[DeviceReader]) -> EndpointHealth:
         predicted = predict(endpoint.config, [reader.planned for reader in readers])
         return replace(
             endpoint.health(),
@@ -162,23 +167,19 @@ class Collection:
             measured_cycle=measured_cycle(endpoint.config, (reader.cycle for reader in readers)),
         )
 
-    def _by_endpoint(self) -> dict[str, tuple[DeviceReader, ...]]:
+    def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
+        """The devices behind each endpoint; worked out when it is asked for, for it would take memory."""
         found: dict[str, list[DeviceReader]] = {}
         for reader in self._readers:
             found.setdefault(reader.binding.endpoint, []).append(reader)
-        return {endpoint: tuple(readers) for endpoint, readers in found.items()}
+        return found
 
-    def _endpoint(self, config: ModbusEndpoint) -> Endpoint:
-        errors: Counter[str] = Counter()
-        connect = connector_of(config, self._deadlines, errors, self._inbox)
-        return Endpoint(
-            config,
-            connect=connect,
-            clock=self._clock,
-            opener=self._opener,
-            random=self._random,
-            errors=errors,
-        )
+    def _endpoint(self, config: ModbusEndpoint, dial: Dial) -> Endpoint:
+        return Endpoint(config, dial=dial, clock=self._clock, opener=self._opener, random=self._random)
+
+    def _dial(self, config: ModbusEndpoint, errors: Counter[str], lost: Lost) -> Awaitable[Link]:
+        """Connect to an endpoint."""
+        return connector_of(config, self._deadlines, errors, self._inbox)(lost)
 
     def _subscriber(self, broker: MqttBroker) -> Subscriber:
         bindings = [binding for binding in self._plan.mqtt if binding.broker == broker.id]

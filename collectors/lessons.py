@@ -9,8 +9,9 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from collectors.config import ModbusBinding
 from collectors.errors import LessonsError
@@ -33,6 +34,8 @@ _ADDRESSES = 1 << 16
 Address = tuple[Table, int]
 """Where a value begins."""
 _NO_CUTS: frozenset[Address] = frozenset()
+_NOTHING_REFUSED: Mapping[Address, int] = MappingProxyType({})
+_NOTHING_TOLD: Mapping[str, str] = MappingProxyType({})
 Save = Callable[[bytes], None]
 """Keeps a document until the next start; raises OSError if it cannot. Called in a thread of its own."""
 
@@ -50,15 +53,15 @@ class LessonKey:
 
 @dataclass(slots=True)
 class Lesson:
-    """What one device has taught."""
+    """What one device has taught. Its mappings are replaced, never changed: most devices teach nothing."""
 
-    refused: dict[Address, int] = field(default_factory=dict)
+    refused: Mapping[Address, int] = field(default_factory=lambda: _NOTHING_REFUSED)
     """Values the device does not have, and the exception it says so with."""
     cuts: frozenset[Address] = _NO_CUTS
     """Values a read must begin at, since the device refuses to read across."""
     start: int | None = None
     """Where its SunSpec model begins."""
-    identity: dict[str, str] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=lambda: _NOTHING_TOLD)
     """What it told of itself when it was last asked."""
 
     def __bool__(self) -> bool:
@@ -66,9 +69,9 @@ class Lesson:
 
     def forget(self) -> None:
         """Begin anew."""
-        self.refused.clear()
+        self.refused = _NOTHING_REFUSED
         self.cuts = _NO_CUTS
-        self.identity.clear()
+        self.identity = _NOTHING_TOLD
         self.start = None
 
 
@@ -255,7 +258,7 @@ def _written(key: LessonKey, lesson: Lesson) -> dict[str, object]:
         "refused": [[table, address, code] for (table, address), code in sorted(lesson.refused.items())],
         "cuts": [[table, address] for table, address in sorted(lesson.cuts)],
         "start": lesson.start,
-        "identity": lesson.identity,
+        "identity": dict(lesson.identity),
     }
 
 

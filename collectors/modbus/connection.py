@@ -10,12 +10,14 @@ again ever more seldom.
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Protocol
 
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
-from collectors.modbus import Connect, Link
+from collectors.modbus import Link, Lost
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,8 +27,18 @@ STOOD = 1.0
 """Seconds a link must have been idle so that its end proves nothing, if it has never answered."""
 
 
+Dial = Callable[[ModbusEndpoint, Counter[str], Lost], Awaitable[Link]]
+"""Opens a link to an endpoint, as a Connect does; errors are counted by class. One serves all endpoints."""
+
+
 class Owner(Protocol):
     """The endpoint, as its connections see it."""
+
+    config: ModbusEndpoint
+
+    def connect(self, lost: Lost) -> Awaitable[Link]:
+        """One attempt; raises as a Connect does."""
+        ...
 
     def opened(self, connection: "Connection") -> None:
         """There is a link now."""
@@ -53,8 +65,6 @@ class Connection:
     """The link while it stands, and how much of it is in use."""
 
     __slots__ = (
-        "_config",
-        "_connect",
         "_opener",
         "_owner",
         "_stopped",
@@ -66,17 +76,14 @@ class Connection:
         "reopening",
         "resting",
         "silent",
-        "used_at",
     )
 
-    def __init__(self, owner: Owner, config: ModbusEndpoint, connect: Connect, opener: "Opener") -> None:
+    def __init__(self, owner: Owner, opener: "Opener") -> None:
         self.link: Link | None = None
         self.places = 0
         """How many of the requests allowed at once are taken up."""
         self.free_at = 0.0
-        """From when on the next request may be sent, in monotonic time."""
-        self.used_at = 0.0
-        """When it was last used, in monotonic time."""
+        """From when on the next request may be sent, in monotonic time; so it has been idle since then."""
         self.silent = 0
         """Reads in a row without any reply."""
         self.resting = False
@@ -86,8 +93,6 @@ class Connection:
         self.backoff: Backoff | None = None
         """Pauses between attempts, until there is a reply; None from then on."""
         self._owner = owner
-        self._config = config
-        self._connect = connect
         self._opener = opener
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -121,17 +126,19 @@ class Connection:
         """One attempt; another one follows by itself if it fails."""
         attempt = _Attempt(self)
         try:
-            link = await self._connect(attempt)
+            link = await self._owner.connect(attempt)
         except (OSError, TimeoutError) as error:
             self._refused(str(error) or "no answer in time")
             return
         except UnicodeError as error:
-            self._refused(f"{self._config.address} is no address that can be looked up: {error}")
+            self._refused(f"{self._owner.config.address} is no address that can be looked up: {error}")
             return
         except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
             if self.backoff is None:
-                _LOG.exception("endpoint %s: connecting to %s failed", self._config.id, self._config.address)
-            self._refused(f"connecting to {self._config.address} failed: {error!r}")
+                _LOG.exception(
+                    "endpoint %s: connecting to %s failed", self._owner.config.id, self._owner.config.address
+                )
+            self._refused(f"connecting to {self._owner.config.address} failed: {error!r}")
             return
         self.reopening = False
         if self._stopped:
@@ -140,12 +147,12 @@ class Connection:
             attempt.begun = True
             self.link = link
             self.silent = 0
-            self.used_at = monotonic()
-            self.free_at = max(self.free_at, self.used_at + self._config.connect_pause)
+            config = self._owner.config
+            self.free_at = max(self.free_at, monotonic() + config.connect_pause)
             if self.backoff is None:
                 self.backoff = self._owner.backoff()
-            if self._config.idle_close is not None:
-                self._check_idle(self._config.idle_close)
+            if config.idle_close is not None:
+                self._check_idle(config.idle_close)
             self._owner.opened(self)
         else:
             self.lost(attempt.reason)
@@ -166,7 +173,7 @@ class Connection:
     @property
     def _may_end(self) -> bool:
         """Whether it is nothing out of the common if the other side closes the link now."""
-        return self.backoff is None or (not self.places and monotonic() - self.used_at >= STOOD)
+        return self.backoff is None or (not self.places and monotonic() - self.free_at >= STOOD)
 
     def _refused(self, reason: str) -> None:
         self.reopening = False
@@ -185,7 +192,7 @@ class Connection:
         self._timer = None
         if self.link is None:
             return
-        left = limit if self.places else self.used_at + limit - monotonic()
+        left = limit if self.places else self.free_at + limit - monotonic()
         if left <= 0:
             self.resting = True
             self.link.close("idle")

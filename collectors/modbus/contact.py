@@ -87,16 +87,13 @@ class Contact:
         self._deaf = False
         """It did not answer function 43 when last asked, though it had answered just before."""
         self._talk: Talk | None = None
-        self.due_at = NEVER
+        self.due_at = 0
         """When to ask again, ns."""
-        self.ask_soon()
 
     def ask_soon(self) -> None:
-        """Ask with the next scan, if there is anything to ask."""
+        """Ask with the next scan."""
         self._deaf = False
-        profile = self._profile
-        if profile.identity or profile.identification or profile.sunspec or profile.texts:
-            self.due_at = 0
+        self.due_at = 0
 
     def is_due(self, now: int) -> bool:
         """Whether it is time to ask."""
@@ -164,7 +161,7 @@ class Contact:
                 lesson.forget()
                 break
         lesson.start = found.start
-        lesson.identity |= found.identity
+        lesson.identity = {**lesson.identity, **found.identity}
         return before != (lesson.start, lesson.identity)
 
     def _converse(self, probe: Request) -> Talk:
@@ -198,6 +195,42 @@ class Contact:
         found.texts |= yield from _texts(profile, unit, shift)
         found.identity |= found.texts
         return found
+
+
+class NoContact(Contact):
+    """With devices that have nothing to tell: one for all of them, since nothing ever changes in it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.question = None
+        self.foreign = self.busy = ""
+        self.texts = _NO_TEXTS
+        self.changes = 0
+        self.due_at = NEVER
+
+    def ask_soon(self) -> None:
+        """There is nothing to ask."""
+
+    def open(self, probe: Request, now: int) -> None:
+        """Likewise."""
+
+    def hear(self, answer: Answer, now: int) -> bool:  # noqa: ARG002 - nothing was asked
+        """Nothing was asked."""
+        return False
+
+    def break_off(self) -> None:
+        """There was no talk."""
+
+
+_NO_CONTACT = NoContact()
+
+
+def contact_with(device: str, profile: ModbusProfile, unit: int, lesson: Lesson, random: Random) -> Contact:
+    """The contact with a device; shared if its profile asks it nothing."""
+    if profile.identity or profile.identification or profile.sunspec or profile.texts:
+        return Contact(device, profile, unit, lesson, random)
+    return _NO_CONTACT
 
 
 def _texts(profile: ModbusProfile, unit: int, shift: int) -> Generator[Request, Answer, dict[str, str]]:

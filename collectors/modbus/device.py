@@ -12,7 +12,7 @@ from collectors.harvest import Harvest
 from collectors.health import DeviceHealth, DeviceState, ReadCost
 from collectors.lessons import Lessons
 from collectors.modbus import Answer, Fault
-from collectors.modbus.contact import Contact
+from collectors.modbus.contact import contact_with
 from collectors.modbus.frames import Request, read_request
 from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
@@ -91,7 +91,7 @@ class DeviceReader:
         self._clock = clock
         self._harvest = harvest
         self._lessons = lessons
-        self._contact = Contact(binding.device, binding.profile, unit.number, self.lesson, random)
+        self._contact = contact_with(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
         self._readout = Readout(plans, unit.number, self.lesson, clock.now())
         self._short: GroupReader | None = None

@@ -20,15 +20,16 @@ What a silent unit costs its neighbours depends on whether replies can be told a
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable
 from random import Random
 from time import monotonic
 
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.health import EndpointHealth, EndpointState
-from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
+from collectors.modbus import Answer, Fault, FaultKind, Link, Lost
 from collectors.modbus.bus_time import BusTime
-from collectors.modbus.connection import Connection, Opener
+from collectors.modbus.connection import Connection, Dial, Opener
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.lines import ScanQueue
@@ -59,6 +60,7 @@ class Endpoint:
         "_clock",
         "_connected_since",
         "_connections",
+        "_dial",
         "_errors",
         "_held",
         "_in_flight",
@@ -81,23 +83,21 @@ class Endpoint:
         self,
         config: ModbusEndpoint,
         *,
-        connect: Connect,
+        dial: Dial,
         clock: Clock,
         opener: Opener,
         random: Random,
-        errors: Counter[str],
     ) -> None:
         self.config = config
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._random = random
-        self._errors = errors
+        self._errors: Counter[str] = Counter()
+        self._dial = dial
         self._bus = BusTime(monotonic())
         self._reply_time = ReplyTime()
         self._queue = ScanQueue()
-        self._connections = tuple(
-            Connection(self, config, connect, opener) for _ in range(config.connections)
-        )
+        self._connections = tuple(Connection(self, opener) for _ in range(config.connections))
         self._in_flight = config.in_flight
         self._scans: tuple[Scan, ...] = ()
         self._held: tuple[Scan, ...] = ()
@@ -171,6 +171,10 @@ class Endpoint:
             utilisation=self._bus.utilisation(monotonic()),
             last_error=self._last_error,
         )
+
+    def connect(self, lost: Lost) -> Awaitable[Link]:
+        """One attempt to connect; raises OSError or TimeoutError if it fails."""
+        return self._dial(self.config, self._errors, lost)
 
     def opened(self, connection: Connection) -> None:
         """A connection stands."""
@@ -353,8 +357,7 @@ class Endpoint:
         now = monotonic()
         seconds = now - scan.sent_at
         cost = seconds + scan.pause
-        connection.used_at = now
-        connection.free_at = now + scan.pause
+        connection.free_at = now + scan.pause if scan.pause else now
         if scan.placed:
             self._bus.spent(now, cost / (self._in_flight * len(self._connections)))
         device = scan.device

@@ -40,6 +40,36 @@ _BLIND_SPLITS = 4
 _NO_HALVES: frozenset[int] = frozenset()
 
 
+class _Trial:
+    """What came up in reading a group: made when something is refused or asked for again, so mostly never."""
+
+    __slots__ = ("again", "failures", "halves", "lacks", "refused", "scan", "splits", "turn", "unfinished")
+
+    def __init__(self) -> None:
+        self.scan = 0
+        """Counts the scans."""
+        self.turn = 0
+        """Counts what was asked for again."""
+        self.failures: dict[Block, tuple[int, int]] = {}
+        """Of each block the scans in a row with a failure, and the last of them."""
+        self.splits: tuple[tuple[Block, int], ...] = ()
+        """Blocks split while learning, and the first place of the second part."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what came up in one scan."""
+        self.again = -1
+        """The read that asks for something again; -1 if none does."""
+        self.refused: tuple[tuple[Block, int], ...] = ()
+        """Values alone that were refused, and with what."""
+        self.halves = _NO_HALVES
+        """Reads that were split into later ones."""
+        self.unfinished = False
+        """Whether splitting goes on in the next scan."""
+        self.lacks: Quality | None = None
+        """Set if the device seems not to have something that was asked for."""
+
+
 def quality_of(code: int) -> Quality:
     """What a value refused with an exception is told with."""
     return _QUALITY_OF_EXCEPTION.get(code, Quality.BAD)
@@ -54,28 +84,20 @@ class GroupReader:
     """
 
     __slots__ = (
-        "_again",
         "_blocks",
         "_costs",
-        "_failures",
-        "_halves",
         "_layout",
         "_lesson",
         "_past_costs",
         "_payloads",
         "_plan",
-        "_refused",
         "_requests",
-        "_scan",
         "_shift",
-        "_splits",
-        "_turn",
+        "_trial",
         "_unit",
         "disturbed",
-        "lacks",
         "plain",
         "trusted",
-        "unfinished",
         "wait",
     )
 
@@ -88,14 +110,10 @@ class GroupReader:
         self._unit = unit
         self._lesson = lesson
         self._shift = 0
-        self._scan = 0
-        self._turn = 0
         self._payloads: tuple[Payload, ...] = ()
         self._costs: tuple[ReadCost, ...] = ()
         self._past_costs: tuple[ReadCost, ...] = ()
-        self._failures: dict[Block, tuple[int, int]] | None = None
-        self._splits: tuple[tuple[Block, int], ...] = ()
-        """Blocks split while learning, and the first place of the second part."""
+        self._trial: _Trial | None = None
         self.lay_out()
 
     @property
@@ -112,29 +130,32 @@ class GroupReader:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
             self._shift = shift
+        trial = self._trial
+        splits = () if trial is None else trial.splits
         cuts = self._lesson.cuts
-        if self._splits:
-            cuts |= {self._plan.address(place) for _, place in self._splits}
+        if splits:
+            cuts |= {self._plan.address(place) for _, place in splits}
         self._layout = self._plan.layout(self._lesson.refused, cuts)
         self._blocks = self._layout.blocks
         self._requests = self._layout.requests(self._unit, self._shift)
-        self.plain = self._layout.whole and self.group.every == 1 and not self._splits
+        self.plain = self._layout.whole and self.group.every == 1 and not splits
         """Whether each scan reads all of it, and nothing is known to be refused."""
         self._account()
-        self._again = -1
-        self._refused: tuple[tuple[Block, int], ...] = ()
-        self._halves = _NO_HALVES
-        self.unfinished = False
-        """Whether splitting goes on in the next scan."""
         self.disturbed = False
         """Whether something was refused in this scan, or asked again."""
-        self.lacks: Quality | None = None
+        if trial is not None:
+            trial.begin_anew()
+
+    @property
+    def lacks(self) -> Quality | None:
         """Set if the device seems not to have something that was asked for in this scan."""
+        return None if self._trial is None else self._trial.lacks
 
     def begin(self) -> None:
         """Start a scan from the first read."""
         self._payloads = ()
-        self._scan += 1
+        if self._trial is not None:
+            self._trial.scan += 1
         if self.disturbed:
             self.drop_scan()
 
@@ -144,11 +165,12 @@ class GroupReader:
         cuts = [each for each in self._plan.addresses() if each in self._lesson.cuts]
         if not refused and not cuts:
             return False
-        turn = self._turn % (len(refused) + len(cuts))
-        self._turn += 1
+        trial = self._trying()
+        turn = trial.turn % (len(refused) + len(cuts))
+        trial.turn += 1
         if turn < len(refused):
             self.disturbed = True
-            self._again = at = refused[turn]
+            trial.again = at = refused[turn]
             request = moved_request(self._unit, self._blocks[at], self._shift)
             self._requests = (*self._requests[:at], request, *self._requests[at + 1 :])
             self._account()
@@ -186,9 +208,10 @@ class GroupReader:
         cost.count += 1
         cost.seconds += seconds
         self._payloads += (quality_of(fault.code),)
-        if at != self._again and self._may_lack(fault.code, at):
-            self.lacks = quality_of(fault.code)
-            self._ask_for_less(at, fault.code)
+        trial = self._trying()
+        if at != trial.again and self._may_lack(trial, fault.code, at):
+            trial.lacks = quality_of(fault.code)
+            self._ask_for_less(trial, at, fault.code)
         return f"{fault} reading {cost.text}"
 
     @property
@@ -210,8 +233,11 @@ class GroupReader:
     def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
         """Values and quality of the group's points; every read of the scan has been answered."""
         self.wait = self.group.every
-        kept = [at for at in range(len(self._blocks)) if at not in self._halves]
-        decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept)) if self._halves else self.decoder
+        halves = _NO_HALVES if self._trial is None else self._trial.halves
+        if not halves:
+            return self.decoder.decode(self._payloads)
+        kept = [at for at in range(len(self._blocks)) if at not in halves]
+        decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept))
         return decoder.decode([self._payloads[at] for at in kept])
 
     def learn(self) -> bool:
@@ -219,19 +245,22 @@ class GroupReader:
 
         What could not be split to the end goes on in the next scan from where it is.
         """
-        changed = self._unlearn()
-        for block, code in self._refused:
-            self._lesson.refused |= dict.fromkeys(map(self._plan.address, block.points), code)
+        trial = self._trying()
+        changed = self._unlearn(trial)
+        for block, code in trial.refused:
+            refused = dict.fromkeys(map(self._plan.address, block.points), code)
+            self._lesson.refused = {**self._lesson.refused, **refused}
             changed = True
-        if self.unfinished:
+        if trial.unfinished:
             return True
-        changed |= self._learn_cuts()
-        self._splits = ()
+        changed |= self._learn_cuts(trial)
+        trial.splits = ()
         return changed
 
     def drop_scan(self) -> None:
         """Take nothing of the last scan into the lesson: it broke off, or the device refused all."""
-        self._splits = ()
+        if self._trial is not None:
+            self._trial.splits = ()
         self.lay_out()
 
     def costs(self) -> Iterator[ReadCost]:
@@ -250,17 +279,22 @@ class GroupReader:
         """A read of each value alone, whatever has been learned of it."""
         return tuple(moved_request(self._unit, block, self._shift) for block in self._plan.single_values())
 
-    def _ask_for_less(self, at: int, code: int) -> None:
+    def _trying(self) -> _Trial:
+        if self._trial is None:
+            self._trial = _Trial()
+        return self._trial
+
+    def _ask_for_less(self, trial: _Trial, at: int, code: int) -> None:
         """Read a refused block in two parts, unless it is one value."""
         block = self._blocks[at]
         parts = split_block(self._plan.profile, block)
         if len(parts) == 1:
-            self._refused += ((block, code),)
-        elif len(self._halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
-            self.unfinished = True
+            trial.refused += ((block, code),)
+        elif len(trial.halves) >= (_MOST_SPLITS if self.trusted or self.answered else _BLIND_SPLITS):
+            trial.unfinished = True
         else:
-            self._halves |= {at}
-            self._splits += ((block, parts[1].points[0]),)
+            trial.halves |= {at}
+            trial.splits += ((block, parts[1].points[0]),)
             self._blocks += parts
             self._requests += tuple(moved_request(self._unit, part, self._shift) for part in parts)
             self._account()
@@ -272,37 +306,35 @@ class GroupReader:
         self._costs = tuple(known[text] if text in known else ReadCost(text) for text in texts)
         self._past_costs = tuple(known[text] for text in known.keys() - set(texts) if known[text].count)
 
-    def _may_lack(self, code: int, at: int) -> bool:
+    def _may_lack(self, trial: _Trial, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""
         if code != FAILURE:
             return code in _REFUSALS
         if at >= len(self._layout.blocks):
             return True
-        if self._failures is None:
-            self._failures = {}
         block = self._blocks[at]
-        count, scan = self._failures.get(block, (0, 0))
-        count = count + 1 if scan == self._scan - 1 else 1
-        self._failures[block] = count, self._scan
+        count, scan = trial.failures.get(block, (0, 0))
+        count = count + 1 if scan == trial.scan - 1 else 1
+        trial.failures[block] = count, trial.scan
         return count >= _STUBBORN
 
-    def _unlearn(self) -> bool:
+    def _unlearn(self, trial: _Trial) -> bool:
         """A refused value that was asked again and was answered is there again."""
-        if self._again < 0 or isinstance(self._payloads[self._again], Quality):
+        if trial.again < 0 or isinstance(self._payloads[trial.again], Quality):
             return False
-        for place in self._blocks[self._again].points:
-            self._lesson.refused.pop(self._plan.address(place), None)
+        there = set(map(self._plan.address, self._blocks[trial.again].points))
+        self._lesson.refused = {at: code for at, code in self._lesson.refused.items() if at not in there}
         return True
 
-    def _learn_cuts(self) -> bool:
+    def _learn_cuts(self, trial: _Trial) -> bool:
         """A split whose parts were answered whole was needed for itself: the device reads not across it."""
-        refused = {block for block, _ in self._refused}
+        refused = {block for block, _ in trial.refused}
         for at in range(len(self._layout.blocks), len(self._blocks)):
-            known = at in self._halves or self._blocks[at] in refused
+            known = at in trial.halves or self._blocks[at] in refused
             if not known and isinstance(self._payloads[at], Quality):
                 return False
         found = False
-        for block, place in reversed(self._splits):
+        for block, place in reversed(trial.splits):
             addresses = [self._plan.address(each) for each in block.points]
             explained = any(address in self._lesson.refused for address in addresses)
             if not explained and not any(address in self._lesson.cuts for address in addresses[1:]):

@@ -6,6 +6,7 @@ from collectors.modbus.scan import Scan
 
 DOUBTFUL_SHARE = 0.2
 """Of the time, that units may take which did not answer last time, so that their neighbours keep the rest."""
+_LONG_AGO = -math.inf
 _REST = 1 / DOUBTFUL_SHARE - 1
 
 
@@ -18,7 +19,7 @@ class ScanQueue:
         self.trusted: tuple[Scan, ...] = ()
         self.doubtful: tuple[Scan, ...] = ()
         """Those that failed last time; one that answers again is back in the first line."""
-        self._doubt_ready_at = -math.inf
+        self._doubt_ready_at = _LONG_AGO
 
     def __bool__(self) -> bool:
         return bool(self.trusted or self.doubtful)
@@ -32,7 +33,7 @@ class ScanQueue:
 
     def ready_at(self) -> float:
         """From when on somebody may be read, in monotonic time; the queue must not be empty."""
-        return -math.inf if self.trusted else self._doubt_ready_at
+        return _LONG_AGO if self.trusted else self._doubt_ready_at
 
     def take(self, now: float) -> Scan | None:
         """The next one; None if nobody may be read now."""

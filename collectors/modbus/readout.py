@@ -160,7 +160,7 @@ class Readout:
             return
         self.refusing = None
         if not any(group.reads for group in self._groups):
-            self._lesson.refused.clear()
+            self._lesson.refused = {}
             self.lay_out()
         self.read_all_next()
         for group in self._groups:

@@ -15,10 +15,10 @@ PROFILE = profile_of(words=range(4))
 def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     lessons = open_lessons(tmp_path / "data")
     lesson = lessons.of("gw", 7, PROFILE)
-    lesson.refused[Table.HOLDING, 2] = 2
+    lesson.refused = {(Table.HOLDING, 2): 2}
     lesson.cuts |= {(Table.HOLDING, 3)}
     lesson.start = 40070
-    lesson.identity["serial"] = "BX-1 é"
+    lesson.identity = {"serial": "BX-1 é"}
     lessons.save()
 
     again = open_lessons(tmp_path / "data").of("gw", 7, PROFILE)
@@ -32,7 +32,7 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_the_file_can_be_read_by_a_person(tmp_path: Path) -> None:
     lessons = open_lessons(tmp_path)
-    lessons.of("gw", 7, PROFILE).refused[Table.HOLDING, 2] = 2
+    lessons.of("gw", 7, PROFILE).refused = {(Table.HOLDING, 2): 2}
     lessons.save()
     (entry,) = json.loads((tmp_path / "lessons.json").read_text())["lessons"]
     assert entry == {
