@@ -32,9 +32,9 @@ async def test_what_changes_together_is_saved_once_and_what_is_the_same_is_not()
     lessons = Lessons(keeper, pause=0.01)
     lesson = lessons.of("gw", 7, PROFILE)
     async with running(lessons.run()):
-        lesson.refused[Table.HOLDING, 1] = 2
+        lesson.refused = {**lesson.refused, (Table.HOLDING, 1): 2}
         lessons.changed()
-        lesson.refused[Table.HOLDING, 2] = 2
+        lesson.refused = {**lesson.refused, (Table.HOLDING, 2): 2}
         lessons.changed()
         await until(lambda: len(keeper.documents) == 1)
         (entry,) = json.loads(keeper.documents[0])["lessons"]
@@ -42,7 +42,7 @@ async def test_what_changes_together_is_saved_once_and_what_is_the_same_is_not()
 
         lessons.changed()  # a refused value was asked for again and is still refused
         await asyncio.sleep(0.05)
-        lesson.refused[Table.HOLDING, 3] = 3
+        lesson.refused = {**lesson.refused, (Table.HOLDING, 3): 3}
         lessons.changed()
         await until(lambda: len(keeper.documents) == 2)
     assert len(keeper.documents) == 2
@@ -69,7 +69,7 @@ async def test_others_have_their_turn_while_many_lessons_are_written() -> None:
     keeper = Keeper()
     lessons = Lessons(keeper, pause=0.0)
     for unit in range(2000):
-        lessons.of("gw", unit, PROFILE).identity["serial"] = f"BX-{unit}"
+        lessons.of("gw", unit, PROFILE).identity = {"serial": f"BX-{unit}"}
     turns = 0
 
     async def count() -> None:
@@ -91,7 +91,7 @@ async def test_what_was_learned_last_is_saved_at_the_end() -> None:
     lessons = Lessons(keeper, pause=3600.0)
     lesson = lessons.of("gw", 7, PROFILE)
     async with running(lessons.run()):
-        lesson.identity["serial"] = "BX-1"
+        lesson.identity = {"serial": "BX-1"}
         lessons.changed()
         await asyncio.sleep(0)
     assert len(keeper.documents) == 1
