@@ -126,6 +126,7 @@ class Pipeline:
             ),
         )
         clock = WallClock()
+        self._journal = journal
         self.samples: list[Sample] = []
         self.spool = Spool(journal, (STORE,), clock, memory_limit)
         self.tick = Tick(
@@ -153,6 +154,8 @@ class Pipeline:
         try:
             yield
         finally:
+            if isinstance(self._journal, SlowJournal):
+                self._journal.let.set()
             for task in (collection, tick, spool):
                 task.cancel()
                 await asyncio.wait([task])
@@ -165,7 +168,7 @@ class Pipeline:
 
 async def main(port: int, folder: Path, *, stuck: bool) -> None:
     journal = SlowJournal(folder) if stuck else open_journal(folder)
-    pipeline = Pipeline(port, journal)
+    pipeline = Pipeline(port, journal, in_flight=100)
     async with pipeline.running():
         told = ""
         while True:
