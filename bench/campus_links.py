@@ -1,9 +1,13 @@
 """What reading a campus costs: 2,400 requests/s over 2,000 TCP connections, 50 float points each.
 
-From the timer that says a device is due to its values in the LiveImage, by our collection and by pymodbus
-with a task a device, both on the same grid, into the same kind of image, against the same server. CPU is
-that of the client's process, over a window that begins when every device has been read; the tick that closes
-each second is part of it on both sides.
+From the timer that says a device is due to its values in the LiveImage, by our collection and by pymodbus,
+into the same kind of image, against the same server. pymodbus is used as one who knows it would: a client
+and a task a device, which sleeps until its own next due time, with the devices spread evenly over the period.
+That is what our cost is held against. A second row has the same tasks wake on our grid of some milliseconds,
+so that reads share a waking as ours do: it shows how much of the difference the grid alone makes.
+
+CPU is that of the client's process, over a window that begins when every device has been read; the tick that
+closes each second is part of it on all sides.
 """
 
 import argparse
@@ -13,8 +17,10 @@ import logging
 import struct
 import sys
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import numpy as np
 from pymodbus.client import AsyncModbusTcpClient
@@ -24,7 +30,7 @@ from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import HOST, allow_many_connections, responder
 from collectors.schedule import offset_of
 from facility.quality import Quality
-from facility.sample import NANOSECONDS, Emit, Sample
+from facility.sample import NANOSECONDS, Sample
 
 CONNECTIONS = 2_000
 RATE = 2_400
@@ -35,14 +41,17 @@ MOST_SHARE = 0.25
 
 _CONNECTING = 200
 """Connections opened at once, on both sides."""
-Client = Callable[[Spine, Sequence[Wiring], Load, Emit], AbstractAsyncContextManager[object]]
+_CRC_BITS = 32
+Offset = Callable[[str, int], int]
+"""Where in its period, in ns, a device is due, by its id."""
+Client = Callable[[Spine, Sequence[Wiring], Load], AbstractAsyncContextManager[object]]
 
 
 @asynccontextmanager
 async def reading_by_pymodbus(
-    spine: Spine, wirings: Sequence[Wiring], load: Load, emit: Emit
+    spine: Spine, wirings: Sequence[Wiring], load: Load, *, offset: Offset
 ) -> AsyncIterator[None]:
-    """The same devices at the same times by pymodbus: a connection and a task each."""
+    """The same devices by pymodbus: a connection and a task each; ``offset`` places them in the period."""
     gate = asyncio.Semaphore(_CONNECTING)
     good = np.full(load.points, Quality.GOOD, np.uint8)
     period = round(load.period * NANOSECONDS)
@@ -51,10 +60,10 @@ async def reading_by_pymodbus(
         client = AsyncModbusTcpClient(HOST, port=each.port, retries=0, timeout=load.timeout)
         async with gate:
             await client.connect()
-        offset = offset_of(each.device, period)
+        place = offset(each.device, period)
         kind = client.DATATYPE.FLOAT32
         now = time.time_ns()
-        due = now + period - (now - offset) % period
+        due = now + period - (now - place) % period
         try:
             while True:
                 await asyncio.sleep(max(0, due - time.time_ns()) / NANOSECONDS)
@@ -63,7 +72,7 @@ async def reading_by_pymodbus(
                 if reply.isError():
                     continue
                 values = np.array(client.convert_from_registers(reply.registers, kind), np.float64)
-                emit(Sample(load.points * at, time.time_ns(), values, good))
+                spine.tick.accept(Sample(load.points * at, time.time_ns(), values, good))
         finally:
             client.close()
 
@@ -71,7 +80,17 @@ async def reading_by_pymodbus(
         yield
 
 
-CLIENTS: dict[str, Client] = {"dcops": collecting, "pymodbus": reading_by_pymodbus}
+def own_offset(device: str, period: int) -> int:
+    """A place in the period that is on nobody's grid, in ns: hashed, so spread evenly."""
+    return zlib.crc32(device.encode()) * period >> _CRC_BITS
+
+
+OURS, PACING_ITSELF, ON_OUR_GRID = "dcops", "pymodbus", "pymodbus, our grid"
+CLIENTS: dict[str, Client] = {
+    OURS: collecting,
+    PACING_ITSELF: partial(reading_by_pymodbus, offset=own_offset),
+    ON_OUR_GRID: partial(reading_by_pymodbus, offset=offset_of),
+}
 
 
 async def measure(client: Client, port: int, connections: int, rate: float, seconds: float) -> Figures:
@@ -79,7 +98,7 @@ async def measure(client: Client, port: int, connections: int, rate: float, seco
     load = Load(points=POINTS, period=connections / rate, timeout=10.0)
     wirings = own_connections(connections, port)
     spine = Spine(wirings, load)
-    async with client(spine, wirings, load, spine.tick.accept):
+    async with client(spine, wirings, load):
         await until_read(spine)
         await asyncio.sleep(load.period)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()
@@ -93,7 +112,7 @@ async def measure(client: Client, port: int, connections: int, rate: float, seco
 
 
 def main(arguments: Sequence[str] = ()) -> bool:
-    """Measure both clients on both loops in turn and print a table; whether the bar is kept."""
+    """Measure all clients on both loops in turn and print a table; whether the bar is kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--rate", type=float, default=RATE, help="requests a second in all")
@@ -128,16 +147,19 @@ def _compare(options: argparse.Namespace) -> bool:
         f"{options.connections:,} connections, {options.rate:,.0f} requests/s asked for,"
         f" {POINTS} points each; medians of {options.repeats} runs of {options.seconds:.0f} s\n"
     )
-    print(f"{'':12}{'loop':10}{'CPU µs/request':>15}{'of a core':>12}{'requests/s':>12}")
+    print(f"{'':20}{'loop':10}{'CPU µs/request':>15}{'of a core':>12}{'requests/s':>12}")
     for (client, loop), found in runs.items():
         cpu, share, rate = (median(found, name) for name in ("cpu", "share", "rate"))
-        print(f"{client:12}{loop:10}{cpu:15.1f}{share:12.1%}{rate:12.0f}")
+        print(f"{client:20}{loop:10}{cpu:15.1f}{share:12.1%}{rate:12.0f}")
     print()
     kept = True
     for loop in LOOPS:
-        ratio = median(runs["dcops", loop], "cpu") / median(runs["pymodbus", loop], "cpu")
+        ours = median(runs[OURS, loop], "cpu")
+        ratio = ours / median(runs[PACING_ITSELF, loop], "cpu")
+        beside = ours / median(runs[ON_OUR_GRID, loop], "cpu")
         kept &= ratio <= MOST_SHARE
-        print(verdict(ratio <= MOST_SHARE, f"{loop}: {ratio:.3f} of pymodbus, at most {MOST_SHARE}"))
+        bar = f"{loop}: {ratio:.3f} of pymodbus pacing itself, at most {MOST_SHARE}"
+        print(verdict(ratio <= MOST_SHARE, f"{bar}; {beside:.3f} of it on our grid"))
     return kept
 
 

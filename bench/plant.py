@@ -114,10 +114,15 @@ def own_connections(count: int, port: int) -> list[Wiring]:
 
 @asynccontextmanager
 async def collecting(
-    spine: Spine, wirings: Sequence[Wiring], load: Load, emit: Emit
+    spine: Spine, wirings: Sequence[Wiring], load: Load, emit: Emit | None = None
 ) -> AsyncIterator[Collection]:
-    """The real collection and the tick, running."""
-    collection = Collection(plan(wirings, load), spine.clock, emit)
+    """The real collection and the tick, running; ``emit`` takes the samples in place of the tick."""
+    collection = Collection(
+        plan(wirings, load),
+        spine.clock,
+        emit or spine.tick.accept,
+        emit_scans=None if emit else spine.tick.accept_scans,
+    )
     async with running(collection.run(), spine.tick.run()):
         yield collection
 

@@ -8,6 +8,7 @@ from random import Random
 from collectors.backoff import Backoff
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
+from collectors.harvest import Harvest
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
@@ -19,24 +20,12 @@ from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
 from collectors.modbus.prediction import measured_cycle, predict
+from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
-from collectors.schedule import Job, Schedule
+from collectors.schedule import Schedule
 from facility.clock import Clock
-from facility.sample import Emit
-
-
-class _Turn:
-    """A device's slot has come: tell its endpoint."""
-
-    __slots__ = ("_endpoint", "_reader")
-
-    def __init__(self, endpoint: Endpoint, reader: DeviceReader) -> None:
-        self._endpoint = endpoint
-        self._reader = reader
-
-    def __call__(self, missed: int) -> None:
-        self._endpoint.due(self._reader, missed)
+from facility.sample import Emit, EmitScans
 
 
 class Collection:
@@ -51,6 +40,7 @@ class Collection:
         clock: Clock,
         emit: Emit,
         *,
+        emit_scans: EmitScans | None = None,
         random: Random | None = None,
         patience: Patience | None = None,
         lessons: Lessons | None = None,
@@ -63,6 +53,7 @@ class Collection:
             plan: what is collected.
             clock: by which devices are due and samples are stamped.
             emit: takes each sample.
+            emit_scans: takes those that were decoded together; without, ``emit`` takes them one by one.
             random: for jitter.
             patience: when a unit is given up.
             lessons: what devices have taught before; they are learned anew, and not kept, without.
@@ -74,6 +65,7 @@ class Collection:
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
+        self._harvest = Harvest(emit, emit_scans)
         self._keeping = keeping
         self._set_aside = set_aside
         self._deadlines = Deadlines()
@@ -83,7 +75,7 @@ class Collection:
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
         self._behind = self._by_endpoint()
-        self._schedule = Schedule(clock, [self._job(at) for at in range(len(plan.modbus))])
+        self._schedule = Schedule(clock, [self._scan(reader) for reader in self._readers])
         self._check_brokers()
 
     async def run(self) -> None:
@@ -101,6 +93,7 @@ class Collection:
             for endpoint in self._endpoints.values():
                 endpoint.stop()
             self._deadlines.close()
+            self._harvest.flush()
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device: those over Modbus in plan order, then those over MQTT."""
@@ -116,17 +109,16 @@ class Collection:
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
-        sums: Counter[str] = Counter()
-        for reader in self._readers:
-            sums.update(reader.polls)
+        pushed: Counter[str] = Counter()
         for subscriber in self._subscribers.values():
-            sums.update(subscriber.polls())
+            pushed.update(subscriber.polls())
+        readers = self._readers
         return CollectionTotals(
-            polls_due=sums["due"],
-            polls_done=sums["done"],
-            polls_missed=sums["missed"],
-            polls_failed=sums["failed"],
-            samples=sums["samples"],
+            polls_due=pushed["due"] + sum(each.polls_due for each in readers),
+            polls_done=pushed["done"] + sum(each.polls_done for each in readers),
+            polls_missed=pushed["missed"] + sum(each.polls_missed for each in readers),
+            polls_failed=pushed["failed"] + sum(each.polls_failed for each in readers),
+            samples=pushed["samples"] + sum(each.samples for each in readers),
         )
 
     def texts(self, device: str) -> dict[str, str]:
@@ -217,21 +209,21 @@ class Collection:
                     plans[id(profile)],
                     units[key],
                     clock=self._clock,
-                    emit=self._emit,
+                    harvest=self._harvest,
                     lessons=self._lessons,
                     random=self._random,
                 )
             )
         return readers
 
-    def _job(self, at: int) -> Job:
-        binding, reader = self._plan.modbus[at], self._readers[at]
+    def _scan(self, reader: DeviceReader) -> Scan:
+        binding = reader.binding
         endpoint = self._endpoints.get(binding.endpoint)
         if endpoint is None:
             raise BindingError(
                 f"device {binding.device}: there is no endpoint {binding.endpoint!r} in the plan"
             )
-        return Job(binding.device, binding.period, _Turn(endpoint, reader))
+        return Scan(endpoint, reader)
 
     def _check_brokers(self) -> None:
         for binding in self._plan.mqtt:

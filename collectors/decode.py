@@ -1,11 +1,11 @@
 """From the bytes of block reads to values in base units, each with its quality.
 
 All that depends on the profile is worked out once: which bytes make a value in which order, one struct a
-block, scales, limits. A scan then costs one unpacking a block and a few array operations; only values that
-other registers or several registers make cost steps of their own.
+block, scales, limits. A scan then costs one unpacking a block and a few array operations, which the scans of
+many devices share; only values that other registers or several registers make cost steps of their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from collectors.composition import Composition, Slots, is_composed
 from collectors.planning import Block, Group, needed_registers
-from collectors.profiles import DataType, ModbusProfile, Order, Register, TextRegister, Use
+from collectors.profiles import ModbusProfile, Order, Register, TextRegister, Use
 from collectors.scaling import Scaling
 from collectors.unpacking import BlockPlan
 from facility.devices import PointSpec
@@ -43,13 +43,13 @@ class Decoder:
         layout = _SlotLayout(profile, points)
         layout.check(self.blocks)
         self._plans = tuple(BlockPlan(block, layout.values_of(block)) for block in self.blocks)
-        self._failed = tuple(np.array(plan.slots, np.intp) for plan in self._plans)
+        self._slots = tuple(np.array(plan.slots, np.intp) for plan in self._plans)
         filled = [slot for plan in self._plans for slot in plan.slots]
         unread = [slot for slot in range(len(layout.registers)) if slot not in set(filled)]
-        self._unread = [np.nan] * len(unread)
+        self._unread = len(unread)
         order = np.argsort(np.array([*filled, *unread])).astype(np.intp)
         self._order = None if np.array_equal(order, np.arange(len(order))) else order
-        self._scale = _scaling(profile, layout)
+        self._scaling = _scaling(profile, layout)
         composed = any(is_composed(profile.sources[at]) for at in points)
         self._composition = Composition(profile, points, layout.slots) if composed else None
 
@@ -60,23 +60,54 @@ class Decoder:
         SENSOR_FAILURE; the points of a failed block are NaN with the quality given for it. A value that
         several registers make is NaN, with the worst of their qualities, if one of them gives none.
         """
-        raw: list[float] = []
-        for plan, payload in zip(self._plans, payloads, strict=True):
-            raw += plan.blank if isinstance(payload, Quality) else plan.unpack(payload)
-        if self._unread:
-            raw += self._unread
-        values = np.array(raw, np.float64)
-        if self._order is not None:
-            values = values[self._order]
-        quality = self._scale(values)
-        for slots, payload in zip(self._failed, payloads, strict=True):
-            if isinstance(payload, Quality):
-                quality[slots] = payload
+        values, quality = self.decode_all([payloads])
+        return values[0], np.full(self._count, Quality.GOOD, np.uint8) if quality is None else quality[0]
+
+    def decode_all(
+        self, scans: Sequence[Sequence[Payload]]
+    ) -> tuple[NDArray[np.float64], QualityArray | None]:
+        """The same of many scans, of which the same block reads failed; shape (scans, points).
+
+        Of plain numbers of one type a scan costs a fraction of what it costs alone. There are no quality
+        codes if all are good.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self._raw(scans)
+            quality = self._scaling.judge(values)
+        if quality is not None:
+            for slots, payload in zip(self._slots, scans[0], strict=True):
+                if isinstance(payload, Quality):
+                    quality[:, slots] = payload
         if self._composition is None:
             return values, quality
-        numbers, codes = values.tolist(), quality.tolist()
-        self._composition.complete(numbers, codes)
-        return np.array(numbers[: self._count], np.float64), np.array(codes[: self._count], np.uint8)
+        return self._composed(self._composition, values, quality)
+
+    def _raw(self, scans: Sequence[Sequence[Payload]]) -> NDArray[np.float64]:
+        """Raw numbers by scan and slot; NaN where nothing was read."""
+        parts: list[NDArray[np.float64]] = []
+        for plan, reads in zip(self._plans, zip(*scans, strict=True), strict=True):
+            if isinstance(reads[0], Quality):
+                parts.append(np.full((len(reads), len(plan.slots)), np.nan))
+            else:
+                parts.append(plan.unpack_all(reads))
+        if self._unread:
+            parts.append(np.full((len(scans), self._unread), np.nan))
+        raw = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return raw if self._order is None else raw.take(self._order, axis=1)
+
+    def _composed(
+        self, composition: Composition, values: NDArray[np.float64], quality: QualityArray | None
+    ) -> tuple[NDArray[np.float64], QualityArray]:
+        """Only what is wanted, with the values that others make."""
+        numbers = values.tolist()
+        codes = np.full(values.shape, Quality.GOOD).tolist() if quality is None else quality.tolist()
+        for of_scan, their_codes in zip(numbers, codes, strict=True):
+            composition.complete(of_scan, their_codes)
+        wanted = slice(self._count)
+        return (
+            np.array([each[wanted] for each in numbers], np.float64),
+            np.array([each[wanted] for each in codes], np.uint8),
+        )
 
 
 def decode_text(register: TextRegister, data: bytes) -> str | None:
@@ -144,12 +175,10 @@ def _orders(register: Register) -> list[Order]:
     return list(dict.fromkeys(told))
 
 
-def _scaling(profile: ModbusProfile, layout: _SlotLayout) -> Callable[[NDArray[np.float64]], QualityArray]:
+def _scaling(profile: ModbusProfile, layout: _SlotLayout) -> Scaling:
     scales, offsets = [1.0] * len(layout.registers), [0.0] * len(layout.registers)
     for slot, at in enumerate(layout.places):
         source = profile.sources[at]
         if isinstance(source, Register) and not source.references:
             scales[slot], offsets[slot] = source.scale, source.offset
-    scaling = Scaling(layout.specs, scales, offsets)
-    large = any(each is not None and each.data is DataType.F64 for each in layout.registers)
-    return scaling.apply_guarded if large else scaling.apply
+    return Scaling(layout.specs, scales, offsets)

@@ -22,8 +22,13 @@ _LOG = logging.getLogger(__name__)
 
 VERSION = 1
 """Of the document lessons are kept in."""
-_SAVE_PAUSE = 1.0
+SAVE_PAUSE = 1.0
 """Seconds between a change and its saving, so that many changes are saved at once."""
+RETRY_PAUSE = 60.0
+"""Seconds until saving is tried again after it failed."""
+_AT_ONCE = 256
+"""Lessons written in one go, so that the loop goes on in between: a campus has twenty thousand."""
+_ADDRESSES = 1 << 16
 
 Address = tuple[Table, int]
 """Where a value begins."""
@@ -70,30 +75,42 @@ class Lesson:
 class Lessons:
     """The lessons of all devices, as they are learned, and their keeping."""
 
-    def __init__(self, save: Save | None = None, document: bytes | None = None) -> None:
+    def __init__(
+        self,
+        save: Save | None = None,
+        document: bytes | None = None,
+        *,
+        pause: float = SAVE_PAUSE,
+        retry_pause: float = RETRY_PAUSE,
+    ) -> None:
         """Take up what was kept.
 
         Args:
             save: keeps a document; None keeps nothing.
             document: what was kept last; None if there is nothing.
+            pause: seconds between a change and its saving.
+            retry_pause: seconds until saving is tried again after it failed.
 
         Raises:
             LessonsError: the document is none of lessons.
         """
         self._save_document = save
+        self._pause = pause
+        self._retry_pause = retry_pause
         self._lessons: list[tuple[str, int, ModbusProfile, Lesson]] = []
         self._hashes: dict[int, str] = {}
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
         self._saving = threading.Lock()
         self._number = self._saved = 0
+        self._saved_document = document
         self._told = False
 
     def of(self, endpoint: str, unit: int, profile: ModbusProfile) -> Lesson:
         """The lesson of a device, the one that was kept if there is one. To be asked for once a device."""
         key = self._key(endpoint, unit, profile)
         lesson = self._kept.pop(key, None)
-        if lesson is None:
+        if lesson is None or (lesson.start is not None and not fits(profile, lesson.start)):
             lesson = Lesson()
         self._lessons.append((endpoint, unit, profile, lesson))
         return lesson
@@ -104,29 +121,42 @@ class Lessons:
 
     async def run(self) -> None:
         """Save whenever something has changed, until cancelled; and then what has not been saved yet."""
+        saved = True
         try:
             while True:
                 await self._changed.wait()
-                await asyncio.sleep(_SAVE_PAUSE)
-                await asyncio.to_thread(self._keep, *self._next_document())
+                await asyncio.sleep(self._pause if saved else self._retry_pause)
+                self._changed.clear()
+                number = self._next_number()
+                document = await self._document_by_and_by()
+                saved = await asyncio.to_thread(self._keep, number, document)
+                if not saved:
+                    self._changed.set()
         finally:
-            if self._changed.is_set():
+            if self._changed.is_set() or self._saved < self._number:
                 self.save()
 
     def save(self) -> None:
         """Save now. That it cannot be is logged."""
-        self._keep(*self._next_document())
+        self._changed.clear()
+        self._keep(self._next_number(), self.document())
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
-        entries = [
-            _written(self._key(endpoint, unit, profile), lesson)
-            for endpoint, unit, profile, lesson in self._lessons
-            if lesson
-        ]
-        return (
-            json.dumps({"dcops_lessons": VERSION, "lessons": entries}, indent=1, ensure_ascii=False) + "\n"
-        ).encode()
+        return _framed([self._line(*each) for each in self._lessons if each[-1]])
+
+    async def _document_by_and_by(self) -> bytes:
+        """The same, with others having their turn in between."""
+        lines = []
+        for at, each in enumerate(self._lessons):
+            if each[-1]:
+                lines.append(self._line(*each))
+            if at % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return _framed(lines)
+
+    def _line(self, endpoint: str, unit: int, profile: ModbusProfile, lesson: Lesson) -> str:
+        return json.dumps(_written(self._key(endpoint, unit, profile), lesson), ensure_ascii=False)
 
     def _key(self, endpoint: str, unit: int, profile: ModbusProfile) -> LessonKey:
         found = self._hashes.get(id(profile))
@@ -134,26 +164,34 @@ class Lessons:
             found = self._hashes[id(profile)] = map_hash(profile)
         return LessonKey(endpoint, unit, profile.name, found)
 
-    def _next_document(self) -> tuple[int, bytes]:
-        """What is to be saved now, numbered."""
-        self._changed.clear()
+    def _next_number(self) -> int:
+        """Of the next document, by which a later one is told from an earlier one."""
         self._number += 1
-        return self._number, self.document()
+        return self._number
 
-    def _keep(self, number: int, document: bytes) -> None:
-        """Save a document, unless a later one is saved already: a thread may be overtaken at the end."""
+    def _keep(self, number: int, document: bytes) -> bool:
+        """Save a document; False if it cannot be.
+
+        Not done if a later one is saved already, for a thread may be overtaken at the end, nor if it is the
+        one that was saved last.
+        """
         with self._saving:
             if self._save_document is None or number < self._saved:
-                return
-            self._saved = number
-            try:
-                self._save_document(document)
-            except OSError as error:
-                if not self._told:
-                    _LOG.warning("what devices have taught cannot be saved: %s", error)
-                self._told = True
-            else:
+                return True
+            if document != self._saved_document:
+                try:
+                    self._save_document(document)
+                except OSError as error:
+                    if not self._told:
+                        _LOG.warning("what devices have taught cannot be saved: %s; trying again", error)
+                    self._told = True
+                    return False
+                if self._told:
+                    _LOG.info("what devices have taught is saved again")
+                self._saved_document = document
                 self._told = False
+            self._saved = number
+            return True
 
 
 def described(binding: ModbusBinding, lesson: Lesson) -> DeviceLesson:
@@ -187,11 +225,25 @@ def _told_by(profile: ModbusProfile, place: int) -> Iterator[str]:
             yield point.name
 
 
+def fits(profile: ModbusProfile, start: int) -> bool:
+    """Whether everything a profile asks for lies within the addresses there are, counted from ``start``."""
+    ends = [each.address + each.length for each in profile.registers]
+    ends += [each.address + each.length for each in profile.texts]
+    ends += [each.address + each.length for each in profile.identity]
+    return start + max(ends, default=0) <= _ADDRESSES
+
+
 def map_hash(profile: ModbusProfile) -> str:
     """Tells maps apart whose values lie elsewhere."""
     places = [f"{each.table}:{each.address}:{each.length}" for each in profile.registers]
     start = f"sunspec:{profile.sunspec.model}" if profile.sunspec is not None else ""
     return hashlib.sha256(" ".join([start, *places]).encode()).hexdigest()[:16]
+
+
+def _framed(lines: list[str]) -> bytes:
+    """The document: one lesson a line."""
+    entries = ",\n".join(lines)
+    return f'{{"dcops_lessons": {VERSION}, "lessons": [\n{entries}\n]}}\n'.encode()
 
 
 def _written(key: LessonKey, lesson: Lesson) -> dict[str, object]:

@@ -75,7 +75,7 @@ class PayloadDecoder:
                 faults.append((at, found))
                 found = math.nan
             values[at] = found
-        quality = self._scaling.apply_guarded(values)
+        quality = self._scaling.apply(values)
         for at, code in faults:
             quality[at] = code
         return Reading(values, quality, self._time(document, arrival))

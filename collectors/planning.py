@@ -68,9 +68,19 @@ def plan_blocks(profile: ModbusProfile) -> tuple[Block, ...]:
     return _blocks(profile, needed_registers(profile, range(len(profile.points))))
 
 
-def plan_texts(profile: ModbusProfile) -> tuple[Block, ...]:
-    """One read for each of the texts, in their order; ``points`` are places among the texts."""
-    return tuple(Block(text.table, text.address, text.length, (at,)) for at, text in enumerate(profile.texts))
+def plan_texts(profile: ModbusProfile) -> tuple[tuple[Block, ...], ...]:
+    """The reads of each of the texts, in their order; ``points`` are places among the texts.
+
+    A text may be torn across requests, since it seldom changes: one that is longer than a read takes several.
+    """
+    limit = profile.max_registers
+    return tuple(
+        tuple(
+            Block(text.table, first, min(limit, text.address + text.length - first), (at,))
+            for first in range(text.address, text.address + text.length, limit)
+        )
+        for at, text in enumerate(profile.texts)
+    )
 
 
 def needed_registers(profile: ModbusProfile, places: Iterable[int]) -> tuple[int, ...]:

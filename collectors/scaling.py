@@ -21,27 +21,32 @@ class Scaling:
         finite = sys.float_info.max
         self._scale = np.array(scales, np.float64)
         self._offset = np.array(offsets, np.float64)
+        self._scales = bool((self._scale != 1.0).any())
         self._shifts = bool(self._offset.any())
         self._low = np.array([max(point.limits[0], -finite) for point in points])
         self._high = np.array([min(point.limits[1], finite) for point in points])
-        self._all_good = np.full(len(points), Quality.GOOD, np.uint8)
 
-    def apply(self, values: NDArray[np.float64]) -> QualityArray:
-        """Turn raw numbers into base units in place; the quality of each.
+    def judge(self, values: NDArray[np.float64]) -> QualityArray | None:
+        """Turn raw numbers into base units in place, points along the last axis; the quality of each.
 
         A raw NaN, a number that is none after scaling and one that is physically impossible become NaN
-        with SENSOR_FAILURE. Raw numbers whose scaling may overflow go through ``apply_guarded``.
+        with SENSOR_FAILURE. Large raw numbers may overflow: the caller tells numpy that this is no error.
+
+        Returns:
+            Quality codes; None if all are good, the usual case.
         """
-        values *= self._scale
+        if self._scales:
+            values *= self._scale
         if self._shifts:
             values += self._offset
         possible = (values >= self._low) & (values <= self._high)
-        if np.count_nonzero(possible) == len(values):
-            return self._all_good.copy()
+        if np.count_nonzero(possible) == values.size:
+            return None
         values[~possible] = np.nan
         return _CODES[possible.view(np.uint8)]
 
-    def apply_guarded(self, values: NDArray[np.float64]) -> QualityArray:
-        """The same for raw numbers of any size, such as those of 64-bit floats and of texts."""
-        with np.errstate(over="ignore"):
-            return self.apply(values)
+    def apply(self, values: NDArray[np.float64]) -> QualityArray:
+        """The same with codes in any case, for raw numbers of any size."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            codes = self.judge(values)
+        return np.full(values.shape, Quality.GOOD, np.uint8) if codes is None else codes

@@ -9,29 +9,35 @@ made up.
 import asyncio
 import heapq
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 
-Fire = Callable[[int], None]
-"""A job whose slot has come; told how many slots before it passed unseen."""
-
 SLOTS = 1000
 """Slots a period is divided into, at most."""
-GRAIN = 5_000_000
-"""Slots are not shorter than this, in ns: a waking costs as much as several reads, so reads share it."""
+GRAIN = 20_000_000
+"""Slots are not shorter than this, in ns: a waking costs as much as many reads, so reads share it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Protocol):
     """Something to do each period."""
 
-    id: str
-    period: float
-    """Seconds."""
-    fire: Fire
+    @property
+    def id(self) -> str:
+        """From which its place in the period comes."""
+        ...
+
+    @property
+    def period(self) -> float:
+        """Seconds."""
+        ...
+
+    def fire(self, missed: int, /) -> None:
+        """Its slot has come; so many slots before it passed unseen."""
+        ...
 
 
 @dataclass(slots=True)

@@ -1,13 +1,14 @@
 """From the data bytes of one block read to raw numbers: which bytes make a value, in which order.
 
-Worked out once; a read then costs one struct, and a step each for values that are no plain number. Orders
-apply to values of two registers and more; 16 bits are always most significant byte first.
+Worked out once; a read then costs one struct, and a step each for values that are no plain number. Of
+plain numbers of one type the reads of many devices are taken apart in one array operation. Parts of a
+register have no order: which bit or byte they are is told.
 """
 
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import nan
+from math import isnan, nan
 from typing import cast
 
 import numpy as np
@@ -47,8 +48,6 @@ class BlockPlan:
     def __init__(self, block: Block, values: Sequence[tuple[int, Register]]) -> None:
         """``values`` are (slot, register): which values it holds, and where the caller wants each."""
         self.slots = tuple(slot for slot, _ in values)
-        self.blank = [nan] * len(values)
-        """In place of the raw numbers of a read that failed."""
         taken: list[int] = []
         layout = ">"
         self._fields: list[tuple[int, int, int]] = []
@@ -67,6 +66,9 @@ class BlockPlan:
         straight = taken == list(range(block.payload_length))
         self._taken: NDArray[np.intp] | None = None if straight else np.array(taken, np.intp)
         self._layout = struct.Struct(layout)
+        plain = not (self._fields or self._sentinels or self._converted)
+        self._numbers = np.dtype(layout[:2]) if plain and len(set(layout[1:])) == 1 else None
+        """The type of all numbers, if that is one and nothing more is to be done to them."""
 
     def unpack(self, data: bytes) -> list[float]:
         """Raw numbers in the order of the values; NaN for a sentinel and for digits that are none."""
@@ -82,6 +84,18 @@ class BlockPlan:
             raw[place] = convert(cast("bytes", raw[place]))
         return raw
 
+    def unpack_all(self, reads: Sequence[bytes]) -> NDArray[np.float64]:
+        """The same of many reads of this block: shape (reads, values).
+
+        A NaN that signals is one like any other: the caller tells numpy that it is no error.
+        """
+        if self._numbers is None:
+            return np.array([self.unpack(data) for data in reads], np.float64)
+        data = np.frombuffer(b"".join(reads), np.uint8).reshape(len(reads), -1)
+        if self._taken is not None:
+            data = data.take(self._taken, axis=1)
+        return data.view(self._numbers).astype(np.float64)
+
     def _add_steps(self, place: int, register: Register) -> None:
         convert = _CONVERSIONS.get(register.data)
         if convert is not None:
@@ -90,34 +104,36 @@ class BlockPlan:
         if register.data in _FIELDS:
             width = register.width if register.data is DataType.BITS else 1
             self._fields.append((place, register.bit or 0, (1 << width) - 1))
-        if register.invalid:
-            self._sentinels.append((place, _raw_numbers(register)))
+        sentinels = _raw_numbers(register)
+        if sentinels:
+            self._sentinels.append((place, sentinels))
 
 
 def byte_order(length: int, order: Order) -> list[int]:
     """For each byte of a value of so many registers, most significant first, where it lies."""
     words = list(range(length))
-    if length > 1 and order in {Order.CDAB, Order.DCBA}:
+    if order in {Order.CDAB, Order.DCBA}:
         words.reverse()
-    swapped = length > 1 and order in {Order.BADC, Order.DCBA}
+    swapped = order in {Order.BADC, Order.DCBA}
     return [2 * word + (1 - byte if swapped else byte) for word in words for byte in (0, 1)]
 
 
 def _byte_places(register: Register) -> list[int]:
     if register.data in _BYTES:
         return [0 if register.half is Half.HIGH else 1]
-    return byte_order(register.length, register.order)
+    return byte_order(register.length, Order.ABCD if register.data in _FIELDS else register.order)
 
 
 def _raw_numbers(register: Register) -> frozenset[float]:
-    """The sentinel patterns as the numbers they unpack to; a NaN pattern needs no listing.
+    """The sentinel patterns as the numbers they unpack to, but for patterns of NaN, which need no step.
 
     Whole numbers stay whole, so that even those of 64 bits compare exactly.
     """
     if register.data in _FIELDS:
         return frozenset(register.invalid)
     layout = struct.Struct(">" + _FORMATS[register.data])
-    return frozenset(layout.unpack(pattern.to_bytes(layout.size, "big"))[0] for pattern in register.invalid)
+    numbers = (layout.unpack(pattern.to_bytes(layout.size, "big"))[0] for pattern in register.invalid)
+    return frozenset(number for number in numbers if not isnan(number))
 
 
 def _unless_sentinel(invalid: frozenset[int], convert: Callable[[bytes], float], data: bytes) -> float:

@@ -1,7 +1,9 @@
 """The requests that change something: taken from this machine only, and never from another site's page.
 
 There is no login, so nothing identifies who asks; what must be certain is that it is somebody on this
-machine. A browser sends another site's page along with JSON only after asking first, and is then refused.
+machine. A browser sends JSON for another site's page only after asking first, and is then refused. A page
+whose name has been made to resolve to this machine (DNS rebinding) is no other site to the browser, so only
+loopback names are answered to here, whatever the server is bound to.
 """
 
 from ipaddress import ip_address
@@ -13,7 +15,7 @@ from console.collection import forget_lessons
 from console.collection_models import ForgetRequest
 from console.context import ConsoleContext
 from console.errors import BadRequestError, ForbiddenError
-from console.guard import Handler, json_response
+from console.guard import LOOPBACK_NAMES, Handler, host_name, json_response
 
 FORGET_PATH = "/api/v1/collection/lessons/forget"
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
@@ -41,6 +43,11 @@ def check_origin(request: web.Request) -> None:
     if not _is_loopback(request.remote) or any(name in request.headers for name in _FORWARDED):
         raise ForbiddenError(
             "not_local", "changes are taken from this machine only", "use the command line of dcops there"
+        )
+    name = host_name(request.host)
+    if name not in LOOPBACK_NAMES and not _is_loopback(name):
+        raise ForbiddenError(
+            "not_local", f"changes are not taken at {name[:100]!r}", "ask for http://127.0.0.1 with the port"
         )
     origin = request.headers.get(hdrs.ORIGIN)
     foreign = origin is not None and origin != f"{request.scheme}://{request.host}"

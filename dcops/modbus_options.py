@@ -1,11 +1,13 @@
 """How a device is reached over Modbus, as arguments of commands."""
 
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
 from collectors.profiles import Profile
-from collectors.profiles.reader import read_files, shipped
+from collectors.profiles.reader import name_of, read_files, shipped
 from dcops.options import port
 from dcops.targets import Target
 
@@ -69,6 +71,8 @@ def endpoint_at(target: Target, args: argparse.Namespace, *, timeout: float, pau
 def profiles_with(folder: Path | None) -> dict[str, Profile]:
     """The shipped profiles and those of a folder or file, which replace shipped ones of the same name.
 
+    A folder may hold other YAML files too, such as that of the site: they are left alone, and said so.
+
     Raises:
         ProfileError: a file has mistakes.
         FileNotFoundError: there is no such folder, or no profile in it.
@@ -76,10 +80,18 @@ def profiles_with(folder: Path | None) -> dict[str, Profile]:
     found = dict(shipped())
     if folder is None:
         return found
-    files = [folder] if folder.is_file() else sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    files = [folder] if folder.is_file() else list(_profiles_in(folder))
     if not files:
         raise FileNotFoundError(f"{folder}: there is no profile; give a folder with .yaml files")
     return found | read_files(files)
+
+
+def _profiles_in(folder: Path) -> Iterator[Path]:
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        if name_of(file.read_text(encoding="utf-8", errors="replace")) is None:
+            print(f"note: {file}: left alone, it has no 'profile' at its top", file=sys.stderr)
+        else:
+            yield file
 
 
 def _port(text: str) -> int:

@@ -1,6 +1,7 @@
 """From what a site file says about stores and notifiers to the things that write and send."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 
 import aiohttp
@@ -9,17 +10,76 @@ from alerting.alarms import Alarm
 from alerting.alertmanager import REFRESH, Alertmanager, AlertmanagerOptions
 from alerting.delivery import Channel, Notifier, NotifierOptions
 from alerting.webhook import Webhook, WebhookOptions
-from dcops.site_file import AlertmanagerConfig, NotifierConfig, SecretError, SecretRef, StoreConfig
-from ingest.stores import Store
+from dcops.site_file import (
+    AlertmanagerConfig,
+    InfluxStoreConfig,
+    InfluxV1StoreConfig,
+    NotifierConfig,
+    SecretError,
+    SecretRef,
+    StoreConfig,
+    VictoriaStoreConfig,
+)
+from facility.catalogue import Catalogue
+from ingest.stores import ReadableStore, Store
+from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx import InfluxStore, InfluxTarget
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
+from ingest.stores.victoria import VictoriaStore
 
 
-def build_store(config: StoreConfig, environ: Mapping[str, str]) -> Store:
-    """The store a site names. A token that cannot be had is left out: the store then refuses, and says so."""
+@dataclass(frozen=True, slots=True)
+class SiteStores:
+    """The servers a site names as stores."""
+
+    stores: tuple[Store, ...]
+    backlog_rates: tuple[float, ...]
+    """How many times as fast as it came a backlog is written to each."""
+    answering: ReadableStore | None
+    """The one that answers for the past; None if that is the platform's own store."""
+
+
+def build_stores(
+    configs: Sequence[StoreConfig], catalogue: Catalogue, environ: Mapping[str, str]
+) -> SiteStores:
+    """The stores a site names. A secret that cannot be had is left out: the store refuses and says so."""
+    stores: list[Store] = []
+    answering: ReadableStore | None = None
+    for config in configs:
+        if isinstance(config, InfluxStoreConfig):
+            stores.append(_influx(config, environ))
+            continue
+        store = _readable(config, catalogue, environ)
+        stores.append(store)
+        if config.history:
+            answering = store
+    return SiteStores(tuple(stores), tuple(config.backlog_rate for config in configs), answering)
+
+
+def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> InfluxStore:
     target = InfluxTarget(
-        url=config.url, org=config.org, bucket=config.bucket, token=_secret(config.token, environ) or ""
+        url=config.url,
+        org=config.org,
+        bucket=config.bucket,
+        token=_secret(config.secret, environ) or "",
+        tls_ca=config.tls_ca,
     )
     return InfluxStore(target, name=config.name)
+
+
+def _readable(
+    config: InfluxV1StoreConfig | VictoriaStoreConfig, catalogue: Catalogue, environ: Mapping[str, str]
+) -> ReadableStore:
+    target = HttpTarget(
+        url=config.url,
+        username=config.username,
+        password=_secret(config.secret, environ) or "",
+        tls_ca=config.tls_ca,
+    )
+    if isinstance(config, InfluxV1StoreConfig):
+        place = InfluxDatabase(database=config.database, retention_policy=config.retention_policy)
+        return InfluxV1Store(target, place, catalogue, name=config.name)
+    return VictoriaStore(target, catalogue, name=config.name)
 
 
 def build_notifier(

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,15 +31,16 @@ from dcops.metrics import (
     CorrectionMetrics,
     NotificationMetrics,
 )
-from dcops.outputs import build_notifier, build_store
+from dcops.outputs import build_notifier, build_stores
 from dcops.rejected_messages import RejectedMessages
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
+from dcops.stopping import StopBudget
 from facility.catalogue import build_catalogue
 from facility.clock import Clock
 from facility.derived import Derived
 from facility.sample import NANOSECONDS
-from ingest.delivery import Delivery
+from ingest.delivery import Delivery, Pace
 from ingest.errors import JournalUnavailableError
 from ingest.exposition import CONTENT_TYPE, Exposition
 from ingest.journal import Journal
@@ -57,7 +58,12 @@ _log = logging.getLogger(__name__)
 _FIGURES = "figures"
 _ALARMS = "alarms"
 _SAVE_SECONDS = 60.0
+_ALARM_SECONDS = 1.0
+"""Between two looks whether alarms have changed and are to be saved."""
 _DRAIN_SECONDS = 3.0
+_FINISH_SECONDS = 1.5
+"""For what the stores lack at the stop; the journal keeps what they don't take."""
+_CLOSE_SECONDS = 1.0
 _READY_TICKS_LATE = 5
 
 
@@ -72,6 +78,8 @@ class Settings:
     """0 takes a free one."""
     tick_period: int = NANOSECONDS
     """Between ticks, ns of the clock."""
+    speed: float = 1.0
+    """Seconds of the clock a real second."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
     on_listening: Callable[[int], None] = lambda _: None
@@ -100,9 +108,13 @@ class Platform:
         seen = Image(self.image.values, self.image.times, self.image.quality)
         self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
         self.history = DuckHistory(settings.data / "history.duckdb", clock)
-        self._stores = (self.history, *(build_store(config, environ) for config in loaded.stores))
+        named = build_stores(loaded.stores, self.catalogue, environ)
+        self._stores = (self.history, *named.stores)
+        self._answering = named.answering or self.history
         names = tuple(store.name for store in self._stores)
-        self.spool = Spool(Journal(settings.data / "journal.sqlite", self.catalogue, names), names, clock)
+        kept = loaded.journal
+        journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
+        self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
         self.tick = Tick(
             image=self.image,
             staleness=StalenessPlan(site, frozenset(b.device for b in plan.mqtt)),
@@ -118,18 +130,29 @@ class Platform:
             plan,
             clock,
             self._recorder or self.tick.accept,
+            emit_scans=None if self._recorder else self.tick.accept_scans,
             lessons=open_lessons(settings.data),
             keeping=Keeping(
                 number=lambda: self.tick.open_number, hurry=self.tick.hurry, listen=self.spool.on_settled
             ),
             set_aside=self._rejected.put,
         )
-        letters = DeadLetters(settings.data / "dead-letters")
+        letters = DeadLetters(settings.data / "dead-letters", clock)
+        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+        rates = (pace.backlog, *named.backlog_rates)
         self.deliveries = tuple(
-            Delivery(spool=self.spool, store=store, dead_letters=letters) for store in self._stores
+            Delivery(
+                spool=self.spool,
+                store=store,
+                dead_letters=letters,
+                clock=clock,
+                pace=replace(pace, backlog=rate),
+            )
+            for store, rate in zip(self._stores, rates, strict=True)
         )
         self._notifiers: list[Notifier] = []
         self._restored = False
+        self.stopping = StopBudget()
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""
@@ -145,13 +168,15 @@ class Platform:
             ):
                 await stages.enter_async_context(each)
             await until.wait()
+            self.stopping.begin()
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
         self.tick.close(self._clock.now())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while self.spool.stats.waiting_points or self.deliveries[0].backlog.points:
+                await self.spool.flush()
+                while self.deliveries[0].backlog.points:
                     await self.spool.changed()
 
     def readiness(self) -> list[tuple[str, bool, str]]:
@@ -190,8 +215,8 @@ class Platform:
             self._alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
-                for notifier in self._notifiers:
-                    await notifier.flush(_DRAIN_SECONDS if not notifier.lost else 0.0)
+                left = self.stopping.left(_DRAIN_SECONDS)
+                await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
@@ -204,13 +229,13 @@ class Platform:
     async def _storing(self) -> AsyncIterator[None]:
         async with stage({f"store {each.name}": each.run() for each in self.deliveries}):
             yield
-            await self._until_journalled()
-        for delivery in self.deliveries:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_SECONDS):
-                    await delivery.finish()
-        for store in self._stores:
-            await store.close()
+            await self.spool.flush()
+        reached = [each for each in self.deliveries if each.stats.available]
+        stopping = self.stopping
+        await asyncio.gather(*(stopping.give(each.finish(), _FINISH_SECONDS) for each in reached))
+        await asyncio.gather(
+            *(stopping.end(f"store {each.name}", each.close(), _CLOSE_SECONDS) for each in self._stores)
+        )
 
     @asynccontextmanager
     async def _showing(self) -> AsyncIterator[None]:
@@ -254,7 +279,7 @@ class Platform:
             image=self.image,
             alarms=self.board,
             collection=self.collection,
-            history=self.history.history,
+            history=self._answering.history,
             metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
             readiness=self.readiness,
             ticks=self.signal,
@@ -301,13 +326,19 @@ class Platform:
             await self.spool.save_state(_ALARMS, self.board.snapshot())
 
     async def _save_regularly(self) -> None:
+        """Save everything now and then, and alarms soon after they change."""
+        loop = asyncio.get_running_loop()
+        due, saved = loop.time() + _SAVE_SECONDS, self._alarm_changes()
         while True:
-            await asyncio.sleep(_SAVE_SECONDS)
-            await self._save()
+            await asyncio.sleep(_ALARM_SECONDS)
+            changes = self._alarm_changes()
+            if loop.time() >= due:
+                await self._save()
+                due, saved = loop.time() + _SAVE_SECONDS, changes
+            elif changes != saved and self._restored:
+                with contextlib.suppress(JournalUnavailableError):
+                    await self.spool.save_state(_ALARMS, self.board.snapshot())
+                    saved = changes
 
-    async def _until_journalled(self) -> None:
-        """Wait until the last batch is in the journal, at most a moment."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                while self.spool.stats.waiting_points:
-                    await self.spool.changed()
+    def _alarm_changes(self) -> int:
+        return self.board.raised_total + self.board.cleared_total

@@ -120,7 +120,7 @@ def _modbus(profile: ModbusProfile) -> Iterator[str]:
         yield f"{pace}: {_count(len(group.blocks), 'read')}"
         yield fill(", ".join(map(_block, group.blocks)), _WIDTH, initial_indent="  ", subsequent_indent="  ")
     if profile.texts:
-        yield f"seldom: {_count(len(plan_texts(profile)), 'read')} of texts"
+        yield f"seldom: {_count(sum(map(len, plan_texts(profile))), 'read')} of texts"
     yield ""
 
 
@@ -163,7 +163,7 @@ def _data(register: Register) -> str:
     if register.bit is not None:
         last = register.bit + register.width - 1
         return f"bit {register.bit}" if register.width == 1 else f"bits {register.bit}-{last}"
-    if register.length > 1 and register.order is not Order.ABCD:
+    if register.order is not Order.ABCD:
         return f"{register.data} {register.order}"
     return str(register.data)
 

@@ -9,6 +9,9 @@ from dcops.truth import Comparison
 from facility.quantities import Window
 from facility.site import Site
 
+_SHORT = 1800.0
+"""Seconds below which a poll more or less at either end of a comparison can be seen in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -87,4 +90,9 @@ def print_summary(summary: Summary) -> None:
         print(
             f"truth    {each.node} {each.energy}: {each.measured / 1e3:,.1f} kWh in the history,"
             f" {each.true / 1e3:,.1f} kWh in truth ({each.error:+.3%} over {each.seconds:,.0f} s)"
+        )
+    if any(each.seconds < _SHORT for each in summary.compared):
+        print(
+            "         Both ends of an energy are known to about a poll, which shows over so short a time;"
+            " --speed 360 --duration 4min compares a day."
         )

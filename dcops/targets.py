@@ -5,6 +5,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from dcops.options import HIGHEST_PORT
+from dcops.site_file.fields import is_host
 
 MOST_HOSTS = 1024
 """So many addresses one scan may ask: a mistyped prefix would otherwise run for days."""
@@ -42,7 +43,7 @@ def target(text: str) -> Target:
         host, _, port = text.partition(":")
         if not port:
             raise argparse.ArgumentTypeError(f"{text!r} lacks the port behind ':'; write {host}:502")
-    if not host or any(each.isspace() or each in "/@" for each in host):
+    if not is_host(host):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no address; write a host name, 192.0.2.10 or HOST:PORT"
         )

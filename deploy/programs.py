@@ -119,7 +119,7 @@ def victoria_metrics(folder: Path, *, port: int | None = None) -> Server:
     """VictoriaMetrics: takes InfluxDB's v2 writes at ``/api/v2/write`` and answers PromQL.
 
     What was just written is found after a GET of ``/internal/force_flush``. It keeps times to the
-    millisecond, and names a series ``MEASUREMENT_FIELD``.
+    millisecond, names a series ``MEASUREMENT_FIELD``, and holds what is written twice once.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
@@ -132,6 +132,7 @@ def victoria_metrics(folder: Path, *, port: int | None = None) -> Server:
             f"-storageDataPath={folder / 'data'}",
             "-retentionPeriod=100y",
             "-search.latencyOffset=0s",
+            "-dedup.minScrapeInterval=1ms",
             "-loggerLevel=WARN",
         ),
         ready=answers(f"http://{LOOPBACK}:{port}/health"),

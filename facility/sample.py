@@ -1,12 +1,12 @@
 """The Sample: one scan of one device, the unit that travels from collectors to ingest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
+from facility.quality import Quality, QualityArray
 
 NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
@@ -32,3 +32,30 @@ class Sample:
 
 Emit = Callable[[Sample], None]
 """How a collector hands over what it read. Never blocks and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scans:
+    """Samples of devices that have equally many points, decoded together: a row each."""
+
+    firsts: Sequence[int]
+    """``Sample.first`` of each row."""
+    times: Sequence[int]
+    """``Sample.time`` of each row."""
+    values: NDArray[np.float64]
+    """Shape (rows, n), in base units."""
+    quality: QualityArray | None
+    """Shape (rows, n); None if every value is a number and good, as whoever decoded them has seen."""
+
+    @property
+    def codes(self) -> QualityArray:
+        """The quality of each value, in any case; shape (rows, n)."""
+        return np.full(self.values.shape, Quality.GOOD, np.uint8) if self.quality is None else self.quality
+
+    def samples(self) -> Iterator[Sample]:
+        """Row by row; their arrays are views."""
+        return map(Sample, self.firsts, self.times, self.values, self.codes)
+
+
+EmitScans = Callable[[Scans], None]
+"""How a collector hands over what it read at once. Never blocks and never raises."""

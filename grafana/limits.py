@@ -60,6 +60,8 @@ PUE = Limits(BLUE, ((1.0, GREEN), (1.4, ORANGE), (1.8, RED)))
 ALARMS = Limits(GREEN, ((1.0, RED),))
 ENDPOINT_SHARE = Limits(RED, ((0.90, ORANGE), (1.0, GREEN)))
 POLL_SHARE = Limits(RED, ((0.95, ORANGE), (0.99, GREEN)))
+BUSY = Limits(GREEN, ((0.80, ORANGE), (0.90, RED)))
+"""Share of its time an endpoint is busy: the check of a site warns above 0.8, an alert comes above 0.9."""
 TICK_SECONDS = Limits(GREEN, ((0.25, ORANGE), (1.0, RED)))
 STORE_LAG = Limits(GREEN, ((30.0, ORANGE), (300.0, RED)))
 LOSSES = Limits(GREEN, ((1.0, RED),))

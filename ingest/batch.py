@@ -8,14 +8,14 @@ bytes that hardly differ next to each other, which is what makes compression che
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
-from facility.sample import Sample
+from facility.quality import Quality, QualityArray
+from facility.sample import Sample, Scans
 from ingest.errors import BatchCorruptError
 
 VERSION = 1
@@ -77,18 +77,37 @@ class Batch:
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
+def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
     """One batch of many samples, in their order."""
+    firsts: list[int] = []
+    counts: list[int] = []
+    times: list[int] = []
+    for each in samples:
+        if isinstance(each, Scans):
+            firsts += each.firsts
+            counts += [each.values.shape[1]] * len(each.firsts)
+            times += each.times
+        else:
+            firsts.append(each.first)
+            counts.append(each.values.shape[0])
+            times.append(each.time)
     return Batch(
         accepted,
-        np.array([sample.first for sample in samples], dtype=np.uint32),
-        np.array([sample.values.shape[0] for sample in samples], dtype=np.uint32),
-        np.array([sample.time for sample in samples], dtype=np.int64),
-        np.concatenate([np.empty(0), *(sample.values for sample in samples)]),
-        np.concatenate([np.empty(0, dtype=np.uint8), *(sample.quality for sample in samples)]),
+        np.array(firsts, dtype=np.uint32),
+        np.array(counts, dtype=np.uint32),
+        np.array(times, dtype=np.int64),
+        np.concatenate([np.empty(0), *(each.values.reshape(-1) for each in samples)]),
+        np.concatenate([np.empty(0, dtype=np.uint8), *_codes(samples)]),
         number,
         whole,
     )
+
+
+def _codes(samples: Sequence[Sample | Scans]) -> Iterator[QualityArray]:
+    """The quality of each one's values, flat; what is all good shares one array."""
+    good = np.full(max((each.values.size for each in samples), default=0), Quality.GOOD, np.uint8)
+    for each in samples:
+        yield good[: each.values.size] if each.quality is None else each.quality.reshape(-1)
 
 
 def encode(batch: Batch, level: int = 1) -> bytes:

@@ -9,6 +9,9 @@ IngestError
 └── StoreRejectedError      never sends again: put the data aside, count it, go on
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class IngestError(Exception):
     """Base of all errors of this package."""
@@ -33,18 +36,29 @@ class StoreError(IngestError):
 class StoreUnavailableError(StoreError):
     """The store cannot be reached or does not take data now; the message names the mend."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, mend: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"{message}; {mend}" if mend else message)
+        self.mend = mend
+        """What a person has to do; another one is another trouble."""
         self.retry_after = retry_after
         """Seconds the store asks to be left alone; None if it did not say."""
 
 
-class StoreRejectedError(StoreError):
-    """The store answers, and refuses this data for what it is."""
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """One line a store did not take."""
 
-    def __init__(self, message: str, *, points: int, body: bytes) -> None:
+    body: bytes
+    """As it was sent, with its line end."""
+    points: int
+    """How many readings it stands for."""
+    reason: str
+    """What the store said."""
+
+
+class StoreRejectedError(StoreError):
+    """The store answers, and refuses these lines for what they are."""
+
+    def __init__(self, message: str, lines: Sequence[RefusedLine]) -> None:
         super().__init__(message)
-        self.points = points
-        """How many readings were refused."""
-        self.body = body
-        """They as they were sent, to be looked into by a person."""
+        self.lines = tuple(lines)

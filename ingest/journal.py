@@ -11,35 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facility.catalogue import Catalogue
-from facility.sample import NANOSECONDS
-from ingest.batch import Batch, decode, encode
+from ingest.batch import Batch, encode
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
+from ingest.journal_limits import JournalLimits
+from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
+from ingest.journal_salvage import Salvaged, salvage
+from ingest.loss import StoreLosses
 
 _log = logging.getLogger(__name__)
 
-FORMAT = 1
-"""Of the tables below; a file of another one is put aside by whoever changes it."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS catalogue (
-    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batch (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, accepted INTEGER NOT NULL, catalogue INTEGER NOT NULL,
-    points INTEGER NOT NULL, size INTEGER NOT NULL,
-    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS cursor (
-    store TEXT PRIMARY KEY, position INTEGER NOT NULL,
-    points_total INTEGER NOT NULL, size_total INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, body BLOB NOT NULL)
-"""
 _MARK = "SELECT position, points_total, size_total FROM batch"
-_INSERT = (
-    "INSERT INTO batch (accepted, catalogue, points, size, points_total, size_total, body)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_MOST_SPANS = 100
+"""So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
 
@@ -57,41 +43,34 @@ class JournalEntry:
     batch: Batch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalLimits:
-    """Beyond these the oldest batches go, delivered or not."""
-
-    size: int = 8 << 30
-    """Bytes of data in the file."""
-    age: int = 7 * 86_400 * NANOSECONDS
-    """ns since a batch was accepted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What a store has not taken yet."""
 
-    batches: int = 0
     points: int = 0
     size: int = 0
     """Bytes as encoded."""
     oldest: int | None = None
     """When the oldest of it was accepted, ns UTC."""
+    overtaken: int = 0
+    """Points of it that are older than some the store has."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """A place in the journal, and how much was written up to it since the file was begun."""
+class LiveEntries:
+    """The newest batches a store has not taken."""
 
-    position: int = 0
-    points: int = 0
-    size: int = 0
+    after: int
+    """They are all there is after this position, up to the last of them."""
+    entries: list[JournalEntry]
 
 
 class Journal:
     """The journal of one site in one file. All calls from one thread; all may raise
     JournalUnavailableError, and then the file is opened again on the next call.
     """
+
+    version = VERSION
 
     def __init__(
         self,
@@ -100,19 +79,24 @@ class Journal:
         stores: Sequence[str],
         limits: JournalLimits | None = None,
     ) -> None:
-        self.dropped: dict[str, int] = dict.fromkeys(stores, 0)
-        """Readings a store never got because bounds were met, by store, since the start."""
+        self.losses = StoreLosses(stores)
+        """What stores never got because bounds were met."""
         self.corrupt = 0
         """Batches left out because their bytes are damaged, since the start."""
+        self.salvaged = Salvaged()
+        """What was taken over from damaged files, since the start."""
         self._catalogue = catalogue
-        self._limits = limits or JournalLimits()
+        self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
-        self._marks: dict[str, _Mark] = dict.fromkeys(stores, _Mark())
-        self._end = _Mark()
+        self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
+        self._end = Mark()
+        self._reserved = 0
         self._identity = ""
+        self._catalogue_body = encode_catalogue(catalogue)
+        self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
-        self._file = JournalFile(path, self._prepare)
+        self._file = JournalFile(path, self)
 
     @property
     def quarantined(self) -> int:
@@ -125,15 +109,24 @@ class Journal:
         self._file.run(lambda: self._append(batches, bodies))
 
     def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next batches a store has not taken: one if there is any, and more up to that many points.
+        """The oldest batches a store has not taken: one if there is any, and more up to that many points,
+        none newer than one it has.
 
         Damaged ones are counted and left out.
         """
         return self._file.run(lambda: self._read(store, max_points))
 
-    def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position."""
-        self._file.run(lambda: self._advance(store, position))
+    def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Batches newer than all a store has: from the oldest of them if that was accepted at most
+        ``window`` ns before the newest, else only those of that window.
+        """
+        return self._file.run(lambda: self._read_live(store, max_points, window))
+
+    def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+        """
+        self._file.run(lambda: self._advance(store, position, after))
 
     def backlog(self, store: str) -> Backlog:
         """What a store has not taken yet."""
@@ -147,84 +140,145 @@ class Journal:
         """Let go of what all stores have, then of the oldest until the bounds are kept."""
         self._file.run(lambda: self._trim(now))
 
+    def written(self) -> int:
+        """Bytes of batches ever appended to the journal, as encoded."""
+        return self._file.run(lambda: self._end.size)
+
     def load_state(self, key: str) -> bytes | None:
-        """What was last saved under a key; None if nothing was."""
-        row = self._file.run(lambda: self._file.one("SELECT body FROM state WHERE key = ?", key))
-        return None if row is None else bytes(row[0])
+        """What was last saved under a key; None if nothing was, or if it is damaged."""
+        return self._file.run(lambda: self._load_state(key))
 
     def save_state(self, key: str, body: bytes) -> None:
         """Keep bytes under a key, in place of what was there."""
-        self._file.run(lambda: self._file.write("INSERT OR REPLACE INTO state VALUES (?, ?)", key, body))
+        statement = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)"
+        self._file.run(lambda: self._file.write(statement, key, body, state_checksum(key, body)))
 
     def close(self) -> None:
         """Close the file; the next call opens it again. Nothing is lost if this is never called."""
         self._file.close()
 
-    def _prepare(self) -> None:
+    def prepare(self, version: int) -> None:
+        """For the file alone: make its tables those of the present version, and take up where they stand."""
         with self._file.transaction():
-            for statement in _SCHEMA.split(";"):
+            for statement in upgrade(version):
                 self._file.write(statement)
-            self._file.write("INSERT OR IGNORE INTO meta VALUES ('format', ?)", str(FORMAT))
+            if version not in {0, VERSION}:
+                _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
-            body = encode_catalogue(self._catalogue)
-            name = digest(body)
-            self._file.write("INSERT OR IGNORE INTO catalogue (digest, body) VALUES (?, ?)", name, body)
-            self._catalogue_id = int(self._value("SELECT id FROM catalogue WHERE digest = ?", name))
-            self._catalogues = {self._catalogue_id: self._catalogue}
+            self._keep_catalogue()
             self._load_marks()
 
+    def salvage(self, damaged: Path, target: Path, room: int) -> str:
+        """For the file alone: make a new file of what is sound in a damaged one; returns what came of it."""
+        found = salvage(damaged, target, self._catalogue_body, min(room, self.limits.size))
+        self.salvaged += found
+        return (
+            f"{found.batches} batches ({found.points} readings) are taken over from it, "
+            f"{found.missing} readings between them are lost"
+        )
+
+    def _keep_catalogue(self) -> None:
+        body, name = self._catalogue_body, self._catalogue_digest
+        found = self._file.one("SELECT id, body FROM catalogue WHERE digest = ?", name)
+        if found is None:
+            self._catalogue_id = self._file.write(
+                "INSERT INTO catalogue (digest, body) VALUES (?, ?)", name, body
+            )
+        else:
+            self._catalogue_id = int(found[0])
+            if found[1] != body:
+                self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
+        self._catalogues = {self._catalogue_id: self._catalogue}
+
     def _load_marks(self) -> None:
-        kept = {store: _Mark(*mark) for store, *mark in self._file.rows("SELECT * FROM cursor")}
-        last = self._mark("ORDER BY position DESC LIMIT 1") or _Mark()
-        self._end = max((last, *kept.values()), key=lambda mark: mark.position)
+        kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{SPANS}%'"):  # noqa: S608 - our own word
+            store = key.removeprefix(SPANS)
+            kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
+        last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
+        self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
+        reserved = self._file.one("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
+        self._reserved = max(self._end.position, int(reserved[0]) if reserved else 0)
         start = self._start()
-        self._marks = {
-            store: max(kept.get(store, start), start, key=lambda mark: mark.position)
-            for store in self._stores
+        self._taken = {
+            store: taken.add(taken.mark, start)
+            for store, taken in ((store, kept.get(store, Taken(start))) for store in self._stores)
         }
         for gone in kept.keys() - set(self._stores):
             self._file.write("DELETE FROM cursor WHERE store = ?", gone)
+            self._file.write("DELETE FROM meta WHERE key = ?", SPANS + gone)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
-        end = self._end
+        end, position = self._end, self._reserved
+        origin = Origin(self._identity, self._catalogue_digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
-                points, size = end.points + batch.point_count, end.size + len(body)
-                position = self._file.write(
-                    _INSERT,
+                position += 1
+                end = Mark(position, end.points + batch.point_count, end.size + len(body))
+                row = BatchRow(
+                    position,
                     batch.accepted,
                     self._catalogue_id,
                     batch.point_count,
                     len(body),
-                    points,
-                    size,
+                    end.points,
+                    end.size,
                     body,
+                    origin,
                 )
-                end = _Mark(position, points, size)
-        self._end = end
+                self._file.write(INSERT, *row.values())
+        self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:
+        taken = self._taken[store]
+        gap = next(taken.gaps(self._end), None)
+        if gap is None:
+            return []
+        entries = self._entries(gap.first.position, gap.last.position, max_points)
+        if not entries:
+            self._move({store: taken.add(gap.first, gap.last)})
+        return entries
+
+    def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        taken, end = self._taken[store], self._end
+        start = taken.end
+        if len(taken.spans) < _MOST_SPANS:
+            start = self._live_start(start, window)
+        entries = self._entries(start.position, end.position, max_points)
+        if not entries and start.position < end.position:
+            self._move({store: taken.add(start, end)})
+        return LiveEntries(start.position, entries)
+
+    def _live_start(self, start: Mark, window: int) -> Mark:
+        """Where the newest ``window`` ns begin, if there is more than that after ``start``."""
+        newest = self._file.one("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
+        oldest = self._file.one(
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", start.position
+        )
+        if newest is None or oldest is None or newest[0] - oldest[0] <= window:
+            return start
+        older = "WHERE position > ? AND accepted < ? ORDER BY position DESC LIMIT 1"
+        return self._mark(older, start.position, newest[0] - window) or start
+
+    def _entries(self, first: int, last: int, max_points: int) -> list[JournalEntry]:
+        """Those after ``first`` up to ``last``: one if there is any, and more up to so many points."""
         entries: list[JournalEntry] = []
         damaged: list[int] = []
         points = 0
-        for position, catalogue, count, body in self._file.rows(
-            "SELECT position, catalogue, points, body FROM batch WHERE position > ? ORDER BY position",
-            self._marks[store].position,
-        ):
-            if entries and points + count > max_points:
+        for values in self._file.rows(SELECT, first, last):
+            row = BatchRow(*values)
+            if entries and points + row.points > max_points:
                 break
-            points += count
+            points += row.points
             try:
-                entry = JournalEntry(self._identity, position, self._catalogue_of(catalogue), decode(body))
+                batch, catalogue = row.batch(), self._catalogue_of(row.catalogue)
             except BatchCorruptError as error:
-                _log.warning("journal %s: batch %d is left out: %s", self._file.path, position, error)
-                damaged.append(position)
+                _log.warning("journal %s: batch %d is left out: %s", self._file.path, row.position, error)
+                damaged.append(row.position)
             else:
-                entries.append(entry)
+                entries.append(JournalEntry(self._identity, row.position, catalogue, batch))
         self._leave_out(damaged)
-        if not entries:
-            self._move({store: self._end})
         return entries
 
     def _leave_out(self, positions: Sequence[int]) -> None:
@@ -234,20 +288,28 @@ class Journal:
 
     def _catalogue_of(self, number: int) -> Catalogue:
         if number not in self._catalogues:
-            row = self._file.one("SELECT body FROM catalogue WHERE id = ?", number)
-            if row is None:
-                raise BatchCorruptError(f"its catalogue, number {number}, is missing")
-            self._catalogues[number] = decode_catalogue(row[0])
+            row = self._file.one("SELECT digest, body FROM catalogue WHERE id = ?", number)
+            if row is None or row[0] != digest(row[1]):
+                raise BatchCorruptError(f"its catalogue, number {number}, is missing or damaged")
+            self._catalogues[number] = decode_catalogue(row[1])
         return self._catalogues[number]
 
-    def _advance(self, store: str, position: int) -> None:
-        mark = self._mark("WHERE position = ?", position)
-        if mark is not None and position > self._marks[store].position:
-            self._move({store: mark})
+    def _advance(self, store: str, position: int, after: int | None) -> None:
+        taken = self._taken[store]
+        last = self._mark("WHERE position = ?", position)
+        if last is None:
+            return
+        first = taken.mark
+        if after is not None and after > first.position:
+            first = self._mark("WHERE position <= ? ORDER BY position DESC LIMIT 1", after) or first
+        grown = taken.add(first, last)
+        if grown != taken:
+            self._move({store: grown})
 
-    def _move(self, marks: dict[str, _Mark]) -> None:
+    def _move(self, moved: dict[str, Taken]) -> None:
         with self._file.transaction():
-            for store, mark in marks.items():
+            for store, taken in moved.items():
+                mark = taken.mark
                 self._file.write(
                     "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
                     store,
@@ -255,56 +317,79 @@ class Journal:
                     mark.points,
                     mark.size,
                 )
-        self._marks.update(marks)
+                if taken.spans:
+                    spans = encode_spans(taken)
+                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
+                elif self._taken[store].spans:
+                    self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
+        self._taken.update(moved)
 
     def _backlog(self, store: str) -> Backlog:
-        mark, end = self._marks[store], self._end
+        taken, end = self._taken[store], self._end
         row = self._file.one(
-            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", mark.position
+            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", taken.mark.position
         )
-        if row is None:
+        missing = amount(taken.gaps(end))
+        if row is None or missing.position == 0:
             return Backlog()
-        batches = end.position - mark.position
-        return Backlog(batches, end.points - mark.points, end.size - mark.size, int(row[0]))
+        overtaken = missing.points - (end.points - taken.end.points)
+        return Backlog(missing.points, missing.size, int(row[0]), overtaken)
 
     def _trim(self, now: int) -> None:
-        self._delete(min((mark.position for mark in self._marks.values()), default=self._end.position))
-        while (excess := self._excess(now)) is not None:
-            behind = {store: at for store, at in self._marks.items() if at.position < excess.position}
-            for store, at in behind.items():
-                self.dropped[store] += excess.points - at.points
-            self._move(dict.fromkeys(behind, excess))
+        self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
+        while (found := self._excess(now)) is not None:
+            excess, accepted = found
+            behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
+            lost = {
+                store: (amount(t.gaps(excess)).points, self._backlog(store)) for store, t in behind.items()
+            }
+            self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
+            for store, (points, backlog) in lost.items():
+                since = accepted if backlog.oldest is None else backlog.oldest
+                self.losses.add(store, points, since, accepted, now)
             self._delete(excess.position)
+        self.losses.settle(now)
         self._file.vacuum(_PAGES_A_TRIM)
 
-    def _excess(self, now: int) -> _Mark | None:
-        """Up to where the oldest batches must go; None if all bounds are kept."""
+    def _excess(self, now: int) -> tuple[Mark, int] | None:
+        """Up to where the oldest must go and when the last of them was accepted; None if none must."""
         size = self._start().size
-        over = self._file.size() - self._limits.size
-        mark = None
+        over = self._file.size() - self.limits.size
+        found: tuple[Mark, int] | None = None
         for accepted, *place in self._file.rows(
             "SELECT accepted, position, points_total, size_total FROM batch ORDER BY position LIMIT ?",
             _ROWS_A_TRIM,
         ):
-            if now - accepted <= self._limits.age and (mark or _Mark(size=size)).size - size >= over:
+            gone = found[0].size - size if found else 0
+            if now - accepted <= self.limits.age and gone >= over:
                 break
-            mark = _Mark(*place)
-        return mark
+            found = Mark(*place), accepted
+        return found
 
     def _delete(self, position: int) -> None:
         self._file.write("DELETE FROM batch WHERE position <= ?", position)
 
-    def _start(self) -> _Mark:
+    def _start(self) -> Mark:
         """The place before the oldest batch that is there."""
         row = self._file.one(
             "SELECT position - 1, points_total - points, size_total - size FROM batch"
             " ORDER BY position LIMIT 1"
         )
-        return _Mark(*row) if row else self._end
+        return Mark(*row) if row else self._end
 
-    def _mark(self, where: str, *values: int) -> _Mark | None:
+    def _mark(self, where: str, *values: int) -> Mark | None:
         row = self._file.one(f"{_MARK} {where}", *values)
-        return _Mark(*row) if row else None
+        return Mark(*row) if row else None
+
+    def _load_state(self, key: str) -> bytes | None:
+        row = self._file.one("SELECT body, checksum FROM state WHERE key = ?", key)
+        if row is None:
+            return None
+        body = bytes(row[0])
+        if row[1] not in {None, state_checksum(key, body)}:
+            _log.warning("journal %s: what was kept as %s is damaged and left out", self._file.path, key)
+            return None
+        return body
 
     def _value(self, statement: str, *values: str) -> str | int:
         row = self._file.one(statement, *values)

@@ -1,13 +1,17 @@
-"""A SQLite file that is opened when it can be, put aside when it is damaged, and says what is wrong."""
+"""A SQLite file that is opened when it can be, made anew of what is sound when it is damaged, put aside when
+it is of a newer version, and says what is wrong.
+"""
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ingest.errors import JournalUnavailableError
+from ingest.sqlite_pages import PAGE
 
 _log = logging.getLogger(__name__)
 
@@ -15,14 +19,33 @@ _T = TypeVar("_T")
 Row = tuple[Any, ...]
 
 _PRAGMAS = (
+    f"page_size = {PAGE}",
     "locking_mode = EXCLUSIVE",
     "auto_vacuum = INCREMENTAL",
     "journal_mode = WAL",
     "synchronous = FULL",
+    "secure_delete = OFF",
     f"journal_size_limit = {64 << 20}",
 )
 _SIDE_FILES = ("", "-wal", "-shm")
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class JournalOwner(Protocol):
+    """What is in the file is its owner's."""
+
+    version: int
+    """Of the tables the owner knows."""
+
+    def prepare(self, version: int) -> None:
+        """Called on every opening, before any work, with the version of the file; 0 if it is empty."""
+
+    def salvage(self, damaged: Path, target: Path, room: int) -> str:
+        """Make a file of what is sound in another one, of that many bytes at most; returns what to say of it.
+
+        Raises:
+            sqlite3.Error, OSError: it cannot be written.
+        """
 
 
 class JournalFile:
@@ -31,12 +54,11 @@ class JournalFile:
     Errors other than damage close the file; the next piece of work opens it again.
     """
 
-    def __init__(self, path: Path, prepare: Callable[[], None]) -> None:
-        """``prepare`` is called on every opening, before any work."""
+    def __init__(self, path: Path, owner: JournalOwner) -> None:
         self.path = path
         self.quarantined = 0
         """Damaged files put aside since the start."""
-        self._prepare = prepare
+        self._owner = owner
         self._connection: sqlite3.Connection | None = None
 
     def run(self, work: Callable[[], _T]) -> _T:
@@ -51,7 +73,7 @@ class JournalFile:
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
-                self._put_aside(error)
+                self._replace(error)
             return self._attempt(work)
         except (sqlite3.Error, OSError) as error:
             self.close()
@@ -120,23 +142,80 @@ class JournalFile:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._finish_salvage()
+        version = self._connect()
+        if version > self._owner.version:
+            self.close()
+            kept = self._free_name("newer")
+            _rename(self.path, kept)
+            _log.error(
+                "journal %s was written by a newer dcops (version %d, %d is known here): it is kept as %s and"
+                " a new one is begun; stores may lack what is in it: rename it back for the newer dcops",
+                self.path,
+                version,
+                self._owner.version,
+                kept,
+            )
+            version = self._connect()
+        self._owner.prepare(version)
+
+    def _connect(self) -> int:
+        """Open a connection; returns the version of the tables in the file."""
         self._connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=0.0
         )
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
-        self._prepare()
+        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        if version:
+            return version
+        return int(self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0)
 
-    def _put_aside(self, error: sqlite3.Error) -> None:
+    def _replace(self, error: sqlite3.Error) -> None:
+        """Put the damaged file aside and what is sound of it in its place; only the latest one is kept."""
         self.close()
-        number = 1
-        while (kept := Path(f"{self.path}.damaged-{number}")).exists():
-            number += 1
-        for suffix in _SIDE_FILES:
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").replace(f"{kept}{suffix}")
+        said = self._salvage()
+        former = sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))
+        kept = self._free_name("damaged")
+        _rename(self.path, kept)
+        self._finish_salvage()
         self.quarantined += 1
-        _log.error("journal %s is damaged (%s): kept as %s, a new one is begun", self.path, error, kept)
+        for old in former:
+            with contextlib.suppress(OSError):
+                old.unlink()
+        _log.error(
+            "journal %s is damaged (%s): it is kept as %s, a new one is begun; %s",
+            self.path,
+            error,
+            kept,
+            said,
+        )
+
+    def _salvage(self) -> str:
+        """Write what is sound beside the damaged file; returns what is to be said of it."""
+        target = self._salvaged
+        _remove(target)
+        room = shutil.disk_usage(self.path.parent).free // 2
+        try:
+            return self._owner.salvage(self.path, target, room)
+        except (sqlite3.Error, ValueError, TypeError) as failure:
+            _remove(target)
+            return f"nothing could be taken over from it: {failure}"
+
+    @property
+    def _salvaged(self) -> Path:
+        return Path(f"{self.path}.salvaged")
+
+    def _finish_salvage(self) -> None:
+        """Put a salvaged file in place. It is whole if the damaged one has left its place."""
+        if not self.path.exists() and self._salvaged.exists():
+            _rename(self._salvaged, self.path)
+
+    def _free_name(self, what: str) -> Path:
+        number = 1
+        while (name := Path(f"{self.path}.{what}-{number}")).exists():
+            number += 1
+        return name
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> JournalUnavailableError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -147,6 +226,17 @@ class JournalFile:
         else:
             mend = f"{error}; make {self.path.parent} a writable folder with free space"
         return JournalUnavailableError(f"journal {self.path}: {mend}")
+
+
+def _rename(path: Path, name: Path) -> None:
+    for suffix in _SIDE_FILES:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").replace(f"{name}{suffix}")
+
+
+def _remove(path: Path) -> None:
+    for suffix in _SIDE_FILES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

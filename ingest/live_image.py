@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
-from facility.sample import Sample
+from facility.sample import Sample, Scans
 
 _LAST_VALUE = np.uint8(Quality.COMM_FAILURE_LAST_VALUE)
 _GOOD = int(Quality.GOOD)
@@ -77,6 +77,17 @@ class LiveImage:
             self.values[place] = sample.values
             times[:] = sample.time
             self.quality[place] = sample.quality
+        return True
+
+    def apply_good(self, scans: Scans) -> bool:
+        """Take over readings that are all good; False, and none is, if something newer is shown already."""
+        if min(scans.times) < self._newest:
+            return False
+        self._newest = max(scans.times)
+        places = np.add.outer(scans.firsts, np.arange(scans.values.shape[1]))
+        self.values[places] = scans.values
+        self.times[places] = np.array(scans.times)[:, np.newaxis]
+        self.quality[places] = _GOOD
         return True
 
     def put(self, sample: Sample) -> None:

@@ -12,7 +12,7 @@ from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery
 from ingest.live_image import LiveImage
-from ingest.spool import Spool
+from ingest.spool import Spool, SpoolStats
 from ingest.tick import Tick
 
 _STORE = ("store",)
@@ -73,22 +73,61 @@ class JournalMetrics(Collector):
         self._spool = spool
 
     def collect(self) -> Iterable[Metric]:
-        """As of the last append, read or trim."""
+        """Memory as of now, the file as of the last append, read or trim."""
         stats = self._spool.stats
         yield _gauge("dcops_journal_up", "1 if the journal can be written.", float(stats.available))
         yield _gauge("dcops_journal_size_bytes", "Data in the journal's file.", stats.size)
+        yield _gauge("dcops_journal_limit_bytes", "Beyond this the oldest of it go.", stats.limits.size)
+        yield _gauge("dcops_journal_limit_seconds", "The same by age.", stats.limits.age / NANOSECONDS)
         yield _gauge(
             "dcops_journal_waiting_readings", "Readings in memory before the journal.", stats.waiting_points
         )
         yield _gauge("dcops_journal_waiting_bytes", "Memory those take.", stats.waiting_size)
+        yield _gauge(
+            "dcops_journal_memory_only_seconds",
+            "Time whose readings are in memory only, and lost if the process is killed.",
+            stats.memory_only,
+        )
         yield _counter("dcops_journal_readings", "Readings journalled.", stats.appended)
         yield _counter(
-            "dcops_journal_readings_dropped", "Readings lost while the journal was away.", stats.dropped
+            "dcops_journal_readings_dropped",
+            "Readings lost while the journal was away.",
+            stats.dropped,
         )
+        yield from self._damage(stats)
+        yield from self._risks(stats)
+
+    def _damage(self, stats: SpoolStats) -> Iterable[Metric]:
         yield _counter("dcops_journal_batches_corrupt", "Batches left out as damaged.", stats.corrupt)
         yield _counter(
             "dcops_journal_files_damaged", "Journal files put aside as damaged.", stats.quarantined
         )
+        yield _counter(
+            "dcops_journal_readings_salvaged",
+            "Readings taken over from damaged files.",
+            stats.salvaged.points,
+        )
+        yield _counter(
+            "dcops_journal_readings_damaged",
+            "Readings missing between those taken over from damaged files.",
+            stats.salvaged.missing,
+        )
+
+    def _risks(self, stats: SpoolStats) -> Iterable[Metric]:
+        loss_in = GaugeMetricFamily(
+            "dcops_store_loss_in_seconds",
+            "Time until the journal drops what the store lacks, if it takes none; +Inf if it lacks none.",
+            labels=_STORE,
+        )
+        at_risk = GaugeMetricFamily(
+            "dcops_store_at_risk_seconds",
+            "Time whose readings the journal drops within the hour, if the store takes none.",
+            labels=_STORE,
+        )
+        for store, each in stats.risks.items():
+            loss_in.add_metric([store], each.loss_in)
+            at_risk.add_metric([store], each.at_risk)
+        return (loss_in, at_risk)
 
 
 class DeliveryMetrics(Collector):
@@ -105,6 +144,9 @@ class DeliveryMetrics(Collector):
         waiting = GaugeMetricFamily(
             "dcops_store_waiting_readings", "Readings in the journal that the store lacks.", labels=_STORE
         )
+        overtaken = GaugeMetricFamily(
+            "dcops_store_overtaken_readings", "Those of them that newer ones have overtaken.", labels=_STORE
+        )
         size = GaugeMetricFamily("dcops_store_waiting_bytes", "Size of those as encoded.", labels=_STORE)
         lag = GaugeMetricFamily("dcops_store_lag_seconds", "Age of the oldest of those.", labels=_STORE)
         written = CounterMetricFamily("dcops_store_readings", "Readings the store took.", labels=_STORE)
@@ -115,19 +157,28 @@ class DeliveryMetrics(Collector):
             "dcops_store_readings_expired", "Readings that left the journal undelivered.", labels=_STORE
         )
         retries = CounterMetricFamily("dcops_store_retries", "Writes tried again.", labels=_STORE)
+        kept = CounterMetricFamily(
+            "dcops_store_dead_letters", "Refused lines kept in the store's dead-letter file.", labels=_STORE
+        )
+        lost = CounterMetricFamily(
+            "dcops_store_dead_letters_lost", "Refused lines that are not kept any more.", labels=_STORE
+        )
         now = self._clock.now()
         for each in self._deliveries:
             name, stats, backlog = [each.name], each.stats, each.backlog
             age = 0.0 if backlog.oldest is None else max(0, now - backlog.oldest) / NANOSECONDS
             up.add_metric(name, float(stats.available))
             waiting.add_metric(name, backlog.points)
+            overtaken.add_metric(name, backlog.overtaken)
             size.add_metric(name, backlog.size)
             lag.add_metric(name, age)
             written.add_metric(name, stats.written)
             rejected.add_metric(name, stats.rejected)
             expired.add_metric(name, self._spool.stats.undelivered.get(each.name, 0))
             retries.add_metric(name, stats.retries)
-        return (up, waiting, size, lag, written, rejected, expired, retries)
+            kept.add_metric(name, each.dead_letters.kept.get(each.name, 0))
+            lost.add_metric(name, each.dead_letters.lost.get(each.name, 0))
+        return (up, waiting, overtaken, size, lag, written, rejected, expired, retries, kept, lost)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -1,7 +1,7 @@
 """The way into the journal and out of it for the event loop, which must never wait for a disk.
 
-One thread owns the journal. While its file cannot be used, batches wait in memory up to a bound; the loss
-and the return are said once each.
+One thread owns the journal. While its file cannot be used, or is slow, batches wait in memory up to a bound;
+the loss and the return are said once each.
 """
 
 import asyncio
@@ -12,13 +12,17 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from facility.clock import Clock
+from facility.sample import NANOSECONDS
 from ingest.batch import Batch
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal, JournalEntry
+from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
+from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
+from ingest.journal_salvage import Salvaged
+from ingest.loss import Loss, moment
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ MEMORY_LIMIT = 256 << 20
 RETRY_SECONDS = 2.0
 """Between two attempts while the journal cannot be used."""
 TRIM_SECONDS = 10.0
+COMMIT_BYTES = 16 << 20
+"""Bytes of batches in one commit, unless one alone has more: what waits is journalled step by step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class SpoolStats:
     """The same in bytes."""
     dropped: int = 0
     """Readings lost because memory was full while the journal could not be used."""
+    memory_only: float = 0.0
+    """Seconds since the oldest of what waits in memory was accepted: lost if the process were killed."""
     appended: int = 0
     """Readings journalled since the start."""
     size: int = 0
@@ -55,26 +63,41 @@ class SpoolStats:
     """Batches left out because their bytes were damaged."""
     quarantined: int = 0
     """Damaged files put aside."""
+    salvaged: Salvaged = field(default_factory=Salvaged)
+    """What was taken over from those."""
     backlogs: dict[str, Backlog] = field(default_factory=dict)
     undelivered: dict[str, int] = field(default_factory=dict)
     """Readings a store never got because the journal's bounds were met."""
+    risks: dict[str, Risk] = field(default_factory=dict)
+    """What a store is about to lose."""
+    limits: JournalLimits = field(default_factory=JournalLimits)
 
 
 class Spool:
     """Batches in from the tick, entries out to the stores."""
 
     def __init__(
-        self, journal: Journal, stores: tuple[str, ...], clock: Clock, memory_limit: int = MEMORY_LIMIT
+        self,
+        journal: Journal,
+        stores: tuple[str, ...],
+        clock: Clock,
+        memory_limit: int = MEMORY_LIMIT,
+        commit: float = 0.0,
     ) -> None:
+        """Batches of up to ``commit`` seconds are committed together; 0 commits each as it comes."""
         self._journal = journal
         self._stores = stores
         self._clock = clock
         self._memory_limit = memory_limit
+        self._commit = commit
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
         self._waiting_size = 0
+        self._waiting_points = 0
         self._dropped = 0
+        self._overflow = Loss()
+        self._inflow = Inflow()
         self._appended = 0
         self._error = ""
         self._snapshot = SpoolStats()
@@ -88,15 +111,25 @@ class Spool:
 
     def put(self, batch: Batch) -> None:
         """Take a batch for the journal; the oldest waiting ones make place if memory is full."""
+        full = False
         with self._lock:
             self._waiting.append(batch)
             self._waiting_size += batch.nbytes
+            self._waiting_points += batch.point_count
             self._last = batch.number
             while self._waiting_size > self._memory_limit and len(self._waiting) > 1:
-                oldest = self._waiting.popleft()
-                self._waiting_size -= oldest.nbytes
+                oldest = self._take_oldest()
+                full = full or not self._overflow.points
+                self._overflow = self._overflow.plus(oldest.point_count, oldest.accepted, oldest.accepted)
                 self._dropped += oldest.point_count
                 self._lost_numbers.add(oldest.number)
+        if full:
+            _log.error(
+                "memory for what waits for the journal is full (%d MiB): the oldest readings are dropped,"
+                " from those accepted at %s on",
+                self._memory_limit >> 20,
+                moment(oldest.accepted),
+            )
         self._arrived.set()
 
     def on_settled(self, listener: Settled) -> None:
@@ -108,8 +141,16 @@ class Spool:
 
     @property
     def stats(self) -> SpoolStats:
-        """As of the last append, read or trim."""
-        return self._snapshot
+        """How it stands: memory as of now, the journal as of the last append, read or trim."""
+        with self._lock:
+            oldest = self._waiting[0].accepted if self._waiting else None
+            return replace(
+                self._snapshot,
+                waiting_points=self._waiting_points,
+                waiting_size=self._waiting_size,
+                dropped=self._dropped,
+                memory_only=0.0 if oldest is None else max(0, self._clock.now() - oldest) / NANOSECONDS,
+            )
 
     async def run(self) -> None:
         """Move batches into the journal and trim it, until cancelled."""
@@ -121,6 +162,7 @@ class Spool:
                 async with asyncio.timeout_at(trim_at):
                     await self._arrived.wait()
             self._arrived.clear()
+            due = loop.time() + self._commit
             available = await self._on_thread(self._flush)
             self._tell_settled()
             if loop.time() >= trim_at:
@@ -130,22 +172,45 @@ class Spool:
             if not available:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._arrived.set()
+            elif due > loop.time():
+                await asyncio.sleep(due - loop.time())
+
+    async def flush(self) -> bool:
+        """Journal what waits now, whatever the pace. False if the journal cannot be used."""
+        done = await self._on_thread(self._flush)
+        self._announce()
+        return done
 
     async def read(self, store: str, max_points: int) -> list[JournalEntry]:
-        """The next entries of a store.
+        """The oldest entries a store has not taken, none newer than one it has.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        return await self._on_thread(lambda: self._journal.read(store, max_points))
+        entries = await self._on_thread(lambda: self._journal.read(store, max_points))
+        if not entries:
+            await self._on_thread(self._refresh)
+        return entries
 
-    async def advance(self, store: str, position: int) -> None:
-        """Note that a store has taken everything up to a position.
+    async def read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
+        """Entries newer than all a store has; of more than ``window`` ns only the newest ones.
 
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position))
+        live = await self._on_thread(lambda: self._journal.read_live(store, max_points, window))
+        if not live.entries:
+            await self._on_thread(self._refresh)
+        return live
+
+    async def advance(self, store: str, position: int, after: int | None = None) -> None:
+        """Note that a store has taken everything up to a position; or, with ``after``, only what lies
+        after that one.
+
+        Raises:
+            JournalUnavailableError: the file cannot be used now.
+        """
+        await self._on_thread(lambda: self._journal.advance(store, position, after))
         await self._on_thread(self._refresh)
         self._announce()
 
@@ -172,7 +237,7 @@ class Spool:
     async def close(self) -> None:
         """Journal what is waiting and close the file; call it once, after ``run`` has ended."""
         if not await self._on_thread(self._flush):
-            lost = self._snapshot.waiting_points
+            lost = self._waiting_points
             _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
         await self._on_thread(self._journal.close)
         self._executor.shutdown()
@@ -185,31 +250,54 @@ class Spool:
         self._changed.clear()
 
     def _flush(self) -> bool:
-        """On the journal's thread: append what waits. False if the journal cannot be used."""
-        with self._lock:
-            batches = tuple(self._waiting)
+        """On the journal's thread: append what waits now. False if the journal cannot be used."""
+        # While the journal is away one batch is enough to try it.
+        batches = self._next_batches(0 if self._error else COMMIT_BYTES)
+        last = self._waiting[-1] if batches else None
         try:
-            if batches:
-                self._journal.append(batches)
-            else:
+            if not batches:
                 self._journal.size()
+            while batches:
+                self._journal.append(batches)
+                self._forget(batches)
+                batches = () if last in batches else self._next_batches(COMMIT_BYTES)
+                if batches:
+                    self._refresh()
         except JournalUnavailableError as error:
             self._lost(error)
         else:
-            self._forget(batches)
             self._found()
         self._refresh()
         return not self._error
+
+    def _next_batches(self, limit: int) -> tuple[Batch, ...]:
+        """What waits longest: one batch if there is any, and more up to that many bytes."""
+        chosen: list[Batch] = []
+        size = 0
+        with self._lock:
+            for batch in self._waiting:
+                size += batch.nbytes
+                if chosen and size > limit:
+                    break
+                chosen.append(batch)
+        return tuple(chosen)
 
     def _forget(self, batches: tuple[Batch, ...]) -> None:
         """Take what was appended out of memory; some of it may have been dropped in the meantime."""
         done = set(map(id, batches))
         with self._lock:
             while self._waiting and id(self._waiting[0]) in done:
-                self._waiting_size -= self._waiting.popleft().nbytes
+                self._take_oldest()
             self._lost_numbers.difference_update(batch.number for batch in batches)
             self._lost_numbers.update(batch.number for batch in batches if not batch.whole)
         self._appended += sum(batch.point_count for batch in batches)
+
+    def _take_oldest(self) -> Batch:
+        """The batch that waits longest, out of memory; the lock is held."""
+        oldest = self._waiting.popleft()
+        self._waiting_size -= oldest.nbytes
+        self._waiting_points -= oldest.point_count
+        return oldest
 
     def _tell_settled(self) -> None:
         with self._lock:
@@ -232,28 +320,37 @@ class Spool:
 
     def _found(self) -> None:
         if self._error:
-            _log.info("the journal can be used again; %d readings were lost", self._dropped)
+            _log.info("the journal can be used again")
         self._error = ""
+        with self._lock:
+            told = self._overflow if self._waiting_size * 2 <= self._memory_limit else Loss()
+            if told.points:
+                self._overflow = Loss()
+        if told.points:
+            _log.warning("%s were lost, as memory was full before the journal took them", told)
 
     def _refresh(self) -> None:
         """On the journal's thread: take a new snapshot of how things stand."""
-        former = self._snapshot
+        journal, former, now = self._journal, self._snapshot, self._clock.now()
         size, backlogs = former.size, former.backlogs
         with contextlib.suppress(JournalUnavailableError):
-            size = self._journal.size()
-            backlogs = {store: self._journal.backlog(store) for store in self._stores}
-        with self._lock:
-            points = sum(batch.point_count for batch in self._waiting)
-            self._snapshot = SpoolStats(
-                available=not self._error,
-                error=self._error,
-                waiting_points=points,
-                waiting_size=self._waiting_size,
-                dropped=self._dropped,
-                appended=self._appended,
-                size=size,
-                corrupt=self._journal.corrupt,
-                quarantined=self._journal.quarantined,
-                backlogs=backlogs,
-                undelivered=dict(self._journal.dropped),
-            )
+            size = journal.size()
+            backlogs = {store: journal.backlog(store) for store in self._stores}
+            self._inflow.note(now, journal.written())
+        limits, rate = journal.limits, self._inflow.rate
+        self._snapshot = SpoolStats(
+            available=not self._error,
+            error=self._error,
+            appended=self._appended,
+            size=size,
+            limits=limits,
+            corrupt=journal.corrupt,
+            quarantined=journal.quarantined,
+            salvaged=journal.salvaged,
+            backlogs=backlogs,
+            undelivered={store: loss.points for store, loss in journal.losses.total.items()},
+            risks={
+                store: risk(size=each.size, oldest=each.oldest, rate=rate, limits=limits, now=now)
+                for store, each in backlogs.items()
+            },
+        )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facility.clock import Clock
 from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
-from facility.sample import NANOSECONDS, Sample
+from facility.sample import NANOSECONDS, Sample, Scans
 from ingest.batch import Batch, gather
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
@@ -32,6 +32,7 @@ CAPACITY = 4_000_000
 
 _DURATIONS_KEPT = 600
 _GOOD = int(Quality.GOOD)
+_SCANS_DIMENSIONS = 2
 
 
 @dataclass(slots=True)
@@ -83,9 +84,10 @@ class TickStats:
 
 
 class Tick:
-    """Takes samples as they come (``accept`` is the collectors' Emit) and closes each second.
+    """Takes samples as they come and closes each second.
 
-    Everything happens on the event loop's thread. A sample's arrays belong to the tick once accepted.
+    ``accept`` is the collectors' Emit, ``accept_scans`` their EmitScans. Everything happens on the event
+    loop's thread. The arrays of what was accepted belong to the tick.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Tick:
         self._derived_period = derived_period
         self._derived_slot: int | None = None
         self._capacity = capacity
-        self._open: list[Sample] = []
+        self._open: list[Sample | Scans] = []
         self._open_points = 0
         self._open_whole = True
         self._closed = 0
@@ -138,6 +140,21 @@ class Tick:
         if not self._image.apply(sample):
             self.counts.late += 1
         self._keep(sample)
+
+    def accept_scans(self, scans: Scans) -> None:
+        """The same of several readings at once.
+
+        If all are good and new, as nearly always, they are taken over together, else one by one.
+        """
+        if self._plain(scans) and self._image.apply_good(scans):
+            rows, points = scans.values.shape
+            self.counts.samples += rows
+            self.counts.readings += rows * points
+            self._open.append(scans)
+            self._open_points += rows * points
+            return
+        for sample in scans.samples():
+            self.accept(sample)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -186,6 +203,21 @@ class Tick:
             and sample.time > 0
             and sample.first >= 0
             and sample.first + values.shape[0] <= self._device_points
+        )
+
+    def _plain(self, scans: Scans) -> bool:
+        """Whether nothing in them has to be refused or mended."""
+        values = scans.values
+        return (
+            scans.quality is None
+            and values.ndim == _SCANS_DIMENSIONS
+            and values.size > 0
+            and values.dtype == np.float64
+            and min(scans.firsts) >= 0
+            and max(scans.firsts) + values.shape[1] <= self._device_points
+            and min(scans.times) > 0
+            and max(scans.times) <= self._clock.now() + FUTURE_LIMIT
+            and self._open_points + values.size <= self._capacity
         )
 
     def _keep(self, sample: Sample) -> None:

@@ -100,7 +100,7 @@ def bit_field(register: Register) -> tuple[int, int]:
 def arrangement(register: Register, width: int) -> list[int]:
     """For each byte as it lies in the registers, its place in the value, most significant first."""
     places = list(range(width))
-    if register.length == 1:
+    if register.data in PARTS:
         return places
     words = [places[at : at + 2] for at in range(0, width, 2)]
     if register.order in {Order.CDAB, Order.DCBA}:

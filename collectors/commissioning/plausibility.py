@@ -109,6 +109,8 @@ def nominal(kind: DeviceKind, point: PointSpec) -> tuple[float, float]:
 
 def fits(kind: DeviceKind, point: PointSpec, value: float) -> bool:
     """Whether a value is in its nominal range and says anything at all: 0 says nothing."""
+    if point.states:
+        return value in {number for number, _ in point.states} and value != 0
     low, high = nominal(kind, point)
     return low <= value <= high and abs(value) >= SMALLEST
 

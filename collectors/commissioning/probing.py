@@ -140,9 +140,10 @@ class DeviceProbe:
             await self._fetch(identity_block(check), memory)
         known = identity(profile, memory, self._identification)
         self._identity = (known.failed,) if known.failed else known.reasons
-        for text, block in zip(profile.texts, plan_texts(profile), strict=True):
-            answer = await self._fetch(block, memory)
-            said = decode_text(text, answer) if isinstance(answer, bytes) else None
+        for text, blocks in zip(profile.texts, plan_texts(profile), strict=True):
+            answers = [await self._fetch(block, memory) for block in blocks]
+            data = b"".join(answer for answer in answers if isinstance(answer, bytes))
+            said = decode_text(text, data) if len(data) == 2 * text.length else None
             if said:
                 self._texts[text.name] = said
 

@@ -74,6 +74,11 @@ class Link(Protocol):
         """Whether a read may begin while others are under way, because replies can be told apart."""
         ...
 
+    @property
+    def hung_up(self) -> bool:
+        """Whether it was the other side that ended it."""
+        ...
+
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
         """Begin a read; ``done`` is called once, later, unless the link is lost before.
 
@@ -82,6 +87,10 @@ class Link(Protocol):
             done: takes the answer.
             timeout: seconds to wait for it; the link's own if None.
         """
+        ...
+
+    def owes(self, unit: int) -> bool:
+        """Whether a reply of a unit that was given up may yet come and be taken for another."""
         ...
 
     def close(self, reason: str) -> None:

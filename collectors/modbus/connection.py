@@ -2,17 +2,27 @@
 
 No task belongs to a connection that stands: one task opens those of all endpoints, and only while it does
 so is there one for each. So ten thousand of them cost little.
+
+A link the other side closes after it has answered is opened again when there is something to ask, without a
+word: many devices close what is idle, and some close after each reply. One that has never answered is tried
+again ever more seldom.
 """
 
 import asyncio
+import logging
 from time import monotonic
 from typing import Protocol
 
+from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Connect, Link
 
+_LOG = logging.getLogger(__name__)
+
 MOST_OPENING = 200
 """Connections opened at once."""
+STOOD = 1.0
+"""Seconds a link must have been idle so that its end proves nothing, if it has never answered."""
 
 
 class Owner(Protocol):
@@ -22,16 +32,20 @@ class Owner(Protocol):
         """There is a link now."""
         ...
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: str, connection: "Connection") -> None:
         """There is none to be had; it is tried again."""
         ...
 
     def lost(self, reason: str, connection: "Connection") -> None:
-        """The link is gone, but for those closed because they were idle."""
+        """The link is gone, as it should not."""
         ...
 
-    def pause(self) -> float:
-        """Seconds until the next attempt."""
+    def closed(self, reason: str, connection: "Connection") -> None:
+        """The other side has closed the link, as it may; it rests until it is wanted."""
+        ...
+
+    def backoff(self) -> Backoff:
+        """Pauses between the attempts, the first ones."""
         ...
 
 
@@ -45,9 +59,11 @@ class Connection:
         "_owner",
         "_stopped",
         "_timer",
+        "backoff",
         "free_at",
         "link",
         "places",
+        "reopening",
         "resting",
         "silent",
         "used_at",
@@ -64,7 +80,11 @@ class Connection:
         self.silent = 0
         """Reads in a row without any reply."""
         self.resting = False
-        """Closed by us for want of anything to ask."""
+        """Closed for want of anything to ask."""
+        self.reopening = False
+        """Being opened though nothing was wrong."""
+        self.backoff: Backoff | None = None
+        """Pauses between attempts, until there is a reply; None from then on."""
         self._owner = owner
         self._config = config
         self._connect = connect
@@ -80,7 +100,15 @@ class Connection:
         """Open it again if it rests."""
         if self.resting and not self._stopped:
             self.resting = False
+            self.reopening = True
             self._opener.ask(self)
+
+    def renew(self, reason: str) -> None:
+        """Open it anew at once, so that nothing can come any more of what was asked before."""
+        if self.link is not None:
+            self.resting = True
+            self.link.close(reason)
+            self.wake()
 
     def stop(self) -> None:
         """Close it for good."""
@@ -95,10 +123,17 @@ class Connection:
         try:
             link = await self._connect(attempt)
         except (OSError, TimeoutError) as error:
-            if not self._stopped:
-                self._owner.refused(str(error) or "no answer in time")
-                self._try_later()
+            self._refused(str(error) or "no answer in time")
             return
+        except UnicodeError as error:
+            self._refused(f"{self._config.address} is no address that can be looked up: {error}")
+            return
+        except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
+            if self.backoff is None:
+                _LOG.exception("endpoint %s: connecting to %s failed", self._config.id, self._config.address)
+            self._refused(f"connecting to {self._config.address} failed: {error!r}")
+            return
+        self.reopening = False
         if self._stopped:
             link.close("stopped")
         elif attempt.reason is None:
@@ -106,7 +141,9 @@ class Connection:
             self.link = link
             self.silent = 0
             self.used_at = monotonic()
-            self.free_at = self.used_at + self._config.connect_pause
+            self.free_at = max(self.free_at, self.used_at + self._config.connect_pause)
+            if self.backoff is None:
+                self.backoff = self._owner.backoff()
             if self._config.idle_close is not None:
                 self._check_idle(self._config.idle_close)
             self._owner.opened(self)
@@ -115,16 +152,33 @@ class Connection:
 
     def lost(self, reason: str) -> None:
         """The link is gone."""
-        self.link = None
+        link, self.link = self.link, None
         self._cancel_timer()
         if self._stopped or self.resting:
             return
-        self._owner.lost(reason, self)
-        self._try_later()
+        if link is not None and link.hung_up and self._may_end:
+            self.resting = True
+            self._owner.closed(reason, self)
+        else:
+            self._try_later()
+            self._owner.lost(reason, self)
+
+    @property
+    def _may_end(self) -> bool:
+        """Whether it is nothing out of the common if the other side closes the link now."""
+        return self.backoff is None or (not self.places and monotonic() - self.used_at >= STOOD)
+
+    def _refused(self, reason: str) -> None:
+        self.reopening = False
+        if not self._stopped:
+            self._try_later()
+            self._owner.refused(reason, self)
 
     def _try_later(self) -> None:
+        if self.backoff is None:
+            self.backoff = self._owner.backoff()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._owner.pause(), self._opener.ask, self)
+        self._timer = loop.call_later(self.backoff.pause(), self._opener.ask, self)
 
     def _check_idle(self, limit: float) -> None:
         """Close it if it has been idle for long enough; look again when it may be."""
@@ -183,5 +237,7 @@ class Opener:
     async def _open(self, connection: Connection) -> None:
         try:
             await connection.open()
+        except Exception:  # noqa: BLE001 - the connections of all others are opened here too
+            _LOG.exception("a connection was opened, or not, and its endpoint could not go on")
         finally:
             self._gate.release()

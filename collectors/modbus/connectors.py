@@ -9,7 +9,7 @@ from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Connect, Link, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.link import Inbox, TcpLink, UdpLink
-from collectors.modbus.rtu import RtuLink
+from collectors.modbus.rtu import Belated, RtuLink
 from collectors.modbus.serial_line import SerialConnector
 
 
@@ -89,12 +89,13 @@ class UdpConnector:
 class RtuTcpConnector:
     """Opens connections to a serial device server that hands RTU frames through."""
 
-    __slots__ = ("_deadlines", "_endpoint", "_errors")
+    __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors")
 
     def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str]) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
+        self._belated: Belated = {}
 
     async def __call__(self, lost: Lost) -> Link:
         """A link that stands.
@@ -107,7 +108,11 @@ class RtuTcpConnector:
         async with asyncio.timeout(endpoint.timeout):
             _, link = await asyncio.get_running_loop().create_connection(
                 lambda: RtuLink(
-                    timeout=endpoint.timeout, deadlines=self._deadlines, errors=self._errors, lost=lost
+                    timeout=endpoint.timeout,
+                    deadlines=self._deadlines,
+                    errors=self._errors,
+                    lost=lost,
+                    belated=self._belated,
                 ),
                 endpoint.host,
                 endpoint.port,

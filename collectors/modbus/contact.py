@@ -7,10 +7,11 @@ from random import Random
 from types import MappingProxyType
 
 from collectors.decode import decode_text
-from collectors.lessons import Lesson
+from collectors.lessons import Lesson, fits
 from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import IDENTIFY, Request, read_request
 from collectors.modbus.identity import (
+    BusyDeviceError,
     ForeignDeviceError,
     check_identification,
     read_checks,
@@ -50,13 +51,14 @@ class Contact:
     """Knows who a device is, as far as it tells. A talk is one question after the other."""
 
     __slots__ = (
+        "_deaf",
         "_device",
-        "_identifies",
         "_lesson",
         "_profile",
         "_random",
         "_talk",
         "_unit",
+        "busy",
         "changes",
         "due_at",
         "foreign",
@@ -71,6 +73,8 @@ class Contact:
         """What the talk under way asks now."""
         self.foreign = ""
         """Why the device is not what its profile describes; empty if nothing says so."""
+        self.busy = ""
+        """Why it could not be asked; empty if it could."""
         self.texts: Mapping[str, str] = _NO_TEXTS
         """What the device tells of itself."""
         self.changes = 0
@@ -80,7 +84,8 @@ class Contact:
         self._unit = unit
         self._lesson = lesson
         self._random = random
-        self._identifies = True
+        self._deaf = False
+        """It did not answer function 43 when last asked, though it had answered just before."""
         self._talk: Talk | None = None
         self.due_at = NEVER
         """When to ask again, ns."""
@@ -88,6 +93,7 @@ class Contact:
 
     def ask_soon(self) -> None:
         """Ask with the next scan, if there is anything to ask."""
+        self._deaf = False
         profile = self._profile
         if profile.identity or profile.identification or profile.sunspec or profile.texts:
             self.due_at = 0
@@ -96,36 +102,47 @@ class Contact:
         """Whether it is time to ask."""
         return now >= self.due_at
 
-    def open(self) -> None:
-        """Begin a talk."""
-        self._talk = self._converse()
-        self.question = next(self._talk, None)
+    def open(self, probe: Request, now: int) -> None:
+        """Begin a talk; ``probe`` is a cheap read that shows whether the device is there."""
+        self._talk = self._converse(probe)
+        self._go_on(self._talk, None, now)
 
     def hear(self, answer: Answer, now: int) -> bool:
         """The answer to the question; True if something that was learned of the device is another now."""
-        if self._talk is None:
-            return False
+        return self._talk is not None and self._go_on(self._talk, answer, now)
+
+    def _go_on(self, talk: Talk, answer: Answer | None, now: int) -> bool:
         try:
-            self.question = self._talk.send(answer)
+            self.question = next(talk) if answer is None else talk.send(answer)
         except StopIteration as end:
             self._end(now)
             return self._meet(end.value)
+        except BusyDeviceError as error:
+            self._end(now)
+            self.due_at = 0
+            self.busy = f"it cannot be asked what it is: {error}"
         except ForeignDeviceError as error:
             self._end(now)
             self.due_at = 0
+            self.texts = _NO_TEXTS
             if not self.foreign:
                 _LOG.warning("device %s is not a %s: %s", self._device, self._profile.name, error)
             self.foreign = f"it is not a {self._profile.name}: {error}"
         return False
 
     def break_off(self) -> None:
-        """There was no answer; some devices are silent when they do not know a function."""
+        """There was no answer; some devices are silent when they do not know a function.
+
+        Such a one is not asked that question in the next talk, but in the one an hour later.
+        """
         if self.question is not None and self.question.function == IDENTIFY:
-            self._identifies = False
+            self._deaf = True
         self._talk = self.question = None
 
     def _end(self, now: int) -> None:
         self._talk = self.question = None
+        self._deaf = False
+        self.busy = ""
         self.due_at = now + round(ACQUAINTANCE * self._random.uniform(0.75, 1.25))
 
     def _meet(self, found: Acquaintance) -> bool:
@@ -150,23 +167,34 @@ class Contact:
         lesson.identity |= found.identity
         return before != (lesson.start, lesson.identity)
 
-    def _converse(self) -> Talk:
+    def _converse(self, probe: Request) -> Talk:
         """Ask the device who it is.
+
+        Function 43 is asked only of a device that has just answered something else, so that silence then
+        is that of a device that does not know it, and not of one that is off.
 
         Raises:
             ForeignDeviceError: it is not what the profile describes.
+            BusyDeviceError: it is busy.
         """
         profile, unit = self._profile, self._unit
         found = Acquaintance()
         if profile.sunspec is not None:
             found.start, common = yield from find_model(profile.sunspec, unit)
             found.texts |= common
+            if not fits(profile, found.start):
+                raise ForeignDeviceError(
+                    f"its SunSpec model {profile.sunspec.model} begins at {found.start},"
+                    " so that what its profile asks for would lie behind the last address, 65535"
+                )
         shift = found.start or 0
-        if profile.identification is not None and self._identifies:
+        found.identity |= yield from read_checks(profile.identity, unit, shift)
+        if profile.identification is not None and not self._deaf:
+            if profile.sunspec is None and not profile.identity:
+                yield probe
             told = yield from read_identification(unit)
             check_identification(profile.identification, told)
             found.texts |= told
-        found.identity |= yield from read_checks(profile.identity, unit, shift)
         found.texts |= yield from _texts(profile, unit, shift)
         found.identity |= found.texts
         return found
@@ -174,9 +202,15 @@ class Contact:
 
 def _texts(profile: ModbusProfile, unit: int, shift: int) -> Generator[Request, Answer, dict[str, str]]:
     told: dict[str, str] = {}
-    for text, block in zip(profile.texts, plan_texts(profile), strict=True):
-        answer = yield read_request(unit, Block(block.table, block.address + shift, block.count, ()))
-        words = None if isinstance(answer, Fault) else decode_text(text, answer)
-        if words:
-            told[text.name] = words
+    for text, blocks in zip(profile.texts, plan_texts(profile), strict=True):
+        data = b""
+        for block in blocks:
+            answer = yield read_request(unit, Block(block.table, block.address + shift, block.count, ()))
+            if isinstance(answer, Fault):
+                break
+            data += answer
+        else:
+            words = decode_text(text, data)
+            if words:
+                told[text.name] = words
     return told

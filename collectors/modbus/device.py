@@ -1,7 +1,6 @@
 """One device over Modbus: its scan, and what becomes of it."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -9,11 +8,13 @@ from random import Random
 import numpy as np
 
 from collectors.config import ModbusBinding
+from collectors.harvest import Harvest
 from collectors.health import DeviceHealth, DeviceState, ReadCost
 from collectors.lessons import Lessons
 from collectors.modbus import Answer, Fault
 from collectors.modbus.contact import Contact
 from collectors.modbus.frames import Request, read_request
+from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
 from collectors.modbus.prediction import PlannedDevice
 from collectors.modbus.readout import Readout
@@ -22,7 +23,7 @@ from collectors.planning import Block, cheapest_read
 from collectors.profiles import Manners, Table
 from facility.clock import Clock
 from facility.quality import Quality
-from facility.sample import Emit, Sample
+from facility.sample import Sample
 
 _SMOOTHING = 0.125
 
@@ -38,13 +39,14 @@ class DeviceReader:
         "_attend_at",
         "_clock",
         "_contact",
-        "_emit",
         "_failed_in_a_row",
         "_forgotten",
+        "_harvest",
         "_last_success",
         "_lessons",
         "_plans",
         "_readout",
+        "_short",
         "_spent",
         "_talk_cost",
         "binding",
@@ -54,7 +56,11 @@ class DeviceReader:
         "last_error",
         "lesson",
         "manners",
-        "polls",
+        "polls_done",
+        "polls_due",
+        "polls_failed",
+        "polls_missed",
+        "samples",
         "unit",
     )
 
@@ -65,7 +71,7 @@ class DeviceReader:
         unit: Unit,
         *,
         clock: Clock,
-        emit: Emit,
+        harvest: Harvest,
         lessons: Lessons,
         random: Random,
     ) -> None:
@@ -74,18 +80,22 @@ class DeviceReader:
         self.manners = _merged(binding.manners, binding.profile.manners)
         self.busy = False
         """Queued or being read."""
-        self.polls: Counter[str] = Counter()
-        """Scans by what became of them: due, done, missed, failed; and samples."""
+        self.polls_due = self.polls_done = self.polls_missed = self.polls_failed = 0
+        """Scans by what became of them."""
+        self.samples = 0
+        """Handed on."""
         self.last_error = ""
         self.lesson = lessons.of(binding.endpoint, binding.unit, binding.profile)
         self.binding = binding
         self._plans = plans
         self._clock = clock
-        self._emit = emit
+        self._harvest = harvest
         self._lessons = lessons
         self._contact = Contact(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
         self._readout = Readout(plans, unit.number, self.lesson, clock.now())
+        self._short: GroupReader | None = None
+        """The only group, while it is being read and nothing else can come up."""
         self._forgotten = False
         self._attend_at = 0
         """When there is next something to do that is not done in every scan, ns."""
@@ -115,22 +125,36 @@ class DeviceReader:
         return self._contact.texts
 
     def begin(self) -> None:
-        """Start a scan."""
+        """Start a scan.
+
+        Where the device has one group and nothing is to be learned, as nearly always, the group is read
+        without asking anybody else what comes next.
+        """
         self._spent = 0.0
         now = self._clock.now()
-        if now < self._attend_at:
-            self._readout.begin()
-        else:
+        if now >= self._attend_at:
+            self._short = None
             self._attend(now)
+            return
+        readout = self._readout
+        self._short = group = readout.alone
+        if group is None:
+            readout.begin()
+        else:
+            group.begin()
 
     def next_request(self) -> Request | None:
         """The next read of the scan, the same until it is answered; None if the scan is complete."""
+        if self._short is not None:
+            return self._short.next_request()
         return self._contact.question or self._readout.next_request()
 
     def take(self, data: bytes, seconds: float) -> None:
         """The data of the read last asked for, and the time it took of the bus."""
         self._spent += seconds
-        if self._contact.question is None:
+        if self._short is not None:
+            self._short.take(data, seconds)
+        elif self._contact.question is None:
             self._readout.take(data, seconds)
         else:
             self._hear(data, seconds)
@@ -138,6 +162,7 @@ class DeviceReader:
     def refuse(self, fault: Fault, seconds: float) -> None:
         """The read last asked for was answered with an exception."""
         self._spent += seconds
+        self._leave_short_way()
         if self._contact.question is None:
             self.last_error = self._readout.refuse(fault, seconds)
         else:
@@ -148,22 +173,24 @@ class DeviceReader:
         now = self._clock.now()
         self.busy = False
         self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
-        if self._contact.foreign:
-            self.polls["failed"] += 1
-            self._send_none(now, Quality.CONFIG_ERROR)
+        if self._short is None and (self._contact.foreign or self._contact.busy):
+            self.polls_failed += 1
+            self._send_none(now, Quality.CONFIG_ERROR if self._contact.foreign else Quality.COMM_FAILURE)
             return
-        self.polls["done"] += 1
+        self.polls_done += 1
         self._failed_in_a_row = 0
         self._last_success = now
-        if self._readout.refusing is not None:
+        if self._short is not None:
+            self._hand_on(self._short, now)
+        elif self._readout.refusing is not None:
             self._send_none(now, self._readout.refusing)
-            return
-        for first, values, quality in self._readout.values():
-            self._send(Sample(self.binding.first + first, now, values, quality))
-        if self._readout.disturbed:
-            if self._readout.learn(now):
-                self._lessons.changed()
-            self._plan_attending()
+        else:
+            for group in self._readout.read:
+                self._hand_on(group, now)
+            if self._readout.disturbed:
+                if self._readout.learn(now):
+                    self._lessons.changed()
+                self._plan_attending()
 
     def fail(self, reason: str) -> None:
         """The scan is given up, or could not begin.
@@ -174,7 +201,7 @@ class DeviceReader:
         self.busy = False
         self._contact.break_off()
         self._readout.read_all_next()
-        self.polls["failed"] += 1
+        self.polls_failed += 1
         self.last_error = reason
         self._failed_in_a_row += 1
         if self._failed_in_a_row == 1:
@@ -183,8 +210,11 @@ class DeviceReader:
     def returned(self) -> None:
         """The unit had been given up and answers again; it may have been replaced."""
         self._contact.ask_soon()
-        if self._contact.is_due(self._clock.now()):
-            self._contact.open()
+        self._attend_at = 0
+        now = self._clock.now()
+        if self._contact.is_due(now):
+            self._contact.open(self.probe, now)
+        self._leave_short_way()
 
     def forget(self) -> None:
         """Forget what the device has taught; it is learned anew from the next scan on."""
@@ -197,7 +227,9 @@ class DeviceReader:
     def health(self) -> DeviceHealth:
         """How reading it goes."""
         state = self.unit.state
-        if state is not DeviceState.DORMANT and (self._failed_in_a_row or self._contact.foreign):
+        if state is not DeviceState.DORMANT and (
+            self._failed_in_a_row or self._contact.foreign or self._contact.busy
+        ):
             state = DeviceState.SUSPECT
         return DeviceHealth(
             device=self.id,
@@ -205,9 +237,9 @@ class DeviceReader:
             unit=self.unit.number,
             state=state,
             last_success=self._last_success,
-            polls_done=self.polls["done"],
-            polls_missed=self.polls["missed"],
-            polls_failed=self.polls["failed"],
+            polls_done=self.polls_done,
+            polls_missed=self.polls_missed,
+            polls_failed=self.polls_failed,
             last_error=self.last_error,
             refused=len(self.lesson.refused),
             identity_changes=self._contact.changes,
@@ -219,6 +251,12 @@ class DeviceReader:
         talk = (replace(self._talk_cost),) if self._talk_cost is not None else ()
         return (*talk, *self._readout.costs())
 
+    def _leave_short_way(self) -> None:
+        """Something came up: go on with the scan, where it is, in the way that can be anything."""
+        if self._short is not None:
+            self._short = None
+            self._readout.go_on()
+
     def _attend(self, now: int) -> None:
         """Start a scan in which there is more to do than in every one."""
         readout = self._readout
@@ -228,7 +266,7 @@ class DeviceReader:
             readout.lay_out()
             readout.read_all_next()
         if self._contact.is_due(now) or (readout.refusing is not None and self.lesson.start is not None):
-            self._contact.open()
+            self._contact.open(self.probe, now)
         again = now >= readout.ask_again_at
         readout.begin()
         if again and readout.ask_again(now):
@@ -247,13 +285,13 @@ class DeviceReader:
         if self._contact.question is not None:
             return
         self._plan_attending()
-        if self._contact.foreign:
+        if self._contact.foreign or self._contact.busy:
             self._readout.skip()
-            self.last_error = self._contact.foreign
+            self.last_error = self._contact.foreign or self._contact.busy
 
     def _plan_attending(self) -> None:
         self._attend_at = min(self._contact.due_at, self._readout.ask_again_at)
-        if self._readout.refusing is not None or self._contact.foreign:
+        if self._readout.refusing is not None or self._contact.foreign or self._contact.busy:
             self._attend_at = 0
 
     def _smoothed(self) -> float:
@@ -263,11 +301,17 @@ class DeviceReader:
         """All points without a value."""
         count = len(self.binding.profile.points)
         codes = np.full(count, quality, np.uint8)
-        self._send(Sample(self.binding.first, now, np.full(count, np.nan), codes))
+        self.samples += 1
+        self._harvest.emit(Sample(self.binding.first, now, np.full(count, np.nan), codes))
 
-    def _send(self, sample: Sample) -> None:
-        self.polls["samples"] += 1
-        self._emit(sample)
+    def _hand_on(self, group: GroupReader, now: int) -> None:
+        """What a group gave: with others that are decoded alike, or by itself if something was refused."""
+        first = self.binding.first + group.first
+        self.samples += 1
+        if group.disturbed:
+            self._harvest.emit(Sample(first, now, *group.decode()))
+        else:
+            self._harvest.add(group.decoder, first, now, group.harvested())
 
 
 def _merged(own: Manners, others: Manners) -> Manners:

@@ -24,9 +24,9 @@ from random import Random
 from time import monotonic
 
 from collectors.backoff import Backoff
-from collectors.config import ModbusEndpoint
+from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.health import EndpointHealth, EndpointState
-from collectors.modbus import Answer, Connect, Fault, FaultKind
+from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.bus_time import BusTime
 from collectors.modbus.connection import Connection, Opener
 from collectors.modbus.device import DeviceReader
@@ -34,6 +34,7 @@ from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.lines import ScanQueue
 from collectors.modbus.scan import Scan
 from collectors.modbus.timeouts import ReplyTime
+from collectors.modbus.unit import Unit
 from facility.clock import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -46,21 +47,22 @@ MOST_SILENT_READS = 10
 MOST_OVERTAKEN = 8
 """Reads on a connection, at most, that others have overtaken."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
+_UNSETTLING = frozenset({FaultKind.TIMEOUT, FaultKind.MALFORMED})
+"""Faults behind which the reply to the same read may yet come."""
 
 
 class Endpoint:
     """Reads the devices behind one address or on one line."""
 
     __slots__ = (
-        "_backoff",
         "_bus",
         "_clock",
         "_connected_since",
         "_connections",
         "_errors",
         "_held",
+        "_in_flight",
         "_last_error",
-        "_most_places",
         "_queue",
         "_random",
         "_reply_time",
@@ -89,7 +91,6 @@ class Endpoint:
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._random = random
-        self._backoff: Backoff | None = None
         self._errors = errors
         self._bus = BusTime(monotonic())
         self._reply_time = ReplyTime()
@@ -97,7 +98,7 @@ class Endpoint:
         self._connections = tuple(
             Connection(self, config, connect, opener) for _ in range(config.connections)
         )
-        self._most_places = config.connections * config.in_flight
+        self._in_flight = config.in_flight
         self._scans: tuple[Scan, ...] = ()
         self._held: tuple[Scan, ...] = ()
         """Scans whose next request waits for its turn."""
@@ -126,26 +127,34 @@ class Endpoint:
         for connection in self._connections:
             connection.stop()
 
-    def due(self, device: DeviceReader, missed: int) -> None:
-        """A device's slot has come; so many earlier ones have passed unseen."""
-        device.polls["due"] += 1 + missed
-        device.polls["missed"] += missed
+    def due(self, scan: Scan, missed: int) -> None:
+        """A device's slot has come; so many earlier ones have passed unseen.
+
+        Where nobody waits and there is a place, as nearly always, its scan begins at once.
+        """
+        device = scan.device
+        device.polls_due += 1 + missed
+        device.polls_missed += missed
         if device.busy:
-            device.polls["missed"] += 1
+            device.polls_missed += 1
         elif self.state is EndpointState.DOWN:
             device.fail(f"endpoint {self.config.id} is down: {self._last_error}")
         elif not device.unit.takes_turn():
             device.fail(device.last_error)
         else:
             device.busy = True
-            if self._unit != device.unit.number:
+            unit, queue = device.unit, self._queue
+            if self._unit != unit.number:
                 self._units_differ = self._unit >= 0
-                self._unit = device.unit.number
-            free = None if device.unit.doubtful or self._queue or self._held else self._free_connection()
-            if free is not None:
-                self._start(device, free)
-                return
-            self._queue.add(device)
+                self._unit = unit.number
+            if not (unit.failures or queue.trusted or queue.doubtful or self._held):
+                now = monotonic()
+                for connection in self._connections:
+                    link = connection.link
+                    if link is not None and connection.places < self._in_flight and now >= connection.free_at:
+                        self._start(scan, connection, link, now)
+                        return
+            queue.add(scan)
             self._next()
 
     def health(self) -> EndpointHealth:
@@ -171,31 +180,47 @@ class Endpoint:
             self._connected_since = self._clock.now()
         self._next()
 
-    def refused(self, reason: str) -> None:
-        """A connection cannot be opened."""
+    def refused(self, reason: str, connection: Connection) -> None:
+        """A connection cannot be opened; what was to go on over it is over."""
         self._errors["connect"] += 1
-        self._fallen(reason)
+        self._fallen(reason, connection)
 
     def lost(self, reason: str, connection: Connection) -> None:
         """A link is gone, with whatever was being read over it."""
         self._errors["lost"] += 1
-        self._fallen(reason)
-        for scan in [each for each in self._scans if each.connection is connection]:
+        self._fallen(reason, connection)
+
+    def closed(self, reason: str, connection: Connection) -> None:
+        """The other side closed a link, as it may: what is being read goes on over the next one."""
+        self._errors["closed"] += 1
+        for scan in self._scans_over(connection):
+            if scan.request is not None:
+                continue
+            if scan.try_again():
+                self._held = (*self._held, scan)
+            else:
+                self._end(scan)
+                self._blame(scan, reason)
+        self._next()
+
+    def backoff(self) -> Backoff:
+        """Pauses between attempts to connect: longer each time."""
+        return Backoff(self._random)
+
+    def _scans_over(self, connection: Connection) -> list[Scan]:
+        return [each for each in self._scans if each.connection is connection]
+
+    def _fallen(self, reason: str, connection: Connection) -> None:
+        """A connection failed; the endpoint is down if that was its last."""
+        self._last_error = reason
+        if not any(each.link is not None or each.resting or each.reopening for each in self._connections):
+            self._down(reason)
+        for scan in self._scans_over(connection):
             self._end(scan)
             self._blame(scan, reason)
         self._next()
 
-    def pause(self) -> float:
-        """Seconds until the next attempt to connect: longer each time, until there is a reply."""
-        if self._backoff is None:
-            self._backoff = Backoff(self._random)
-        return self._backoff.pause()
-
-    def _fallen(self, reason: str) -> None:
-        """A connection failed; the endpoint is down if that was its last."""
-        self._last_error = reason
-        if any(each.link is not None or each.resting for each in self._connections):
-            return
+    def _down(self, reason: str) -> None:
         self.state = EndpointState.DOWN
         self._connected_since = None
         if not self._told_down:
@@ -203,8 +228,8 @@ class Endpoint:
             _LOG.warning(
                 "endpoint %s at %s is down: %s; trying again", self.config.id, self.config.address, reason
             )
-        for device in self._queue.clear():
-            device.fail(f"endpoint {self.config.id} is down: {reason}")
+        for scan in self._queue.clear():
+            scan.device.fail(f"endpoint {self.config.id} is down: {reason}")
 
     def _next(self) -> None:
         """Go on with scans, and begin new ones, where there are places; look again when there may be one."""
@@ -213,31 +238,32 @@ class Endpoint:
         now = monotonic()
         for scan in self._held:
             connection = scan.connection
+            if connection is None or connection.link is None or scan.request is None:
+                continue
             if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
                 self._held = _without(self._held, scan)
-                self._send(scan, scan.request)
+                self._send(scan, scan.request, connection.link, now)
         for connection in self._connections:
             while (
                 self._queue
-                and connection.link is not None
+                and (link := connection.link) is not None
                 and now >= max(connection.free_at, self._queue.ready_at())
                 and self._has_place(connection, now)
-                and (device := self._queue.take(now)) is not None
+                and (chosen := self._queue.take(now)) is not None
             ):
-                self._start(device, connection)
+                try:
+                    unit = chosen.device.unit
+                    if unit.failures and link.owes(unit.number):
+                        chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
+                    else:
+                        self._start(chosen, connection, link, now)
+                except Exception as error:  # noqa: BLE001 - of one device; the others must be read
+                    self.broke(chosen, error)
         self._wait_for_place()
-
-    def _free_connection(self) -> Connection | None:
-        """One on which a scan may begin at once."""
-        now = monotonic()
-        for each in self._connections:
-            if each.link is not None and each.places < self.config.in_flight and now >= each.free_at:
-                return each
-        return None
 
     def _has_place(self, connection: Connection, now: float) -> bool:
         """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
-        if connection.places < self.config.in_flight:
+        if connection.places < self._in_flight:
             return True
         for scan in self._overtakable(connection):
             if now - scan.sent_at >= self._stall(scan):
@@ -250,7 +276,7 @@ class Endpoint:
         """The reads that others may overtake once they take too long."""
         if connection.link is None or not connection.link.several:
             return []
-        here = [each for each in self._scans if each.connection is connection]
+        here = self._scans_over(connection)
         if len(here) - connection.places >= MOST_OVERTAKEN:
             return []
         return [each for each in here if each.placed and each.request is None]
@@ -258,7 +284,7 @@ class Endpoint:
     def _wait_for_place(self) -> None:
         """If somebody waits: be there when a place may be free, and open a connection that rests."""
         for scan in self._held:
-            if scan.placed:
+            if scan.placed and scan.connection is not None:
                 self._wake_at(scan.connection.free_at)
         if not self._queue and not self._held:
             return
@@ -267,16 +293,22 @@ class Endpoint:
             connection.wake()
             if connection.link is None:
                 continue
-            if connection.places < self.config.in_flight:
+            if connection.places < self._in_flight:
                 self._wake_at(max(at, connection.free_at))
             for scan in self._overtakable(connection):
                 self._wake_at(max(at, scan.sent_at + self._stall(scan)))
 
-    def _start(self, device: DeviceReader, connection: Connection) -> None:
-        scan = Scan(device, connection, self._answered)
+    def _start(self, scan: Scan, connection: Connection, link: Link, now: float) -> None:
+        """Begin a scan where there is a place for it now."""
+        device = scan.device
+        scan.begin(connection)
         self._scans = (*self._scans, scan)
         device.begin()
-        self._go_on(scan, device.probe if scan.probing else device.next_request())
+        request = device.probe if scan.probing else device.next_request()
+        if request is None:
+            self._go_on(scan, None)
+        else:
+            self._send(scan, request, link, now)
 
     def _go_on(self, scan: Scan, request: Request | None) -> None:
         """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
@@ -284,57 +316,81 @@ class Endpoint:
         if request is None:
             self._end(scan)
             scan.device.complete()
-            self._next()
-        elif monotonic() >= connection.free_at and (scan.placed or connection.places < self.config.in_flight):
-            self._send(scan, request)
+            if self._queue or self._held:
+                self._next()
+        elif connection is None or connection.link is None:
+            return
+        elif (now := monotonic()) >= connection.free_at and (
+            scan.placed or connection.places < self._in_flight
+        ):
+            self._send(scan, request, connection.link, now)
         else:
             scan.request = request
             self._held = (*self._held, scan)
             self._next()
 
-    def _send(self, scan: Scan, request: Request | None) -> None:
-        link = scan.connection.link
-        if link is None or request is None:
-            return
-        scan.take_place()
+    def _send(self, scan: Scan, request: Request, link: Link, now: float) -> None:
+        if not scan.placed:
+            scan.take_place()
         scan.request = None
         scan.asked = request
-        scan.sent_at = monotonic()
+        scan.sent_at = now
         self._requests += 1
-        timeout = scan.device.manners.timeout or self.config.timeout
+        timeout = scan.timeout
         if not link.several:
             timeout = self._reply_time.limit(scan.device.unit, timeout)
         link.read(request, scan.answered, timeout)
 
     def _stall(self, scan: Scan) -> float:
         """Seconds the read of a scan may keep others waiting."""
-        return self._reply_time.stall(scan.device.unit, scan.device.manners.timeout or self.config.timeout)
+        return self._reply_time.stall(scan.device.unit, scan.timeout)
 
-    def _answered(self, scan: Scan, answer: Answer) -> None:
-        now = monotonic()
-        device, connection = scan.device, scan.connection
-        pause = self.config.pause if device.manners.pause is None else device.manners.pause
-        seconds = now - scan.sent_at
-        connection.used_at = now
-        connection.free_at = now + pause if pause else now
-        if scan.placed:
-            self._bus.spent(now, (seconds + pause) / self._most_places)
-        fault = answer if isinstance(answer, Fault) else None
-        if fault is None or fault.kind is not FaultKind.TIMEOUT:
-            self._heard(scan, seconds)
-        if fault is not None and _is_dead(fault, scan.asked):
-            self._abandon(scan, fault)
+    def answered(self, scan: Scan, answer: Answer) -> None:
+        """The answer to the read of a scan has come."""
+        connection = scan.connection
+        if connection is None:
             return
+        now = monotonic()
+        seconds = now - scan.sent_at
+        cost = seconds + scan.pause
+        connection.used_at = now
+        connection.free_at = now + scan.pause
+        if scan.placed:
+            self._bus.spent(now, cost / (self._in_flight * len(self._connections)))
+        device = scan.device
+        if isinstance(answer, Fault):
+            if answer.kind is not FaultKind.TIMEOUT:
+                self._heard(device.unit, connection, seconds)
+            if _is_dead(answer, scan.asked):
+                self._abandon(scan, connection, answer)
+                return
+        else:
+            self._heard(device.unit, connection, seconds)
         if device.unit.succeeded(self._clock.now()):
             device.returned()
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
             scan.probing = False
         elif isinstance(answer, Fault):
-            device.refuse(answer, seconds + pause)
+            device.refuse(answer, cost)
         else:
-            device.take(answer, seconds + pause)
+            device.take(answer, cost)
         self._go_on(scan, device.next_request())
+
+    def broke(self, scan: Scan, error: Exception) -> None:
+        """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
+        device = scan.device
+        reason = f"{type(error).__name__} while it was read: {error}"
+        if device.last_error != reason:
+            _LOG.error("device %s behind endpoint %s: %s", device.id, self.config.id, reason, exc_info=error)
+        self._end(scan)
+        try:
+            device.fail(reason)
+        except Exception:  # noqa: BLE001 - as above
+            device.busy, device.last_error = False, reason
+            _LOG.exception("device %s behind endpoint %s cannot even fail", device.id, self.config.id)
+        if self._queue or self._held:
+            asyncio.get_running_loop().call_soon(self._next)
 
     def _wake_at(self, time: float) -> None:
         """Look again at a time, or earlier if that is already arranged."""
@@ -349,19 +405,18 @@ class Endpoint:
         self._wake = None
         self._next()
 
-    def _heard(self, scan: Scan, seconds: float) -> None:
+    def _heard(self, unit: Unit, connection: Connection, seconds: float) -> None:
         """There was some reply: the endpoint lives."""
         self._reply_time.heard(seconds)
-        scan.device.unit.answered(seconds)
-        scan.connection.silent = 0
-        self._backoff = None
+        unit.answered(seconds)
+        connection.silent = 0
+        connection.backoff = None
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)
 
-    def _abandon(self, scan: Scan, fault: Fault) -> None:
+    def _abandon(self, scan: Scan, connection: Connection, fault: Fault) -> None:
         """The unit did not answer: this scan is over, the endpoint goes on with another."""
-        connection = scan.connection
         if fault.kind is FaultKind.TIMEOUT:
             connection.silent += 1
         self._last_error = f"unit {scan.device.unit.number}: {fault}"
@@ -375,6 +430,9 @@ class Endpoint:
         if connection.silent >= enough and connection.link is not None:
             silent, connection.silent = connection.silent, 0
             connection.link.close(f"no reply to {silent} reads in a row")
+        elif self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
+            connection.renew("a reply may come late")
+            self._next()
         else:
             self._next()
 
@@ -386,8 +444,10 @@ class Endpoint:
     def _end(self, scan: Scan) -> None:
         """A scan is over, however it went."""
         scan.yield_place()
+        scan.connection = None
         self._scans = _without(self._scans, scan)
-        self._held = _without(self._held, scan)
+        if self._held:
+            self._held = _without(self._held, scan)
 
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""

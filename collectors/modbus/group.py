@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.decode import Payload
+from collectors.decode import Decoder, Payload
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
 from collectors.modbus import Fault
@@ -73,6 +73,7 @@ class GroupReader:
         "_unit",
         "disturbed",
         "lacks",
+        "plain",
         "trusted",
         "unfinished",
         "wait",
@@ -89,7 +90,7 @@ class GroupReader:
         self._shift = 0
         self._scan = 0
         self._turn = 0
-        self._payloads: list[Payload] = []
+        self._payloads: tuple[Payload, ...] = ()
         self._costs: tuple[ReadCost, ...] = ()
         self._past_costs: tuple[ReadCost, ...] = ()
         self._failures: dict[Block, tuple[int, int]] | None = None
@@ -102,6 +103,11 @@ class GroupReader:
         """What it reads, as planned."""
         return self._plan.group
 
+    @property
+    def first(self) -> int:
+        """Place in the profile of its first point."""
+        return self._plan.group.first
+
     def lay_out(self, shift: int | None = None) -> None:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
@@ -112,6 +118,8 @@ class GroupReader:
         self._layout = self._plan.layout(self._lesson.refused, cuts)
         self._blocks = self._layout.blocks
         self._requests = self._layout.requests(self._unit, self._shift)
+        self.plain = self._layout.whole and self.group.every == 1 and not self._splits
+        """Whether each scan reads all of it, and nothing is known to be refused."""
         self._account()
         self._again = -1
         self._refused: tuple[tuple[Block, int], ...] = ()
@@ -125,8 +133,7 @@ class GroupReader:
 
     def begin(self) -> None:
         """Start a scan from the first read."""
-        if self._payloads:
-            self._payloads = []
+        self._payloads = ()
         self._scan += 1
         if self.disturbed:
             self.drop_scan()
@@ -152,12 +159,12 @@ class GroupReader:
 
     def next_request(self) -> Request | None:
         """The next read of the scan; None if it is complete."""
-        payloads, requests = self._payloads, self._requests
-        while len(payloads) < len(requests):
-            request = requests[len(payloads)]
+        requests = self._requests
+        while (at := len(self._payloads)) < len(requests):
+            request = requests[at]
             if request is not None:
                 return request
-            payloads.append(quality_of(self._layout.codes[len(payloads)]))
+            self._payloads += (quality_of(self._layout.codes[at]),)
         return None
 
     def take(self, data: bytes, seconds: float) -> None:
@@ -165,7 +172,7 @@ class GroupReader:
         cost = self._costs[len(self._payloads)]
         cost.count += 1
         cost.seconds += seconds
-        self._payloads.append(data)
+        self._payloads += (data,)
 
     def refuse(self, fault: Fault, seconds: float) -> str:
         """The read last asked for was answered with an exception: ask for less, or mark its points.
@@ -178,7 +185,7 @@ class GroupReader:
         cost = self._costs[at]
         cost.count += 1
         cost.seconds += seconds
-        self._payloads.append(quality_of(fault.code))
+        self._payloads += (quality_of(fault.code),)
         if at != self._again and self._may_lack(fault.code, at):
             self.lacks = quality_of(fault.code)
             self._ask_for_less(at, fault.code)
@@ -189,16 +196,23 @@ class GroupReader:
         """Whether any read of this scan gave data."""
         return any(not isinstance(payload, Quality) for payload in self._payloads)
 
+    @property
+    def decoder(self) -> Decoder:
+        """What takes a scan apart in which nothing was disturbed."""
+        return self._layout.decoder
+
+    def harvested(self) -> tuple[Payload, ...]:
+        """What the reads of a scan gave in which nothing was disturbed; they are not kept."""
+        self.wait = self.group.every
+        payloads, self._payloads = self._payloads, ()
+        return payloads
+
     def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
         """Values and quality of the group's points; every read of the scan has been answered."""
-        payloads = self._payloads
-        if not self.disturbed:
-            self._payloads = []
-        if not self._halves:
-            return self._layout.decoder.decode(payloads)
+        self.wait = self.group.every
         kept = [at for at in range(len(self._blocks)) if at not in self._halves]
-        decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept))
-        return decoder.decode([payloads[at] for at in kept])
+        decoder = self._plan.decoder(tuple(self._blocks[at] for at in kept)) if self._halves else self.decoder
+        return decoder.decode([self._payloads[at] for at in kept])
 
     def learn(self) -> bool:
         """Take what this scan showed into the lesson; False if it showed nothing new.

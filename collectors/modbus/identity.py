@@ -24,6 +24,25 @@ class ForeignDeviceError(Exception):
     """The device is not what its profile describes. The message says it, to follow the name of the device."""
 
 
+class BusyDeviceError(Exception):
+    """The device has no time to say what it is. The message says it, to follow the name of the device."""
+
+
+_BUSY = frozenset({5, 6})
+"""Exceptions by which a device says that it is still working, or busy: they prove nothing."""
+
+
+def heard(answer: Answer) -> Answer:
+    """An answer that says something of the device.
+
+    Raises:
+        BusyDeviceError: it does not.
+    """
+    if isinstance(answer, Fault) and answer.code in _BUSY:
+        raise BusyDeviceError(str(answer))
+    return answer
+
+
 def plain_text(data: bytes) -> str:
     """A text out of registers: up to the first NUL, without blanks around it and what cannot be printed."""
     text = data.split(b"\0", 1)[0].decode("latin-1")
@@ -31,11 +50,15 @@ def plain_text(data: bytes) -> str:
 
 
 def read_identification(unit: int) -> Generator[Request, Answer, dict[str, str]]:
-    """What function 43/14 tells; nothing of a device that does not know it."""
+    """What function 43/14 tells; nothing of a device that does not know it.
+
+    Raises:
+        BusyDeviceError: it is busy.
+    """
     told: dict[str, str] = {}
     first = 0
     for _ in range(_MOST_PIECES):
-        answer = yield identify_request(unit, first_object=first)
+        answer = heard((yield identify_request(unit, first_object=first)))
         if isinstance(answer, Fault) or len(answer) < _HEADER_LENGTH or answer[0] != _MEI_TYPE:
             break
         told.update(_objects(answer))
@@ -84,11 +107,12 @@ def read_checks(
 
     Raises:
         ForeignDeviceError: it is not what the profile expects there.
+        BusyDeviceError: it is busy.
     """
     told: dict[str, str] = {}
     for check in checks:
         block = Block(check.table, check.address + shift, check.length, ())
-        answer = yield read_request(unit, block)
+        answer = heard((yield read_request(unit, block)))
         if not isinstance(answer, Fault):
             told[f"{check.table} {check.address}"] = _judge(check, answer)
     return told

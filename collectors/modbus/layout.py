@@ -18,13 +18,21 @@ Requests = tuple[Request | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The reads of one group: immutable, shared by all devices that are read so."""
+    """The reads of one group: immutable, shared by all devices that are read so.
+
+    One decoder belongs to one layout, so that the same block reads fail in all scans it takes apart.
+    """
 
     blocks: tuple[Block, ...]
     codes: tuple[int, ...]
     """Of each block the exception it is refused with, 0 if it is to be read."""
     decoder: Decoder
     _requests: dict[tuple[int, int], Requests] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it is known to be refused."""
+        return not any(self.codes)
 
     def requests(self, unit: int, shift: int) -> Requests:
         """The requests of a unit, None for what is not to be read; ``shift`` is added to all addresses."""

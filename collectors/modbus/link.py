@@ -81,54 +81,49 @@ class TransactionLink:
         "_request",
         "_timeout",
         "_transaction",
-        "_transport",
-        "state",
+        "hung_up",
     )
     several = True
 
     def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
-        self.state = LinkState.CLOSED
+        self.hung_up = False
+        """Whether it was the other side that ended it."""
         self._timeout = timeout
         self._deadlines = deadlines
         self._errors = errors
         self._lost = lost
-        self._transport: asyncio.BaseTransport | None = None
         self._transaction = 0
         self._answered = -1
         self._request: Request | None = None
         self._done: Done | None = None
         self._overtaken: dict[int, _Overtaken] | None = None
 
-    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
-        """Begin a read; the link must be open."""
-        if self.state is LinkState.CLOSED:
-            raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
-        if self._request is not None:
-            self._set_aside()
-        transaction = (self._transaction + 1) % _TRANSACTIONS
-        self._transaction = transaction
-        self._request = request
-        self._done = done
-        self.state = LinkState.READING
-        self._transmit(request.frame(transaction))
-        self._deadlines.start(self, self._deadlines.now() + (self._timeout if timeout is None else timeout))
+    @property
+    def state(self) -> LinkState:
+        """What it is doing."""
+        if not self._stands:
+            return LinkState.CLOSED
+        return LinkState.IDLE if self._request is None else LinkState.READING
+
+    def owes(self, unit: int) -> bool:  # noqa: ARG002 - replies tell by their transaction what they are to
+        """Whether a reply of a unit that was given up may be taken for another."""
+        return False
 
     def close(self, reason: str) -> None:
         """Give the connection up at once; it is then lost with this reason."""
-        if self.state is LinkState.CLOSED:
+        if not self._stands:
             return
-        self.state = LinkState.CLOSED
         self._request = self._done = None
         self._deadlines.stop(self)
         for read in (self._overtaken or {}).values():
             self._deadlines.stop(read)
         self._overtaken = None
-        if self._transport is not None:
-            self._abort()
+        self._abort()
         self._lost(reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop: the connection is gone."""
+        self.hung_up = True
         self.close(str(exc) if exc else "closed by the other side")
 
     def expire(self) -> None:
@@ -141,11 +136,25 @@ class TransactionLink:
         self._errors["timeout"] += 1
         self._answer_overtaken(read, Fault(FaultKind.TIMEOUT))
 
-    def _transmit(self, frame: bytes) -> None:
+    @property
+    def _stands(self) -> bool:
+        """Whether there is a transport."""
         raise NotImplementedError
 
     def _abort(self) -> None:
+        """End the transport; from now on there is none."""
         raise NotImplementedError
+
+    def _begin(self, request: Request, done: Done, timeout: float | None) -> bytes:
+        """Begin a read; returns the frame to be sent for it."""
+        if self._request is not None:
+            self._set_aside()
+        self._transaction = transaction = (self._transaction + 1) % _TRANSACTIONS
+        self._request = request
+        self._done = done
+        deadlines = self._deadlines
+        deadlines.start(self, deadlines.now() + (self._timeout if timeout is None else timeout))
+        return request.frame(transaction)
 
     def _set_aside(self) -> None:
         """Make room for a newer read."""
@@ -200,7 +209,6 @@ class TransactionLink:
         self._request = self._done = None
         self._deadlines.stop(self)
         if done is not None:
-            self.state = LinkState.IDLE
             done(answer)
 
     def _answer_overtaken(self, read: _Overtaken, answer: Answer) -> None:
@@ -212,7 +220,7 @@ class TransactionLink:
 class TcpLink(TransactionLink, asyncio.BufferedProtocol):
     """One connection, inside TLS or not. Of what arrives it keeps only a frame that is not complete yet."""
 
-    __slots__ = ("_inbox", "_rest")
+    __slots__ = ("_inbox", "_rest", "_transport")
 
     def __init__(
         self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost, inbox: Inbox
@@ -220,18 +228,20 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
         super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
         self._inbox = inbox
         self._rest = b""
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the connection stands."""
-        self._transport = transport
-        self.state = LinkState.IDLE
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
         """Begin a read; the link must be open."""
+        if self._transport is None:
+            raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
         if self._rest and self._request is None and not self._overtaken:
             self._errors["truncated"] += 1  # nobody waits for the rest of it
             self._rest = b""
-        super().read(request, done, timeout)
+        self._transport.write(self._begin(request, done, timeout))
 
     def expire(self) -> None:
         """The newest reply did not come in time."""
@@ -265,7 +275,7 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
             if end > nbytes:
                 break
             self._take(head, data, start + HEADER.size, end)
-            if self.state is LinkState.CLOSED:
+            if self._transport is None:
                 return
             start = end
         if start < nbytes:
@@ -287,22 +297,34 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
         self.close("a reply broke off")
         return True
 
-    def _transmit(self, frame: bytes) -> None:
-        cast("asyncio.Transport", self._transport).write(frame)  # uvloop's is one in all but name
+    @property
+    def _stands(self) -> bool:
+        return self._transport is not None
 
     def _abort(self) -> None:
-        cast("asyncio.Transport", self._transport).abort()
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
 
 
 class UdpLink(TransactionLink, asyncio.DatagramProtocol):
     """Frames in datagrams, each whole in one."""
 
-    __slots__ = ()
+    __slots__ = ("_transport",)
+
+    def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
+        super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
+        self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the socket is there."""
-        self._transport = transport
-        self.state = LinkState.IDLE
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
+        """Begin a read; the link must be open."""
+        if self._transport is None:
+            raise RuntimeError(f"read of {request.text} on a link that is {self.state}")
+        self._transport.sendto(self._begin(request, done, timeout))
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket is connected
         """Called by the loop."""
@@ -322,11 +344,14 @@ class UdpLink(TransactionLink, asyncio.DatagramProtocol):
         """Called by the loop: the other side's machine says that nobody listens there."""
         self.close(str(exc))
 
-    def _transmit(self, frame: bytes) -> None:
-        cast("asyncio.DatagramTransport", self._transport).sendto(frame)
+    @property
+    def _stands(self) -> bool:
+        return self._transport is not None
 
     def _abort(self) -> None:
-        cast("asyncio.DatagramTransport", self._transport).abort()
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
 
 
 def judge(request: Request, function: int, body: bytes, errors: Counter[str]) -> Answer | None:

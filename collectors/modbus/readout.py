@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from numpy import float64
-from numpy.typing import NDArray
-
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
 from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
 from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
-from facility.quality import Quality, QualityArray
+from facility.quality import Quality
 from facility.sample import NANOSECONDS
 
 REFUSALS_KEPT = 86_400 * NANOSECONDS
@@ -56,6 +53,18 @@ class Readout:
         for group in self._due:
             group.begin()
 
+    @property
+    def alone(self) -> GroupReader | None:
+        """The only group, if every scan reads all of it and nothing is known to be refused."""
+        group = self._groups[0]
+        return group if len(self._groups) == 1 and group.plain and self.refusing is None else None
+
+    def go_on(self) -> None:
+        """Go on with a scan of the only group where it is."""
+        self._at = 0
+        self._due = self._groups
+        self._lone = None
+
     def skip(self) -> None:
         """Read nothing more in this scan."""
         self._due = ()
@@ -85,12 +94,10 @@ class Readout:
         self._hear_lone(fault)
         return words
 
-    def values(self) -> Iterator[tuple[int, NDArray[float64], QualityArray]]:
-        """What a complete scan gave: first point, values and quality of each group that was read."""
-        for group in self._due:
-            values, quality = group.decode()
-            group.wait = group.group.every
-            yield group.group.first, values, quality
+    @property
+    def read(self) -> Sequence[GroupReader]:
+        """The groups a complete scan has read."""
+        return self._due
 
     @property
     def disturbed(self) -> bool:

@@ -6,9 +6,14 @@ frame of another unit or function is counted and passed over. Where a checksum i
 frame cannot be known, everything is dropped until the line is silent, and the read has failed.
 
 What RTU cannot tell: a late reply to an earlier read of the same unit, function and length from the reply
-to the present one. So after a read that failed the next one is held back until the line has been silent,
-what comes before is dropped, and the endpoint goes on with another unit where there is one. A unit that
-answers still later than that answers the wrong question: its timeout is too short for it.
+to the present one. So after a read without a reply its unit is asked nothing until that reply has come, and
+is dropped, or twice the timeout has passed since the read was sent; other units are read meanwhile. A scan of
+it that is due earlier fails, and a read that is begun all the same is held back, for no longer than it would
+wait for its reply. Over TCP the connection is opened anew as well, with which most device servers forget what
+has not arrived. What still cannot be told
+apart: a reply that takes more than twice the timeout, on a serial line or behind a device server that hands
+on whatever comes to whoever is connected. Such a unit fails again and again, so that its timeout is seen to
+be too short for it. After a reply that was damaged the next read is held back until the line is silent.
 
 Between frames a line is silent for 3.5 characters, 1.75 ms above 19200 baud; a character of 11 bits. The
 1.5 characters that may lie within a frame are not checked: operating system and USB adapters hand bytes
@@ -42,6 +47,8 @@ _EXCEPTION_FRAME = 5
 _COUNTED_FRAME = 5
 """Bytes of a reply with a byte count, but for what it counts."""
 _UNKNOWN = -1
+_BELATED = 2.0
+"""A reply that comes at all is taken to come within so many timeouts."""
 _READS = frozenset(FUNCTIONS.values())
 
 
@@ -87,6 +94,10 @@ def frame_length(data: bytes) -> int:
     return _UNKNOWN
 
 
+Belated = dict[int, float]
+"""Of each unit that owes a reply: until when it may come, in monotonic time."""
+
+
 class _Hold:
     """A request that waits for the line to be silent."""
 
@@ -104,6 +115,7 @@ class RtuLink(asyncio.Protocol):
     """A line, or a connection to one. Where a frame begins is known after a silence."""
 
     __slots__ = (
+        "_belated",
         "_character",
         "_deadlines",
         "_done",
@@ -118,9 +130,11 @@ class RtuLink(asyncio.Protocol):
         "_patience",
         "_request",
         "_settle",
+        "_stray",
         "_timeout",
         "_transport",
         "_unsettled",
+        "hung_up",
         "state",
     )
     several = False
@@ -135,6 +149,7 @@ class RtuLink(asyncio.Protocol):
         gap: float = 0.0,
         settle: float = NETWORK_SETTLE,
         character: float = 0.0,
+        belated: Belated | None = None,
     ) -> None:
         """Set up a link.
 
@@ -146,8 +161,11 @@ class RtuLink(asyncio.Protocol):
             gap: seconds of silence between two frames.
             settle: seconds of silence after which nothing belated is expected.
             character: seconds a character takes; 0 if the line is not ours.
+            belated: units that owe a reply, of the link before this one to the same line.
         """
         self.state = LinkState.CLOSED
+        self.hung_up = False
+        """Whether it was the other side that ended it."""
         self._timeout = timeout
         self._deadlines = deadlines
         self._errors = errors
@@ -155,6 +173,8 @@ class RtuLink(asyncio.Protocol):
         self._gap = gap
         self._settle = settle
         self._character = character
+        self._belated: Belated = {} if belated is None else belated
+        self._stray = b""
         self._transport: asyncio.Transport | None = None
         self._request: Request | None = None
         self._done: Done | None = None
@@ -180,12 +200,16 @@ class RtuLink(asyncio.Protocol):
         self._patience = self._timeout if timeout is None else timeout
         self.state = LinkState.READING
         now = self._deadlines.now()
-        silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
-        if silent_at <= now:
+        free_at = self._free_at(request)
+        if free_at <= now:
             self._transmit()
         else:
-            self._hold_until(silent_at)
+            self._hold_until(free_at)
             self._deadlines.start(self, now + self._patience)
+
+    def owes(self, unit: int) -> bool:
+        """Whether a reply of a unit that was given up may yet come and be taken for another."""
+        return self._deadlines.now() < self._belated.get(unit, -math.inf)
 
     def close(self, reason: str) -> None:
         """Give the line up at once; it is then lost with this reason."""
@@ -201,6 +225,7 @@ class RtuLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop: the connection is gone."""
+        self.hung_up = True
         self.close(str(exc) if exc else "closed by the other side")
 
     def expire(self) -> None:
@@ -213,6 +238,9 @@ class RtuLink(asyncio.Protocol):
             self._answer(Fault(FaultKind.DAMAGED))
         else:
             self._errors["timeout"] += 1
+            if self._request is not None and self._hold is None:
+                longer = _BELATED * max(self._patience, self._timeout) - self._patience
+                self._belated[self._request.unit] = self._give_up_at + longer
             self._answer(Fault(FaultKind.TIMEOUT))
 
     def data_received(self, data: bytes) -> None:
@@ -223,7 +251,11 @@ class RtuLink(asyncio.Protocol):
         if self._request is None or self._hold is not None:
             if not (burst and self._unsettled):
                 self._errors["late"] += 1
+                self._stray = b""
             self._unsettled = True
+            if self._belated:
+                self._stray = (self._stray + data)[:FRAME_LIMIT]
+                self._settle_belated(self._stray)
         elif self._dropping:
             self._await_silence(now)
         else:
@@ -236,12 +268,14 @@ class RtuLink(asyncio.Protocol):
             return
         self._filled = b""
         self._dropping = self._unsettled = False
+        self._belated.pop(request.unit, None)
+        now = self._deadlines.now()
         body = request.unit_and_pdu
         frame = body + checksum(body)
         self._transport.write(frame)
         expected = FRAME_LIMIT if request.payload_length == TOLD_BY_ITSELF else request.payload_length
         on_line = (len(frame) + _COUNTED_FRAME + expected) * self._character
-        self._give_up_at = self._deadlines.now() + self._patience + on_line
+        self._give_up_at = now + self._patience + on_line
         self._deadlines.start(self, self._give_up_at)
 
     def _hold_until(self, at: float) -> None:
@@ -251,11 +285,26 @@ class RtuLink(asyncio.Protocol):
     def try_again(self) -> None:
         """The line may now have been silent for long enough."""
         self._hold = None
-        silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
-        if silent_at <= self._deadlines.now():
+        if self._request is None:
+            return
+        free_at = self._free_at(self._request)
+        if free_at <= self._deadlines.now():
             self._transmit()
         else:
-            self._hold_until(silent_at)
+            self._hold_until(free_at)
+
+    def _free_at(self, request: Request) -> float:
+        """When a request may be sent: the line is silent, and its unit owes no reply."""
+        silent_at = self._last_byte + (self._settle if self._unsettled else self._gap)
+        return max(silent_at, self._belated.get(request.unit, silent_at)) if self._belated else silent_at
+
+    def _settle_belated(self, data: bytes) -> None:
+        """If this is the whole reply that a unit owed, it may be asked again."""
+        if len(data) < frame_length(data) or data[-_CHECKSUM_LENGTH:] != checksum(data[:-_CHECKSUM_LENGTH]):
+            return
+        if self._belated.pop(data[0], None) is not None and self._hold is not None:
+            self._release()
+            self.try_again()
 
     def _take_frames(self) -> None:
         while self._filled and self._request is not None:
@@ -273,7 +322,8 @@ class RtuLink(asyncio.Protocol):
 
     def _take(self, request: Request, frame: bytes) -> None:
         if frame[0] != request.unit:
-            self._errors["wrong_unit"] += 1
+            late = self._belated.pop(frame[0], None) is not None
+            self._errors["late" if late else "wrong_unit"] += 1
             return
         answer = judge(request, frame[1], frame[_HEAD:-_CHECKSUM_LENGTH], self._errors)
         if answer is None:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request, read_request
-from collectors.modbus.identity import ForeignDeviceError, plain_text
+from collectors.modbus.identity import ForeignDeviceError, heard, plain_text
 from collectors.planning import Block
 from collectors.profiles import SunSpecModel, Table
 
@@ -34,13 +34,14 @@ def find_model(spec: SunSpecModel, unit: int) -> Generator[Request, Answer, Foun
 
     Raises:
         ForeignDeviceError: there is no marker, or no such model behind it.
+        BusyDeviceError: it is busy.
     """
     base = yield from _find_marker(spec, unit)
     address = base + _HEADER.size // 2
     told: dict[str, str] = {}
     seen: list[int] = []
     while len(seen) < _MOST_MODELS and address < _LAST_ADDRESS:
-        answer = yield read_request(unit, _block(address, 2))
+        answer = heard((yield read_request(unit, _block(address, 2))))
         if isinstance(answer, Fault):
             raise ForeignDeviceError(f"its SunSpec models break off at {address}: {answer}")
         model, length = _HEADER.unpack(answer)
@@ -58,7 +59,7 @@ def find_model(spec: SunSpecModel, unit: int) -> Generator[Request, Answer, Foun
 
 def _find_marker(spec: SunSpecModel, unit: int) -> Generator[Request, Answer, int]:
     for base in spec.bases:
-        answer = yield read_request(unit, _block(base, 2))
+        answer = heard((yield read_request(unit, _block(base, 2))))
         if answer == _MARKER:
             return base
     places = ", ".join(str(base) for base in spec.bases)
@@ -66,7 +67,7 @@ def _find_marker(spec: SunSpecModel, unit: int) -> Generator[Request, Answer, in
 
 
 def _common_texts(address: int, unit: int) -> Generator[Request, Answer, dict[str, str]]:
-    answer = yield read_request(unit, _block(address, _COMMON_LENGTH))
+    answer = heard((yield read_request(unit, _block(address, _COMMON_LENGTH))))
     if isinstance(answer, Fault):
         return {}
     texts = {

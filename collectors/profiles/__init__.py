@@ -66,7 +66,8 @@ class Order(StrEnum):
     """Where the bytes of a 32-bit value ``ABCD`` (A most significant) arrive; longer values alike.
 
     The first letter of a pair swaps words, the second the bytes within each: for eight bytes ``ABCDEFGH``
-    CDAB means ``GHEFCDAB``, BADC ``BADCFEHG`` and DCBA ``HGFEDCBA``.
+    CDAB means ``GHEFCDAB``, BADC ``BADCFEHG`` and DCBA ``HGFEDCBA``. Of one register BADC and DCBA swap the
+    bytes; parts of a register have no order.
     """
 
     ABCD = "ABCD"

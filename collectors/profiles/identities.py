@@ -20,6 +20,8 @@ from collectors.profiles.registers import (
 )
 
 ENCODINGS = ("ascii", "utf-8", "latin-1")
+LONGEST_TEXT = 1000
+"""Registers."""
 LONGEST_TIMEOUT = 60.0
 LONGEST_PAUSE = 60.0
 _SHORTEST_TIMEOUT = 0.01
@@ -41,7 +43,7 @@ def read_texts(top: Section, defaults: Defaults) -> Iterator[TextRegister]:
             name=name,
             table=read_table(entry, defaults.table, what),
             address=entry.integer("address", 0, 0, LAST_ADDRESS, required=True),
-            length=entry.integer("length", 1, 1, MAX_REGISTERS, required=True),
+            length=entry.integer("length", 1, 1, LONGEST_TEXT, required=True),
             swapped=entry.flag("swapped"),
             encoding=encoding,
         )
@@ -139,4 +141,5 @@ def _check_registers(
 ) -> None:
     if place.table in BIT_TABLES:
         entry.note(f"{what} lies in table {place.table!s}, which holds single bits; use holding or input")
-    check_place(entry, what, place.table, (place.address, place.length), defaults)
+    text = isinstance(place, TextRegister)
+    check_place(entry, what, place.table, (place.address, place.length), defaults, several_reads=text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from collectors.profiles import DataType, Half, Order, Register, Span, Table
+from collectors.profiles import LENGTHS, DataType, Half, Order, Register, Span, Table
 from collectors.profiles.document import Section, one_of, whole_number, written
 
 MAX_REGISTERS = 125
@@ -71,7 +71,7 @@ def read_register(entry: Section, name: str, defaults: Defaults, scale: float, o
         table=table,
         address=entry.integer("address", 0, 0, LAST_ADDRESS, required=True),
         data=data or DataType.U16,
-        order=entry.choice("order", Order, defaults.order) or defaults.order,
+        order=entry.choice("order", Order) or _usual_order(data, defaults),
         scale=scale / 2.0 ** _binary_point(entry, data),
         offset=offset,
         bit=bit,
@@ -83,13 +83,26 @@ def read_register(entry: Section, name: str, defaults: Defaults, scale: float, o
     return register
 
 
-def check_place(entry: Section, what: str, table: Table, place: tuple[int, int], defaults: Defaults) -> None:
+def _usual_order(data: DataType | None, defaults: Defaults) -> Order:
+    """The order of a value that tells none: that of the profile, if it takes several registers."""
+    return defaults.order if data in LENGTHS else Order.ABCD
+
+
+def check_place(
+    entry: Section,
+    what: str,
+    table: Table,
+    place: tuple[int, int],
+    defaults: Defaults,
+    *,
+    several_reads: bool = False,
+) -> None:
     """Note a value that ends beyond the last address, is longer than a read or lies where none is allowed."""
     address, length = place
     last = address + length - 1
     if last > LAST_ADDRESS:
         entry.note(f"{what} ends beyond address {LAST_ADDRESS}; lower 'address'", "address")
-    if length > defaults.max_registers:
+    if length > defaults.max_registers and not several_reads:
         entry.note(f"{what} takes {length} registers, 'max_registers' is less")
     for span in defaults.forbidden:
         if span.table is table and address <= span.last and span.first <= last:

@@ -6,7 +6,7 @@ It knows keys, words and ranges; what points say of each other only the reader c
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from collectors.profiles import DataType, Half, Order, Table, TimeFormat
-from collectors.profiles.identities import ENCODINGS
+from collectors.profiles.identities import ENCODINGS, LONGEST_TEXT
 from collectors.profiles.modbus_points import MAX_EVERY
 from collectors.profiles.references import REFERENCE_KEYS
 from collectors.profiles.registers import LAST_ADDRESS, MAX_REGISTERS
@@ -169,7 +169,7 @@ def _modbus_keys(entry: Entry) -> dict[str, object]:
         points = _list(_with_place_or_sum(entry(point, ())), least=1)
     text = _PLACE | {
         "name": {"type": "string"},
-        "length": _whole(1, MAX_REGISTERS),
+        "length": _whole(1, LONGEST_TEXT),
         "swapped": {"type": "boolean"},
         "encoding": _words(ENCODINGS),
     }

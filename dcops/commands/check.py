@@ -6,8 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
-from collectors.config import CollectionPlan
-from collectors.planning import plan_groups
+from collectors.config import CollectionPlan, ModbusBinding, ModbusProtocol
+from collectors.modbus.prediction import PlannedDevice, planned, predict
+from collectors.planning import Group, plan_groups
 from dcops.site_file import LoadedSite, SiteProblems, load
 from facility.catalogue import build_catalogue
 from facility.spaces import LEVELS
@@ -18,6 +19,14 @@ _EXAMPLE = """examples:
 
 Every mistake is one line, FILE:LINE: what is wrong; how to mend it. Exit code 1 if there are any.
 """
+
+_PROTOCOLS = {
+    ModbusProtocol.TCP: "Modbus TCP",
+    ModbusProtocol.TLS: "Modbus Security",
+    ModbusProtocol.UDP: "Modbus in UDP",
+    ModbusProtocol.RTU_TCP: "RTU over TCP",
+    ModbusProtocol.RTU: "serial line",
+}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,13 +67,15 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     levels = Counter(space.level for space in site.spaces)
     kinds = Counter(device.kind for device in site.devices)
     derived = build_catalogue(site).point_count - site.point_count
-    buses = len(plan.endpoints)
+    spoken = Counter(endpoint.protocol for endpoint in plan.endpoints)
+    buses = [_plural(word, spoken[protocol]) for protocol, word in _PROTOCOLS.items()]
     yield f"{loaded.path}: {site.name}, no mistakes"
     yield f"  spaces     {_counts(_plural(level, levels[level]) for level in LEVELS)}"
     yield f"  devices    {len(site.devices):,}: {_counts(sorted(kinds.items()))}"
     yield f"  points     {site.point_count:,} read, {derived:,} derived"
-    yield f"  endpoints  {_counts([('Modbus TCP', buses), ('MQTT', len(plan.brokers))])}"
+    yield f"  endpoints  {_counts([*buses, ('MQTT', len(plan.brokers))])}"
     yield f"  polls      {_polls(plan):.1f} a second, in {_requests(plan):.1f} requests"
+    yield from _bus_time(plan)
     yield f"  messages   {sum(1 / binding.period for binding in plan.mqtt):.1f} a second expected"
     yield f"  alarms     {len(loaded.rules)} rules"
     yield f"  stores     {_names([store.name for store in loaded.stores])}"
@@ -72,7 +83,7 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
 
 
 def _plural(word: str, count: int) -> tuple[str, int]:
-    return (word if count == 1 else f"{word}s"), count
+    return (f"{word}s" if count != 1 and word[0].islower() else word), count
 
 
 def _counts(counts: "Iterator[tuple[str, int]] | list[tuple[str, int]]") -> str:
@@ -90,9 +101,32 @@ def _polls(plan: CollectionPlan) -> float:
 
 def _requests(plan: CollectionPlan) -> float:
     """Modbus requests a second."""
-    profiles = {binding.profile.name: binding.profile for binding in plan.modbus}
-    counts = {
-        name: sum(len(group.blocks) / group.every for group in plan_groups(profile))
-        for name, profile in profiles.items()
-    }
+    groups = _groups(plan)
+    counts = {name: sum(len(group.blocks) / group.every for group in found) for name, found in groups.items()}
     return sum(counts[binding.profile.name] / binding.period for binding in plan.modbus)
+
+
+def _bus_time(plan: CollectionPlan) -> Iterator[str]:
+    """How busy the busiest endpoint will be."""
+    groups = _groups(plan)
+    behind: dict[str, list[PlannedDevice]] = {}
+    for binding in plan.modbus:
+        behind.setdefault(binding.endpoint, []).append(_planned(binding, groups[binding.profile.name]))
+    shares = {
+        endpoint.id: predict(endpoint, behind[endpoint.id]).utilisation
+        for endpoint in plan.endpoints
+        if endpoint.id in behind
+    }
+    if shares:
+        busiest = max(shares, key=shares.__getitem__)
+        yield f"  bus time   {shares[busiest]:.0%} of its time at the busiest endpoint, {busiest}"
+
+
+def _planned(binding: ModbusBinding, groups: tuple[Group, ...]) -> PlannedDevice:
+    return planned(groups, binding.period, binding.manners, binding.profile.manners)
+
+
+def _groups(plan: CollectionPlan) -> dict[str, tuple[Group, ...]]:
+    """How each profile in use is read."""
+    profiles = {binding.profile.name: binding.profile for binding in plan.modbus}
+    return {name: plan_groups(profile) for name, profile in profiles.items()}

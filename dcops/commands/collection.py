@@ -234,6 +234,8 @@ def _device(client: _Client, device: str) -> Iterator[str]:
 
 def _costs(devices: Sequence[Json]) -> Iterator[str]:
     for each in devices:
+        if not each["reads"]:
+            continue
         yield ""
         yield from table(
             ("read", "count", "seconds", "mean s"),

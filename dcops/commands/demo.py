@@ -135,6 +135,7 @@ class _Demo:
             host=self.args.host,
             port=self.args.port,
             tick_period=pace.tick_period,
+            speed=pace.speed,
             on_listening=self._say,
         )
         platform = Platform(self.loaded, clock, settings, os.environ)

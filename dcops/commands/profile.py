@@ -13,6 +13,7 @@ from collectors.profiles.document import one_of
 from collectors.profiles.reader import read_files, shipped
 from collectors.profiles.schema import profile_schema
 from dcops.profile_listing import listing, markdown, page
+from dcops.site_file.problems import near
 from facility.devices import DeviceKind
 
 _EXAMPLE = """examples:
@@ -152,7 +153,8 @@ def _show(args: argparse.Namespace) -> int:
         except ProfileError as error:
             return _tell(error, f"{named}: not shown")
     else:
-        print(f"{named}: neither a shipped profile nor a file; {one_of(named, known)}", file=sys.stderr)
+        mend = near(named, known) or "see 'dcops profile list'"
+        print(f"{named}: neither a shipped profile nor a file; {mend}", file=sys.stderr)
         return 1
     for line in page(found):
         print(line)

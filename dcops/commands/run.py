@@ -10,6 +10,7 @@ from dcops.options import add_address, add_data, add_verbose
 from dcops.platform import Platform, Settings
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
+from dcops.stopping import leave
 from simulators.clock import SystemClock
 
 _EXAMPLE = """examples:
@@ -44,11 +45,15 @@ def run(args: argparse.Namespace) -> int:
     for line in loaded.missing_secrets(os.environ):
         print(f"warning: {line}", file=sys.stderr)
     settings = Settings(data=args.data, host=args.host, port=args.port, record=args.record)
-    return run_async("dcops run", lambda: _serve(loaded, settings))
+    left_behind: list[str] = []
+    code = run_async("dcops run", lambda: _serve(loaded, settings, left_behind))
+    leave(code, left_behind)
+    return code
 
 
-async def _serve(loaded: LoadedSite, settings: Settings) -> int:
+async def _serve(loaded: LoadedSite, settings: Settings, left_behind: list[str]) -> int:
     platform = Platform(loaded, SystemClock(), settings, os.environ)
     async with stop_on_signal() as stop:
         await platform.run(stop)
+    left_behind += platform.stopping.left_behind
     return 0

@@ -5,8 +5,10 @@ from dcops.site_file.loader import load
 from dcops.site_file.outputs import (
     AlertmanagerConfig,
     InfluxStoreConfig,
+    InfluxV1StoreConfig,
     NotifierConfig,
     StoreConfig,
+    VictoriaStoreConfig,
     WebhookConfig,
 )
 from dcops.site_file.problems import Problem, SiteProblems
@@ -17,6 +19,7 @@ __all__ = [
     "SITE_FILE",
     "AlertmanagerConfig",
     "InfluxStoreConfig",
+    "InfluxV1StoreConfig",
     "LoadedSite",
     "NotifierConfig",
     "Problem",
@@ -24,6 +27,7 @@ __all__ = [
     "SecretRef",
     "SiteProblems",
     "StoreConfig",
+    "VictoriaStoreConfig",
     "WebhookConfig",
     "load",
 ]

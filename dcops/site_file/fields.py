@@ -23,10 +23,18 @@ MAX_ID = 100
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
-_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h|d)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([MGT]i?B)")
+_BYTE_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_HOST = re.compile(
+    r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
+)
+"""Labels of at most 63 characters with dots between them; longer or empty ones cannot be resolved."""
+_NUMBERS = re.compile(r"(.*\.)?[0-9]+\.?")
+"""What ends in a number is no name but a mistyped address."""
+_LONGEST_HOST = 253
 _SERIAL_DEVICE = re.compile(r"/\S+|COM[0-9]+")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
@@ -79,6 +87,18 @@ def rating(value: object) -> float:
     if not 0.0 < found < math.inf:
         raise ValueError(f"{shown(value)} is no rating; write a number above 0, or leave it out if unknown")
     return found
+
+
+def between(low: float, high: float) -> Callable[[object], float]:
+    """A reader of numbers from ``low`` to ``high``."""
+
+    def read(value: object) -> float:
+        found = number(value)
+        if not low <= found <= high:
+            raise ValueError(f"{shown(value)} is out of range; write {low:g} to {high:g}")
+        return found
+
+    return read
 
 
 def integer(value: object) -> int:
@@ -168,7 +188,7 @@ def duration(low: float, high: float) -> Callable[[object], float]:
         if match is None:
             example = f"{word}s" if _NUMBER.fullmatch(word) and not word.startswith("-") else "10s"
             raise ValueError(
-                f"{shown(word)} is no duration; write a number with ms, s, min or h, such as {example}"
+                f"{shown(word)} is no duration; write a number with ms, s, min, h or d, such as {example}"
             )
         seconds = float(match[1]) * _SECONDS[match[2]]
         if not low <= seconds <= high:
@@ -179,10 +199,33 @@ def duration(low: float, high: float) -> Callable[[object], float]:
 
 
 def _span(seconds: float) -> str:
-    for name, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0)):
+    for name, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g}{name}"
     return f"{seconds * 1000:g}ms"
+
+
+def size(low: int, high: int) -> Callable[[object], int]:
+    """A reader of sizes from ``low`` to ``high`` bytes."""
+
+    def read(value: object) -> int:
+        word = text(value)
+        match = _BYTES.fullmatch(word)
+        if match is None:
+            raise ValueError(f"{shown(word)} is no size; write a number with MiB or GiB, such as 8GiB")
+        found = int(float(match[1]) * _BYTE_UNITS[match[2]])
+        if not low <= found <= high:
+            raise ValueError(f"{shown(word)} is out of range; write {_size(low)} to {_size(high)}")
+        return found
+
+    return read
+
+
+def _size(size: int) -> str:
+    for name in ("TiB", "GiB", "MiB"):
+        if size % _BYTE_UNITS[name] == 0:
+            return f"{size // _BYTE_UNITS[name]}{name}"
+    return f"{size}B"
 
 
 def one_of(words: type[WordT], what: str, aside: str = "") -> Callable[[object], WordT]:
@@ -208,9 +251,17 @@ def listed(words: list[str]) -> str:
 def host(value: object) -> str:
     """A host name or an IP address."""
     word = text(value)
-    if not _HOST.fullmatch(word) and not _is_address(word):
+    if not is_host(word):
         raise ValueError(f"{shown(word)} is no host; write a name or an address, without scheme or port")
     return word
+
+
+def is_host(word: str) -> bool:
+    """Whether this can be a host name or an IP address, so that it may be asked to be resolved."""
+    if _is_address(word):
+        return True
+    named = _HOST.fullmatch(word) is not None and _NUMBERS.fullmatch(word) is None
+    return named and len(word) <= _LONGEST_HOST
 
 
 def _is_address(word: str) -> bool:

@@ -59,6 +59,15 @@ class AlarmsItem(Item):
     defaults: Flag = True
 
 
+class JournalItem(Item):
+    """``journal``: how much is kept of what stores have not taken yet."""
+
+    commit: Annotated[float, PlainValidator(fields.duration(1.0, 60.0))] = 1.0
+    max_bytes: Annotated[int, PlainValidator(fields.size(16 << 20, 64 << 40))] = 8 << 30
+    max_age: Annotated[float, PlainValidator(fields.duration(60.0, 366 * 86400.0))] = 7 * 86400.0
+    memory: Annotated[int, PlainValidator(fields.size(8 << 20, 64 << 30))] = 256 << 20
+
+
 class SpaceItem(Item):
     """One space."""
 
@@ -113,16 +122,49 @@ class DeviceItem(Item):
     reports_by_exception: Flag = False
 
 
-class InfluxItem(Item):
+class StoreItem(Item):
+    """What every store has."""
+
+    name: Id
+    url: Url
+    tls_ca: Text | None = None
+    backlog_rate: Annotated[float, PlainValidator(fields.between(1.0, 1000.0))] = 10.0
+
+
+class InfluxItem(StoreItem):
     """A store that takes InfluxDB's v2 write API."""
 
     kind: Literal["influxdb"]
     name: Id = "influxdb"
-    url: Url
     org: Text
     bucket: Text
     token_env: EnvName | None = None
     token_file: Text | None = None
+
+
+class ReadableStoreItem(StoreItem):
+    """A store that can answer for the past, with a user and a password if it asks for them."""
+
+    username: Text | None = None
+    password_env: EnvName | None = None
+    password_file: Text | None = None
+    history: Flag = False
+
+
+class InfluxV1Item(ReadableStoreItem):
+    """A database in InfluxDB 1."""
+
+    kind: Literal["influxdb1"]
+    name: Id = "influxdb1"
+    database: Text
+    retention_policy: Text = ""
+
+
+class VictoriaItem(ReadableStoreItem):
+    """A VictoriaMetrics server."""
+
+    kind: Literal["victoriametrics"]
+    name: Id = "victoriametrics"
 
 
 class AlertmanagerItem(Item):

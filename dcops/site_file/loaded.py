@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alerting.rules import Rule
 from collectors.config import CollectionPlan
-from dcops.site_file.outputs import NotifierConfig, StoreConfig, WebhookConfig
+from dcops.site_file.outputs import JournalConfig, NotifierConfig, StoreConfig, WebhookConfig
 from dcops.site_file.problems import Problem
 from dcops.site_file.secrets import SecretError, SecretRef
 from facility.site import Site
@@ -24,6 +24,7 @@ class LoadedSite:
     rules: tuple[Rule, ...]
     """Checked alarm rules, the shipped ones among them unless the site says otherwise."""
     stores: tuple[StoreConfig, ...]
+    journal: JournalConfig
     notifiers: tuple[NotifierConfig, ...]
     passwords: Mapping[str, SecretRef]
     """Where the password of each broker is, by endpoint id; brokers without one are left out."""
@@ -41,8 +42,8 @@ class LoadedSite:
         for broker, ref in self.passwords.items():
             yield f"endpoint {broker}", ref
         for store in self.stores:
-            if store.token is not None:
-                yield f"store {store.name}", store.token
+            if store.secret is not None:
+                yield f"store {store.name}", store.secret
         for notifier in self.notifiers:
             if isinstance(notifier, WebhookConfig) and notifier.secret is not None:
                 yield f"notifier {notifier.name}", notifier.secret

@@ -17,10 +17,18 @@ from dcops.site_file.bus_time import check_bus_time
 from dcops.site_file.devices import check_devices
 from dcops.site_file.endpoints import broker_password, read_endpoint, warn_endpoints
 from dcops.site_file.entries import Entry
-from dcops.site_file.items import AlarmsItem, CollectionItem, DeviceItem, MqttItem, SiteItem, SpaceItem
+from dcops.site_file.items import (
+    AlarmsItem,
+    CollectionItem,
+    DeviceItem,
+    JournalItem,
+    MqttItem,
+    SiteItem,
+    SpaceItem,
+)
 from dcops.site_file.loaded import LoadedSite
 from dcops.site_file.metering import warn_unmetered
-from dcops.site_file.outputs import read_notifiers, read_stores
+from dcops.site_file.outputs import read_journal, read_notifiers, read_stores
 from dcops.site_file.paths import check_paths
 from dcops.site_file.problems import Findings, Place, SiteProblems
 from dcops.site_file.profiles import ProfileLibrary, read_library
@@ -69,6 +77,7 @@ class _Loading:
         top = shape(SiteItem, self._sections.top, "site", self._findings)
         topics = self._check()
         stores = read_stores(self._sections.items("stores")[0], self._folder, self._findings)
+        journal = read_journal(self._sections.mapping("journal", JournalItem))
         notifiers = read_notifiers(self._sections.items("notify")[0], self._folder, self._findings)
         broken = top is None or bool(self._findings.problems)
         site = self._stand_in() if broken or top is None else self._site(top)
@@ -84,6 +93,7 @@ class _Loading:
             plan=plan,
             rules=rules,
             stores=stores,
+            journal=journal,
             notifiers=notifiers,
             passwords=self._passwords(),
             files=tuple(self._sections.files),

@@ -16,7 +16,7 @@ SITE_FILE = "site.yaml"
 """The file that makes a folder a site."""
 
 _LISTS = ("spaces", "endpoints", "devices", "profiles", "stores", "notify")
-_MAPPINGS = ("collection", "alarms")
+_MAPPINGS = ("collection", "alarms", "journal")
 _TOP_KEYS = (*sorted(keys_of(SiteItem)), *_LISTS, *_MAPPINGS)
 _COLUMNS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "spaces": (keys_of(SpaceItem), required_keys(SpaceItem)),

@@ -7,6 +7,7 @@ from facility.quality import FIRST_UNCERTAIN
 from grafana import limits, metrics, units
 from grafana.assembly import Section, assemble
 from grafana.dashboards import uids
+from grafana.dashboards.bus_time_panels import busiest, learned, utilisation
 from grafana.limits import RATE_WINDOW
 from grafana.metrics import Pipeline
 from grafana.panels import Series, listing, tile, trend
@@ -18,11 +19,12 @@ def build() -> Dashboard:
     return assemble(
         uids.COLLECTION,
         "dcops · Collection health",
-        "Endpoints, polls, device states, tick, journal, stores and notifications.",
+        "Endpoints, polls, device states, bus time, tick, journal, stores and notifications.",
         [],
         [
             Section(title="Now", panels=(endpoints(), polls(), devices(), tick())),
             Section(title="Field", panels=(endpoint_table(), device_states(), poll_rates())),
+            Section(title="Bus time", panels=(busiest(), utilisation(), learned())),
             Section(title="Readings", panels=(silent_devices(), points(), samples())),
             Section(title="Journal and stores", panels=(journal(), losses(), store_state(), store_rates())),
             Section(title="Tick and notifications", panels=(tick_trend(), notifications())),

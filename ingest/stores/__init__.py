@@ -31,6 +31,11 @@ class Store(Protocol):
         """Under which its cursor is kept and it is spoken of; unique in a site."""
         ...
 
+    @property
+    def any_order(self) -> bool:
+        """Whether older entries may be written after newer ones."""
+        ...
+
     async def write(self, entries: Sequence[JournalEntry]) -> None:
         """Keep these for good; writing the same again changes nothing.
 

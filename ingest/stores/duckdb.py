@@ -78,6 +78,9 @@ class Retention:
 class DuckHistory:
     """The history in one file. A thread of its own writes, another one reads."""
 
+    any_order = False
+    """What was taken is known by the last position alone."""
+
     def __init__(
         self, path: Path, clock: Clock, retention: Retention | None = None, name: str = "history"
     ) -> None:

@@ -70,7 +70,7 @@ class SerialListener:
     def _open_terminal(self, path: Path | None) -> None:
         self._line, self._far_end = os.openpty()
         os.set_blocking(self._line, False)
-        tty.setraw(self._far_end)
+        _unset(self._far_end)
         self._address = os.ttyname(self._far_end)
         if path is not None:
             path.unlink(missing_ok=True)
@@ -88,6 +88,8 @@ class SerialListener:
         if not data:  # an adapter was pulled out
             asyncio.get_running_loop().remove_reader(self._line)
             return
+        if self._far_end >= 0:
+            _unset(self._far_end)
         for piece in self._splitter.feed(data):
             if isinstance(piece, Frame):
                 self._take(piece.unit, piece.pdu, replying(self._framing, piece, self._write))
@@ -99,6 +101,18 @@ class SerialListener:
             os.write(self._line, frame)
         except OSError:
             return  # as on a real line, what nobody takes is lost
+
+
+def _unset(terminal: int) -> None:
+    """Make a pseudo-terminal raw, at a speed nobody uses.
+
+    It takes any speed but no parity, and the C library reports parity as an error if nothing else changed
+    either: whoever set the same before would be refused.
+    """
+    tty.setraw(terminal)
+    settings = termios.tcgetattr(terminal)
+    settings[4] = settings[5] = termios.B50
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
 
 
 def _is_left_over(path: Path) -> bool:

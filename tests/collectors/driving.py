@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterable, Mapping
 
+from collectors.harvest import Harvest
 from collectors.lessons import Lessons
 from collectors.modbus import Answer, Fault, FaultKind
 from collectors.modbus.device import DeviceReader
@@ -57,12 +58,13 @@ class Drive:
         self.clock = HandClock(START)
         self.samples = Samples()
         self.lessons = lessons or Lessons()
+        self.harvest = Harvest(self.samples.append, soon=lambda _: None)
         self.reader = DeviceReader(
             binding(1, profile=profile),
             group_plans(profile),
             Unit(1, 1.0, Patience(), seeded()),
             clock=self.clock,
-            emit=self.samples.append,
+            harvest=self.harvest,
             lessons=self.lessons,
             random=seeded(),
         )
@@ -84,6 +86,7 @@ class Drive:
                 self.reader.take(answer, seconds)
         else:
             self.reader.complete()
+        self.harvest.flush()
         return list(device.asked)
 
     @property

@@ -157,6 +157,13 @@ def test_nominal_ranges(type_key: str, value: float, *, plausible: bool) -> None
     assert verdict is (Verdict.PLAUSIBLE if plausible else Verdict.IMPLAUSIBLE)
 
 
+@pytest.mark.parametrize(("value", "plausible"), [(1.0, True), (4.0, True), (3.0, False), (9.0, False)])
+def test_a_state_is_one_of_the_numbers_it_has_words_for(value: float, *, plausible: bool) -> None:
+    point = PointSpec("mode", POINT_TYPES["status"], states=((0, "off"), (1, "on"), (4, "standby")))
+    verdict = judge(METER, point, at(10, DataType.U16), (int(value),), value).verdict
+    assert verdict is (Verdict.PLAUSIBLE if plausible else Verdict.IMPLAUSIBLE)
+
+
 def shown(point: PointSpec, register: Register, verdict: Verdict, start: int, *words: int) -> Shown:
     return Shown(point, register, dict(enumerate(words, start)), verdict)
 

@@ -209,9 +209,13 @@ def test_every_data_type(data: DataType, received: str, expected: float) -> None
     assert decode_one(data, Order.ABCD, received) == (expected, 192)
 
 
-@pytest.mark.parametrize("order", list(Order))
-def test_an_order_does_not_touch_16_bit_values(order: Order) -> None:
-    assert decode_one(DataType.U16, order, "0102") == (258.0, 192)
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(Order.ABCD, 258.0), (Order.CDAB, 258.0), (Order.BADC, 513.0), (Order.DCBA, 513.0)],
+)
+def test_of_one_register_an_order_may_swap_the_bytes(order: Order, expected: float) -> None:
+    assert decode_one(DataType.U16, order, "0102") == (expected, 192)
+    assert decode_one(DataType.BCD16, order, "0102") == ({258.0: 102.0, 513.0: 201.0}[expected], 192)
 
 
 @pytest.mark.parametrize(

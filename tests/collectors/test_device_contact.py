@@ -6,7 +6,8 @@ import struct
 import pytest
 
 from collectors.lessons import Lessons
-from collectors.modbus import Fault, FaultKind
+from collectors.modbus import Answer, Fault, FaultKind
+from collectors.modbus.frames import Request
 from collectors.profiles import (
     DeviceIdentification,
     IdentityCheck,
@@ -60,7 +61,7 @@ def test_a_device_of_another_kind_gives_no_number(caplog: pytest.LogCaptureFixtu
         assert drive.scan(meter(model=71)) == [(11, 1)]
         assert drive.quality == [4, 4]
     assert drive.reader.last_error == "it is not a test: holding register 11 reads 71, expected 1648 to 1653"
-    assert drive.reader.polls["failed"] == 3
+    assert drive.reader.polls_failed == 3
     assert [record.getMessage() for record in caplog.records] == [
         "device device-1 is not a test: holding register 11 reads 71, expected 1648 to 1653"
     ]
@@ -179,6 +180,8 @@ def test_identification_in_several_replies_is_put_together() -> None:
     profile = profile_of(words=[0, 1], identification=DeviceIdentification())
     drive = Drive(profile)
     drive.reader.begin()
+    assert drive.reader.next_request().text == "holding 0+1"
+    drive.reader.take(b"\0\0", 0.01)
     requests = []
     while drive.reader.next_request().function == 43:
         requests.append(drive.reader.next_request().tail[-1])
@@ -205,6 +208,87 @@ def test_a_device_that_is_silent_to_identification_is_not_asked_for_it_again() -
     assert drive.quality == [24, 24]
     drive.scan(device)
     assert drive.quality == [192, 192]
+
+
+def identified(vendor: str) -> Registers:
+    """A meter whose basic identification is a vendor and the product "X"."""
+    device = meter()
+    objects = bytes((0, len(vendor))) + vendor.encode() + bytes((1, 1)) + b"X"
+    device.identification = bytes((14, 1, 1, 0, 0, 2)) + objects
+    return device
+
+
+ACME = profile_of(words=[0], identification=DeviceIdentification(vendor="ACME", product="X"))
+
+
+def test_a_device_that_was_silent_to_identification_is_asked_for_it_when_it_returns() -> None:
+    drive = Drive(ACME)
+    silent = meter()
+    silent.identification = SILENCE
+    drive.scan(silent)
+    drive.scan(silent)
+    drive.reader.returned()
+    drive.scan(identified("OTHER"))
+    drive.scan(identified("OTHER"))
+    assert drive.quality == [4]
+    drive.scan(identified("ACME"))
+    assert drive.quality == [192]
+
+
+def test_a_device_that_was_off_is_asked_for_its_identification_though_it_was_not_given_up() -> None:
+    drive = Drive(ACME)
+    off = Silent({})
+    drive.scan(off)
+    drive.scan(off)
+    drive.scan(identified("OTHER"))
+    assert drive.quality == [4]
+
+
+def test_a_device_that_never_answers_identification_is_asked_for_it_once_an_hour() -> None:
+    drive = Drive(ACME)
+    silent = meter()
+    silent.identification = SILENCE
+    told = []
+    for _ in range(4):
+        drive.scan(silent)
+        told.append(drive.reader.polls_failed)
+    drive.clock.time += 2 * HOUR
+    for _ in range(4):
+        drive.scan(silent)
+        told.append(drive.reader.polls_failed)
+    assert told == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+class Silent(Registers):
+    """A device that is off."""
+
+    def answer(self, request: Request) -> Answer | None:
+        return SILENCE
+
+
+def test_a_device_of_another_kind_shows_no_texts_of_the_one_before() -> None:
+    drive = Drive(meter_profile())
+    drive.scan(meter())
+    assert drive.reader.texts == {"serial": "BX1234"}
+    drive.reader.returned()
+    drive.scan(meter(model=71))
+    assert drive.quality == [4, 4]
+    assert drive.reader.texts == {}
+
+
+@pytest.mark.parametrize("code", [5, 6])
+def test_a_busy_device_is_asked_again_who_it_is_before_its_values_are_taken(code: int) -> None:
+    drive = Drive(meter_profile())
+    busy = meter()
+    busy.codes = {11: code}
+    assert drive.scan(busy) == [(11, 1)]
+    assert drive.quality == [24, 24]
+    assert drive.reader.last_error.startswith("it cannot be asked what it is: exception")
+    assert drive.reader.health().state == "suspect"
+    busy.codes = {}
+    assert drive.scan(busy) == [(11, 1), (100, 3), (0, 2)]
+    assert drive.quality == [192, 192]
+    assert drive.scan(busy) == [(0, 2)]
 
 
 def sunspec(base: int, *models: tuple[int, int]) -> Registers:
@@ -294,3 +378,30 @@ def test_a_refused_register_of_a_sunspec_model_is_learned_by_its_offset() -> Non
     assert drive.scan(device) == [(40072, 1)]
     assert drive.reader.lesson.refused == {(Table.HOLDING, 3): 2}
     assert drive.quality == [192, 8]
+
+
+def test_a_sunspec_model_whose_values_would_lie_behind_the_last_address_is_none() -> None:
+    marker = dict(zip((40000, 40001), words("SunS", 2), strict=True))
+    far = Registers({0: 1} | marker | {40002: 1, 40003: 25528, 65532: 103, 65533: 50})
+    drive = Drive(profile_of(words=[10], sunspec=SunSpecModel(model=103)))
+    drive.scan(far)
+    assert drive.quality == [4]
+    assert drive.reader.last_error == (
+        "it is not a test: its SunSpec model 103 begins at 65532,"
+        " so that what its profile asks for would lie behind the last address, 65535"
+    )
+
+
+def test_a_busy_sunspec_device_is_not_said_to_be_another(caplog: pytest.LogCaptureFixture) -> None:
+    device = sunspec(40000, (213, 124))
+    device.codes = dict.fromkeys((40000, 0, 50000), 6)
+    drive = Drive(SUNSPEC)
+    drive.scan(device)
+    assert drive.quality == [24, 24]
+    device.codes = {40070: 6}
+    drive.scan(device)
+    assert drive.quality == [24, 24]
+    device.codes = {}
+    drive.scan(device)
+    assert drive.quality == [192, 192]
+    assert caplog.records == []

@@ -15,6 +15,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.health import DeviceHealth, DeviceState, EndpointHealth, EndpointState
+from collectors.modbus.device import DeviceReader
 from collectors.modbus.unit import Patience
 from collectors.profiles import Manners
 from tests.collectors.conftest import (
@@ -358,7 +359,7 @@ async def test_a_lost_connection_blames_the_endpoint_and_not_its_units() -> None
         assert DeviceState.DORMANT not in {rig.device(1).state, rig.device(2).state}
         await server.start()
         await until(lambda: rig.device(1).state is DeviceState.ONLINE)
-        assert rig.endpoint.errors["lost"] >= 1
+        assert rig.endpoint.errors["connect"] >= 1
 
 
 async def test_an_endpoint_that_says_nothing_is_connected_anew() -> None:
@@ -563,3 +564,30 @@ async def test_a_clock_600_times_as_fast_is_followed_and_what_is_missed_is_count
         times = [sample.time for sample in samples.of(2)]
         assert times == sorted(times)
         assert times[-1] <= clock.now()
+
+
+@pytest.mark.parametrize("step", ["begin", "take", "complete"])
+async def test_a_fault_of_our_own_in_one_device_costs_that_device_only(
+    step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = getattr(DeviceReader, step)
+
+    def broken(reader: DeviceReader, *given: object) -> None:
+        if reader.id == "device-1":
+            raise ZeroDivisionError("a fault")
+        sound(reader, *given)
+
+    monkeypatch.setattr(DeviceReader, step, broken)
+    devices = [binding(1), binding(2, first=2), binding(3, first=4, period=0.07)]
+    async with raw_server() as server, collecting(server.port, devices) as rig:
+        await until(lambda: rig.device(1).polls_failed >= 3)
+        await until(lambda: rig.device(2).polls_done >= 5 and rig.device(3).polls_done >= 5)
+        assert rig.device(1).polls_done == 0
+        assert rig.device(1).last_error == "ZeroDivisionError while it was read: a fault"
+        assert [sample.quality.tolist() for sample in rig.samples.of(0)] == [[24, 24]]
+        assert (rig.device(2).polls_failed, rig.device(3).polls_failed) == (0, 0)
+        assert server.connections == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "device device-1 behind endpoint gw: ZeroDivisionError while it was read: a fault"
+    ]
+    assert caplog.records[0].exc_info is not None

@@ -24,7 +24,9 @@ SETTLE = 0.05
 class Line:
     """A link whose time is moved by hand."""
 
-    def __init__(self, gap: float = 0.004, character: float = 0.0) -> None:
+    def __init__(
+        self, gap: float = 0.004, character: float = 0.0, belated: dict[int, float] | None = None
+    ) -> None:
         self.time = HandDeadlines()
         self.errors: Counter[str] = Counter()
         self.lost: list[str] = []
@@ -37,6 +39,7 @@ class Line:
             gap=gap,
             settle=SETTLE,
             character=character,
+            belated=belated,
         )
         self.link.connection_made(self.wire)
 
@@ -213,6 +216,64 @@ def test_what_comes_late_is_dropped_and_the_next_request_waits_for_silence() -> 
     line.link.data_received(REPLY)
     assert answers == [DATA]
     assert line.errors == {"timeout": 1, "late": 1}
+
+
+def test_a_unit_that_owes_a_reply_is_not_asked_again_before_it_has_come() -> None:
+    line = Line()
+    line.read(timeout=0.2)
+    line.time.move(0.2)
+    late = line.read()
+    line.time.move(0.1)
+    assert line.wire.count == 1
+    line.link.data_received(REPLY[:5])
+    line.link.data_received(REPLY[5:])
+    line.time.move(SETTLE + 0.01)
+    assert (late, line.wire.count) == ([], 2)
+    line.link.data_received(framed("01030400070008"))
+    assert late == [bytes.fromhex("00070008")]
+    assert line.errors == {"timeout": 1, "late": 1}
+
+
+def test_a_unit_that_owes_a_reply_is_asked_again_after_twice_the_timeout() -> None:
+    line = Line()
+    line.read()
+    line.time.move(1.0)
+    held = line.read(timeout=0.5)
+    line.time.move(0.51)
+    assert (held, line.wire.count) == ([TIMEOUT], 1)
+    line.read()
+    line.time.move(0.48)
+    assert line.wire.count == 1
+    line.time.move(0.02)
+    assert line.wire.count == 2
+
+
+def test_other_units_are_read_while_one_owes_a_reply() -> None:
+    line = Line()
+    line.read()
+    line.time.move(1.0)
+    answers = line.read(read_request(2, Block(Table.HOLDING, 0, 1, (0,))))
+    assert line.wire.count == 2
+    line.link.data_received(REPLY + framed("0203020009"))
+    assert answers == [bytes.fromhex("0009")]
+    assert line.errors == {"timeout": 1, "late": 1}
+    line.time.move(0.01)
+    line.read()
+    line.time.move(0.01)
+    assert line.wire.count == 3
+
+
+def test_what_a_unit_owes_is_known_to_the_next_link_to_its_line() -> None:
+    owed: dict[int, float] = {}
+    before, after = Line(belated=owed), Line(belated=owed)
+    before.read()
+    before.time.move(1.0)
+    after.time.move(1.0)
+    after.read()
+    after.time.move(0.9)
+    assert after.wire.count == 0
+    after.time.move(0.1)
+    assert after.wire.count == 1
 
 
 def test_a_line_that_babbles_gets_no_request_and_the_read_times_out() -> None:

@@ -198,7 +198,12 @@ def test_texts_are_read_apart() -> None:
         ),
     )
     assert plan_blocks(profile) == (Block(H, 0, 1, (0,)),)
-    assert plan_texts(profile) == (Block(H, 1, 8, (0,)), Block(Table.INPUT, 9, 16, (1,)))
+    assert plan_texts(profile) == ((Block(H, 1, 8, (0,)),), (Block(Table.INPUT, 9, 16, (1,)),))
+    short = replace(profile, max_registers=6)
+    assert plan_texts(short) == (
+        (Block(H, 1, 6, (0,)), Block(H, 7, 2, (0,))),
+        (Block(Table.INPUT, 9, 6, (1,)), Block(Table.INPUT, 15, 6, (1,)), Block(Table.INPUT, 21, 4, (1,))),
+    )
 
 
 def test_the_cheapest_read_is_one_value() -> None:

@@ -312,7 +312,7 @@ def test_registers_that_need_others_refer_to_them() -> None:
         "amps,holding,2,u16,big,1,0,A,Amps; scale_reg=A_SF@6; mandatory",
         "a_sf,holding,6,sunssf,,1,0,,",
         "volts,holding,3,s16,big,1,0,V,scale_reg=V_SF@7",
-        "load,holding,8,u16,big,0.1,0,%,percent of rated_power",
+        "load,holding,8,u16,big,0.1,0,%,percent_reg=rated_power",
         "rated_power,holding,9,u16,big,1,0,kW,",
         "outlet,holding,10,s16,big,1,0,degC,integer part; fraction in 0x0B",
         "outlet_fraction,holding,11,u16,big,0.25,0,degC,fraction part of register 0x0A",
@@ -479,7 +479,7 @@ def test_every_mistake_is_told_at_once_with_line_and_mend() -> None:
         ("", "1: there is no table"),
         ("# only a comment\n", "1: there is no table"),
         ("name,register_type,address\nx,holding,1\n", "1: column 'data_type' is missing"),
-        ("name,register_type,address,data_type,colour\n", "1: unknown column 'colour'"),
+        ("name,register_type,address,data_type,scal\n", "1: unknown column 'scal'; did you mean 'scale'?"),
         (HEADER + "\n", "1: the map has no rows"),
         (
             HEADER + "\nx,holding,1,string,,,,,len=4 registers\n",

@@ -318,7 +318,7 @@ helpers:
 TOP_MISTAKES = """
 forbidden: [{from: 20, to: 10}] | 'to' is 10, which is before 'from' 20; exchange them
 forbidden: [{from: 1}] | 'active_power' lies in holding 1 to 1, which is 'forbidden'; correct one of them
-texts: [{name: a, address: 1, length: 200}] | 'length' is '200'; it must be a whole number from 1 to 125
+texts: [{name: a, address: 1, length: 2000}] | 'length' is '2000'; it must be a whole number from 1 to 1000
 texts: [{name: a, address: 1, length: 2, encoding: ebcdic}] | 'encoding' is 'ebcdic'; use one of ascii,
 texts: [{name: a, table: coil, address: 1, length: 2}] | text 'a' lies in table coil, which holds single
 identity: [{address: 1}] | give one expectation: 'text', 'equals', or 'from' and 'to'

@@ -78,7 +78,7 @@ def test_good_profiles_fit_the_schema_and_the_reader(text: str) -> None:
         ("[{from: 100}]", "[{to: 100}]"),
         ("timeout: 2s", "timeout: 2"),
         ("address: 3, text: AB", "address: 3"),
-        ("length: 4, swapped", "length: 400, swapped"),
+        ("length: 4, swapped", "length: 4000, swapped"),
         ("address: 2, data: s16", "address: 2"),
         ("address: 0, data", "address: 65536, data"),
         ("data: u16, exponent", "data: u17, exponent"),

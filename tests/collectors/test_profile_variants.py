@@ -113,10 +113,13 @@ def test_an_mqtt_profile_may_be_extended() -> None:
 
 def test_mistakes_of_a_variant_are_told_at_its_own_lines() -> None:
     assert told(
-        "profile: own\nextends: base\nwithout: [falt, gone]\nmax_registers: 3\n"
+        "profile: own\nextends: base\nwithout: [falt, gone]\nforbidden: [{from: 21}]\n"
         "points:\n  - {name: heat_power, scale: x}\n  - {name: new, type: generic, address: 0, data: u16}\n"
     ) == [
-        "own.yaml:2: text 'serial' takes 4 registers, 'max_registers' is less (taken over from base.yaml:16)",
+        (
+            "own.yaml:2: text 'serial' lies in holding 21 to 21, which is 'forbidden'; correct one of them"
+            " (taken over from base.yaml:16)"
+        ),
         "own.yaml:3: 'without' has 'falt', which is not there to leave out; did you mean 'fault'?",
         "own.yaml:3: 'without' has 'gone', which is not there to leave out; remove it",
         "own.yaml:6: 'scale' is 'x'; it must be a number",

@@ -88,6 +88,20 @@ async def test_nothing_is_forgotten_for_others(
     assert plant.collection.taught == [CDU]
 
 
+@pytest.mark.parametrize("host", ["evil.example:8080", "noc.example", "192.0.2.7:8080", ""])
+async def test_bound_to_an_outer_address_nothing_is_forgotten_by_another_name(
+    plant: Plant, host: str
+) -> None:
+    async with plant.client(names=None) as client:
+        headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+        async with client.post(FORGET, json={"device": "all"}, headers=headers) as response:
+            assert response.status == 403
+            assert (await response.json())["error"]["code"] == "not_local"
+        async with client.post(FORGET, json={"device": "all"}) as response:
+            assert response.status == 200
+    assert plant.collection.taught == []
+
+
 async def test_a_page_of_our_own_may_ask(client: TestClient) -> None:
     origin = f"http://127.0.0.1:{client.port}"
     headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}

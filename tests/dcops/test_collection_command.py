@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestServer
 
+from collectors.health import DeviceCost
 from console.app import build_app
 from dcops.cli import main
 from tests.console.plant import Plant, build_site, health
@@ -63,6 +64,16 @@ async def test_one_device_with_its_texts_lessons_and_costs(
         ["holding", "40+2", "5", "0.1", "0.02"],
     ]
     assert out[-1] == "70% of the time its endpoint gave to devices"
+
+
+async def test_a_device_that_was_never_read_has_no_costs(
+    plant: tuple[Plant, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, url = plant
+    nothing = (DeviceCost(device=CDU, unit=3, reads=()),)
+    monkeypatch.setattr(found.collection, "costs", lambda _: nothing)
+    assert await run(url, "--device", CDU) == 0
+    assert not [line for line in lines_of(capsys) if "mean s" in line or "of the time" in line]
 
 
 async def test_lessons_and_forgetting_them(

@@ -76,6 +76,7 @@ def test_a_wrong_map_is_told_line_by_line_and_nothing_is_written(
     ("arguments", "message"),
     [
         (["import", "absent.csv"], "absent.csv: cannot be read (No such file or directory); check the path"),
+        (["show", "xyz"], "xyz: neither a shipped profile nor a file; see 'dcops profile list'"),
         (["show", "eastron-smd630"], "neither a shipped profile nor a file; did you mean 'eastron-sdm630'?"),
         (["validate", "absent.yaml"], "absent.yaml:1: cannot be read"),
     ],

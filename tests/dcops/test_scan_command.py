@@ -129,11 +129,13 @@ def test_own_profiles_are_tried(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         "points:\n  - {name: frequency, address: 5, data: u16, scale: 0.01}\n",
         encoding="utf-8",
     )
+    (tmp_path / "site.yaml").write_text("site: {name: Alpha}\nprofiles: [mine.yaml]\n", encoding="utf-8")
     with served(Gateway({3: RACK_PDU})) as gateway:
         place = f"127.0.0.1:{gateway.port}"
-        _, out, _ = scan(capsys, place, "--units", "3", "--profiles", str(tmp_path))
+        _, out, told = scan(capsys, place, "--units", "3", "--profiles", str(tmp_path))
         code, _, err = scan(capsys, place, "--units", "3", "--profiles", str(tmp_path / "none"))
     assert "identity 5001 at holding 5" in out
+    assert f"note: {tmp_path / 'site.yaml'}: left alone, it has no 'profile' at its top" in told
     assert code == 1
     assert "there is no profile; give a folder with .yaml files" in err
 

@@ -12,7 +12,6 @@ import yaml
 
 from deploy.servers import find_executable
 from facility.naming import prometheus_name
-from ingest.journal import JournalLimits
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -85,7 +84,7 @@ def test_the_runbook_has_no_place_for_an_alert_there_is_not() -> None:
 
 def exposed() -> set[str]:
     """Names of the metrics that the pipeline exposes, with the suffix of counters."""
-    names = {prometheus_name("power_coverage_ratio", "1")}
+    names = {prometheus_name("power_coverage_ratio", "1"), prometheus_name("device_quality", "1")}
     for path in (ROOT / "ingest" / "metrics.py", ROOT / "dcops" / "metrics.py"):
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
@@ -99,11 +98,3 @@ def test_rules_are_about_metrics_that_are_exposed() -> None:
     used = {name for alert in ALERTS.values() for name in re.findall(r"dcops_\w+", alert["expr"])}
     assert len(used) > 15
     assert used - exposed() == set()
-
-
-def test_limits_of_the_journal_in_the_rules_are_those_of_the_journal() -> None:
-    limits = JournalLimits()
-    assert "6.4 * 2^30" in ALERTS["DcopsJournalFilling"]["expr"]
-    assert limits.size * 0.8 == 6.4 * 2**30
-    assert "seven days" in ALERTS["DcopsReadingsAtRisk"]["annotations"]["description"]
-    assert limits.age == 7 * 86_400 * 10**9

@@ -103,6 +103,27 @@ class StillClock:
         await asyncio.sleep(0)
 
 
+class SteppedClock(StillClock):
+    """Goes on only when it is told to, and wakes those who wait for that time."""
+
+    def __init__(self, time: int = NOON) -> None:
+        super().__init__(time)
+        self.waiting = 0
+        """How many have begun to wait since the last step."""
+        self._stepped = asyncio.Event()
+
+    def step(self, nanoseconds: int) -> None:
+        self.time += nanoseconds
+        self.waiting = 0
+        self._stepped.set()
+        self._stepped = asyncio.Event()
+
+    async def sleep_until(self, time: int) -> None:
+        while self.time < time:
+            self.waiting += 1
+            await self._stepped.wait()
+
+
 def sample(first: int, time: int, values: Sequence[float], quality: Sequence[int] | int = 192) -> Sample:
     codes = [quality] * len(values) if isinstance(quality, int) else quality
     return Sample(first, time, np.array(values, dtype=np.float64), np.array(codes, dtype=np.uint8))

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from ingest.delivery import Delivery, Pace
-from ingest.errors import StoreRejectedError, StoreUnavailableError
+from ingest.errors import RefusedLine, StoreRejectedError, StoreUnavailableError
 from ingest.journal import Journal, JournalEntry
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
-from tests.ingest.plant import StillClock, catalogue, grid_batch, until
+from tests.ingest.plant import SECOND, SteppedClock, catalogue, grid_batch, until
 
 AT_ONCE = Pace(points=4, seconds=0.0)
 
@@ -22,6 +22,7 @@ class ListStore:
     """Keeps what it is given, or raises what it is told to."""
 
     name = "list"
+    any_order = True
 
     def __init__(self) -> None:
         self.taken: list[float] = []
@@ -36,7 +37,7 @@ class ListStore:
         self.writes.append(len(values))
         self.taken += [value for value in values if value != self.refuse]
         if self.refuse in values:
-            raise StoreRejectedError("bad line", points=2, body=b"bad line\n")
+            raise StoreRejectedError("bad line", [RefusedLine(b"bad line\n", 2, "said so")])
 
     async def close(self) -> None:
         pass
@@ -45,16 +46,18 @@ class ListStore:
 class Rig:
     """A journal, a store and the delivery between them."""
 
-    def __init__(self, folder: Path, pace: Pace = AT_ONCE) -> None:
-        self.store = ListStore()
+    def __init__(self, folder: Path, pace: Pace = AT_ONCE, store: ListStore | None = None) -> None:
+        self.store = store or ListStore()
         journal = Journal(folder / "journal.db", catalogue(), ("list",))
-        self.spool = Spool(journal, ("list",), StillClock())
+        self.clock = SteppedClock()
+        self.spool = Spool(journal, ("list",), self.clock)
         self.pauses: list[float] = []
-        self.letters = DeadLetters(folder / "rejected")
+        self.letters = DeadLetters(folder / "rejected", self.clock)
         self.delivery = Delivery(
             spool=self.spool,
             store=self.store,
             dead_letters=self.letters,
+            clock=self.clock,
             pace=pace,
             random=Random(1),  # noqa: S311
             pause=self.pause,
@@ -82,6 +85,11 @@ class Rig:
             await self.spool.close()
 
 
+async def settled(rig: Rig) -> None:
+    """Wait until nothing more happens before the clock goes on."""
+    await until(lambda: rig.clock.waiting > 0 or rig.delivery.backlog.points == 0)
+
+
 async def test_everything_arrives_in_order_and_the_cursor_follows(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     async with rig.running():
@@ -94,19 +102,119 @@ async def test_everything_arrives_in_order_and_the_cursor_follows(tmp_path: Path
 
 
 async def test_writes_are_bounded_by_points(tmp_path: Path) -> None:
-    rig = Rig(tmp_path)
+    store = ListStore()
+    store.any_order = False
+    rig = Rig(tmp_path, store=store)
     rig.put(0, 1, 2, 3, 4)
     async with rig.running():
         await until(lambda: len(rig.store.taken) == 5)
     assert rig.store.writes == [2, 2, 1]
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
+
+
+async def test_new_readings_are_written_at_once_and_then_once_a_second(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=8, seconds=1.0))
+    async with rig.running():
+        rig.put(0)
+        await until(lambda: rig.store.taken == [1000.0])
+        rig.put(1)
+        await until(lambda: rig.spool.stats.appended == 4)
+        rig.clock.step(SECOND - 1)
+        rig.put(2)
+        await until(lambda: rig.spool.stats.appended == 6)
+        assert rig.store.writes == [1]
+        rig.clock.step(1)
+        await until(lambda: rig.store.writes == [1, 2])
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0]
 
 
 async def test_a_full_write_does_not_wait_for_its_time(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, Pace(points=4, seconds=3600.0))
+    rig = Rig(tmp_path, Pace(points=4, seconds=50.0))
     async with rig.running():
-        rig.put(0, 1, 2)
-        await until(lambda: len(rig.store.taken) == 2)
-    assert rig.store.taken == [1000.0, 1001.0]
+        rig.put(0)
+        await until(lambda: rig.store.taken == [1000.0])
+        rig.put(1, 2)
+        await until(lambda: len(rig.store.taken) == 3)
+        rig.put(3)
+        await until(lambda: rig.spool.stats.appended == 8)
+    assert rig.store.taken == [1000.0, 1001.0, 1002.0]
+
+
+async def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=8, seconds=1.0))
+    async with rig.running():
+        rig.put(0)
+        await until(lambda: rig.store.taken == [1000.0])
+        rig.clock.time -= 3600 * SECOND
+        rig.put(1)
+        await until(lambda: rig.spool.stats.appended == 4)
+        rig.clock.step(60 * SECOND)
+        rig.put(2)
+        await until(lambda: len(rig.store.taken) == 3)
+
+
+async def test_after_an_outage_the_newest_come_first_and_the_backlog_at_its_rate(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=4, seconds=0.0, backlog=10.0))
+    rig.put(*range(100))
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) >= 3)
+        assert rig.store.taken[:3] == [1097.0, 1098.0, 1099.0]
+        backlog = rig.store.taken[3:]
+        for _ in range(4):
+            rig.clock.step(SECOND)
+            await settled(rig)
+        backlog = rig.store.taken[3:]
+        assert backlog == [1000.0 + n for n in range(len(backlog))]
+        assert 40 <= len(backlog) <= 54, "ten seconds of it a second, and one second at once"
+        rig.put(100)
+        await until(lambda: 1100.0 in rig.store.taken)
+        assert 1098.0 not in rig.store.taken[3:]
+        for _ in range(7):
+            rig.clock.step(SECOND)
+            await settled(rig)
+        assert rig.delivery.backlog.points == 0
+    assert sorted(rig.store.taken) == [1000.0 + n for n in range(101)]
+
+
+async def test_a_backlog_is_not_held_back_by_a_time_without_readings(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=4, seconds=0.0, backlog=10.0))
+    rig.put(0, 86_400, 86_401, 172_800, 172_801)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) >= 2)
+        for _ in range(4):
+            rig.clock.step(SECOND)
+            await settled(rig)
+    assert len(rig.store.taken) == 5
+
+
+async def test_both_places_survive_a_restart(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=4, seconds=0.0, backlog=1.0))
+    rig.put(*range(30))
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) >= 5)
+        await settled(rig)
+    store = rig.store
+    rig = Rig(tmp_path, Pace(points=100, seconds=0.0, backlog=1000.0), store=store)
+    async with rig.running():
+        await until(lambda: rig.delivery.backlog.points == 0 and len(store.taken) >= 30)
+    assert sorted(store.taken) == [1000.0 + n for n in range(30)]
+
+
+async def test_another_reason_for_the_loss_is_said_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    away = StoreUnavailableError("it cannot be reached", mend="start it")
+    refused = StoreUnavailableError("HTTP 401 (unauthorized)", mend="give a valid token")
+    rig.store.failures = [away, away, refused, refused, away]
+    rig.put(0)
+    async with rig.running():
+        await until(lambda: len(rig.store.taken) == 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "store list is lost; readings wait in the journal: it cannot be reached; start it",
+        "store list is still lost, for another reason: HTTP 401 (unauthorized); give a valid token",
+        "store list is still lost, for another reason: it cannot be reached; start it",
+    ]
 
 
 async def test_a_lost_store_is_said_once_and_its_return_once(
@@ -158,9 +266,9 @@ async def test_refused_data_is_put_aside_and_the_rest_goes_on(
     async with rig.running():
         await until(lambda: len(rig.store.taken) == 2 and rig.delivery.backlog.points == 0)
     assert rig.store.taken == [1000.0, 1002.0]
-    assert (tmp_path / "rejected" / "list.lines").read_bytes() == b"bad line\n"
+    assert (tmp_path / "rejected" / "list.lines").read_text() == "# 2026-01-01T12:00:00Z said so\nbad line\n"
     assert (rig.delivery.stats.written, rig.delivery.stats.rejected) == (4, 2)
-    assert caplog.text.count("refuses data") == 1
+    assert caplog.text.count("store list refuses 2 readings, kept in") == 1
 
 
 async def test_a_backlog_of_a_former_run_is_delivered_without_new_data(tmp_path: Path) -> None:
@@ -195,23 +303,3 @@ async def test_an_orderly_stop_does_not_wait_for_a_lost_store(tmp_path: Path) ->
     spool_task.cancel()
     await asyncio.wait([spool_task])
     await rig.spool.close()
-
-
-async def test_dead_letters_are_bounded_and_counted(tmp_path: Path) -> None:
-    letters = DeadLetters(tmp_path, limit=10)
-    await letters.add("influx", b"12345678")
-    await letters.add("influx", b"abc")
-    await letters.add("influx", b"90")
-    assert (tmp_path / "influx.lines").read_bytes() == b"1234567890"
-    assert letters.lost == 3
-
-
-async def test_dead_letters_that_cannot_be_kept_are_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "rejected").write_text("not a folder")
-    letters = DeadLetters(tmp_path / "rejected")
-    await letters.add("influx", b"12")
-    await letters.add("influx", b"34")
-    assert letters.lost == 4
-    assert len(caplog.records) == 1

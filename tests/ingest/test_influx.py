@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,11 @@ from ingest.line_protocol import LineEncoder
 from ingest.live_image import LiveImage
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
+from ingest.stores.answers import seconds
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.influx import InfluxStore, InfluxTarget
 from ingest.tick import Tick
+from simulators.clock import SystemClock
 from tests.ingest.plant import (
     DEVICE_POINTS,
     DEVICES,
@@ -100,7 +103,7 @@ async def test_requests_are_those_of_the_v2_write_api() -> None:
 
 async def test_requests_are_bounded_in_size() -> None:
     async with Receiver().running() as receiver:
-        store = InfluxStore(target(receiver.url), request_bytes=150)
+        store = InfluxStore(target(receiver.url), request_bytes=200)
         await store.write([entry(n, 5.0, 6.0) for n in range(5)])
         await store.close()
     assert [body.count(b"\n") for _, _, body in receiver.requests] == [2, 2, 1]
@@ -129,29 +132,49 @@ async def test_answers_that_can_be_mended_keep_the_data(status: int, mend: str) 
     assert len(receiver.requests) == 1, "the library must not try again by itself"
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("17", 17.0), ("0.5", 0.5), ("Thu, 01 Jan 2026", None)])
-async def test_retry_after_is_read(header: str, seconds: float | None) -> None:
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("17", 17.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("1e9", 3600.0),
+        ("nan", None),
+        ("Thu, 01 Jan 2026 12:00:42 GMT", 42.0),
+        ("Thu, 01 Jan 2026 11:59:00 GMT", 0.0),
+        ("Thu, 01 Jan 2026", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, expected: float | None) -> None:
+    assert seconds(header, datetime(2026, 1, 1, 12, tzinfo=UTC)) == expected
+
+
+async def test_retry_after_is_read() -> None:
     async with Receiver().running() as receiver:
-        receiver.answers = [web.Response(status=503, headers={"Retry-After": header})]
+        receiver.answers = [web.Response(status=503, headers={"Retry-After": "17"})]
         store = InfluxStore(target(receiver.url))
         with pytest.raises(StoreUnavailableError) as caught:
             await store.write([entry(1, 5.0, 6.0)])
         await store.close()
-    assert caught.value.retry_after == seconds
+    assert caught.value.retry_after == 17.0
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_refused_content_is_handed_back_and_the_rest_is_written(status: int) -> None:
     async with Receiver().running() as receiver:
-        receiver.answers = [web.Response(status=204), web.Response(status=status, text="no")]
+        receiver.answers = [web.Response(status=204), web.json_response({"message": "no"}, status=status)]
         store = InfluxStore(target(receiver.url), request_bytes=10)
         with pytest.raises(StoreRejectedError) as caught:
             await store.write([entry(n, 5.0 + n, 6.0) for n in (1, 2, 3)])
         await store.close()
     assert len(receiver.requests) == 3
-    assert caught.value.points == 2
-    assert caught.value.body == receiver.requests[1][2]
-    assert b"active_power=7.0" in caught.value.body
+    [line] = caught.value.lines
+    assert line.points == 2
+    assert line.body == receiver.requests[1][2]
+    assert b"active_power=7.0" in line.body
+    assert line.reason == f"InfluxDB at {receiver.url}, bucket plant: HTTP {status} (no)"
 
 
 async def test_nobody_listening_and_no_answer_are_losses() -> None:
@@ -219,8 +242,9 @@ class Chain:
         self.delivery = Delivery(
             spool=self.spool,
             store=self.store,
-            dead_letters=DeadLetters(folder / "rejected"),
-            pace=Pace(points=200, seconds=0.02),
+            dead_letters=DeadLetters(folder / "rejected", self.clock),
+            clock=SystemClock(),
+            pace=Pace(points=200, seconds=0.02, backlog=1000.0),
             pause=lambda _: asyncio.sleep(0.02),
         )
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal, JournalLimits
+from ingest.journal import Backlog, Journal
+from ingest.journal_limits import JournalLimits
+from ingest.loss import Loss
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, grid_batch, sample
 
 STORES = ("a", "b")
@@ -95,11 +97,11 @@ def test_backlog_counts_what_a_store_lacks(tmp_path: Path) -> None:
     fill(journal, 3)
     deliver(journal, "a", 1)
     backlog = journal.backlog("a")
-    assert (backlog.batches, backlog.points, backlog.oldest) == (2, 4, NOON + SECOND)
+    assert (backlog.points, backlog.oldest) == (4, NOON + SECOND)
     assert backlog.size > 0
     deliver(journal, "a", 2)
     assert journal.backlog("a") == Backlog()
-    assert journal.backlog("b").batches == 3
+    assert journal.backlog("b").points == 6
 
 
 def test_trimming_lets_go_of_what_all_have_and_positions_go_on(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_trimming_lets_go_of_what_all_have_and_positions_go_on(tmp_path: Path) -
     fill(again, 1, first=3)
     assert [entry.position for entry in again.read("a", 10)] == [4]
     assert again.backlog("b").points == 2
-    assert again.dropped == {"a": 0, "b": 0}
+    assert again.losses.total == {"a": Loss(), "b": Loss()}
 
 
 def test_beyond_its_age_a_batch_goes_undelivered_and_is_counted(tmp_path: Path) -> None:
@@ -125,7 +127,10 @@ def test_beyond_its_age_a_batch_goes_undelivered_and_is_counted(tmp_path: Path) 
     journal.trim(NOON + 13 * SECOND)
     assert powers(journal, "a") == [1003.0, 1004.0]
     assert powers(journal, "b") == [1003.0, 1004.0]
-    assert journal.dropped == {"a": 2, "b": 6}
+    assert journal.losses.total == {
+        "a": Loss(2, NOON + 2 * SECOND, NOON + 2 * SECOND),
+        "b": Loss(6, NOON, NOON + 2 * SECOND),
+    }
 
 
 def test_beyond_its_size_the_oldest_go(tmp_path: Path) -> None:
@@ -139,8 +144,9 @@ def test_beyond_its_size_the_oldest_go(tmp_path: Path) -> None:
     journal.trim(NOON)
     assert limit * 0.8 < journal.size() <= limit
     kept = journal.backlog("a")
-    assert journal.dropped["a"] == 600_000 - kept.points
-    assert kept.oldest == NOON + (60 - kept.batches) * SECOND
+    gone = (600_000 - kept.points) // 10_000
+    assert journal.losses.total["a"] == Loss(gone * 10_000, NOON, NOON + (gone - 1) * SECOND)
+    assert kept.oldest == NOON + gone * SECOND
     journal.close()
     assert (tmp_path / "journal.db").stat().st_size < 2 * limit
 

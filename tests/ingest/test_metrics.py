@@ -1,6 +1,7 @@
 """The pipeline says how it does itself."""
 
 import asyncio
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.ingest.plant import (
     NOON,
     SECOND,
     StillClock,
+    batch,
     catalogue,
     sample,
     site,
@@ -45,7 +47,10 @@ class Pipeline:
             hand_over=self.spool.put,
         )
         self.delivery = Delivery(
-            spool=self.spool, store=ListStore(), dead_letters=DeadLetters(folder / "rejected")
+            spool=self.spool,
+            store=ListStore(),
+            dead_letters=DeadLetters(folder / "rejected", self.clock),
+            clock=self.clock,
         )
         self.registry = CollectorRegistry()
         self.registry.register(TickMetrics(self.tick, self.image))
@@ -79,6 +84,11 @@ async def test_numbers_follow_what_happens(tmp_path: Path) -> None:
     assert pipeline.value("dcops_ticks_total") == 1
     assert pipeline.value("dcops_journal_up") == 1
     assert pipeline.value("dcops_journal_readings_total") == 7
+    assert pipeline.value("dcops_journal_memory_only_seconds") == 0.0
+    assert pipeline.value("dcops_journal_limit_bytes") == 8_589_934_592
+    assert pipeline.value("dcops_journal_limit_seconds") == 604_800
+    assert pipeline.value("dcops_store_loss_in_seconds", store="list") == 604_800
+    assert pipeline.value("dcops_store_at_risk_seconds", store="list") == 0.0
     assert pipeline.value("dcops_store_waiting_readings", store="list") == 7
     assert pipeline.value("dcops_store_lag_seconds", store="list") == 30.0
     await pipeline.delivery.finish()
@@ -97,3 +107,28 @@ async def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
     checked = await asyncio.to_thread(subprocess.run, promtool, input=text, capture_output=True, check=False)
     assert (checked.stdout.decode(), checked.stderr.decode(), checked.returncode) == ("", "", 0)
     await pipeline.spool.close()
+
+
+async def test_what_is_lost_in_memory_and_at_the_bounds_is_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.write_text("not a folder")
+    pipeline = Pipeline(folder)
+    pipeline.spool.put(batch(NOON, sample(GRID, NOON, [1.0, 2.0])))
+    pipeline.clock.time = NOON + 90 * SECOND
+    assert pipeline.value("dcops_journal_memory_only_seconds") == 90.0
+    assert not await pipeline.spool.flush()
+    assert pipeline.value("dcops_journal_up") == 0.0
+    folder.unlink()
+    assert await pipeline.spool.flush()
+    assert pipeline.value("dcops_journal_up") == 1.0
+    assert pipeline.value("dcops_journal_memory_only_seconds") == 0.0
+    assert pipeline.value("dcops_store_loss_in_seconds", store="list") == 604_800 - 90
+    await pipeline.spool.close()
+
+
+def test_the_guide_names_metrics_that_are_there(tmp_path: Path) -> None:
+    exposed = generate_latest(Pipeline(tmp_path).registry).decode()
+    guide = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
+    names = set(re.findall(r"`(dcops_[a-z_]+)", guide))
+    assert len(names) > 8
+    assert {name for name in names if f"# TYPE {name} " not in exposed} == set()

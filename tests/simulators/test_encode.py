@@ -62,8 +62,10 @@ def test_orders_of_64_bits_turn_words_and_bytes() -> None:
     assert words(holding(0, DataType.U64, order=Order.DCBA), value) == "0006050403020100"
 
 
-def test_a_word_has_no_other_order() -> None:
-    assert words(holding(0, DataType.U16, order=Order.DCBA), 0x1234) == "1234"
+def test_the_bytes_of_a_word_may_be_swapped() -> None:
+    assert words(holding(0, DataType.U16, order=Order.CDAB), 0x1234) == "1234"
+    assert words(holding(0, DataType.U16, order=Order.BADC), 0x1234) == "3412"
+    assert words(holding(0, DataType.S16, order=Order.DCBA), -2) == "feff"
 
 
 def test_values_are_scaled_shifted_and_rounded() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import ssl
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -187,3 +188,20 @@ async def test_a_serial_line_may_be_visited_more_than_once(tmp_path: Path) -> No
             await client.connect()
             assert (await client.read_holding_registers(2, count=1, device_id=3)).registers == [7]
             client.close()
+
+
+async def test_a_serial_line_may_be_set_with_parity_at_every_visit(tmp_path: Path) -> None:
+    place = ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=str(tmp_path / "bus"))
+    async with served(place, UNITS) as listening:
+        for _ in range(3):
+            visitor = os.open(listening.address, os.O_RDWR | os.O_NOCTTY)
+            try:
+                settings = termios.tcgetattr(visitor)
+                settings[2] |= termios.PARENB
+                settings[4] = settings[5] = termios.B9600
+                termios.tcsetattr(visitor, termios.TCSANOW, settings)
+                os.write(visitor, bytes.fromhex("03 03 0000 0003 0429"))
+                reply = await asyncio.wait_for(asyncio.to_thread(os.read, visitor, 64), 5)
+            finally:
+                os.close(visitor)
+            assert reply == bytes.fromhex("03 03 06 1234 ffff 0007 cb45")

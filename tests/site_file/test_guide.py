@@ -10,10 +10,13 @@ from dcops.site_file.items import (
     AlertmanagerItem,
     DeviceItem,
     InfluxItem,
+    InfluxV1Item,
     Item,
+    JournalItem,
     MqttItem,
     SiteItem,
     SpaceItem,
+    VictoriaItem,
     WebhookItem,
 )
 from dcops.site_file.modbus_items import MODBUS_ITEMS
@@ -41,6 +44,9 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
         MqttItem,
         DeviceItem,
         InfluxItem,
+        InfluxV1Item,
+        JournalItem,
+        VictoriaItem,
         AlertmanagerItem,
         WebhookItem,
     ],

@@ -10,13 +10,16 @@ from collectors.profiles.reader import shipped
 from dcops.site_file import (
     AlertmanagerConfig,
     InfluxStoreConfig,
+    InfluxV1StoreConfig,
     SecretRef,
     SiteProblems,
+    VictoriaStoreConfig,
     WebhookConfig,
     load,
 )
 from facility.devices import Boundary, DeviceKind, Feed
 from facility.spaces import Level, Space
+from ingest.journal_limits import JournalLimits
 from tests.site_file.sites import DEVICES, ENDPOINTS, HEAD, SITE, SPACES, write_site
 
 
@@ -267,6 +270,17 @@ def test_stores_and_notifiers(tmp_path: Path) -> None:
         + """\
 stores:
   - {kind: influxdb, url: "http://127.0.0.1:8086/", org: dc, bucket: power, token_env: DCOPS_TOKEN}
+  - kind: influxdb1
+    name: enterprise
+    url: https://influx.example
+    database: plant
+    retention_policy: year
+    username: dcops
+    password_file: keys/influx
+    tls_ca: ca.pem
+    backlog_rate: 25
+    history: true
+  - {kind: victoriametrics, url: "http://127.0.0.1:8428"}
 notify:
   - {kind: alertmanager, url: "http://127.0.0.1:9093"}
   - {kind: webhook, name: pager, url: "https://pager.example/hook", secret_file: keys/pager}
@@ -280,8 +294,20 @@ notify:
             url="http://127.0.0.1:8086",
             org="dc",
             bucket="power",
-            token=SecretRef(env="DCOPS_TOKEN"),
+            secret=SecretRef(env="DCOPS_TOKEN"),
         ),
+        InfluxV1StoreConfig(
+            name="enterprise",
+            url="https://influx.example",
+            tls_ca=tmp_path / "ca.pem",
+            backlog_rate=25.0,
+            history=True,
+            secret=SecretRef(file=tmp_path / "keys" / "influx"),
+            database="plant",
+            retention_policy="year",
+            username="dcops",
+        ),
+        VictoriaStoreConfig(name="victoriametrics", url="http://127.0.0.1:8428"),
     )
     assert loaded.notifiers == (
         AlertmanagerConfig(name="alertmanager", url="http://127.0.0.1:9093"),
@@ -373,3 +399,18 @@ def test_meters_are_found_twice_across_others_between_them(tmp_path: Path) -> No
 """
     with pytest.raises(SiteProblems, match="device ups-1: counts as it_ups, and so does ups-2 "):
         load(write_site(tmp_path, SITE + devices))
+
+
+def test_the_journal_is_bounded_as_the_site_says(tmp_path: Path) -> None:
+    section = "journal: {commit: 5s, max_bytes: 1.5GiB, max_age: 2d, memory: 64MB}\n"
+    journal = load(write_site(tmp_path, SITE + section)).journal
+
+    assert (journal.commit, journal.memory) == (5.0, 64_000_000)
+    assert journal.limits == JournalLimits(size=1_610_612_736, age=172_800_000_000_000)
+
+
+def test_the_journal_keeps_8_gib_for_seven_days_unless_the_site_says_otherwise(tmp_path: Path) -> None:
+    journal = load(write_site(tmp_path)).journal
+
+    assert (journal.commit, journal.memory) == (1.0, 268_435_456)
+    assert journal.limits == JournalLimits(size=8_589_934_592, age=604_800_000_000_000)

@@ -40,7 +40,7 @@ devices.csv:4: device pdu-a: feed: 'a' is no feed; write A or B
 devices.csv:5: device pdu-b: profile 'rack_pdu' is unknown; did you mean 'rack-pdu'?
 devices.csv:6: device pdu-b: this id is taken (line 5); give it another
 site.yaml:3: site Ten mistakes: timezone: 'Europe/Berln' is no time zone; did you mean 'Europe/Berlin'?
-site.yaml:4: collection: period: '10' is no duration; write a number with ms, s, min or h, such as 10s
+site.yaml:4: collection: period: '10' is no duration; write a number with ms, s, min, h or d, such as 10s
 site.yaml:9: space r1: a row cannot stand in a rack (k1); put it in one of campus, building, hall
 site.yaml:11: space k2: in: 'h2' is not in this site; describe it or write another
 site.yaml:13: endpoint gw: unknown key 'prot'; did you mean 'port'?

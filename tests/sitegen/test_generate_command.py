@@ -80,7 +80,9 @@ def test_period_without_unit_is_a_usage_error(tmp_path: Path, capsys: pytest.Cap
         generate(str(tmp_path), "--period", "10")
 
     assert ended.value.code == 2
-    assert "'10' is no duration; write a number with ms, s, min or h, such as 10s" in capsys.readouterr().err
+    assert (
+        "'10' is no duration; write a number with ms, s, min, h or d, such as 10s" in capsys.readouterr().err
+    )
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,10 @@ from collectors.profiles.csv_map.rows import whole
 from collectors.profiles.csv_map.sentinels import Sentinels, add, add_told
 
 MAX_REGISTERS = 125
+_LAST_ADDRESS = 0xFFFF
 _ADDRESS = r"0x[0-9A-Fa-f]+|\d+"
 _TO = r"\s*(?:-|\.\.+|to)\s*"
-_SLOW = 1.0
+_SLOW = 0.5
 """Seconds from which on a time to answer is worth telling: below, it is a matter of the line."""
 
 _MARGIN = 1.5
@@ -73,6 +74,13 @@ _LINK = re.compile(
 _FORBIDDEN = re.compile(
     rf"(?:do not|don't|never|must not) read (?:registers? |addresses? )?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
     rf"|\bregisters? ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:must not|may not|cannot) be read",
+    re.IGNORECASE,
+)
+_FORBIDDEN_BEYOND = re.compile(
+    rf"registers? (above|beyond|from|below) ({_ADDRESS})(?: on(?:wards)?| up(?:wards)?)?"
+    rf"(?: must not| may not| cannot| are not to) be read"
+    rf"|(?:do not|don't|never|must not) read (?:registers? |addresses? )?(above|beyond|from|below)"
+    rf" ({_ADDRESS})(?! *(?:to|-|\.\.))",
     re.IGNORECASE,
 )
 _SWAPPED = re.compile(
@@ -235,6 +243,10 @@ def _reading(rest: str, found: Comment) -> None:
         first = whole(match[1] or match[3]) or 0
         last = whole(match[2] or match[4] or "") or first
         found.forbidden.append((first, last))
+    for match in _FORBIDDEN_BEYOND.finditer(rest):
+        side, limit = (match[1] or match[3]).lower(), whole(match[2] or match[4]) or 0
+        spans = {"below": (0, limit - 1), "from": (limit, _LAST_ADDRESS)}
+        found.forbidden.append(spans.get(side, (limit + 1, _LAST_ADDRESS)))
 
 
 def _seconds(number: str, unit: str) -> float:

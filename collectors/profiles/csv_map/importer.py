@@ -93,7 +93,7 @@ class _Importer:
         self._file = PurePath(file)
         self._problems = problems
         self._notes = notes
-        found = read_rows(text, problems)
+        found = read_rows(text, problems, notes.add)
         self._rows = found.rows
         self._comment = read_comment(found.comment)
 
@@ -122,7 +122,7 @@ class _Importer:
         draft.points, draft.helpers = writer.points(), writer.helpers
         for at in readable:
             draft.lines[at.name] = at.row.line
-            if at.data is None and self._fits(at, head):
+            if at.data is None:
                 draft.texts.append({"name": at.name, **where(at, head)})
         draft.identity = [_expected(each) for each in self._comment.identity]
         if draft.identity:
@@ -131,23 +131,13 @@ class _Importer:
             )
         return draft
 
-    def _fits(self, text: Place, head: Entry) -> bool:
-        """Whether a text can be read in one request; it is left out else."""
-        limit = head.get("max_registers", MAX_REGISTERS)
-        fits = isinstance(limit, int) and text.length <= limit
-        if not fits:
-            self._notes.add(
-                text.row.line,
-                f"{text.name}: left out, it takes {text.length} registers and a read {limit} at most",
-            )
-        return fits
-
     def _places(self) -> list[Place]:
         namer = Namer()
         found = []
+        bytes_little = self._bytes_little()
         for row in self._rows:
             remarks = read_remarks(row.description)
-            remarks.swapped |= self._comment.bytes_little
+            remarks.swapped |= bytes_little
             name = namer.name(row.name)
             self._note_name(row, name)
             little = self._comment.words_little and not row.word_order
@@ -172,6 +162,14 @@ class _Importer:
                 )
             found.append(at)
         return found
+
+    def _bytes_little(self) -> bool:
+        """Whether the bytes of all registers are swapped; not where single rows say it of themselves."""
+        told = self._comment.bytes_little
+        if told and any(read_remarks(row.description).swapped for row in self._rows):
+            self._notes.add(1, "byte_order=little is taken of the rows that say so, not of all")
+            return False
+        return told
 
     def _note_name(self, row: MapRow, name: str) -> None:
         if name == row.name:

@@ -16,7 +16,7 @@ SINGLE = frozenset(
     {
         *("active_power", "input_active_power", "active_energy", "input_active_energy", "apparent_power"),
         *("reactive_power", "exported_energy", "heat_power", "heat_energy", "flow", "volume", "load"),
-        *("battery_charge", "battery_runtime", "running", "on_battery", "on_bypass", "fault", "leak"),
+        *("battery_charge", "battery_runtime", "running", "on_battery", "on_bypass", "fault"),
     }
 )
 """Types a device has once; further points that look alike get the general type of their unit."""
@@ -41,7 +41,7 @@ GENERAL = {
     "µS/cm": "conductivity",
 }
 """By base unit; units that are not here are of type ``generic``."""
-_ONLY_STATES = {"running": "flag", "on_battery": "flag", "on_bypass": "flag", "fault": "flag", "leak": "flag"}
+_ONLY_STATES = {"running": "flag", "on_battery": "flag", "on_bypass": "flag", "fault": "flag"}
 
 _PHASE = re.compile(
     r"(?:^|_)(?:l[123]|phase_?[abc123]|ph_?[abc]|[abc]|[abc]n|[abc][abc]|[rst]|l[123]_?(?:l[123]|n))(?:_|$)"
@@ -89,12 +89,16 @@ _ALSO_NAMED = {
     "load_on_bypass": "on_bypass",
     "unit_on": "running",
     "unit_running": "running",
-    "general_alarm": "fault",
-    "common_alarm": "fault",
-    "leak_detected": "leak",
-    "leakage_detected": "leak",
-    "water_leak": "leak",
 }
+_SUMMARY = frozenset({"general", "common", "summary", "collective", "global", "overall"})
+_TROUBLE = frozenset({"fault", "faults", "alarm", "alarms", "failure", "error"})
+_BESIDE_TROUBLE = frozenset({"status", "active", "present", "unit", "device", "system", "the", "of"})
+_LEAK = re.compile(r"\b(?:leak|leaks|leakage|(?:water|liquid|fluid) (?:is )?detected)\b")
+_NO_LEAK = re.compile(
+    r"\b(?:current|earth|ground|residual|refrigerant|gas|oil|air|fuel|not?|without|enabled?|disabled?|reset|delay"
+    r"|test|mask|inhibit(?:ed)?|bypass|setting|option|installed|action|cable|led|relay|output|stop|errors?|(?:sensor|detector|probe|detection)"
+    r" (?:fault|fail(?:ed|ure)?|error|open|broken|missing|disconnected|loss|lost))\b"
+)
 _STATE_WORDS = frozenset(
     {
         *("status", "state", "mode", "alarm", "alarms", "fault", "faults", "error", "warning"),
@@ -114,7 +118,10 @@ class Reading:
     kind: DeviceKind
     whole: bool
     """Whether the raw number is a whole number without a scale."""
+    words: str = ""
+    """Its plain description."""
     bit: bool = False
+    active_low: bool = False
     states: bool = False
     """Whether its numbers have words, or its bits have."""
 
@@ -124,14 +131,30 @@ def point_type(reading: Reading) -> str:
     tokens = tuple(each for each in re.split(r"_+", reading.name) if each)
     words = frozenset(tokens)
     if reading.bit:
-        named = _ALSO_NAMED.get(reading.name, reading.name)
-        return named if named in _NAMED else "flag"
+        return _bit(reading)
     if not reading.symbol or unit(reading.symbol).base == "1":
         return _unitless(reading, words)
     base = unit(reading.symbol).base
     chooser = _CHOOSERS.get(base)
     chosen = chooser(reading, words) if chooser is not None else ""
     return chosen or GENERAL.get(base, "generic")
+
+
+def _bit(reading: Reading) -> str:
+    """A leak or the fault of the whole device only where the words leave no doubt."""
+    named = _ALSO_NAMED.get(reading.name, reading.name)
+    if named in _NAMED:
+        return named
+    told = [reading.name.replace("_", " "), reading.words.lower()]
+    if reading.active_low:
+        return "flag"
+    if any(_LEAK.search(words) for words in told) and not any(_NO_LEAK.search(words) for words in told):
+        return "leak"
+    for words in told:
+        tokens = frozenset(re.findall(r"[a-z]+", words))
+        if tokens & _SUMMARY and tokens & _TROUBLE and tokens <= _SUMMARY | _TROUBLE | _BESIDE_TROUBLE:
+            return "fault"
+    return "flag"
 
 
 def settle(chosen: Sequence[tuple[str, str, str]]) -> list[str]:

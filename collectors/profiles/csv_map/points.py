@@ -1,11 +1,12 @@
 """The points and helpers of a profile, from the places of a map."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.profiles import DataType, Table
-from collectors.profiles.csv_map.draft import Entry, Value, number
-from collectors.profiles.csv_map.meaning import Reading, point_type, settle
+from collectors.profiles.csv_map.draft import Entry, Value
+from collectors.profiles.csv_map.meaning import GENERAL, SINGLE, Reading, point_type, settle
 from collectors.profiles.csv_map.registers import Notes, Place, patterns, scaling, where
 from collectors.profiles.csv_map.remarks import Mention
 from collectors.profiles.csv_map.unit_words import unit_symbol
@@ -14,9 +15,9 @@ from facility.devices import DeviceKind
 from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.units import unit
 
+_INTEGER = re.compile(r"_(?:int|integer|whole)(?:_part)?$")
 _EXPONENT_SENTINEL = 0x8000
 _PLAIN_NUMBERS = frozenset({DataType.U8, DataType.S8, DataType.U16, DataType.S16, DataType.U32, DataType.S32})
-_BYTE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +52,43 @@ class PointWriter:
         self._notes = notes
         self._names = {name: at for at in self._places for name in (at.row.name.lower(), at.name)}
         self._taken = {at.name for at in places}
+        self._split: list[tuple[Place, Place]] = []
+        """Whole numbers whose fractions are values of their own."""
 
     def points(self) -> list[Entry]:
         """The points, in the order of the map."""
         drafts = [self._draft(at) for at in self._places]
         chosen = [(draft.at.name, self._type(draft), unit(draft.symbol).base) for draft in drafts]
-        return [self._entry(draft, key) for draft, key in zip(drafts, settle(chosen), strict=True)]
+        entries = [self._entry(draft, key) for draft, key in zip(drafts, settle(chosen), strict=True)]
+        return [*entries, *self._composed()]
+
+    def _composed(self) -> Iterator[Entry]:
+        """Points of values that lie in two registers, beside the two."""
+        for at, fraction in self._split:
+            symbol = self._symbol(at)
+            if unit(symbol).offset or unit(symbol).base != unit(self._symbol(fraction)).base:
+                message = (
+                    f"{at.name}: kept apart from its fraction {fraction.name}, their units do not add up"
+                )
+                self._notes.add(at.row.line, message)
+                continue
+            name = self._free(_INTEGER.sub("", at.name))
+            base = unit(symbol).base
+            key = point_type(Reading(name=name, symbol=symbol, kind=self._kind, whole=False))
+            entry: Entry = {"name": name, "type": key if key not in SINGLE else GENERAL.get(base, "generic")}
+            yield entry | {"sum": [at.name, fraction.name]}
+            self._notes.add(at.row.line, f"{name}: added, the sum of {at.name} and {fraction.name}")
 
     def _draft(self, at: Place) -> _Draft:
         references: Entry = {}
         symbol = self._symbol(at)
         takes_unit = False
         for mention in at.remarks.mentions:
-            if mention.use == "percent_of" and symbol not in {"%", ""}:
-                continue  # It speaks of a threshold, or of what the device does.
             target = self._target(mention, at)
-            if target is None:
+            if target is None or (mention.use == "percent_of" and not self._is_share(mention, at, target)):
+                continue
+            if mention.use == "fraction" and isinstance(target, Place) and _INTEGER.search(at.name):
+                self._split.append((at, target))
                 continue
             name = target if isinstance(target, str) else target.name
             references[mention.use] = name
@@ -74,6 +96,21 @@ class PointWriter:
                 takes_unit = True
                 symbol = self._symbol(target) if isinstance(target, Place) else ""
         return _Draft(at=at, symbol=symbol, references=references, takes_unit=takes_unit)
+
+    def _is_share(self, mention: Mention, at: Place, target: Place | str) -> bool:
+        """Whether a percentage is to be read as so much of the other register: the columns have the say."""
+        if mention.told:
+            return True
+        symbol = unit_symbol(at.row.unit, at.name) or ""
+        whole = unit_symbol(target.row.unit, target.name) if isinstance(target, Place) else ""
+        if symbol not in {"", "%"} and whole and unit(symbol).base == unit(whole).base:
+            return True
+        name = mention.name or str(mention.address)
+        self._notes.add(
+            at.row.line,
+            f"{at.name}: kept as its unit column says; percent_reg={name} makes it a share of that register",
+        )
+        return False
 
     def _symbol(self, at: Place) -> str:
         if at.data is DataType.BIT:
@@ -96,6 +133,8 @@ class PointWriter:
             kind=self._kind,
             whole=at.row.scale == 1 and at.row.offset == 0 and at.data not in {DataType.F32, DataType.F64},
             bit=at.data is DataType.BIT,
+            words=at.remarks.words,
+            active_low=at.remarks.active_low,
             states=bool(at.remarks.states) or "bit field word" in at.remarks.words,
         )
         return point_type(reading)
@@ -105,18 +144,14 @@ class PointWriter:
         entry: Entry = {"name": at.name}
         if key != at.name:
             entry["type"] = key
-        swapped = at.remarks.swapped and at.length == 1 and at.data in {DataType.U16, DataType.S16}
-        if swapped:
-            entry["sum"] = self._bytes(draft)
-        else:
-            entry.update(where(at, self._head))
-            entry.update(scaling(at.row))
+        entry.update(where(at, self._head))
+        entry.update(scaling(at.row))
         base = POINT_TYPES[key].unit
         written = "%RH" if base == "%RH" else unit(draft.symbol).symbol
-        if not draft.takes_unit and written and written != base and not swapped:
+        if not draft.takes_unit and written and written != base:
             entry["unit"] = written
         invalid = patterns(at, self._by_type, self._notes)
-        if invalid is not None and not swapped:
+        if invalid is not None:
             entry["invalid"] = list(invalid)
         if at.remarks.modulus and POINT_TYPES[key].behaviour is Behaviour.COUNTER:
             entry["modulus"] = at.remarks.modulus
@@ -140,30 +175,6 @@ class PointWriter:
             )
             return {0: "active", 1: "inactive"}
         return dict(at.remarks.states.items())
-
-    def _bytes(self, draft: _Draft) -> list[Value]:
-        """A register with its bytes the other way round: the sum of its two halves."""
-        at = draft.at
-        scale = at.row.scale
-        signed = at.data is DataType.S16
-        symbol = unit(draft.symbol).symbol
-        names: list[Value] = []
-        for half, data, weight in (("low", "s8" if signed else "u8", _BYTE), ("high", "u8", 1)):
-            name = self._free(f"{at.name}_{'first' if half == 'low' else 'second'}_byte")
-            entry: Entry = {"name": name, **where(at, self._head), "data": data, "half": half}
-            if scale * weight != 1:
-                entry["scale"] = number(scale * weight)
-            if at.row.offset and half == "low":
-                entry["offset"] = number(at.row.offset)
-            if symbol:
-                entry["unit"] = symbol
-            self.helpers.append({**entry, "invalid": []})
-            names.append(name)
-        if at.remarks.invalid:
-            self._notes.add(
-                at.row.line, f"{at.name}: its no-value pattern is not seen, its bytes are swapped"
-            )
-        return names
 
     def _target(self, mention: Mention, at: Place) -> Place | str | None:
         """The point or the name of the helper a description refers to; None if it is left alone."""

@@ -15,7 +15,20 @@ BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
 _PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
 _HALVES = {"u8": DataType.U8, "s8": DataType.S8}
 _BITS = 16
+_BYTE = 8
 _LAST_ADDRESS = 0xFFFF
+_MOD10K = {
+    1: DataType.U16,
+    2: DataType.MOD10K32,
+    3: DataType.MOD10K48,
+    4: DataType.MOD10K64,
+}
+_BCD = {1: DataType.BCD16, 2: DataType.BCD32}
+_DIGITS = {
+    **dict.fromkeys((DataType.MOD10K32, DataType.MOD10K48, DataType.MOD10K64), _MOD10K),
+    **dict.fromkeys((DataType.BCD16, DataType.BCD32), _BCD),
+}
+"""What a type of decimal digits is by its number of registers."""
 _FLOATS = {DataType.F32: (">f", ">I"), DataType.F64: (">d", ">Q")}
 
 
@@ -103,10 +116,25 @@ def _settle_type(at: Place, problems: Problems, notes: Notes) -> None:
             problems.add(row.line, f"{row.name!r}: a string needs its length; write len=N registers")
     elif at.data in {DataType.BIT, DataType.BITS}:
         _settle_bit(at, problems, notes)
+    elif at.data in _DIGITS:
+        _settle_digits(at, problems)
     elif remarks.size in _HALVES and at.data in {DataType.U16, DataType.S16, DataType.U8, DataType.S8}:
         at.data = _HALVES[remarks.size]
-    elif at.data is DataType.BCD16 and remarks.length == LENGTHS[DataType.BCD32]:
-        at.data, at.length = DataType.BCD32, LENGTHS[DataType.BCD32]
+    if at.data in {DataType.U8, DataType.S8} and remarks.swapped:
+        remarks.high_byte = not remarks.high_byte
+
+
+def _settle_digits(at: Place, problems: Problems) -> None:
+    """Decimal digits take as many registers as the description says, where the type leaves it open."""
+    told = at.remarks.length
+    open_types = _DIGITS[at.data] if at.data is not None else {}
+    if told is None or at.row.data_type.strip().lower()[-2:] in {"16", "32", "48", "64"}:
+        return
+    if told not in open_types:
+        rule = f"{at.row.data_type} has {' or '.join(map(str, open_types))} registers"
+        problems.add(at.row.line, f"{at.row.name!r}: {told} registers; {rule}")
+        return
+    at.data, at.length = open_types[told], told
 
 
 def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
@@ -130,6 +158,18 @@ def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
             row.line, f"{row.name!r}: bits {remarks.bit} to {remarks.bit + remarks.width - 1}; {rule}"
         )
     at.data = DataType.BITS if remarks.width > 1 else DataType.BIT
+    if remarks.swapped:
+        _swap_bit(at, problems)
+
+
+def _swap_bit(at: Place, problems: Problems) -> None:
+    """Find a bit where it lies in a register whose bytes are swapped."""
+    remarks = at.remarks
+    first = remarks.bit or 0
+    if first // _BYTE != (first + remarks.width - 1) // _BYTE:
+        rule = "bits of one value lie in one byte where the bytes are swapped"
+        problems.add(at.row.line, f"{at.row.name!r}: bits {first} to {first + remarks.width - 1}; {rule}")
+    remarks.bit = first ^ _BYTE
 
 
 def _in_wide(remarks: Remarks) -> bool:
@@ -152,6 +192,8 @@ def where(at: Place, top: Entry) -> Entry:
     entry["data"] = str(at.data)
     if at.length > 1 and str(at.order) != top.get("order", str(Order.ABCD)):
         entry["order"] = str(at.order)
+    elif at.length == 1 and not at.part and at.order in {Order.BADC, Order.DCBA}:
+        entry["order"] = str(Order.BADC)
     if at.data in {DataType.U8, DataType.S8} and at.remarks.high_byte:
         entry["half"] = "high"
     if at.data in {DataType.BIT, DataType.BITS} and at.table not in BIT_TABLES:

@@ -7,13 +7,20 @@ from collectors.profiles.csv_map.rows import whole
 
 _VALUE = r"(?:0x[0-9A-Fa-f_]+|-?\d+)"
 _NO_VALUE = (
-    r"(?:field )?(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid"
-    r"|installed)"
-    r"|n/?a\b|no (?:sensor|value|data|reading)|invalid|unavailable|unsupported|unimplemented|missing|absent"
-    r"|sensor (?:fault|failure|missing|not connected)|sentinel|nan\b|open circuit)"
+    r"(?:the |a |an |field |value |register |sensor |probe |input |is |was )*"
+    r"(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed|fitted)"
+    r"|n/?a\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)|invalid|unavailable|unsupported"
+    r"|unimplemented|missing|absent|unplugged|disconnected|undefined|sentinel|nan\b|open[- ]circuit"
+    r"|(?:sensor|probe) (?:fault|failure|missing|not connected))"
 )
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
+_TROUBLE = (
+    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer) (?:error|broken|open|short(?:ed)?|defect)"
+    r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range"
+    r"|over-?range|under-?range|over-?flow)"
+)
+"""Words that mean no value of a number that is the limit of its type; of others they may be states."""
 _LEAST_LIMIT = 0x7F
 """Least number that is surely no state."""
 _BIT_RANGE = re.compile(r"^bits?\s*[=:]?\s*(\d+)\s*(?:-|\.\.+|to)\s*(\d+)$", re.IGNORECASE)
@@ -25,7 +32,7 @@ _LENGTH = re.compile(
     r"|^len(?:gth)?\s*=\s*(\d+)$",
     re.IGNORECASE,
 )
-_LENGTH_WITHIN = re.compile(r"\blen=(\d+) registers", re.IGNORECASE)
+_LENGTH_WITHIN = re.compile(r"\b(?:len(?:gth)?\s*=\s*)?(\d+)[ -](?:registers?|regs?|words?)\b", re.IGNORECASE)
 _SWAPPED = re.compile(
     r"byte_?\s?order\s*=\s*little|low byte first|bytes (?:are )?swapped|swapped bytes|byte[- ]swapped",
     re.IGNORECASE,
@@ -36,9 +43,21 @@ _HALF = re.compile(
 )
 _ACTIVE = re.compile(r"\bactive\s*=\s*(true|false|1|0|high|low)\b|\bactive (low)\b", re.IGNORECASE)
 _INVALID = re.compile(
-    rf"\binvalid(?: if| when| value)?s?\s*[=:]?\s*({_VALUE}(?:\s*(?:,|/|\||or)\s*{_VALUE})*)", re.IGNORECASE
+    rf"\b(?:invalid|sentinel)(?: if| when| values?)?s?\s*[=:]?\s*"
+    rf"({_VALUE}(?:\s*(?:\([^)]*\))?\s*(?:,|/|\||or|and)\s*{_VALUE})*)",
+    re.IGNORECASE,
 )
-_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means|is|->|for)?\s*{_NO_VALUE}", re.IGNORECASE)
+_CONNECTORS = (
+    r"(?:=|:|,|->|→|means|signals|indicates|marks|stands|is|are|reads?|returned|sent|shown"
+    r"|for|when|while|if|where|as|\()"
+)
+_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_NO_VALUE}", re.IGNORECASE)
+_MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_TROUBLE}", re.IGNORECASE)
+_NONE_IS = re.compile(
+    rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
+    rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})(?![\w.])",
+    re.IGNORECASE,
+)
 _LIMIT_WHEN = re.compile(r"(?<!\w)(0x(?:[Ff]{2,}|80{1,}|7[Ff]+))\s+(?:on|while|if|when|without|for)\b")
 _ENUM = re.compile(r"^enum\s*:?\s*", re.IGNORECASE)
 _STATE = re.compile(r"^(-?\d+|0x[0-9A-Fa-f]+)\s*[=:]\s*(\S.*)$")
@@ -51,7 +70,8 @@ _REFERENCE = re.compile(
 )
 _FRACTION_IN = re.compile(rf"\bfraction(?:al)?(?: part)? in (?:register )?({_VALUE})", re.IGNORECASE)
 _PERCENT_OF = re.compile(
-    r"(?:%|\bpercent(?:age)?) of (?:the )?(?:value of |register )?([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?",
+    r"(?<!\d)(?<!\d )(?:%|\bpercent(?:age)?) of (?:the )?(?:value of |register )?"
+    r"([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?",
     re.IGNORECASE,
 )
 _ROLLS = re.compile(
@@ -86,6 +106,8 @@ class Mention:
     """Key of the reference in a profile: ``exponent``, ``percent_of``, ``fraction`` …."""
     name: str = ""
     address: int | None = None
+    told: bool = False
+    """Whether it is told as a reference, such as ``percent_reg=NAME@12``, not in passing words."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +115,7 @@ class Remarks:
     """What was understood of one description."""
 
     length: int | None = None
-    """Registers of a text."""
+    """Registers of a text, or of digits."""
     bit: int | None = None
     width: int = 1
     swapped: bool = False
@@ -165,7 +187,7 @@ def _length(part: str, found: Remarks) -> bool:
         found.length = (count + 1) // 2 if of.startswith(("byte", "char")) else count
         return True
     # A length may stand among other words, as in "len=5 registers, low byte first".
-    if within := _LENGTH_WITHIN.search(part):
+    if found.length is None and (within := _LENGTH_WITHIN.search(part)):
         found.length = int(within[1])
     return False
 
@@ -180,17 +202,25 @@ def _size(part: str, found: Remarks) -> bool:
 def _values(part: str, found: Remarks) -> bool:
     """Patterns for "no value" and words for numbers."""
     if match := _INVALID.search(part):
-        found.invalid.extend(_number(each) for each in re.findall(_VALUE, match[1]))
+        told = re.sub(r"\([^)]*\)", "", match[1])
+        found.invalid.extend(_number(each) for each in re.findall(_VALUE, told))
         return True
     if _STATE_LIST.match(part):
         for item in part.split(","):
             if match := _STATE_ITEM.match(item.strip()):
                 found.states[int(match[1])] = match[2].strip()
         return True
-    patterns = [*_MEANS_NONE.findall(part), *_LIMIT_WHEN.findall(part)]
+    patterns = [*_MEANS_NONE.findall(part), *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
+    patterns += [each for each in _MEANS_TROUBLE.findall(part) if _is_limit(_number(each))]
     for number in dict.fromkeys(_number(each) for each in patterns):
         (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
     return bool(patterns)
+
+
+def _is_limit(number: int) -> bool:
+    """Whether a number is the end of a type, negative, or all nines: none a device would show by chance."""
+    ends = {size - back for bits in (8, 16, 32, 64) for size in (1 << bits, 1 << bits - 1) for back in (0, 1)}
+    return number in ends or number < 0 or (number > _LEAST_LIMIT and set(str(number)) == {"9"})
 
 
 def _references(part: str, found: Remarks) -> bool:
@@ -198,7 +228,9 @@ def _references(part: str, found: Remarks) -> bool:
     for match in _REFERENCE.finditer(part):
         if match[2] or match[3]:
             address = _number(match[3]) if match[3] else None
-            found.mentions.append(Mention(use=_USES[match[1].lower()], name=match[2] or "", address=address))
+            found.mentions.append(
+                Mention(use=_USES[match[1].lower()], name=match[2] or "", address=address, told=True)
+            )
     if fraction := _FRACTION_IN.search(part):
         found.mentions.append(Mention(use="fraction", address=_number(fraction[1])))
     if percent := _PERCENT_OF.search(part):

@@ -1,10 +1,12 @@
 """The CSV form of a register map: comment lines, a header and one row a register. Strict, with lines."""
 
 import csv
+import difflib
 import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from collectors.profiles.document import Problems, one_of
 
@@ -47,8 +49,15 @@ class MapText:
     rows: tuple[MapRow, ...]
 
 
-def read_rows(text: str, problems: Problems) -> MapText:
-    """The comment and the rows; rows with mistakes are noted and left out."""
+class Remark(Protocol):
+    """Takes what the user should know of a line."""
+
+    def __call__(self, line: int, message: str) -> None:
+        """Note it."""
+
+
+def read_rows(text: str, problems: Problems, note: Remark) -> MapText:
+    """The comment and the rows; rows with mistakes are left out, and columns that mean nothing."""
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     comments: list[str] = []
     start = 0
@@ -62,7 +71,7 @@ def read_rows(text: str, problems: Problems) -> MapText:
     separator = ";" if lines[start].count(";") > lines[start].count(",") else ","
     reader = csv.reader(io.StringIO("".join(lines[start:])), delimiter=separator)
     header = [each.strip().lower() for each in next(reader)]
-    if not _check_header(header, start + 1, problems):
+    if not _check_header(header, start + 1, problems, note):
         return MapText(comment=comment, rows=())
     rows = []
     line = start + 1 + reader.line_num
@@ -85,21 +94,28 @@ def whole(text: str) -> int | None:
         return None
 
 
-def _check_header(header: list[str], line: int, problems: Problems) -> bool:
-    missing = [name for name in _REQUIRED if name not in header]
+def _check_header(header: list[str], line: int, problems: Problems, note: Remark) -> bool:
+    """Other columns are left alone, unless one looks like a column that is missing."""
+    missing = [name for name in COLUMNS if name not in header]
     for name in missing:
-        problems.add(line, f"column {name!r} is missing; the header is {','.join(COLUMNS)}")
-    for name in header:
-        if name not in COLUMNS:
-            problems.add(line, f"unknown column {name!r}; {one_of(name, COLUMNS)}")
-        elif header.count(name) > 1:
-            problems.add(line, f"column {name!r} is there twice; remove one")
+        if name in _REQUIRED:
+            problems.add(line, f"column {name!r} is missing; the header is {','.join(COLUMNS)}")
+    for name in dict.fromkeys(header):
+        if name in COLUMNS:
+            if header.count(name) > 1:
+                problems.add(line, f"column {name!r} is there twice; remove one")
+        elif difflib.get_close_matches(name, missing, 1):
+            problems.add(line, f"unknown column {name!r}; {one_of(name, missing)}")
+        elif name:
+            note(line, f"column {name!r} is left out, it is none of {', '.join(COLUMNS)}")
     return not problems.found
 
 
 def _row(header: list[str], fields: list[str], line: int, problems: Problems) -> MapRow | None:
     if not any(each.strip() for each in fields) or fields[0].lstrip().startswith("#"):
         return None
+    while len(fields) > len(header) and not fields[-1].strip():
+        fields = fields[:-1]
     if len(fields) != len(header):
         rule = "quote a field that holds a comma" if len(fields) > len(header) else "fill the row up"
         problems.add(line, f"the row has {len(fields)} fields, the header {len(header)}; {rule}")

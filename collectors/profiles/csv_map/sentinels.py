@@ -12,11 +12,11 @@ _NOT_SENTINEL = re.compile(
 )
 _TOKEN = re.compile(
     r"\b(?P<family>unsigned|signed|integer|float)\b"
-    r"|\b(?P<type>(?:u|s|f)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
+    r"|\b(?P<type>(?:u|s|f|i)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
     r"|acc(?:16|32|64)|enum(?:16|32)|bitfield(?:16|32|64))\b"
     r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)"
     r"|(?P<value>0x[0-9A-Fa-f]+|-?\b(?:127|128|255|32767|32768|65535)\b)"
-    r"(?:\s+(?:in|for|on)\s+(?P<after>unsigned|signed|integer|float|[usf](?:8|16|32|64)))?",
+    r"(?:\s+(?:in|for|on)\s+(?P<after>unsigned|signed|integer|float|[usfi](?:8|16|32|64)))?",
     re.IGNORECASE,
 )
 _UNSIGNED = (DataType.U8, DataType.U16, DataType.U32, DataType.U48, DataType.U64)

@@ -1,0 +1,81 @@
+"""Scans that came complete in one turn of the event loop, decoded together.
+
+Most of what decoding and taking over one scan costs is the number of steps, not the number of values: twenty
+scans in one array take hardly longer than one.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from collectors.decode import Decoder, Payload
+from facility.sample import Emit, EmitScans, Sample, Scans
+
+Soon = Callable[[Callable[[], None]], object]
+"""Has something called in the next turn of the loop."""
+
+
+class _Sheaf:
+    """Complete scans that one decoder takes apart."""
+
+    __slots__ = ("firsts", "scans", "times")
+
+    def __init__(self) -> None:
+        self.firsts: list[int] = []
+        self.times: list[int] = []
+        self.scans: list[Sequence[Payload]] = []
+
+
+class Harvest:
+    """Gathers scans until the next turn of the loop. What is handed on of one device stays in order."""
+
+    def __init__(self, emit: Emit, emit_scans: EmitScans | None = None, soon: Soon | None = None) -> None:
+        """Nothing is handed on yet.
+
+        Args:
+            emit: takes what comes alone.
+            emit_scans: takes what was decoded together; without, ``emit`` takes it one by one.
+            soon: calls back in the next turn; without, the running event loop does.
+        """
+        self._emit = emit
+        self._emit_scans = emit_scans
+        self._soon = soon or _in_next_turn
+        self._sheaves: dict[Decoder, _Sheaf] = {}
+
+    def add(self, decoder: Decoder, first: int, time: int, scan: Sequence[Payload]) -> None:
+        """A complete scan.
+
+        Args:
+            decoder: what takes it apart.
+            first: index of its first point, over the whole site.
+            time: end of the read, ns since the epoch.
+            scan: what each block read gave; those that failed are the same in all scans of a decoder.
+        """
+        sheaf = self._sheaves.get(decoder)
+        if sheaf is None:
+            if not self._sheaves:
+                self._soon(self.flush)
+            sheaf = self._sheaves[decoder] = _Sheaf()
+        sheaf.firsts.append(first)
+        sheaf.times.append(time)
+        sheaf.scans.append(scan)
+
+    def emit(self, sample: Sample) -> None:
+        """Hand a sample on, behind all that was added before."""
+        if self._sheaves:
+            self.flush()
+        self._emit(sample)
+
+    def flush(self) -> None:
+        """Hand on all that was added."""
+        sheaves, self._sheaves = self._sheaves, {}
+        for decoder, sheaf in sheaves.items():
+            scans = Scans(sheaf.firsts, sheaf.times, *decoder.decode_all(sheaf.scans))
+            if self._emit_scans is not None:
+                self._emit_scans(scans)
+                continue
+            for sample in scans.samples():
+                self._emit(sample)
+
+
+def _in_next_turn(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(call)

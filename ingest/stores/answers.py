@@ -1,0 +1,68 @@
+"""What a store's HTTP answers mean: try later, send less at once, or leave these lines out."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ingest.errors import StoreError, StoreUnavailableError
+
+LONGEST_PAUSE = 3600.0
+"""Seconds that a store is left alone at most, whatever it asks for."""
+
+_TOO_LARGE = 413
+_REFUSED = frozenset({400, 422})
+_DROPPED = re.compile(r"\bdropped=(\d+)")
+_SHOWN = 300
+
+
+class RequestTooLargeError(StoreError):
+    """The store takes less at once."""
+
+
+class RequestRefusedError(StoreError):
+    """The store refuses some or all lines of a request for what they are."""
+
+    def __init__(self, message: str, dropped: int = 0) -> None:
+        super().__init__(message)
+        self.dropped = dropped
+        """How many lines it says it left out; 0 if it does not say."""
+
+
+def answer_error(
+    place: str, status: int, said: str, mends: Mapping[int, str], retry_after: str | None = None
+) -> StoreError:
+    """The error that an answer stands for.
+
+    Args:
+        place: who answered, for the message.
+        status: HTTP status, not 2xx.
+        said: its text.
+        mends: what a person has to do, by status.
+        retry_after: that header.
+    """
+    said = " ".join(said.split())
+    shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
+    message = f"{place}: HTTP {status} ({shown})"
+    if status == _TOO_LARGE:
+        return RequestTooLargeError(message)
+    if status in _REFUSED:
+        dropped = _DROPPED.search(said)
+        return RequestRefusedError(message, int(dropped[1]) if dropped else 0)
+    mend = mends.get(status, "see its own log")
+    return StoreUnavailableError(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
+
+
+def seconds(header: str | None, now: datetime) -> float | None:
+    """A ``Retry-After``, in seconds or as an HTTP date, as seconds from now; None if it says neither."""
+    if header is None:
+        return None
+    try:
+        asked = float(header)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        asked = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(max(0.0, asked), LONGEST_PAUSE) if asked == asked else None  # noqa: PLR0124 - not NaN

@@ -1,0 +1,117 @@
+"""One HTTP server, spoken to from threads: compressed requests, credentials, and what goes wrong as errors.
+
+One attempt a call: who calls decides on another.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError, SSLError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import make_headers
+
+from ingest.errors import StoreError, StoreUnavailableError
+from ingest.stores.answers import answer_error
+
+TIMEOUT_SECONDS = 10.0
+_GZIP = 31
+_CONNECTIONS = 4
+_NO_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTarget:
+    """Where a server is, and as whom it is spoken to."""
+
+    url: str
+    """What all paths are appended to."""
+    username: str = ""
+    """With the password by basic authentication; empty for none."""
+    password: str = field(repr=False, default="")
+    timeout: float = TIMEOUT_SECONDS
+    """Seconds for one request."""
+    tls_ca: Path | None = None
+    """Certificates of the authorities to trust in place of the system's."""
+
+
+class HttpClient:
+    """Requests to one server, from any thread."""
+
+    def __init__(self, target: HttpTarget, place: str, mends: Mapping[int, str]) -> None:
+        """``place`` names the server in messages; ``mends`` say what a person has to do, by status."""
+        self._target = target
+        self._place = place
+        self._mends = mends
+        self._pool = PoolManager(
+            maxsize=_CONNECTIONS,
+            retries=False,
+            timeout=Timeout(total=target.timeout),
+            ca_certs=str(target.tls_ca) if target.tls_ca else None,
+        )
+        self._headers = (
+            dict(make_headers(basic_auth=f"{target.username}:{target.password}")) if target.username else {}
+        )
+
+    def post(self, path: str, query: Mapping[str, str], body: bytes) -> None:
+        """Send a body, compressed.
+
+        Raises:
+            RequestTooLargeError, RequestRefusedError: what the server says of the body.
+            StoreUnavailableError: it cannot be reached or takes nothing now.
+        """
+        packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        packed = packer.compress(body) + packer.flush()
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        self._request("POST", path, query, packed, headers)
+
+    def get(self, path: str, query: Mapping[str, str]) -> bytes:
+        """What the server answers.
+
+        Raises:
+            StoreUnavailableError: it cannot be reached or does not answer the question.
+        """
+        try:
+            return self._request("GET", path, query, None, {})
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]
+    ) -> bytes:
+        url = f"{self._target.url.rstrip('/')}{path}?{urlencode(query)}"
+        try:
+            response = self._pool.request(method, url, body=body, headers={**self._headers, **headers})
+        except (HTTPError, OSError) as error:
+            raise unreachable(self._place, error) from error
+        if response.status >= _NO_ERROR:
+            raise self._answer_error(response)
+        return bytes(response.data)
+
+    def _answer_error(self, response: BaseHTTPResponse) -> StoreError:
+        said = response.data.decode(errors="replace")
+        return answer_error(
+            self._place, response.status, said, self._mends, response.headers.get("Retry-After")
+        )
+
+
+def unreachable(place: str, error: Exception) -> StoreUnavailableError:
+    """The error of a server that no answer came from."""
+    mend = "start it or correct the address"
+    if isinstance(error, SSLError) or "certificate" in str(error).lower():
+        mend = "give it a certificate that is trusted here, or name its authority with tls_ca"
+    return StoreUnavailableError(f"{place} cannot be reached ({_reason(error)})", mend=mend)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, without the connection object that urllib3 puts before it."""
+    return str(error).rpartition(">: ")[2]

@@ -1,0 +1,177 @@
+"""VictoriaMetrics, a single server: written by InfluxDB's v1 write API, read back by PromQL.
+
+It keeps times to the millisecond and about 13 digits of a value, and names a series ``MEASUREMENT_FIELD``.
+A line it cannot read it leaves out, counts and logs, with no word to the writer; one that is too long it
+refuses.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import orjson
+
+from facility.catalogue import Catalogue
+from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality
+from ingest.journal import JournalEntry
+from ingest.stores import History
+from ingest.stores.http_client import HttpClient, HttpTarget
+from ingest.stores.line_output import LineOutput
+from ingest.stores.line_writer import REQUEST_BYTES
+from ingest.stores.read_back import Buckets, SeriesPlace, check_times, locate, readings
+
+_MENDS = {
+    401: "user name or password are not accepted; give valid ones",
+    403: "the user may not write here; give it the right",
+    404: "there is nothing at this address; correct it",
+    429: "it asks for fewer writes; raise its limits",
+    503: "it takes nothing now; see whether its disk is full",
+}
+_MILLISECOND = 1_000_000
+_STEPS_A_QUESTION = 10_000
+_DOUBTFUL = tuple(int(code) for code in Quality if FIRST_UNCERTAIN <= code < FIRST_GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Windows that begin a step apart, all in ns."""
+
+    start: int
+    step: int
+    count: int
+    window: int
+
+
+class VictoriaStore:
+    """A VictoriaMetrics server."""
+
+    any_order = True
+
+    def __init__(
+        self,
+        target: HttpTarget,
+        catalogue: Catalogue,
+        name: str = "victoriametrics",
+        request_bytes: int = REQUEST_BYTES,
+    ) -> None:
+        """``catalogue`` says where the series that can be asked for lie."""
+        self._name = name
+        self._catalogue = catalogue
+        self._client = HttpClient(target, f"VictoriaMetrics at {target.url}", _MENDS)
+        self._output = LineOutput(name, self._post, request_bytes)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
+
+    @property
+    def name(self) -> str:
+        """Under which its cursor is kept."""
+        return self._name
+
+    async def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Send these, in requests of bounded size.
+
+        Raises:
+            StoreUnavailableError: nothing is sure to be kept.
+            StoreRejectedError: some lines were refused, all others are kept.
+        """
+        await self._output.write(entries)
+
+    async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
+        """Readings of one series in ``[start, stop)``, or means of its usable values over each step.
+
+        Times count to the millisecond.
+
+        Raises:
+            UnknownSeriesError: the site has no such series.
+            StoreUnavailableError: the server does not answer.
+            ValueError: the times are in the wrong order or ask for too many steps.
+        """
+        check_times(start, stop, step)
+        place = locate(self._catalogue, series)
+        work = lambda: self._history(place, start, stop, step)  # noqa: E731
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._output.close()
+        await asyncio.get_running_loop().run_in_executor(self._reader, self._client.close)
+        self._reader.shutdown()
+
+    def _post(self, body: bytes) -> None:
+        self._client.post("/write", {"precision": "ns"}, body)
+
+    def _history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
+        value, quality = _selector(place, place.field), _selector(place, place.quality_field)
+        if step is None:
+            codes = ((time, int(code)) for time, code in self._stored(quality, start, stop))
+            return readings(self._stored(value, start, stop), codes)
+        whole = (stop - start) // step
+        found = self._buckets(value, quality, _Grid(start, step, whole, step))
+        if rest := (stop - start) % step:  # nothing from the stop on belongs to the last one
+            last = self._buckets(value, quality, _Grid(start + whole * step, step, 1, rest))
+            found = Buckets(found.means | last.means, found.usable | last.usable, found.worst | last.worst)
+        return found.history(start, stop, step)
+
+    def _buckets(self, value: str, quality: str, grid: _Grid) -> Buckets:
+        window = f"[{_milliseconds(grid.window)}ms]"
+        means = f"sum(sum_over_time({value}{window})) / sum(count_over_time({value}{window}))"
+        worst = f"min(min_over_time({quality}{window}))"
+        usable = ",".join(
+            f"(count_eq_over_time({quality}{window},{code}) > 0) * 0 + {code}" for code in _DOUBTFUL
+        )
+        return Buckets(
+            dict(self._evaluated(means, grid)),
+            {at: int(code) for at, code in self._evaluated(f"min({usable})", grid)},
+            {at: int(code) for at, code in self._evaluated(worst, grid)},
+        )
+
+    def _stored(self, selector: str, start: int, stop: int) -> Iterator[tuple[int, float]]:
+        """What is stored of a series in ``[start, stop)``."""
+        if stop <= start:
+            return
+        query = {
+            "match[]": selector,
+            "start": _seconds(_milliseconds(start)),
+            "end": _seconds(_milliseconds(stop) - 1),
+        }
+        for line in self._client.get("/api/v1/export", query).splitlines():
+            found = orjson.loads(line)
+            for time, value in zip(found["timestamps"], found["values"], strict=True):
+                if value is not None:
+                    yield time * _MILLISECOND, float(value)
+
+    def _evaluated(self, expression: str, grid: _Grid) -> Iterator[tuple[int, float]]:
+        """An expression over each window of a grid, by the window's start.
+
+        A window ``[d]`` at t holds what is after t - d up to t: so each is looked at 1 ms before its end.
+        """
+        first_look = _milliseconds(grid.start + grid.window) - 1
+        step = _milliseconds(grid.step)
+        for first in range(0, grid.count, _STEPS_A_QUESTION):
+            last = min(first + _STEPS_A_QUESTION, grid.count) - 1
+            query = {
+                "query": expression,
+                "start": _seconds(first_look + first * step),
+                "end": _seconds(first_look + last * step),
+                "step": f"{step}ms",
+                "nocache": "1",
+            }
+            answer = orjson.loads(self._client.get("/api/v1/query_range", query))
+            for series in answer["data"]["result"]:
+                for at, value in series["values"]:
+                    number = round((at * 1000 - first_look) / step)
+                    yield grid.start + number * grid.step, float(value)
+
+
+def _selector(place: SeriesPlace, field: str) -> str:
+    labels = (("__name__", f"{place.measurement}_{field}"), *place.tags)
+    return "{" + ",".join(f"{key}={orjson.dumps(value).decode()}" for key, value in labels) + "}"
+
+
+def _milliseconds(time: int) -> int:
+    """Milliseconds of so many ns, upwards."""
+    return -(-time // _MILLISECOND)
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"

@@ -1,0 +1,44 @@
+"""What a site says about stores becomes the stores it names, each with its own rate."""
+
+from pathlib import Path
+
+from dcops.outputs import build_stores
+from dcops.platform import Platform, Settings
+from dcops.site_file import InfluxStoreConfig, InfluxV1StoreConfig, SecretRef, VictoriaStoreConfig, load
+from ingest.stores.influx import InfluxStore
+from ingest.stores.influx_v1 import InfluxV1Store
+from ingest.stores.victoria import VictoriaStore
+from tests.ingest.plant import StillClock, catalogue
+from tests.site_file.sites import SITE, write_site
+
+INFLUX = InfluxStoreConfig(name="influxdb", url="http://127.0.0.1:1", org="o", bucket="b")
+INFLUX_1 = InfluxV1StoreConfig(
+    name="v1",
+    url="http://127.0.0.1:1",
+    database="plant",
+    username="u",
+    secret=SecretRef(env="GONE"),
+    backlog_rate=25.0,
+)
+VICTORIA = VictoriaStoreConfig(name="vm", url="http://127.0.0.1:1", history=True)
+
+
+async def test_each_kind_is_built_even_without_its_secret() -> None:
+    built = build_stores([INFLUX, INFLUX_1, VICTORIA], catalogue(), {})
+    assert [type(store) for store in built.stores] == [InfluxStore, InfluxV1Store, VictoriaStore]
+    assert [store.name for store in built.stores] == ["influxdb", "v1", "vm"]
+    assert built.backlog_rates == (10.0, 25.0, 10.0)
+    assert built.answering is built.stores[2]
+    assert build_stores([INFLUX, INFLUX_1], catalogue(), {}).answering is None
+    for store in built.stores:
+        await store.close()
+
+
+async def test_the_store_that_a_site_chooses_answers_for_the_past(tmp_path: Path) -> None:
+    stores = 'stores:\n  - {kind: victoriametrics, url: "http://127.0.0.1:1", history: true}\n'
+    for site, chosen in ((SITE, "history"), (SITE + stores, "victoriametrics")):
+        platform = Platform(load(write_site(tmp_path, site)), StillClock(), Settings(data=tmp_path), {})
+        answering = platform._context().history.__self__
+        assert answering.name == chosen
+        for store in platform._stores:
+            await store.close()

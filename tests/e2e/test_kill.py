@@ -1,0 +1,162 @@
+"""Killed with -9 at any moment, it goes on where it was: nothing journalled is missing, nothing is twice."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import duckdb
+import numpy as np
+
+from dcops.site_file import load
+from dcops.stages import stage
+from facility.catalogue import build_catalogue
+from simulators.actions import ForceValue
+from simulators.clock import SystemClock
+from simulators.plant import Plant
+from simulators.simulation import Simulation
+from tests.e2e.hall import SMALL, until, write_small_site
+from tests.servers.processes import free_port
+
+ROOT = Path(__file__).parents[2]
+KILLS = 4
+ALARMS = """
+alarms:
+  rules:
+    - {name: leak, on_delay: 1s, off_delay: 1s}
+"""
+PROGRAM = """
+import os, sys
+import dcops.platform
+from dcops.cli import main
+from ingest.journal import Journal
+
+ledger = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+append = Journal.append
+
+def append_and_note(journal, batches):
+    append(journal, batches)
+    for batch in batches:
+        lines = [f"{batch.accepted} {a} {b} {c}" for a, b, c in zip(batch.first, batch.count, batch.time)]
+        os.write(ledger, "".join(line + "\\n" for line in lines).encode())
+
+Journal.append = append_and_note
+dcops.platform._SAVE_SECONDS = 1.0
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+class Program:
+    """dcops in a process of its own that notes every sample after it is journalled."""
+
+    def __init__(self, site: Path, folder: Path) -> None:
+        self.port = free_port()
+        self.ledger = folder / "ledger"
+        self.data = folder / "data"
+        self._log = (folder / "log").open("a")
+        run = ["run", str(site), "--data", str(self.data), "--port", str(self.port)]
+        command = [sys.executable, "-c", PROGRAM, str(self.ledger), *run]
+        self.process = subprocess.Popen(command, stderr=self._log, cwd=ROOT)
+
+    def get(self, path: str) -> Any:
+        """What the API answers; None while it does not."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return json.load(answer)
+        except (URLError, OSError):
+            return None
+
+    def end(self, how: int) -> None:
+        self.process.send_signal(how)
+        self.process.wait(30)
+        self._log.close()
+
+    def journalled(self) -> set[tuple[int, int]]:
+        """(point, time) of every reading that was in the journal when it was killed."""
+        readings = set()
+        for line in self.ledger.read_text().splitlines():
+            _, first, count, time = map(int, line.split())
+            readings |= {(first + place, time) for place in range(count)}
+        return readings
+
+
+@asynccontextmanager
+async def simulated(site: Path) -> AsyncIterator[Simulation]:
+    loaded, clock = load(site), SystemClock()
+    plant = Plant(loaded.site, 1, clock.now())
+    simulation = Simulation(loaded.site, loaded.plan, plant, clock, None, start_broker=True)
+    async with stage({"simulation": simulation.run()}):
+        await asyncio.wait_for(simulation.ready.wait(), 30)
+        yield simulation
+
+
+def stored(data: Path) -> list[tuple[str, int]]:
+    """(series, time) of every row in the history."""
+    with duckdb.connect(data / "history.duckdb", read_only=True) as file:
+        columns = "SELECT table_name, list(column_name) FROM information_schema.columns GROUP BY 1"
+        tables = [
+            name for name, has in file.execute(columns).fetchall() if {"series", "time", "value"} <= set(has)
+        ]
+        rows = " UNION ALL ".join(f"SELECT series, time FROM {table}" for table in tables)
+        return file.execute(f"SELECT name, time FROM ({rows}) JOIN series ON series = id").fetchall()
+
+
+async def figure(program: Program, series: str) -> float:
+    """The value of a rollup or key figure; 0 while there is none."""
+    found = await asyncio.to_thread(program.get, f"/api/v1/points/{series}")
+    return float((found or {}).get("value") or 0.0)
+
+
+async def active_leak(program: Program) -> Any:
+    found = await asyncio.to_thread(program.get, "/api/v1/alarms?state=active")
+    leaks = [alarm for alarm in (found or {"alarms": []})["alarms"] if alarm["rule"] == "leak"]
+    return leaks[0] if leaks else None
+
+
+async def lines_after(program: Program, count: int) -> None:
+    def there() -> bool:
+        return program.ledger.exists() and program.ledger.read_bytes().count(b"\n") > count
+
+    await until(there, "readings in the journal", 60)
+
+
+async def test_killed_again_and_again_it_goes_on_where_it_was(tmp_path):
+    site = write_small_site(tmp_path / "site", shape=SMALL, extra=ALARMS)
+    catalogue = build_catalogue(load(site).site)
+    random = np.random.default_rng(4)
+    raised: list[Any] = []
+    energies: list[float] = []
+    async with simulated(site) as simulation:
+        leak = catalogue.index("b1-h1-r01-cdu.leak")
+        await simulation.apply(ForceValue(points=(leak,), value=1.0))
+        for _ in range(KILLS):
+            program = Program(site, tmp_path)
+            lines = program.ledger.read_bytes().count(b"\n") if program.ledger.exists() else 0
+            await lines_after(program, lines + 100)
+            raised.append(await until(lambda: active_leak(program), "the alarm", 60))  # noqa: B023
+            await asyncio.sleep(random.uniform(2.0, 4.0))
+            energies.append(await figure(program, "campus.facility_energy"))
+            program.end(signal.SIGKILL)
+        program = Program(site, tmp_path)
+        await lines_after(program, program.ledger.read_bytes().count(b"\n") + 100)
+        raised.append(await until(lambda: active_leak(program), "the alarm", 60))
+        await until(lambda: figure(program, "campus.facility_energy"), "energies", 60)
+        energies.append(await figure(program, "campus.facility_energy"))
+        await asyncio.to_thread(program.end, signal.SIGTERM)
+    rows = stored(program.data)
+    names = list(catalogue.series())
+    journalled = {(names[point], time) for point, time in program.journalled()}
+    assert len(journalled) > 5_000
+    assert journalled - set(rows) == set()
+    assert len(rows) == len(set(rows))
+    assert len({alarm["raised"] for alarm in raised}) == 1, "one alarm, not one a start"
+    assert energies[0] > 0
+    assert energies == sorted(energies), "energies go on"
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -1,0 +1,200 @@
+"""The same question gives the same numbers from every store after the same run."""
+
+import asyncio
+import ssl
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trustme
+from aiohttp import web
+
+from facility.quality import Quality
+from ingest.batch import gather
+from ingest.errors import StoreUnavailableError, UnknownSeriesError
+from ingest.journal import JournalEntry
+from ingest.stores import History, ReadableStore
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.http_client import HttpTarget
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
+from ingest.stores.victoria import VictoriaStore
+from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample
+from tests.servers import processes
+
+MINUTES = 30
+START = NOON - 13 * SECOND
+"""Not on a whole minute: buckets begin where the question does."""
+
+
+def entries() -> list[JournalEntry]:
+    """Half an hour of every device and one rollup, with doubtful and missing values and a gap."""
+    noise = np.random.default_rng(7)
+    made = catalogue()
+    rollup = made.group("k1")
+    codes = np.array([192, 192, 192, 64, 84, 24, 16], dtype=np.uint8)
+    found = []
+    for second in range(0, MINUTES * 60, 5):
+        at = NOON + second * SECOND
+        if 600 <= second < 720:
+            continue
+        samples = []
+        first = 0
+        for device in DEVICES:
+            count = len(device.points)
+            values = noise.normal(1e4, 3e3, count).round(2)
+            quality = noise.choice(codes, count)
+            if 900 <= second < 1000:
+                quality = np.full(count, Quality.COMM_FAILURE, dtype=np.uint8)
+            shown = np.where(quality >= 64, values, np.nan)
+            samples.append(
+                sample(
+                    first,
+                    at - 1_000_000 * device.points[0].type.key.count("e"),
+                    shown.tolist(),
+                    quality.tolist(),
+                )
+            )
+            first += count
+        totals = noise.normal(1e4, 3e3, len(rollup.fields)).round(2)
+        samples.append(sample(rollup.first, at, totals.tolist()))
+        found.append(JournalEntry("one", len(found) + 1, made, gather(samples, at)))
+    return found
+
+
+SERIES = (
+    "grid.active_power",
+    "k1-pdu-a.frequency",
+    "k2-climate.relative_humidity",
+    "k2-door.status",
+    "k1.power",
+)
+
+
+def ask(url: str, data: bytes | None = None, **query: str) -> None:
+    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=30).close()
+
+
+@pytest.fixture
+async def stores(tmp_path: Path):
+    """(embedded, InfluxDB 1, VictoriaMetrics), each with the same half hour, delivered twice."""
+    async with AsyncExitStack() as stack:
+        influx = await stack.enter_async_context(processes.influxd(tmp_path / "influx"))
+        victoria = await stack.enter_async_context(processes.victoria_metrics(tmp_path / "vm"))
+        await asyncio.to_thread(ask, f"{influx.url}/query", b"", q="CREATE DATABASE plant")
+        policy = "CREATE RETENTION POLICY long ON plant DURATION INF REPLICATION 1"
+        await asyncio.to_thread(ask, f"{influx.url}/query", b"", q=policy)
+        place = InfluxDatabase(database="plant", retention_policy="long")
+        made: list[ReadableStore] = [
+            DuckHistory(tmp_path / "history.duckdb", StillClock()),
+            InfluxV1Store(HttpTarget(url=influx.url), place, catalogue()),
+            VictoriaStore(HttpTarget(url=f"{victoria.url}/"), catalogue()),
+        ]
+        for store in (*made, *made):  # what is delivered twice is there once
+            await store.write(entries())
+        await asyncio.to_thread(ask, f"{victoria.url}/internal/force_flush")
+        yield made
+        for store in made:
+            await store.close()
+
+
+def same(found: History, expected: History) -> None:
+    np.testing.assert_array_equal(found.times, expected.times)
+    np.testing.assert_array_equal(found.quality, expected.quality)
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-12, equal_nan=True)
+
+
+async def test_readings_and_means_are_the_same_everywhere(stores: Sequence[ReadableStore]) -> None:
+    embedded, *servers = stores
+    for series in SERIES:
+        for start, stop, step in (
+            (NOON - 60 * SECOND, NOON + 3600 * SECOND, None),
+            (NOON + 5 * SECOND, NOON + 300 * SECOND, None),
+            (START, NOON + 1900 * SECOND, 60 * SECOND),
+            (START, NOON + 1900 * SECOND, 7 * SECOND),
+            (NOON, NOON + 1000 * SECOND, 300 * SECOND),
+        ):
+            expected = await embedded.history(series, start, stop, step)
+            assert expected.times.size
+            assert np.isfinite(expected.values).any()
+            for store in servers:
+                same(await store.history(series, start, stop, step), expected)
+
+
+async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:
+    for store in stores:
+        with pytest.raises(UnknownSeriesError, match=r"nowhere\.power"):
+            await store.history("nowhere.power", NOON, NOON + SECOND)
+        with pytest.raises(ValueError, match="no time from"):
+            await store.history("grid.active_power", NOON, NOON - SECOND)
+        with pytest.raises(ValueError, match="steps are asked for"):
+            await store.history("grid.active_power", NOON, NOON + 200_000 * SECOND, SECOND)
+        empty = await store.history("grid.active_power", NOON - 10 * SECOND, NOON - 5 * SECOND)
+        assert empty.times.size == 0
+        steps = await store.history(
+            "grid.active_power", NOON - 3600 * SECOND, NOON - 1800 * SECOND, 60 * SECOND
+        )
+        assert (steps.times.size, set(steps.quality.tolist())) == (30, {Quality.BAD})
+
+
+@pytest.mark.parametrize("kind", ["influx", "victoria"])
+async def test_a_server_that_is_away_cannot_answer(kind: str) -> None:
+    target = HttpTarget(url=f"http://127.0.0.1:{processes.free_port()}")
+    store: ReadableStore = (
+        VictoriaStore(target, catalogue())
+        if kind == "victoria"
+        else InfluxV1Store(target, InfluxDatabase(database="plant"), catalogue())
+    )
+    with pytest.raises(StoreUnavailableError, match="start it or correct the address"):
+        await store.history("grid.active_power", NOON, NOON + SECOND)
+    await store.close()
+
+
+async def test_a_database_that_is_not_there_is_said(tmp_path: Path) -> None:
+    async with processes.influxd(tmp_path / "influx") as server:
+        store = InfluxV1Store(HttpTarget(url=server.url), InfluxDatabase(database="plant"), catalogue())
+        with pytest.raises(StoreUnavailableError, match="database not found: plant"):
+            await store.history("grid.active_power", NOON, NOON + SECOND)
+        with pytest.raises(StoreUnavailableError, match="create it or correct the name"):
+            await store.write(entries()[:1])
+        policy = InfluxDatabase(database="plant", retention_policy="none")
+        await asyncio.to_thread(ask, f"{server.url}/query", b"", q="CREATE DATABASE plant")
+        other = InfluxV1Store(HttpTarget(url=server.url), policy, catalogue())
+        with pytest.raises(StoreUnavailableError, match="retention policy not found: none"):
+            await other.write(entries()[:1])
+        await store.close()
+        await other.close()
+
+
+async def test_user_password_and_certificate_are_those_of_the_site(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    seen: list[tuple[str, str]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.text()  # aiohttp inflates it
+        seen.append((request.headers["Authorization"], body.partition(" ")[0]))
+        return web.Response(status=204)
+
+    application = web.Application(client_max_size=1 << 24)
+    application.router.add_post("/write", take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    known = HttpTarget(url=url, username="u", password="p", tls_ca=tmp_path / "ca.pem")
+    store = VictoriaStore(known, catalogue())
+    await store.write(entries()[:1])
+    await store.close()
+    assert seen == [("Basic dTpw", "utility_meter,campus=campus,device=grid")]
+    assert "'p'" not in repr(known)
+    stranger = VictoriaStore(HttpTarget(url=url), catalogue())
+    with pytest.raises(StoreUnavailableError, match="name its authority with tls_ca"):
+        await stranger.write(entries()[:1])
+    await stranger.close()
+    await runner.cleanup()
