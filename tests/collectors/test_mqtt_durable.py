@@ -189,12 +189,13 @@ async def test_a_slow_journal_bounds_what_is_under_way_and_loses_nothing(
     assert journalled(tmp_path) == [reading(number) for number in range(500)]
 
 
-async def test_a_broker_with_a_narrow_window_is_not_left_waiting_for_the_tick(
+async def test_a_broker_with_a_narrow_window_is_not_left_waiting_for_tick_and_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.collectors.mqtt_pipeline.TICK", 3_600_000_000_000)
     with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
-        pipeline = Pipeline(broker.port, open_journal(tmp_path), version="3.1.1")  # mosquitto's window is 20
+        # mosquitto's window is 20
+        pipeline = Pipeline(broker.port, open_journal(tmp_path), version="3.1.1", commit=3600.0)
         async with pipeline.running():
             await until(lambda: pipeline.health.state is EndpointState.CONNECTED)
             await publish(broker.port, [message(number) for number in range(200)])
