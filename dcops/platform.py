@@ -139,7 +139,7 @@ class Platform:
             emit_scans=None if self._recorder else self.tick.accept_scans,
             lessons=open_lessons(settings.data),
             keeping=Keeping(
-                number=lambda: self.tick.open_number, hurry=self.tick.hurry, listen=self.spool.on_settled
+                number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
             ),
             set_aside=self._rejected.put,
         )
@@ -270,6 +270,11 @@ class Platform:
     def _recording_to(self, path: Path) -> Recorder:
         series = tuple(islice(self.catalogue.series(), self._loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
+
+    def _hurry(self) -> None:
+        """Somebody waits for the journal: a broker that sends no more before."""
+        self.tick.hurry()
+        self.spool.hurry()
 
     def _watch(self, now: int) -> None:
         self._alarms.watch(now)

@@ -107,6 +107,7 @@ class Spool:
         self._settled = 0
         self._lost_numbers: set[int] = set()
         self._arrived = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._changed = asyncio.Event()
 
     def put(self, batch: Batch) -> None:
@@ -131,6 +132,10 @@ class Spool:
                 moment(oldest.accepted),
             )
         self._arrived.set()
+
+    def hurry(self) -> None:
+        """Commit what was put without waiting for the end of the pause between two commits."""
+        self._hurried.set()
 
     def on_settled(self, listener: Settled) -> None:
         """Tell a listener, on the event loop's thread, what has become of the tick's batches.
@@ -162,6 +167,7 @@ class Spool:
                 async with asyncio.timeout_at(trim_at):
                     await self._arrived.wait()
             self._arrived.clear()
+            self._hurried.clear()
             due = loop.time() + self._commit
             available = await self._on_thread(self._flush)
             self._tell_settled()
@@ -173,7 +179,9 @@ class Spool:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._arrived.set()
             elif due > loop.time():
-                await asyncio.sleep(due - loop.time())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(due):
+                        await self._hurried.wait()
 
     async def flush(self) -> bool:
         """Journal what waits now, whatever the pace. False if the journal cannot be used."""

@@ -106,6 +106,7 @@ class Pipeline:
         journal: Journal,
         *,
         memory_limit: int = MEMORY_LIMIT,
+        commit: float = 0.0,
         set_aside: SetAside | None = None,
         **broker: object,
     ) -> None:
@@ -126,8 +127,9 @@ class Pipeline:
             ),
         )
         clock = WallClock()
+        self._journal = journal
         self.samples: list[Sample] = []
-        self.spool = Spool(journal, (STORE,), clock, memory_limit)
+        self.spool = Spool(journal, (STORE,), clock, memory_limit, commit)
         self.tick = Tick(
             image=LiveImage(build_catalogue(site).point_count),
             staleness=StalenessPlan(site, frozenset(device.id for device in site.devices)),
@@ -136,7 +138,7 @@ class Pipeline:
             hand_over=self.spool.put,
         )
         keeping = Keeping(
-            number=lambda: self.tick.open_number, hurry=self.tick.hurry, listen=self.spool.on_settled
+            number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
         )
         self.collection = Collection(plan, clock, self._accept, keeping=keeping, set_aside=set_aside)
 
@@ -153,10 +155,16 @@ class Pipeline:
         try:
             yield
         finally:
+            if isinstance(self._journal, SlowJournal):
+                self._journal.let.set()
             for task in (collection, tick, spool):
                 task.cancel()
                 await asyncio.wait([task])
             await self.spool.close()
+
+    def _hurry(self) -> None:
+        self.tick.hurry()
+        self.spool.hurry()
 
     def _accept(self, sample: Sample) -> None:
         self.samples.append(sample)
@@ -165,7 +173,7 @@ class Pipeline:
 
 async def main(port: int, folder: Path, *, stuck: bool) -> None:
     journal = SlowJournal(folder) if stuck else open_journal(folder)
-    pipeline = Pipeline(port, journal)
+    pipeline = Pipeline(port, journal, in_flight=100)
     async with pipeline.running():
         told = ""
         while True:

@@ -59,14 +59,14 @@ def child(port: int, folder: Path, *words: str) -> Iterator["subprocess.Popen[st
             process.kill()
 
 
-async def says(process: "subprocess.Popen[str]", wanted: str) -> None:
-    """Wait until a child is in a state: ``connected 100``."""
+async def connected(process: "subprocess.Popen[str]", accepted: int = 0) -> None:
+    """Wait until a child is connected and has accepted so many samples."""
     assert process.stdout is not None
-    for line in iter(process.stdout.readline, ""):
-        if line.strip() == wanted:
+    while line := await asyncio.to_thread(process.stdout.readline):
+        state, count = line.split()
+        if state == "connected" and int(count) >= accepted:
             return
-        await asyncio.sleep(0)
-    pytest.fail(f"it ended and was never {wanted!r}")
+    pytest.fail(f"it ended and did not accept {accepted}")
 
 
 async def drained(pipeline: Pipeline) -> None:
@@ -80,9 +80,9 @@ async def drained(pipeline: Pipeline) -> None:
 
 async def test_what_a_killed_process_had_not_journalled_comes_again(broker: Server, tmp_path: Path) -> None:
     with child(broker.port, tmp_path, "stuck") as process:
-        await says(process, "connected 0")
+        await connected(process)
         await publish(broker.port, [message(number) for number in range(100)])
-        await says(process, "connected 100")
+        await connected(process, 100)
     assert journalled(tmp_path) == []
     pipeline = Pipeline(broker.port, open_journal(tmp_path))
     async with pipeline.running():
@@ -95,12 +95,13 @@ async def test_kills_at_any_moment_lose_nothing_and_make_nothing_of_their_own(
 ) -> None:
     random = Random(4)  # noqa: S311 - when to kill
     with child(broker.port, tmp_path) as process:
-        await says(process, "connected 0")
-    publishing = asyncio.create_task(publish(broker.port, [message(number) for number in range(4000)]))
-    for _ in range(4):
-        with child(broker.port, tmp_path):
-            await asyncio.sleep(0.5 + random.random())
-    await publishing
+        await connected(process)
+    for first in range(0, 4000, 800):
+        messages = [message(number) for number in range(first, first + 800)]
+        with child(broker.port, tmp_path) as process:
+            publishing = asyncio.create_task(publish(broker.port, messages))
+            await connected(process, random.randrange(1, 700))
+        await publishing
     pipeline = Pipeline(broker.port, open_journal(tmp_path))
     async with pipeline.running():
         await drained(pipeline)
@@ -188,12 +189,13 @@ async def test_a_slow_journal_bounds_what_is_under_way_and_loses_nothing(
     assert journalled(tmp_path) == [reading(number) for number in range(500)]
 
 
-async def test_a_broker_with_a_narrow_window_is_not_left_waiting_for_the_tick(
+async def test_a_broker_with_a_narrow_window_is_not_left_waiting_for_tick_and_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.collectors.mqtt_pipeline.TICK", 3_600_000_000_000)
     with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
-        pipeline = Pipeline(broker.port, open_journal(tmp_path), version="3.1.1")  # mosquitto's window is 20
+        # mosquitto's window is 20
+        pipeline = Pipeline(broker.port, open_journal(tmp_path), version="3.1.1", commit=3600.0)
         async with pipeline.running():
             await until(lambda: pipeline.health.state is EndpointState.CONNECTED)
             await publish(broker.port, [message(number) for number in range(200)])

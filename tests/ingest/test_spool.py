@@ -161,3 +161,13 @@ async def test_listeners_are_told_what_is_in_the_journal_once_it_is(tmp_path: Pa
     assert set().union(*(lost for _, lost in told[2:])) == {6}
     kept = Journal(folder / "journal.db", catalogue(), ("a",)).read("a", 100)
     assert [entry.batch.values[0] for entry in kept] == [1003.0, 1004.0, 1005.0, 1006.0, 1007.0]
+
+
+async def test_a_pause_between_commits_is_cut_short_for_those_in_a_hurry(tmp_path: Path) -> None:
+    spool = Spool(Journal(tmp_path / "journal.db", catalogue(), ("a",)), ("a",), StillClock(), commit=3600.0)
+    async with running(spool):
+        spool.put(numbered(1))
+        await until(lambda: spool.stats.appended == 2)
+        spool.put(numbered(2))
+        spool.hurry()
+        await until(lambda: spool.stats.appended == 4)
