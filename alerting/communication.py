@@ -22,7 +22,7 @@ from alerting.evaluation import MOST_A_TICK, Image
 from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
-from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups
+from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, shard_groups
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
 
@@ -43,7 +43,14 @@ class Communication:
     """All communication alarms of a site."""
 
     def __init__(
-        self, site: Site, board: AlarmBoard, image: Image, *, endpoints: Mapping[str, str], watched: Ints
+        self,
+        site: Site,
+        board: AlarmBoard,
+        image: Image,
+        *,
+        endpoints: Mapping[str, str],
+        watched: Ints,
+        shards: Mapping[str, str],
     ) -> None:
         """Args.
 
@@ -53,13 +60,14 @@ class Communication:
             image: the live image.
             endpoints: endpoint id of each device id; a device may be missing.
             watched: ascending indices of the device points that process rules watch.
+            shards: by device id, who collects what other machines do.
         """
         self._devices = np.flatnonzero(np.diff(site.first_points) > 0)
         self._firsts = site.first_points[self._devices]
         self._ids = tuple(site.devices[at].id for at in self._devices)
         self._image = image
         self._board = board
-        self._author = CommunicationAuthor(site, endpoints)
+        self._author = CommunicationAuthor(site, endpoints, shards)
         self._watched = watched
         owners = np.searchsorted(self._firsts, watched, side="right") - 1
         self._watching, self._watched_firsts = np.unique(owners, return_index=True)
@@ -68,8 +76,10 @@ class Communication:
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         behind = endpoint_groups(self._ids, endpoints)
-        self._groups = SilenceGroups((*behind, *feed_groups(site, self._ids, behind)), periods)
-        self._outage = Outage(self._ids, endpoints, periods)
+        feeds = feed_groups(site, self._ids, behind)
+        self._groups = SilenceGroups((*shard_groups(self._ids, shards), *behind, *feeds), periods)
+        here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
+        self._outage = Outage(self._ids, here, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""

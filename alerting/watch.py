@@ -28,8 +28,13 @@ class AlarmWatch:
         image: Image,
         *,
         endpoints: Mapping[str, str],
+        shards: Mapping[str, str] | None = None,
     ) -> None:
-        """``endpoints`` gives the endpoint id of each device id; a device may be missing."""
+        """Wire everything.
+
+        ``endpoints`` gives the endpoint id of each device id; a device may be missing. ``shards`` gives, by
+        device id, who collects what other machines do.
+        """
         plans = plan_rules(rules, site, catalogue)
         self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}
         """Ids of what a rule leaves out, for lack of the rating its limit is a share of, by rule."""
@@ -39,7 +44,12 @@ class AlarmWatch:
         self._board = board
         self._process = Evaluation(plans, site, catalogue, board, image)
         self._communication = Communication(
-            site, board, image, endpoints=endpoints, watched=watched[watched < site.point_count]
+            site,
+            board,
+            image,
+            endpoints=endpoints,
+            watched=watched[watched < site.point_count],
+            shards=shards or {},
         )
 
     def watch(self, now: int) -> None:

@@ -131,6 +131,20 @@ class Collection:
         found = next((reader for reader in self._readers if reader.id == device), None)
         return dict(found.texts) if found is not None else {}
 
+    def all_texts(self) -> dict[str, dict[str, str]]:
+        """What each device tells of itself, by device; those that tell nothing left out."""
+        return {reader.id: dict(reader.texts) for reader in self._readers if reader.texts}
+
+    def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
+        """What reading each device has taken of the bus, by endpoint."""
+        return {
+            endpoint: tuple(
+                DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
+                for reader in readers
+            )
+            for endpoint, readers in self._by_endpoint().items()
+        }
+
     def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
         found = [

@@ -13,6 +13,7 @@ from console.live import LiveFeed
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
+from console.receiving import READINGS_PATH, REPORTS_PATH, readings_handler, reports_handler
 from console.routes import Route, api_routes
 from console.spaces import SpacePlan
 from console.stream import Stream
@@ -43,6 +44,9 @@ def build_app(
         app.router.add_get(route.path, _api_handler(route))
     app.router.add_post(FORGET_PATH, forget_handler(view))
     app.router.add_post(SNAPSHOT_PATH, snapshot_handler(view))
+    if view.receiver is not None:
+        app.router.add_post(READINGS_PATH, readings_handler(view.receiver))
+        app.router.add_post(REPORTS_PATH, reports_handler(view.receiver))
     app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
     _add_health(app, view)

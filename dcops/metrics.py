@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
-from collectors.collection import Collection
 from collectors.health import DeviceState
+from console.context import Collection
 from facility.counters import Finding
 from ingest.stores.duckdb import DuckHistory
 

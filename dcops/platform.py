@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
+from dcops.crew.crew import Crew
+from dcops.crew.metrics import MemberMetrics
+from dcops.crew.roles import Role
 from dcops.lessons_file import open_lessons
 from dcops.memory import MemoryUnreadableError, decode, encode
 from dcops.metrics import (
@@ -85,6 +88,8 @@ class Settings:
     """Between ticks, ns of the clock."""
     speed: float = 1.0
     """Seconds of the clock a real second."""
+    role: Role = field(default_factory=Role)
+    """What of the site this process collects itself, and who else does."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
     on_listening: Callable[[int], None] = lambda _: None
@@ -111,7 +116,15 @@ class Platform:
         plan = loaded.plan_with_passwords(environ)
         endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         seen = Image(self.image.values, self.image.times, self.image.quality)
-        self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
+        self._alarms = AlarmWatch(
+            site,
+            self.catalogue,
+            loaded.rules,
+            self.board,
+            seen,
+            endpoints=endpoints,
+            shards=settings.role.elsewhere(plan),
+        )
         self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
         named = build_stores(loaded.stores, self.catalogue, environ)
@@ -132,8 +145,18 @@ class Platform:
         )
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
-        self.collection = Collection(
+        self._crew = Crew(
+            settings.role,
             plan,
+            site=loaded.path,
+            data=settings.data,
+            clock=clock,
+            catalogue=self.catalogue,
+            tick=self.tick,
+            spool=self.spool,
+        )
+        self.collection = Collection(
+            self._crew.plan,
             clock,
             self._recorder or self.tick.accept,
             emit_scans=None if self._recorder else self.tick.accept_scans,
@@ -143,6 +166,7 @@ class Platform:
             ),
             set_aside=self._rejected.put,
         )
+        self._seen_collection = self._crew.seen(self.collection)
         letters = DeadLetters(settings.data / "dead-letters", clock)
         pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
         rates = (pace.backlog, *named.backlog_rates)
@@ -187,12 +211,17 @@ class Platform:
 
     def readiness(self) -> list[tuple[str, bool, str]]:
         """(check, passed, detail) of everything that collecting and storing needs."""
-        totals = self.collection.totals()
+        totals = self._seen_collection.totals()
         journal = self.spool.stats
         age = (self._clock.now() - self.signal.time) / NANOSECONDS if self.signal.number else None
         late = _READY_TICKS_LATE * self._settings.tick_period / NANOSECONDS
         checks = [
-            ("collection", totals.polls_done > 0, f"{totals.polls_done} polls done"),
+            # Shards have to find the head before anything is collected.
+            (
+                "collection",
+                totals.polls_done > 0 or bool(self._crew.receiver),
+                f"{totals.polls_done} polls done",
+            ),
             ("tick", age is not None and age <= late, "none yet" if age is None else f"{age:.0f} s ago"),
             ("journal", journal.available, journal.error or "accepting"),
         ]
@@ -264,7 +293,7 @@ class Platform:
     async def _collecting(self) -> AsyncIterator[None]:
         recording = {"recording": self._recorder.run()} if self._recorder is not None else {}
         recording["rejected messages"] = self._rejected.run()
-        async with stage(recording), stage({"collection": self.collection.run()}):
+        async with stage(recording), stage({"collection": self.collection.run(), **self._crew.work()}):
             yield
 
     def _recording_to(self, path: Path) -> Recorder:
@@ -289,7 +318,9 @@ class Platform:
             clock=self._clock,
             image=self.image,
             alarms=self.board,
-            collection=self.collection,
+            collection=self._seen_collection,
+            collectors=self._crew.healths,
+            receiver=self._crew.receiver,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
             metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
@@ -304,7 +335,9 @@ class Platform:
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))
-        registry.register(CollectionMetrics(self.collection))
+        registry.register(CollectionMetrics(self._seen_collection))
+        if self._crew.members:
+            registry.register(MemberMetrics(self._crew.members))
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))
         registry.register(CorrectionMetrics(self.derived.corrections))

@@ -115,7 +115,7 @@ class Tick:
         self._derived_period = derived_period
         self._derived_slot: int | None = None
         self._capacity = capacity
-        self._open: list[Sample | Scans] = []
+        self._open: list[Sample | Scans | Batch] = []
         self._open_points = 0
         self._open_whole = True
         self._closed = 0
@@ -155,6 +155,21 @@ class Tick:
             return
         for sample in scans.samples():
             self.accept(sample)
+
+    def accept_batch(self, batch: Batch) -> None:
+        """The same of readings that another process collected."""
+        plain = self._plain_samples(batch)
+        if not plain.all():
+            for sample in batch.chosen(~plain).samples():
+                self.accept(sample)
+            batch = batch.chosen(plain)
+        points = batch.point_count
+        if not points:
+            return
+        self.counts.samples += len(batch.first)
+        self.counts.readings += points
+        self.counts.late += self._image.apply_usable(batch)
+        self._keep(batch)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -220,7 +235,23 @@ class Tick:
             and self._open_points + values.size <= self._capacity
         )
 
-    def _keep(self, sample: Sample) -> None:
+    def _plain_samples(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which samples of a batch have nothing to be refused or mended: shape (samples,)."""
+        if not batch.point_count:
+            return np.zeros(len(batch.first), dtype=np.bool_)
+        newest = self._clock.now() + FUTURE_LIMIT
+        ends = batch.first.astype(np.int64) + batch.count
+        placed: NDArray[np.bool_] = (
+            (batch.count > 0) & (ends <= self._device_points) & (batch.time > 0) & (batch.time <= newest)
+        )
+        usable = (batch.quality >= FIRST_UNCERTAIN) & np.isfinite(batch.values)
+        if usable.all():
+            return placed
+        bad = np.add.reduceat(~usable, np.minimum(batch.starts, batch.point_count - 1), dtype=np.int64)
+        plain: NDArray[np.bool_] = placed & (bad == 0)
+        return plain
+
+    def _keep(self, sample: Sample | Batch) -> None:
         points = sample.values.shape[0]
         if self._open_points + points > self._capacity:
             self.counts.dropped += points

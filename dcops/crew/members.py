@@ -1,0 +1,180 @@
+"""The processes that collect for this one, as far as it knows them, and all collecting seen as one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from math import nan
+
+from collectors.collection import Collection
+from collectors.health import (
+    CollectionTotals,
+    CollectorHealth,
+    CollectorState,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    EndpointHealth,
+)
+from dcops.crew.report import Details, Report, ReportUnreadableError, read_details, read_devices
+from facility.clock import Clock
+from facility.sample import NANOSECONDS
+
+SILENT_SECONDS = 15.0
+"""Without anything from a process for so long it counts as silent."""
+MOST_ORDERS = 100
+"""That wait for a process to be heard again; more are not kept."""
+
+
+class Member:
+    """One process that collects: what it told last, and when."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = name
+        """``shard 2/3`` or ``worker 1/2``."""
+        self.readings = 0
+        """Taken from it since the start."""
+        self.restarts = 0
+        self.error = ""
+        """What is wrong with it or with what it sends; empty if nothing is known to be."""
+        self.orders: list[str] = []
+        """Devices whose lessons it is to forget, to be told with the next answer."""
+        self._clock = clock
+        self._report: Report | None = None
+        self._heard: int | None = None
+        self._ahead = nan
+        self._devices: tuple[DeviceHealth, ...] | None = ()
+        self._detail_lines = b""
+        self._details: Details | None = Details()
+
+    @property
+    def report(self) -> Report | None:
+        """What it told last; None before it did."""
+        return self._report
+
+    def hear(self, sent: int) -> None:
+        """It sent something, at ``sent`` by its own clock (ns)."""
+        now = self._clock.now()
+        self._heard = now
+        self._ahead = (sent - now) / NANOSECONDS
+
+    def take(self, report: Report) -> None:
+        """Keep what it tells of itself."""
+        self.hear(report.condition.sent)
+        self._report, self._devices = report, None
+        if report.detail_lines:
+            self._detail_lines, self._details = report.detail_lines, None
+
+    def devices(self) -> tuple[DeviceHealth, ...]:
+        """Health of each of its devices, as it told last."""
+        if self._devices is None and self._report is not None:
+            try:
+                self._devices = read_devices(self._report.device_lines)
+            except ReportUnreadableError as error:
+                self.error, self._devices = str(error), ()
+        return self._devices or ()
+
+    def details(self) -> Details:
+        """What reading has cost and taught it, as it told last."""
+        if self._details is None:
+            try:
+                self._details = read_details(self._detail_lines)
+            except ReportUnreadableError as error:
+                self.error, self._details = str(error), Details()
+        return self._details
+
+    def health(self) -> CollectorHealth:
+        """How it does."""
+        told = self._report.condition if self._report is not None else None
+        return CollectorHealth(
+            name=self.name,
+            state=self._state(),
+            heard=self._heard,
+            url=told.url if told else "",
+            readings=self.readings,
+            waiting=told.waiting if told else 0,
+            lost=told.lost if told else 0,
+            clock_ahead=self._ahead,
+            restarts=self.restarts,
+            cpu_seconds=told.cpu_seconds if told else nan,
+            memory=told.memory if told else nan,
+            error=self.error,
+        )
+
+    def _state(self) -> CollectorState:
+        if self.error:
+            return CollectorState.REFUSED
+        if self._heard is None:
+            return CollectorState.EXPECTED
+        silent = self._clock.now() - self._heard > SILENT_SECONDS * NANOSECONDS
+        return CollectorState.SILENT if silent else CollectorState.HEARD
+
+
+class CrewCollection:
+    """All collecting of a site seen as one: this process's own and what the members told of theirs."""
+
+    def __init__(self, own: Callable[[], Collection], members: Sequence[Member]) -> None:
+        self._own = own
+        self._members = tuple(members)
+
+    def devices(self) -> tuple[DeviceHealth, ...]:
+        """Health of each device that somebody collects."""
+        return (*self._own().devices(), *(each for member in self._members for each in member.devices()))
+
+    def endpoints(self) -> tuple[EndpointHealth, ...]:
+        """Health of each endpoint and broker."""
+        told = (each for member in self._members if member.report for each in member.report.endpoints)
+        return (*self._own().endpoints(), *told)
+
+    def totals(self) -> CollectionTotals:
+        """Sums since each of them started."""
+        told = (member.report.totals for member in self._members if member.report)
+        parts = (self._own().totals(), *told)
+        names = [each.name for each in fields(CollectionTotals)]
+        return CollectionTotals(**{name: sum(getattr(part, name) for part in parts) for name in names})
+
+    def texts(self, device: str) -> Mapping[str, str]:
+        """What a device tells of itself; nothing of one that is not there."""
+        found = (member.details().texts.get(device) for member in self._members)
+        return self._own().texts(device) or next((each for each in found if each), {})
+
+    def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
+        """What reading each device behind an endpoint has taken of the bus, the most first."""
+        own = self._own().costs(endpoint)
+        told = [each for member in self._members for each in member.details().costs.get(endpoint, ())]
+        return own or tuple(sorted(told, key=lambda each: each.seconds, reverse=True))
+
+    def all_texts(self) -> dict[str, Mapping[str, str]]:
+        """What each device tells of itself, by device."""
+        return {
+            **self._own().all_texts(),
+            **{k: v for m in self._members for k, v in m.details().texts.items()},
+        }
+
+    def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
+        """What reading each device has taken of the bus, by endpoint."""
+        return {
+            **self._own().all_costs(),
+            **{k: v for m in self._members for k, v in m.details().costs.items()},
+        }
+
+    def lessons(self) -> tuple[DeviceLesson, ...]:
+        """What devices have taught."""
+        told = (each for member in self._members for each in member.details().lessons)
+        return (*self._own().lessons(), *told)
+
+    def forget(self, device: str | None = None) -> int:
+        """Forget what a device has taught, or all devices; of what others collect they are told to.
+
+        Raises:
+            KeyError: there is no such device over Modbus.
+        """
+        elsewhere = 0
+        for member in self._members:
+            theirs = [each for each in member.devices() if each.unit is not None]
+            if device is None or any(each.device == device for each in theirs):
+                if len(member.orders) < MOST_ORDERS:
+                    member.orders.append(device or "")
+                lessons = member.details().lessons
+                elsewhere += sum(device in {None, each.device} for each in lessons)
+                if device is not None:
+                    return elsewhere
+        return self._own().forget(device) + elsewhere

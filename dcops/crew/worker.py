@@ -1,0 +1,178 @@
+"""A worker: a process that collects a share of what its parent is to collect, on the same machine.
+
+``python -m dcops.crew.worker`` is started by the parent, which is reached over an inherited socket. What is
+read goes there at most 50 ms later; nothing is kept here but what devices have taught.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import sys
+import uuid
+from pathlib import Path
+
+from collectors.collection import Collection
+from collectors.config import CollectionPlan
+from collectors.shares import Share, read_share, share_of, without_brokers
+from dcops.crew.lines import Kind, frame, read_frame
+from dcops.crew.report import Condition, write_report
+from dcops.crew.roles import SHARD, WORKER
+from dcops.lessons_file import open_lessons
+from dcops.logs import configure
+from dcops.running import load_site, run_async, stop_on_signal
+from dcops.stages import stage
+from facility.catalogue import build_catalogue
+from facility.clock import Clock
+from facility.sample import Sample, Scans
+from ingest.batch import Batch, gather
+from ingest.catalogues import digest, encode_catalogue
+from ingest.parcels import Parcel, Sender, pack
+from simulators.clock import SystemClock
+
+SEND_SECONDS = 0.05
+MOST_WAITING = 64 << 20
+"""Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
+REPORT_SECONDS = 5.0
+DETAILS_EVERY = 12
+
+
+class Worker:
+    """Collects a plan and hands what is read to the parent."""
+
+    def __init__(
+        self, plan: CollectionPlan, clock: Clock, *, share: Share, catalogue: str, folder: Path
+    ) -> None:
+        """Wire everything; nothing is connected yet, and of files only the lessons are read."""
+        self._sender = Sender(
+            index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex
+        )
+        self._clock = clock
+        self._open: list[Sample | Scans] = []
+        self._number = 0
+        self._lost = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self.collection = Collection(
+            plan, clock, self._emit, emit_scans=self._emit, lessons=open_lessons(folder)
+        )
+
+    async def run(self, line: socket.socket, until: asyncio.Event) -> None:
+        """Collect until the event is set, the parent says so or is gone; then hand over what there is."""
+        reader, writer = await asyncio.open_connection(sock=line)
+        self._writer = writer
+        work = {"collection": self.collection.run(), "reports": self._report_regularly()}
+        async with stage({"orders": self._obey(reader, until)}):
+            async with stage(work):
+                await until.wait()
+            self._send()
+            self._report(details=True)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    def _emit(self, read: Sample | Scans) -> None:
+        if not self._open:
+            asyncio.get_running_loop().call_later(SEND_SECONDS, self._send)
+        self._open.append(read)
+
+    def _send(self) -> None:
+        read, self._open = self._open, []
+        if not read:
+            return
+        batch = gather(read, self._clock.now())
+        self._number += 1
+        if not self._write(Kind.READINGS, pack(self._parcel(batch), level=0)):
+            self._lost += batch.point_count
+
+    def _parcel(self, batch: Batch) -> Parcel:
+        return Parcel(self._sender, batch.accepted, [(self._number, batch)])
+
+    def _write(self, kind: Kind, body: bytes) -> bool:
+        """Hand a frame to the socket; False if too much waits there already."""
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            return False
+        if writer.transport.get_write_buffer_size() > MOST_WAITING:
+            return False
+        writer.write(frame(kind, body))
+        return True
+
+    async def _report_regularly(self) -> None:
+        told = 0
+        while True:
+            self._report(details=told % DETAILS_EVERY == 0)
+            told += 1
+            await asyncio.sleep(REPORT_SECONDS)
+
+    def _report(self, *, details: bool) -> None:
+        self._write(Kind.REPORT, write_report(self._condition(), self.collection, details=details))
+
+    async def _obey(self, reader: asyncio.StreamReader, until: asyncio.Event) -> None:
+        while (found := await read_frame(reader)) is not None:
+            kind, body = found
+            if kind is Kind.STOP:
+                break
+            if kind is Kind.FORGET:
+                with contextlib.suppress(KeyError):
+                    self.collection.forget(body.decode() or None)
+        until.set()
+
+    def _condition(self) -> Condition:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return Condition(
+            index=self._sender.index,
+            count=self._sender.count,
+            catalogue=self._sender.catalogue,
+            sent=self._clock.now(),
+            lost=self._lost,
+            cpu_seconds=used.ru_utime + used.ru_stime,
+            memory=used.ru_maxrss << 10,
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one worker; its exit code is of no interest but in a log."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to the whole group; the parent says when to end
+    args = _parser().parse_args(arguments)
+    configure(verbose=args.verbose)
+    with socket.socket(fileno=args.line) as line:
+        line.settimeout(0)
+        loaded = load_site(args.site)
+        if loaded is None:
+            return 1
+        plan = loaded.plan
+        if args.shard is not None:
+            plan = share_of(plan, args.shard, SHARD)
+        plan = share_of(without_brokers(plan), args.share, WORKER)
+        catalogue = digest(encode_catalogue(build_catalogue(loaded.site)))
+        del loaded
+        folder: Path = args.data / "workers" / str(args.share.index)
+        worker = Worker(plan, SystemClock(), share=args.share, catalogue=catalogue, folder=folder)
+
+        async def work() -> int:
+            async with stop_on_signal() as stop:
+                await worker.run(line, stop)
+            return 0
+
+        return run_async(f"dcops worker {args.share}", work)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dcops.crew.worker", description="Started by dcops run --workers.")
+    parser.add_argument("site")
+    parser.add_argument("--line", type=int, required=True, help="file descriptor of the socket to the parent")
+    parser.add_argument("--share", type=read_share, required=True)
+    parser.add_argument("--shard", type=read_share)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--verbose", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
