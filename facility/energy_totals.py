@@ -1,6 +1,7 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ class EnergyTotals:
         quantity: EnergyQuantity,
         counters: SourceSet,
         rollups: RollupPlan,
-        asked: Set[SpaceEnergy],
+        asked: AbstractSet[SpaceEnergy],
     ) -> None:
         """Prepare; ``asked`` is of which spaces the amounts are told beside being written."""
         self.quantity = quantity
@@ -100,7 +101,7 @@ class EnergyTotals:
 
 
 def energy_totals(
-    site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: Set[SpaceEnergy]
+    site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: AbstractSet[SpaceEnergy]
 ) -> list[EnergyTotals]:
     """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
     found = []
