@@ -42,6 +42,7 @@ class EnergyTotals:
         quantity: EnergyQuantity,
         counters: SourceSet,
         rollups: RollupPlan,
+        *,
         asked: AbstractSet[SpaceEnergy],
     ) -> None:
         """Prepare; ``asked`` is of which spaces the amounts are told beside being written."""
@@ -108,7 +109,7 @@ def energy_totals(
     for quantity in ENERGIES:
         counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
         if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked))
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
     return found
 
 
