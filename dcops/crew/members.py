@@ -1,6 +1,7 @@
 """The processes that collect for this one, as far as it knows them, and all collecting seen as one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import nan
 
@@ -12,6 +13,8 @@ from collectors.health import (
     DeviceCost,
     DeviceHealth,
     DeviceLesson,
+    DeviceState,
+    DeviceTally,
     EndpointHealth,
 )
 from dcops.crew.report import Details, Report, ReportUnreadableError, read_details, read_devices
@@ -121,8 +124,7 @@ class CrewCollection:
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker."""
-        told = (each for member in self._members if member.report for each in member.report.endpoints)
-        return (*self._own().endpoints(), *told)
+        return tuple(self.each_endpoint())
 
     def totals(self) -> CollectionTotals:
         """Sums since each of them started."""
@@ -130,6 +132,25 @@ class CrewCollection:
         parts = (self._own().totals(), *told)
         names = [each.name for each in fields(CollectionTotals)]
         return CollectionTotals(**{name: sum(getattr(part, name) for part in parts) for name in names})
+
+    def each_endpoint(self) -> Iterator[EndpointHealth]:
+        """The endpoints one by one."""
+        yield from self._own().each_endpoint()
+        for member in self._members:
+            if member.report:
+                yield from member.report.endpoints
+
+    def tally(self) -> DeviceTally:
+        """How many devices are in which state, and what they refuse."""
+        parts = (self._own().tally(), *(member.report.tally for member in self._members if member.report))
+        states: Counter[DeviceState] = Counter()
+        for part in parts:
+            states.update(part.states)
+        return DeviceTally(
+            states=states,
+            refused=sum(part.refused for part in parts),
+            identity_changes=sum(part.identity_changes for part in parts),
+        )
 
     def texts(self, device: str) -> Mapping[str, str]:
         """What a device tells of itself; nothing of one that is not there."""

@@ -1,16 +1,21 @@
 """Prometheus metrics of a site collected by several processes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
-from prometheus_client import Metric
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from collectors.health import CollectorHealth, CollectorState
 from collectors.shares import Share
 from dcops.crew.members import Member
+from dcops.endpoint_metrics import EndpointExposition
 from facility.sample import NANOSECONDS
+from ingest.live_image import LiveImage
+from ingest.point_exposition import PointExposition
 
 
 class ShardMetrics(Collector):
@@ -23,6 +28,32 @@ class ShardMetrics(Collector):
         """``dcops_shard_info``."""
         value = {"shard": str(self._share.index), "shards": str(self._share.count)}
         yield InfoMetricFamily("dcops_shard", "The share of the site collected here.", value=value)
+
+
+class ShardScrape:
+    """What Prometheus is told by a shard: nothing of spaces, which are the head's."""
+
+    def __init__(
+        self,
+        *,
+        points: PointExposition,
+        endpoints: EndpointExposition,
+        pipeline: CollectorRegistry,
+        image: LiveImage,
+    ) -> None:
+        self._points = points
+        self._endpoints = endpoints
+        self._pipeline = pipeline
+        self._image = image
+
+    def overview(self, _: frozenset[str] | None = None) -> Iterator[bytes]:
+        """Health of its devices and endpoints, and its pipeline."""
+        yield from self._endpoints.pieces()
+        yield generate_latest(self._pipeline)
+
+    def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
+        """Points of devices; only those it collects have values."""
+        return self._points.pieces(self._image, devices)
 
 
 class MemberMetrics(Collector):

@@ -17,6 +17,7 @@ from collectors.health import (
     DeviceHealth,
     DeviceLesson,
     DeviceState,
+    DeviceTally,
     EndpointHealth,
     EndpointState,
     ReadCost,
@@ -79,6 +80,7 @@ class Report:
 
     condition: Condition
     totals: CollectionTotals
+    tally: DeviceTally
     endpoints: tuple[EndpointHealth, ...]
     device_lines: bytes
     """For ``read_devices``."""
@@ -91,6 +93,10 @@ class Reported(Protocol):
 
     def totals(self) -> CollectionTotals:
         """The sums."""
+        ...
+
+    def tally(self) -> DeviceTally:
+        """Devices by how they do."""
         ...
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
@@ -120,6 +126,7 @@ def write_report(condition: Condition, collection: Reported, *, details: bool) -
         "version": VERSION,
         "condition": asdict(condition),
         "totals": asdict(collection.totals()),
+        "tally": asdict(collection.tally()),
         "endpoints": list(collection.endpoints()),
     }
     lines = [orjson.dumps(head), orjson.dumps(list(collection.devices())), b""]
@@ -147,6 +154,7 @@ def read_report(body: bytes) -> Report:
         return Report(
             condition=Condition(**told["condition"]),
             totals=CollectionTotals(**told["totals"]),
+            tally=_tally(told["tally"]),
             endpoints=tuple(_endpoint(each) for each in told["endpoints"]),
             device_lines=devices,
             detail_lines=details,
@@ -189,6 +197,11 @@ def _lines(body: bytes) -> list[bytes]:
     if len(lines) != 3:  # noqa: PLR2004 - as written above
         raise ReportUnreadableError(f"a report of {len(lines)} lines, not 3")
     return lines
+
+
+def _tally(told: _Json) -> DeviceTally:
+    states = {DeviceState(state): int(count) for state, count in told["states"].items()}
+    return DeviceTally(**told | {"states": states})
 
 
 def _device(told: _Json) -> DeviceHealth:

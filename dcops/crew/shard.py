@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import orjson
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from collectors.collection import Collection
@@ -25,8 +24,9 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
 from dcops.crew.crew import Crew
-from dcops.crew.metrics import MemberMetrics, ShardMetrics
+from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, write_report
+from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
 from dcops.metrics import BuildMetrics, CollectionMetrics
 from dcops.platform import Settings
@@ -44,6 +44,7 @@ from ingest.journal import Journal
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
 from ingest.parcels import Sender
+from ingest.point_exposition import PointExposition
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
 from ingest.stores import History
@@ -261,7 +262,6 @@ class Shard:
         )
 
     def _context(self) -> ConsoleContext:
-        registry = self._registry()
         return ConsoleContext(
             site=self._loaded.site,
             catalogue=self.catalogue,
@@ -272,14 +272,19 @@ class Shard:
             collectors=self._crew.healths,
             history=self._no_history,
             take_snapshot=self._no_snapshot,
-            metrics=lambda: (CONTENT_TYPE_LATEST, generate_latest(registry)),
+            metrics=ShardScrape(
+                points=PointExposition(self._loaded.site),
+                endpoints=EndpointExposition(self.collection),
+                pipeline=self._registry(),
+                image=self.image,
+            ),
             readiness=self.readiness,
             ticks=self.signal,
             part=f"shard {self.share}",
         )
 
     def _registry(self) -> CollectorRegistry:
-        """How the shard does. What it reads is told by the head, so that nobody adds it twice."""
+        """How the shard does."""
         registry = CollectorRegistry()
         registry.register(BuildMetrics())
         registry.register(ShardMetrics(self.share))
