@@ -157,19 +157,18 @@ class Tick:
             self.accept(sample)
 
     def accept_batch(self, batch: Batch) -> None:
-        """The same of readings that another process collected."""
+        """The same of readings that another process collected, in any order.
+
+        Those that tell of a failure come last: one keeps the time of what is shown, and would let an older
+        reading pass.
+        """
         plain = self._plain_samples(batch)
-        if not plain.all():
-            for sample in batch.chosen(~plain).samples():
-                self.accept(sample)
-            batch = batch.chosen(plain)
-        points = batch.point_count
-        if not points:
+        if plain.all():
+            self._accept_plain(batch)
             return
-        self.counts.samples += len(batch.first)
-        self.counts.readings += points
-        self.counts.late += self._image.apply_usable(batch)
-        self._keep(batch)
+        self._accept_plain(batch.chosen(plain))
+        for sample in sorted(batch.chosen(~plain).samples(), key=lambda each: each.time):
+            self.accept(sample)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -234,6 +233,13 @@ class Tick:
             and max(scans.times) <= self._clock.now() + FUTURE_LIMIT
             and self._open_points + values.size <= self._capacity
         )
+
+    def _accept_plain(self, batch: Batch) -> None:
+        if batch.point_count:
+            self.counts.samples += len(batch.first)
+            self.counts.readings += batch.point_count
+            self.counts.late += self._image.apply_usable(batch)
+            self._keep(batch)
 
     def _plain_samples(self, batch: Batch) -> NDArray[np.bool_]:
         """Which samples of a batch have nothing to be refused or mended: shape (samples,)."""

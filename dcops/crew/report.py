@@ -5,7 +5,7 @@ cost and taught; only the first is always read, the others when somebody looks a
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import nan
 from typing import Any, Protocol
 
@@ -126,8 +126,8 @@ def write_report(condition: Condition, collection: Reported, *, details: bool) -
         "version": VERSION,
         "condition": asdict(condition),
         "totals": asdict(collection.totals()),
-        "tally": asdict(collection.tally()),
-        "endpoints": list(collection.endpoints()),
+        "tally": _plain_tally(collection.tally()),
+        "endpoints": [replace(each, errors=_plain(each.errors)) for each in collection.endpoints()],
     }
     lines = [orjson.dumps(head), orjson.dumps(list(collection.devices())), b""]
     if details:
@@ -190,6 +190,15 @@ def read_details(lines: bytes) -> Details:
         )
     except (ValueError, TypeError, KeyError) as error:
         raise ReportUnreadableError(f"the details of a report cannot be read: {error!r}") from error
+
+
+def _plain(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by name, where JSON takes no kinds and states for names."""
+    return {str(name): count for name, count in counts.items()}
+
+
+def _plain_tally(tally: DeviceTally) -> _Json:
+    return asdict(tally) | {"states": _plain(tally.states)}
 
 
 def _lines(body: bytes) -> list[bytes]:

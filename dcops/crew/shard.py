@@ -226,7 +226,7 @@ class Shard:
         """Tell the head how collecting goes. Whether it can be reached is said by the delivery."""
         told = 0
         while True:
-            body = write_report(self._condition(), self.collection, details=told % DETAILS_EVERY == 0)
+            body = write_report(self._condition(), self.collection, details=told % DETAILS_EVERY == 1)
             try:
                 answer = await asyncio.to_thread(self._store.send, REPORTS_PATH, body, compress=True)
             except StoreUnavailableError as error:

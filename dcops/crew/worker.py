@@ -104,7 +104,7 @@ class Worker:
     async def _report_regularly(self) -> None:
         told = 0
         while True:
-            self._report(details=told % DETAILS_EVERY == 0)
+            self._report(details=told % DETAILS_EVERY == 1)
             told += 1
             await asyncio.sleep(REPORT_SECONDS)
 
