@@ -105,18 +105,18 @@ class Workers:
                 raise
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_BUFFER)
+        listening = asyncio.ensure_future(self._listen(member, reader, writer))
         try:
-            await self._listen(member, reader, writer)
+            await asyncio.shield(listening)
             return f"ended with {await process.wait()}"
         except (FrameError, BatchCorruptError, ParcelVersionError, ReportUnreadableError) as error:
             return f"says what cannot be understood: {error}"
         except asyncio.CancelledError:
-            with contextlib.suppress(TimeoutError, OSError, FrameError):
-                async with asyncio.timeout(END_SECONDS):
-                    writer.write(frame(Kind.STOP))
-                    await self._listen(member, reader, writer)
+            writer.write(frame(Kind.STOP))
+            await asyncio.wait({listening}, timeout=END_SECONDS)
             raise
         finally:
+            listening.cancel()
             writer.close()
             await _end(process)
 

@@ -46,9 +46,8 @@ async def test_workers_collect_all_that_is_polled_and_are_seen_as_one(site: Path
                 *(each.id for each in plan.endpoints),
                 *(each.id for each in plan.brokers),
             }
-            assert [each["device"] for each in found["devices"]].sort() == [
-                binding.device for binding in (*plan.modbus, *plan.mqtt)
-            ].sort()
+            devices = [binding.device for binding in (*plan.modbus, *plan.mqtt)]
+            assert sorted(each["device"] for each in found["devices"]) == sorted(devices)
             assert {each["name"]: each["state"] for each in found["collectors"]} == {
                 "worker 1/2": "heard",
                 "worker 2/2": "heard",
