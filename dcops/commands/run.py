@@ -1,6 +1,7 @@
 """``dcops run SITE``: collect, compute, store and show a site."""
 
 import argparse
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from dcops.crew.secrets import TokenError
 from dcops.crew.shard import Shard
 from dcops.crew.usage import RoleError, read_role
+from dcops.garbage import no_search, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform, Settings
@@ -16,6 +18,8 @@ from dcops.site_file import LoadedSite
 from dcops.stopping import leave
 from simulators.clock import SystemClock
 
+_SETTLED_SECONDS = 60.0
+"""After which every connection stands and every device has been read a few times, as a rule."""
 _EXAMPLE = """examples:
   dcops run site/
   dcops run site.yaml --data /var/lib/dcops --host 0.0.0.0 --port 8080
@@ -56,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     except TokenError as error:
         print(f"dcops run: {error}", file=sys.stderr)
         return 1
-    loaded = load_site(args.site)
+    with no_search():
+        loaded = load_site(args.site)
     if loaded is None:
         return 1
     for line in loaded.missing_secrets(os.environ):
@@ -88,11 +93,14 @@ async def _serve(
     clock = SystemClock()
     platform: Platform | Shard
     share = settings.role.shard
-    if settings.role.head and share is not None:
-        platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
-    else:
-        platform = Platform(loaded, clock, settings, os.environ)
+    with no_search():
+        if settings.role.head and share is not None:
+            platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
+        else:
+            platform = Platform(loaded, clock, settings, os.environ)
+    settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
     async with stop_on_signal() as stop:
         await platform.run(stop)
+    settled.cancel()
     left_behind += platform.stopping.left_behind
     return 0
