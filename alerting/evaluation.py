@@ -149,11 +149,10 @@ class _RuleWatch:
         if other._plan.rule != self._plan.rule:
             return
         places = moves.places(self._plan.points, other._plan.points)
-        for at in np.flatnonzero(places >= 0):
-            before = int(places[at])
-            if not other._active[before]:
-                continue
-            alarm_id = other._standing[other._author.owner(other._plan, before)].alarm_id
+        there = np.flatnonzero(places >= 0)
+        for at in there[other._active[places[there]]]:
+            owner = other._author.owner(other._plan, int(places[at]))
+            alarm_id = other._standing[owner].alarm_id
             if self._author.writes(self._plan, alarm_id):
                 self._join(int(at), alarm_id)
         self._up = np.flatnonzero(self._active)
