@@ -80,7 +80,13 @@ export class Live {
     this.source?.close();
     const source = new EventSource("/api/v1/stream");
     this.source = source;
-    source.addEventListener("snapshot", (event) => this.take(JSON.parse(event.data), true));
+    let begun = false;
+    source.addEventListener("snapshot", (event) => {
+      // A second one on the same stream: the site was loaded anew.
+      if (begun) this.loadStructure();
+      else this.take(JSON.parse(event.data), true);
+      begun = true;
+    });
     source.addEventListener("tick", (event) => this.take(JSON.parse(event.data), false));
     source.addEventListener("error", () => {
       this.setState("lost");
