@@ -15,6 +15,7 @@ from console.changes import (
     snapshot_handler,
 )
 from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
+from console.metrics import OVERVIEW_PATH, POINTS_PATH, overview_handler, points_handler
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
@@ -49,6 +50,8 @@ def build_app(
     app.router.add_post(RELOAD_PATH, reload_handler(showing))
     app.router.add_get("/api/v1/stream", Stream(showing, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
+    app.router.add_get(OVERVIEW_PATH, overview_handler(showing))
+    app.router.add_get(POINTS_PATH, points_handler(showing))
     _add_health(app, showing)
     _add_pages(app)
 
@@ -91,13 +94,8 @@ def _add_health(app: web.Application, showing: Showing) -> None:
         ready = all(check.ok for check in checks)
         return json_response(Readiness(ready=ready, checks=checks), 200 if ready else 503)
 
-    async def metrics(_: web.Request) -> web.StreamResponse:
-        content_type, body = showing.current.view.metrics()
-        return compressed(web.Response(body=body, headers={"Content-Type": content_type}))
-
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
 
 
 def _add_pages(app: web.Application) -> None:

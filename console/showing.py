@@ -1,5 +1,7 @@
 """What is shown: all that is prepared of one site, and the change to another."""
 
+import numpy as np
+
 from console.context import ConsoleContext
 from console.live import LiveFeed
 from console.routes import Answer, Route, api_routes
@@ -10,10 +12,12 @@ class Shown:
     """One site, ready to be shown. Takes a while to make, and may be made in any thread."""
 
     def __init__(self, view: ConsoleContext) -> None:
-        plan = SpacePlan(view.site, view.catalogue)
         self.view = view
-        self.feed = LiveFeed(view, plan)
-        self.routes: tuple[Route, ...] = api_routes(view, plan, self.feed)
+        self.plan = SpacePlan(view.site, view.catalogue)
+        self.kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
+        """Of each device."""
+        self.feed = LiveFeed(view, self.plan)
+        self.routes: tuple[Route, ...] = api_routes(view, self.plan, self.feed)
         self.answers: dict[str, Answer] = {route.path: route.answer for route in self.routes}
 
 

@@ -59,7 +59,9 @@ class SiteAnswer:
     reloads: Annotated[int, "how often it was loaded anew"]
     refused: Annotated[int, "how often it was not, since its files had mistakes or it could not be done"]
     tried: Annotated[Moment, "when it was last tried; null if never"]
-    up_to_date: Annotated[bool, "false if the last try was refused, so that the files say other than what runs"]
+    up_to_date: Annotated[
+        bool, "false if the last try was refused, so that the files say other than what runs"
+    ]
     error: Annotated[str, "why it was refused; empty if it was not"]
     mistakes: tuple[SiteMistake, ...]
     needs_restart: Annotated[

@@ -82,9 +82,9 @@ export class Live {
     this.source = source;
     let begun = false;
     source.addEventListener("snapshot", (event) => {
-      // A second one on the same stream: the site was loaded anew.
+      this.take(JSON.parse(event.data), true);
+      // Not the first one: the site may have been loaded anew, with other names and ratings.
       if (begun) this.loadStructure();
-      else this.take(JSON.parse(event.data), true);
       begun = true;
     });
     source.addEventListener("tick", (event) => this.take(JSON.parse(event.data), false));

@@ -97,12 +97,6 @@ async def test_the_page_is_served_once_and_then_from_the_browsers_store(client: 
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_metrics_are_passed_through_with_their_content_type(client: TestClient) -> None:
-    async with client.get("/metrics") as response:
-        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        assert await response.text() == "dcops_up 1\n"
-
-
 async def test_readiness_is_503_with_the_reasons_if_any_check_fails(plant: Plant) -> None:
     async with plant.client() as client:
         assert await get(client, "/readyz") == {
@@ -142,7 +136,9 @@ async def test_a_taken_port_is_waited_for_and_said_once(plant: Plant, monkeypatc
     async with asyncio.timeout(10):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            server = asyncio.create_task(serve(Showing(plant.view()), port=port, on_listening=listening.set_result))
+            server = asyncio.create_task(
+                serve(Showing(plant.view()), port=port, on_listening=listening.set_result)
+            )
             await noted.enough.wait()
         assert await listening == port
         url = f"http://127.0.0.1:{port}/healthz"
