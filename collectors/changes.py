@@ -20,6 +20,8 @@ class PlanChange:
     """Devices that are read as before, if perhaps at other point indices."""
     restarted: frozenset[str]
     """Devices that are read in another way, or elsewhere."""
+    anew: frozenset[str]
+    """Those of them whose readings so far say nothing of what is read now."""
     added: frozenset[str]
     removed: frozenset[str]
     opened: tuple[ModbusEndpoint, ...]
@@ -41,11 +43,13 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     fresh = {each.id for each in opened} | {each.id for each in entered}
     old, new = _bindings(before), _bindings(now)
     there = old.keys() & new.keys()
-    kept = frozenset(device for device in there if _same(old[device], new[device], fresh))
+    alike = frozenset(device for device in there if _same_source(old[device], new[device], fresh))
+    kept = frozenset(device for device in alike if _same_manners(old[device], new[device]))
     return PlanChange(
         plan=now,
         kept=kept,
         restarted=frozenset(there - kept),
+        anew=frozenset(there - alike),
         added=frozenset(new.keys() - old.keys()),
         removed=frozenset(old.keys() - new.keys()),
         opened=opened,
@@ -57,26 +61,24 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     )
 
 
-def _same(before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]) -> bool:
-    """Whether a device is read as before; its points may have moved."""
+def _same_source(
+    before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]
+) -> bool:
+    """Whether what is read is the same; its points may have moved."""
     if isinstance(before, ModbusBinding) and isinstance(now, ModbusBinding):
-        return (
-            before.profile is now.profile
-            and before.endpoint == now.endpoint
-            and before.unit == now.unit
-            and before.period == now.period
-            and before.manners == now.manners
-            and now.endpoint not in fresh
-        )
+        where = (before.endpoint, before.unit) == (now.endpoint, now.unit) and now.endpoint not in fresh
+        return where and before.profile is now.profile
     if isinstance(before, MqttBinding) and isinstance(now, MqttBinding):
-        return (
-            before.profile is now.profile
-            and before.broker == now.broker
-            and before.topic == now.topic
-            and before.period == now.period
-            and now.broker not in fresh
-        )
+        where = (before.broker, before.topic) == (now.broker, now.topic) and now.broker not in fresh
+        return where and before.profile is now.profile
     return False
+
+
+def _same_manners(before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding) -> bool:
+    """Whether it is read as often and as considerately."""
+    if isinstance(before, ModbusBinding) and isinstance(now, ModbusBinding):
+        return before.period == now.period and before.manners == now.manners
+    return before.period == now.period
 
 
 def _with_profiles_of(before: CollectionPlan, now: CollectionPlan) -> CollectionPlan:
