@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -117,6 +117,18 @@ class Lessons:
             lesson = Lesson()
         self._lessons.append((endpoint, unit, profile, lesson))
         return lesson
+
+    def give_back(self, lessons: Iterable[Lesson]) -> None:
+        """Lessons of devices that are read no more, or anew: the next one of the same kind takes them up."""
+        given = set(map(id, lessons))
+        staying = []
+        for each in self._lessons:
+            endpoint, unit, profile, lesson = each
+            if id(lesson) not in given:
+                staying.append(each)
+            elif lesson:
+                self._kept[self._key(endpoint, unit, profile)] = lesson
+        self._lessons = staying
 
     def changed(self) -> None:
         """Some lesson is another now."""

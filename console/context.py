@@ -17,6 +17,7 @@ from collectors.health import (
     DeviceLesson,
     EndpointHealth,
 )
+from console.site import SiteKeeper
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -145,6 +146,7 @@ class ConsoleContext:
     metrics: Metrics
     readiness: ReadReadiness
     ticks: TickSignal
+    keeper: SiteKeeper
     collectors: ReadCollectors = _no_collectors
     receiver: Receiver | None = None
     """Nothing is taken from others without."""

@@ -6,6 +6,7 @@ ApiError              carries status, code, message and mend; becomes the JSON a
 ├─ ForbiddenError     403: a change that is not taken from there
 ├─ NotFoundError      404: no such node, series or path
 ├─ ConflictError      409: it does not go with what runs here
+├─ SiteRefusedError   422: the site's files have mistakes; in console.site
 └─ UnavailableError   503: something behind the API, for now
 """
 

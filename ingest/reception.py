@@ -8,7 +8,7 @@ start; what came just before a crash may come twice, and is the same reading to 
 import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from ingest.batch import Batch
@@ -20,6 +20,8 @@ _MOST_SPANS = 1_000
 
 _Key = tuple[str, int]
 """A journal and a position in it."""
+Under = Sequence[asyncio.Future[bool]]
+"""What of a parcel is under way to the journal: each tells whether it got there."""
 
 
 class Reception:
@@ -40,18 +42,19 @@ class Reception:
         self._kept: OrderedDict[str, _Positions] = OrderedDict()
         self._under_way: dict[_Key, tuple[int, asyncio.Future[bool]]] = {}
 
-    async def take(self, parcel: Parcel, wait: float) -> None:
-        """Take a parcel; returns when all of it is in the journal.
+    def take(self, parcel: Parcel) -> Under:
+        """Take a parcel, at once; what is returned is for ``kept``."""
+        found = (self._take((parcel.sender.journal, position), batch) for position, batch in parcel.entries)
+        return [each for each in found if each is not None]
+
+    @staticmethod
+    async def kept(waits: Under, wait: float) -> None:
+        """Return when all of a parcel is in the journal.
 
         Raises:
             NotKeptError: the journal does not have it after ``wait`` seconds, or has lost it. The sender has
                 to send it again, now or later.
         """
-        waits = [
-            found
-            for position, batch in parcel.entries
-            if (found := self._take((parcel.sender.journal, position), batch)) is not None
-        ]
         if not waits:
             return
         done, pending = await asyncio.wait(waits, timeout=wait)

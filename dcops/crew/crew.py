@@ -1,5 +1,6 @@
 """All processes that collect one site, as the process sees them that has its journal."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from collectors.collection import Collection
@@ -9,13 +10,21 @@ from console.context import Receiver
 from dcops.crew.head import Head
 from dcops.crew.members import CrewCollection, Member
 from dcops.crew.roles import Role
-from dcops.crew.workers import WorkerOptions, Workers
+from dcops.crew.workers import Orders, WorkerOptions, Workers, write_orders
 from dcops.stages import Work
-from facility.catalogue import Catalogue
 from facility.clock import Clock
-from ingest.catalogues import digest, encode_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.spool import Spool
 from ingest.tick import Tick
+from ingest.translation import KnownCatalogues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewChange:
+    """What another state of the site means for all that collect it."""
+
+    kept: KeptCatalogue
+    orders: Orders
 
 
 class Crew:
@@ -25,23 +34,21 @@ class Crew:
         self,
         role: Role,
         plan: CollectionPlan,
+        kept: KeptCatalogue,
         *,
-        site: Path,
         data: Path,
         clock: Clock,
-        catalogue: Catalogue,
         tick: Tick,
         spool: Spool,
     ) -> None:
         """Nothing is started yet; ``plan`` is that of the whole site."""
-        self.plan = role.itself(plan)
-        """What this process collects itself."""
+        self.role = role
         self.receiver: Receiver | None = None
         """Takes what shards hand over; None if there are none."""
+        self._known = KnownCatalogues(kept)
         self._workers: Workers | None = None
         members: list[Member] = []
-        name = digest(encode_catalogue(catalogue)) if role.shards or role.workers else ""
-        if role.shards and not role.head:
+        if role.is_head:
 
             def hurry() -> None:
                 tick.hurry()
@@ -49,7 +56,7 @@ class Crew:
 
             head = Head(
                 clock=clock,
-                catalogue=name,
+                known=self._known,
                 count=role.shards,
                 own=role.own,
                 accept=tick.accept_batch,
@@ -60,14 +67,15 @@ class Crew:
             self.receiver = head.receiver(role.token)
             members += head.members.values()
         if role.workers:
-            options = WorkerOptions(site=site, data=data, count=role.workers, shard=role.shard)
-            self._workers = Workers(options, clock, name, tick.accept_batch)
+            options = WorkerOptions(data=data, count=role.workers)
+            orders = write_orders(role.share(plan), kept.digest, role.workers)
+            self._workers = Workers(options, orders, clock, self._known, tick.accept_batch)
             members += self._workers.members
         self.members = tuple(members)
 
     def seen(self, own: Collection) -> CrewCollection | Collection:
         """All collecting as one."""
-        return CrewCollection(lambda: own, self.members) if self.members else own
+        return CrewCollection(own, self.members) if self.members else own
 
     def healths(self) -> tuple[CollectorHealth, ...]:
         """How the others do."""
@@ -76,3 +84,15 @@ class Crew:
     def work(self) -> dict[str, Work]:
         """What is to run while this process collects."""
         return {"workers": self._workers.run()} if self._workers is not None else {}
+
+    def prepare(self, plan: CollectionPlan, kept: KeptCatalogue) -> CrewChange:
+        """Make what another state of the site needs, of which ``plan`` is all; may run in any thread."""
+        return CrewChange(
+            kept=kept, orders=write_orders(self.role.share(plan), kept.digest, self.role.workers)
+        )
+
+    def change(self, change: CrewChange) -> None:
+        """Go over to another state of the site. Others may follow a little later: they are understood."""
+        self._known.change(change.kept)
+        if self._workers is not None:
+            self._workers.change(change.orders)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import NoReturn
 
 import orjson
@@ -17,6 +18,7 @@ from ingest.batch import Batch
 from ingest.errors import BatchCorruptError, NotKeptError, ParcelVersionError
 from ingest.parcels import unpack
 from ingest.reception import Reception
+from ingest.translation import KnownCatalogues
 
 KEEP_SECONDS = 8.0
 """So long a sender waits for the journal before it is told to send again."""
@@ -31,7 +33,7 @@ class Head:
         self,
         *,
         clock: Clock,
-        catalogue: str,
+        known: KnownCatalogues,
         count: int,
         own: int,
         accept: Callable[[Batch], None],
@@ -42,7 +44,7 @@ class Head:
 
         Args:
             clock: the platform's.
-            catalogue: digest of the catalogue that point indices count over.
+            known: the catalogues that point indices may count over.
             count: how many shards there are.
             own: which of them this process is; 0 for none.
             accept: shows readings and keeps them for the journal.
@@ -54,7 +56,7 @@ class Head:
         }
         """By the number of the share."""
         self._clock = clock
-        self._catalogue = catalogue
+        self._known = known
         self._count = count
         self._hurry = hurry
         self._reception = Reception(accept, number)
@@ -85,11 +87,13 @@ class Head:
         member = self._member(sender.index, sender.count)
         self._check(member, sender.catalogue, parcel.sent)
         member.readings += sum(batch.point_count for _, batch in parcel.entries)
-        taking = asyncio.ensure_future(self._reception.take(parcel, KEEP_SECONDS))
-        await asyncio.sleep(0)  # now it is accepted, and the journal can be hurried to take it
+        entries = [
+            (position, self._known.translate(sender.catalogue, batch)) for position, batch in parcel.entries
+        ]
+        waits = self._reception.take(replace(parcel, entries=entries))
         self._hurry()
         try:
-            await taking
+            await self._reception.kept(waits, KEEP_SECONDS)
         except NotKeptError as error:
             raise UnavailableError("not_kept", str(error), "send it again") from error
 
@@ -128,14 +132,14 @@ class Head:
     def _check(self, member: Member, catalogue: str, sent: int) -> None:
         """Raises ConflictError, and notes it, if what a member sends cannot be taken."""
         ahead = (sent - self._clock.now()) / NANOSECONDS
-        if catalogue != self._catalogue:
+        if not self._known.knows(catalogue):
             self._refuse(
                 member,
                 sent,
                 ConflictError(
                     "other_site",
-                    f"{member.name} runs another site, or an earlier or later state of this one",
-                    "give both the same site, and restart or reload both",
+                    f"{member.name} runs another site, or another state of this one",
+                    "give both the same site, and have the head load it first",
                 ),
             )
         if ahead > MOST_AHEAD:

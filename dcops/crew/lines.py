@@ -20,6 +20,8 @@ class Kind(IntEnum):
     REPORT = 2
     FORGET = 3
     """To the worker: a device whose lessons it is to forget; empty for all."""
+    PLAN = 5
+    """To the worker: what to collect from now on."""
     STOP = 4
     """To the worker: hand over what there is, and end."""
 

@@ -1,7 +1,7 @@
 """The processes that collect for this one, as far as it knows them, and all collecting seen as one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import nan
 
@@ -114,13 +114,13 @@ class Member:
 class CrewCollection:
     """All collecting of a site seen as one: this process's own and what the members told of theirs."""
 
-    def __init__(self, own: Callable[[], Collection], members: Sequence[Member]) -> None:
+    def __init__(self, own: Collection, members: Sequence[Member]) -> None:
         self._own = own
         self._members = tuple(members)
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device that somebody collects."""
-        return (*self._own().devices(), *(each for member in self._members for each in member.devices()))
+        return (*self._own.devices(), *(each for member in self._members for each in member.devices()))
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker."""
@@ -129,20 +129,20 @@ class CrewCollection:
     def totals(self) -> CollectionTotals:
         """Sums since each of them started."""
         told = (member.report.totals for member in self._members if member.report)
-        parts = (self._own().totals(), *told)
+        parts = (self._own.totals(), *told)
         names = [each.name for each in fields(CollectionTotals)]
         return CollectionTotals(**{name: sum(getattr(part, name) for part in parts) for name in names})
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The endpoints one by one."""
-        yield from self._own().each_endpoint()
+        yield from self._own.each_endpoint()
         for member in self._members:
             if member.report:
                 yield from member.report.endpoints
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse."""
-        parts = (self._own().tally(), *(member.report.tally for member in self._members if member.report))
+        parts = (self._own.tally(), *(member.report.tally for member in self._members if member.report))
         states: Counter[DeviceState] = Counter()
         for part in parts:
             states.update(part.states)
@@ -155,32 +155,32 @@ class CrewCollection:
     def texts(self, device: str) -> Mapping[str, str]:
         """What a device tells of itself; nothing of one that is not there."""
         found = (member.details().texts.get(device) for member in self._members)
-        return self._own().texts(device) or next((each for each in found if each), {})
+        return self._own.texts(device) or next((each for each in found if each), {})
 
     def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
-        own = self._own().costs(endpoint)
+        own = self._own.costs(endpoint)
         told = [each for member in self._members for each in member.details().costs.get(endpoint, ())]
         return own or tuple(sorted(told, key=lambda each: each.seconds, reverse=True))
 
     def all_texts(self) -> dict[str, Mapping[str, str]]:
         """What each device tells of itself, by device."""
         return {
-            **self._own().all_texts(),
+            **self._own.all_texts(),
             **{k: v for m in self._members for k, v in m.details().texts.items()},
         }
 
     def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
         """What reading each device has taken of the bus, by endpoint."""
         return {
-            **self._own().all_costs(),
+            **self._own.all_costs(),
             **{k: v for m in self._members for k, v in m.details().costs.items()},
         }
 
     def lessons(self) -> tuple[DeviceLesson, ...]:
         """What devices have taught."""
         told = (each for member in self._members for each in member.details().lessons)
-        return (*self._own().lessons(), *told)
+        return (*self._own.lessons(), *told)
 
     def forget(self, device: str | None = None) -> int:
         """Forget what a device has taught, or all devices; of what others collect they are told to.
@@ -198,4 +198,4 @@ class CrewCollection:
                 elsewhere += sum(device in {None, each.device} for each in lessons)
                 if device is not None:
                     return elsewhere
-        return self._own().forget(device) + elsewhere
+        return self._own.forget(device) + elsewhere

@@ -7,7 +7,7 @@ cost and taught; only the first is always read, the others when somebody looks a
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from math import nan
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -35,6 +35,7 @@ _ENDPOINT_FLOATS = (
 )
 
 _Json = dict[str, Any]
+Name = TypeVar("Name", str, DeviceState)
 
 
 class ReportUnreadableError(ValueError):
@@ -192,7 +193,7 @@ def read_details(lines: bytes) -> Details:
         raise ReportUnreadableError(f"the details of a report cannot be read: {error!r}") from error
 
 
-def _plain(counts: Mapping[str, int]) -> dict[str, int]:
+def _plain(counts: Mapping[Name, int]) -> dict[str, int]:
     """Counts by name, where JSON takes no kinds and states for names."""
     return {str(name): count for name, count in counts.items()}
 

@@ -27,6 +27,11 @@ class Role:
     """What shards must know to hand over readings."""
 
     @property
+    def is_head(self) -> bool:
+        """Whether shards hand over to this process."""
+        return self.shards > 0 and not self.head
+
+    @property
     def shard(self) -> Share | None:
         """Its share of the site; None if that is all or nothing of it."""
         return Share(self.own, self.shards) if self.own else None

@@ -17,36 +17,36 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
+from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.keeping import Keeping
 from collectors.shares import Share
 from console.context import ConsoleContext
 from console.server import serve
+from console.showing import Showing, Shown
 from console.ticks import TickSignal
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, write_report
+from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
-from dcops.metrics import BuildMetrics, CollectionMetrics
+from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics
 from dcops.platform import Settings
 from dcops.rejected_messages import RejectedMessages
+from dcops.reloading import Reloader
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.stopping import StopBudget
-from facility.catalogue import build_catalogue
 from facility.clock import Clock
+from facility.moves import find_moves
 from facility.sample import NANOSECONDS
-from ingest.catalogues import digest, encode_catalogue
 from ingest.delivery import Delivery, Pace
 from ingest.errors import StoreUnavailableError
 from ingest.journal import Journal
-from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
-from ingest.parcels import Sender
 from ingest.point_exposition import PointExposition
 from ingest.spool import Spool
-from ingest.staleness import StalenessPlan
 from ingest.stores import History
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.head import REPORTS_PATH, TIMEOUT_SECONDS, HeadStore
@@ -85,28 +85,29 @@ class Shard:
         """
         role = settings.role
         self.share = share
-        self.catalogue = build_catalogue(loaded.site)
-        self.image = LiveImage(self.catalogue.point_count)
+        plan = loaded.plan_with_passwords(environ)
+        self.live = live = ShardSite(loaded, plan)
+        """The site as it is loaded now."""
         self.signal = TickSignal()
         self.stopping = StopBudget()
-        self._loaded = loaded
         self._clock = clock
         self._settings = settings
-        self._digest = digest(encode_catalogue(self.catalogue))
+        self._environ = environ
         self._url = ""
         self._store = HeadStore(
             HttpTarget(url=role.head, token=role.token, timeout=TIMEOUT_SECONDS, tls_ca=tls_ca),
-            self.catalogue,
+            live.kept,
             clock,
-            self._sender,
+            index=share.index,
+            count=share.count,
         )
         names = (self._store.name,)
         kept = loaded.journal
-        journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
+        journal = Journal(settings.data / "journal.sqlite", live.kept.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
         self.tick = Tick(
-            image=self.image,
-            staleness=StalenessPlan(loaded.site, frozenset(b.device for b in loaded.plan.mqtt)),
+            image=live.image,
+            staleness=live.staleness,
             device_points=loaded.site.point_count,
             clock=clock,
             hand_over=self.spool.put,
@@ -115,22 +116,24 @@ class Shard:
         self._rejected = RejectedMessages(settings.data, clock)
         crew = self._crew = Crew(
             role,
-            loaded.plan_with_passwords(environ),
-            site=loaded.path,
+            plan,
+            live.kept,
             data=settings.data,
             clock=clock,
-            catalogue=self.catalogue,
             tick=self.tick,
             spool=self.spool,
         )
         own = Collection(
-            crew.plan,
+            role.itself(plan),
             clock,
             self.tick.accept,
             emit_scans=self.tick.accept_scans,
             lessons=open_lessons(settings.data),
             keeping=Keeping(
-                number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
+                number=lambda: self.tick.open_number,
+                hurry=self._hurry,
+                listen=self.spool.on_settled,
+                tell_no_more=self.spool.tell_no_more,
             ),
             set_aside=self._rejected.put,
         )
@@ -144,6 +147,9 @@ class Shard:
             clock=clock,
             pace=PACE,
         )
+        self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
+        self._pipeline = self._registry()
+        self._pages = Showing(self._view(live))
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, delivery, journal."""
@@ -154,24 +160,64 @@ class Shard:
                 self._showing(),
                 self._ticking(),
                 self._collecting(),
+                stage({"reload": self.reloader.run()}),
             ):
                 await stages.enter_async_context(each)
             await until.wait()
             self.stopping.begin()
+
+    def build(self, loaded: LoadedSite) -> ShardSuccessor:
+        """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
+        role = self._settings.role
+        plan = loaded.plan_with_passwords(self._environ)
+        live = ShardSite(loaded, plan)
+        return ShardSuccessor(
+            live=live,
+            change=compare(role.share(self.live.plan), role.share(plan)),
+            own=compare(self._own.plan, role.itself(plan)),
+            crew=self._crew.prepare(plan, live.kept),
+            moves=find_moves(self.live.kept.catalogue, live.kept.catalogue),
+            shown=Shown(self._view(live)),
+        )
+
+    async def go_over(self, successor: ShardSuccessor) -> None:
+        """Put a site in the place of the one that runs, in one turn of the loop."""
+        over = await self._own.prepare(successor.own)
+        live = successor.live
+        self._own.flush()
+        live.image.take_over(self.live.image, successor.moves.earlier)
+        self.tick.change_site(
+            image=live.image,
+            staleness=live.staleness,
+            device_points=live.loaded.site.point_count,
+            derive=None,
+        )
+        self.spool.change_catalogue(live.kept)
+        self._store.use(live.kept)
+        self._own.change(over)
+        self._crew.change(successor.crew)
+        self.live = live
+        self._pages.change(successor.shown)
 
     def readiness(self) -> list[tuple[str, bool, str]]:
         """(check, passed, detail) of everything that collecting and handing on needs."""
         totals = self.collection.totals()
         journal, head = self.spool.stats, self.delivery.stats
         endpoints = len(self.collection.endpoints())
+        site = self.live.loaded.site.name
         return [
-            ("shard", True, f"{self.share} of {self._loaded.site.name}, for the head at {self._store.url}"),
+            (
+                "shard",
+                True,
+                f"{self.share} of {self.live.loaded.site.name}, for the head at {self._store.url}",
+            ),
             (
                 "collection",
                 totals.polls_done > 0 or not endpoints,
                 f"{totals.polls_done} polls done of {endpoints} endpoints",
             ),
             ("journal", journal.available, journal.error or "accepting"),
+            ("site", True, self.reloader.detail()),
             ("head", head.available, head.error or "taking readings"),
         ]
 
@@ -193,7 +239,7 @@ class Shard:
     @asynccontextmanager
     async def _showing(self) -> AsyncIterator[None]:
         settings = self._settings
-        console = serve(self._context(), host=settings.host, port=settings.port, on_listening=self._listening)
+        console = serve(self._pages, host=settings.host, port=settings.port, on_listening=self._listening)
         async with stage({"console": console}):
             yield
             self.signal.close()
@@ -213,10 +259,6 @@ class Shard:
     def _hurry(self) -> None:
         self.tick.hurry()
         self.spool.hurry()
-
-    def _sender(self, journal: str) -> Sender:
-        share = self.share
-        return Sender(index=share.index, count=share.count, catalogue=self._digest, journal=journal)
 
     def _listening(self, port: int) -> None:
         self._url = f"http://{self._settings.host}:{port}/"
@@ -252,7 +294,7 @@ class Shard:
         return Condition(
             index=self.share.index,
             count=self.share.count,
-            catalogue=self._digest,
+            catalogue=self.live.kept.digest,
             sent=self._clock.now(),
             url=self._url,
             waiting=self.delivery.backlog.points + self.spool.stats.waiting_points,
@@ -261,25 +303,26 @@ class Shard:
             memory=used.ru_maxrss << 10,
         )
 
-    def _context(self) -> ConsoleContext:
+    def _view(self, live: ShardSite) -> ConsoleContext:
         return ConsoleContext(
-            site=self._loaded.site,
-            catalogue=self.catalogue,
+            site=live.loaded.site,
+            catalogue=live.kept.catalogue,
             clock=self._clock,
-            image=self.image,
+            image=live.image,
             alarms=AlarmBoard(),
             collection=self.collection,
             collectors=self._crew.healths,
             history=self._no_history,
             take_snapshot=self._no_snapshot,
             metrics=ShardScrape(
-                points=PointExposition(self._loaded.site),
+                points=PointExposition(live.loaded.site),
                 endpoints=EndpointExposition(self.collection),
-                pipeline=self._registry(),
-                image=self.image,
+                pipeline=self._pipeline,
+                image=live.image,
             ),
             readiness=self.readiness,
             ticks=self.signal,
+            keeper=self.reloader,
             part=f"shard {self.share}",
         )
 
@@ -287,8 +330,9 @@ class Shard:
         """How the shard does."""
         registry = CollectorRegistry()
         registry.register(BuildMetrics())
+        registry.register(SiteMetrics(lambda: self.reloader.state))
         registry.register(ShardMetrics(self.share))
-        registry.register(TickMetrics(self.tick, self.image))
+        registry.register(TickMetrics(self.tick))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics((self.delivery,), self.spool, self._clock))
         registry.register(CollectionMetrics(self.collection))

@@ -1,34 +1,35 @@
 """A worker: a process that collects a share of what its parent is to collect, on the same machine.
 
-``python -m dcops.crew.worker`` is started by the parent, which is reached over an inherited socket. What is
-read goes there at most 50 ms later; nothing is kept here but what devices have taught.
+``python -m dcops.crew.worker`` is started by the parent, which is reached over an inherited socket and says
+what to collect. What is read goes there at most 50 ms later; nothing is kept here but what devices taught.
 """
 
 import argparse
 import asyncio
 import contextlib
+import pickle
 import resource
 import signal
 import socket
 import sys
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
+from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan
-from collectors.shares import Share, read_share, share_of, without_brokers
-from dcops.crew.lines import Kind, frame, read_frame
+from collectors.shares import Share, read_share
+from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.report import Condition, write_report
-from dcops.crew.roles import SHARD, WORKER
+from dcops.garbage import spare_what_lives
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
-from dcops.running import load_site, run_async, stop_on_signal
+from dcops.running import run_async, stop_on_signal
 from dcops.stages import stage
-from facility.catalogue import build_catalogue
 from facility.clock import Clock
 from facility.sample import Sample, Scans
 from ingest.batch import Batch, gather
-from ingest.catalogues import digest, encode_catalogue
 from ingest.parcels import Parcel, Sender, pack
 from simulators.clock import SystemClock
 
@@ -37,31 +38,35 @@ MOST_WAITING = 64 << 20
 """Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
 REPORT_SECONDS = 5.0
 DETAILS_EVERY = 12
+_SETTLED_SECONDS = 30.0
+"""After the start what lives is what stays."""
 
 
 class Worker:
     """Collects a plan and hands what is read to the parent."""
 
     def __init__(
-        self, plan: CollectionPlan, clock: Clock, *, share: Share, catalogue: str, folder: Path
+        self,
+        plan: CollectionPlan,
+        clock: Clock,
+        *,
+        sender: Sender,
+        folder: Path,
+        writer: asyncio.StreamWriter,
     ) -> None:
         """Wire everything; nothing is connected yet, and of files only the lessons are read."""
-        self._sender = Sender(
-            index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex
-        )
+        self._sender = sender
         self._clock = clock
+        self._writer = writer
         self._open: list[Sample | Scans] = []
         self._number = 0
         self._lost = 0
-        self._writer: asyncio.StreamWriter | None = None
         self.collection = Collection(
             plan, clock, self._emit, emit_scans=self._emit, lessons=open_lessons(folder)
         )
 
-    async def run(self, line: socket.socket, until: asyncio.Event) -> None:
+    async def run(self, reader: asyncio.StreamReader, until: asyncio.Event) -> None:
         """Collect until the event is set, the parent says so or is gone; then hand over what there is."""
-        reader, writer = await asyncio.open_connection(sock=line)
-        self._writer = writer
         work = {"collection": self.collection.run(), "reports": self._report_regularly()}
         async with stage({"orders": self._obey(reader, until)}):
             async with stage(work):
@@ -69,10 +74,7 @@ class Worker:
             self._send()
             self._report(details=True)
             with contextlib.suppress(ConnectionError):
-                await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+                await self._writer.drain()
 
     def _emit(self, read: Sample | Scans) -> None:
         if not self._open:
@@ -94,9 +96,7 @@ class Worker:
     def _write(self, kind: Kind, body: bytes) -> bool:
         """Hand a frame to the socket; False if too much waits there already."""
         writer = self._writer
-        if writer is None or writer.is_closing():
-            return False
-        if writer.transport.get_write_buffer_size() > MOST_WAITING:
+        if writer.is_closing() or writer.transport.get_write_buffer_size() > MOST_WAITING:
             return False
         writer.write(frame(kind, body))
         return True
@@ -116,10 +116,22 @@ class Worker:
             kind, body = found
             if kind is Kind.STOP:
                 break
-            if kind is Kind.FORGET:
+            if kind is Kind.PLAN:
+                await self._go_over(body)
+            elif kind is Kind.FORGET:
                 with contextlib.suppress(KeyError):
                     self.collection.forget(body.decode() or None)
         until.set()
+
+    async def _go_over(self, order: bytes) -> None:
+        """Collect another plan. What was read before counts over the one, what is read after the other."""
+        plan, catalogue = await asyncio.to_thread(read_order, order)
+        change = await asyncio.to_thread(compare, self.collection.plan, plan)
+        over = await self.collection.prepare(change)
+        self.collection.flush()
+        self._send()
+        self.collection.change(over)
+        self._sender = replace(self._sender, catalogue=catalogue)
 
     def _condition(self) -> Condition:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -134,30 +146,49 @@ class Worker:
         )
 
 
+def read_order(order: bytes) -> tuple[CollectionPlan, str]:
+    """What to collect, and the digest of the catalogue its indices count over."""
+    plan, catalogue = pickle.loads(order)  # noqa: S301 - from the parent, over a socket nobody else has
+    return plan, catalogue
+
+
+async def collect(line: socket.socket, share: Share, data: Path) -> None:
+    """Collect for whoever is at the other end of a socket, until it says so or is gone.
+
+    Raises:
+        FrameError: it does not say what to collect.
+    """
+    reader, writer = await asyncio.open_connection(sock=line)
+    try:
+        first = await read_frame(reader)
+        if first is None:
+            return
+        if first[0] is not Kind.PLAN:
+            raise FrameError("the parent does not say what to collect")
+        plan, catalogue = read_order(first[1])
+        sender = Sender(index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex)
+        folder = data / "workers" / str(share.index)
+        worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
+        settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
+        async with stop_on_signal() as stop:
+            await worker.run(reader, stop)
+        settled.cancel()
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one worker; its exit code is of no interest but in a log."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the parent says when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent says when
     args = _parser().parse_args(arguments)
     configure(verbose=args.verbose)
     with socket.socket(fileno=args.line) as line:
         line.settimeout(0)
-        loaded = load_site(args.site)
-        if loaded is None:
-            return 1
-        plan = loaded.plan
-        if args.shard is not None:
-            plan = share_of(plan, args.shard, SHARD)
-        plan = share_of(without_brokers(plan), args.share, WORKER)
-        catalogue = digest(encode_catalogue(build_catalogue(loaded.site)))
-        del loaded
-        folder: Path = args.data / "workers" / str(args.share.index)
-        worker = Worker(plan, SystemClock(), share=args.share, catalogue=catalogue, folder=folder)
 
         async def work() -> int:
-            async with stop_on_signal() as stop:
-                await worker.run(line, stop)
+            await collect(line, args.share, args.data)
             return 0
 
         return run_async(f"dcops worker {args.share}", work)
@@ -165,10 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcops.crew.worker", description="Started by dcops run --workers.")
-    parser.add_argument("site")
     parser.add_argument("--line", type=int, required=True, help="file descriptor of the socket to the parent")
     parser.add_argument("--share", type=read_share, required=True)
-    parser.add_argument("--shard", type=read_share)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--verbose", action="store_true")
     return parser

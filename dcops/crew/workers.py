@@ -1,8 +1,13 @@
-"""The processes that collect for this one on the same machine: started, listened to, started again, ended."""
+"""The processes that collect for this one on the same machine: started, listened to, started again, ended.
+
+A worker reads no file of the site: what it collects is told to it, so that it collects of the very state of
+the site that runs here, and its indices count over the same points.
+"""
 
 import asyncio
 import contextlib
 import logging
+import pickle
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -10,14 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from collectors.shares import Share
+from collectors.config import CollectionPlan
+from collectors.shares import Share, share_of, without_brokers
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.members import Member
 from dcops.crew.report import ReportUnreadableError, read_report
+from dcops.crew.roles import WORKER
 from facility.clock import Clock
 from ingest.batch import Batch
 from ingest.errors import BatchCorruptError, ParcelVersionError
 from ingest.parcels import unpack
+from ingest.translation import KnownCatalogues
 
 _log = logging.getLogger(__name__)
 
@@ -35,35 +43,53 @@ _BUFFER = 1 << 20
 class WorkerOptions:
     """How workers are started."""
 
-    site: Path
-    """The site file: a worker reads it itself."""
     data: Path
     """Folder of what devices taught them."""
     count: int
-    shard: Share | None = None
-    """The share of the site that is divided among them; None for all of it."""
     command: tuple[str, ...] = (sys.executable, "-m", "dcops.crew.worker")
+
+
+Orders = tuple[bytes, ...]
+"""For each worker what it is to collect."""
+
+
+def write_orders(plan: CollectionPlan, catalogue: str, count: int) -> Orders:
+    """What each worker is told to collect of a plan; ``catalogue`` is the digest of the site's.
+
+    They are pickled: they go to processes that this one starts, over a socket that nobody else has.
+    """
+    polled = without_brokers(plan)
+    shares = (Share(index, count) for index in range(1, count + 1))
+    return tuple(pickle.dumps((share_of(polled, share, WORKER), catalogue)) for share in shares)
 
 
 class Workers:
     """All workers of one process."""
 
     def __init__(
-        self, options: WorkerOptions, clock: Clock, catalogue: str, accept: Callable[[Batch], None]
+        self,
+        options: WorkerOptions,
+        orders: Orders,
+        clock: Clock,
+        known: KnownCatalogues,
+        accept: Callable[[Batch], None],
     ) -> None:
         """None is started yet.
 
         Args:
             options: how they are started.
+            orders: what each is to collect.
             clock: the platform's.
-            catalogue: digest of the catalogue that point indices count over.
+            known: the catalogues that point indices may count over.
             accept: shows readings and keeps them for the journal.
         """
         self.members = tuple(
             Member(f"worker {index}/{options.count}", clock) for index in range(1, options.count + 1)
         )
         self._options = options
-        self._catalogue = catalogue
+        self._orders = orders
+        self._writers: dict[int, asyncio.StreamWriter] = {}
+        self._known = known
         self._accept = accept
 
     async def run(self) -> None:
@@ -71,6 +97,12 @@ class Workers:
         async with asyncio.TaskGroup() as group:
             for index, member in enumerate(self.members, start=1):
                 group.create_task(self._keep(index, member), name=member.name)
+
+    def change(self, orders: Orders) -> None:
+        """Have them collect something else from now on; what each still has under way is understood."""
+        self._orders = orders
+        for index, writer in self._writers.items():
+            writer.write(frame(Kind.PLAN, orders[index - 1]))
 
     async def _keep(self, index: int, member: Member) -> None:
         loop = asyncio.get_running_loop()
@@ -105,6 +137,8 @@ class Workers:
                 raise
         ours.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=ours, limit=_BUFFER)
+        self._writers[index] = writer
+        writer.write(frame(Kind.PLAN, self._orders[index - 1]))
         listening = asyncio.ensure_future(self._listen(member, reader, writer))
         try:
             await asyncio.shield(listening)
@@ -116,6 +150,7 @@ class Workers:
             await asyncio.wait({listening}, timeout=END_SECONDS)
             raise
         finally:
+            del self._writers[index]
             listening.cancel()
             writer.close()
             await _end(process)
@@ -137,24 +172,21 @@ class Workers:
     def _take(self, member: Member, body: bytes) -> None:
         parcel = unpack(body)
         member.hear(parcel.sent)
-        if parcel.sender.catalogue != self._catalogue:
-            raise FrameError("it has read another state of the site; restart or reload")
+        if not self._known.knows(parcel.sender.catalogue):
+            raise FrameError("it collects of a state of the site that is long gone")
         member.error = ""
         for _, batch in parcel.entries:
             member.readings += batch.point_count
-            self._accept(batch)
+            self._accept(self._known.translate(parcel.sender.catalogue, batch))
 
     def _command(self, index: int, line: int) -> list[str]:
         options = self._options
-        shard = ("--shard", str(options.shard)) if options.shard is not None else ()
         verbose = ("--verbose",) if _log.isEnabledFor(logging.DEBUG) else ()
         return [
             *options.command,
-            str(options.site),
             f"--line={line}",
             f"--share={index}/{options.count}",
             f"--data={options.data}",
-            *shard,
             *verbose,
         ]
 

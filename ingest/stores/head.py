@@ -1,15 +1,16 @@
 """The head of a site, as a store of a shard: readings go there as they lie in the shard's journal."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
-from ingest.errors import StoreError, StoreRejectedError, StoreUnavailableError
+from ingest.catalogues import KeptCatalogue
+from ingest.errors import RefusedLine, StoreError, StoreRejectedError, StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.parcels import Parcel, Sender, pack
 from ingest.stores.http_client import HttpClient, HttpTarget
-from ingest.stores.translation import Translation
+from ingest.translation import Translation
 
 READINGS_PATH = "/api/v1/readings"
 REPORTS_PATH = "/api/v1/reports"
@@ -25,9 +26,6 @@ _MENDS = {
     503: "its journal takes nothing now; see its log",
 }
 
-SenderOf = Callable[[str], Sender]
-"""Who sends, by the identity of the journal that positions count in."""
-
 
 class HeadStore:
     """Sends readings to the head, and has them kept when the head's journal has them."""
@@ -35,14 +33,22 @@ class HeadStore:
     any_order = True
     name = "head"
 
-    def __init__(self, target: HttpTarget, catalogue: Catalogue, clock: Clock, sender: SenderOf) -> None:
+    def __init__(
+        self, target: HttpTarget, kept: KeptCatalogue, clock: Clock, *, index: int, count: int
+    ) -> None:
+        """``index`` of ``count`` is the share of the site that is sent; ``kept`` the site's catalogue."""
         self.url = target.url
         """Where the head is."""
         self._client = HttpClient(target, f"the head at {target.url}", _MENDS)
-        self._catalogue = catalogue
+        self._kept = kept
         self._clock = clock
-        self._sender = sender
-        self._translations: dict[int, Translation] = {}
+        self._index = index
+        self._count = count
+        self._translation = Translation(kept.catalogue, kept.catalogue)
+
+    def use(self, kept: KeptCatalogue) -> None:
+        """Another catalogue is the site's from now on."""
+        self._kept = kept
 
     async def write(self, entries: Sequence[JournalEntry]) -> None:
         """Send these, those of an earlier site by what its points are called now.
@@ -51,16 +57,26 @@ class HeadStore:
             StoreUnavailableError: the head is not sure to have them.
             StoreRejectedError: some readings are of points that the site has no more; the rest is kept.
         """
-        translated = [(entry, self._translation(entry.catalogue).apply(entry.batch)) for entry in entries]
-        parcel = Parcel(
-            self._sender(entries[0].journal),
-            self._clock.now(),
-            [(entry.position, found.batch) for entry, found in translated],
+        kept = self._kept
+        sender = Sender(
+            index=self._index, count=self._count, catalogue=kept.digest, journal=entries[0].journal
         )
-        await asyncio.to_thread(lambda: self.send(READINGS_PATH, pack(parcel), compress=False))
-        gone = [line for _, found in translated for line in found.gone]
-        if gone:
-            raise StoreRejectedError(gone[0].reason, gone)
+        refused: list[RefusedLine] = []
+
+        def work() -> None:
+            moved = []
+            for entry in entries:
+                translation = self._from(entry.catalogue, kept.catalogue)
+                found = translation.apply(entry.batch)
+                moved.append((entry.position, found.batch))
+                if found.gone is not None:
+                    refused.extend(translation.refused(found.gone))
+            parcel = Parcel(sender, self._clock.now(), moved)
+            self.send(READINGS_PATH, pack(parcel), compress=False)
+
+        await asyncio.to_thread(work)
+        if refused:
+            raise StoreRejectedError(refused[0].reason, refused)
 
     def send(self, path: str, body: bytes, *, compress: bool) -> bytes:
         """Send something else to the head, from any thread; returns what it answers.
@@ -79,10 +95,8 @@ class HeadStore:
         """Close the connections."""
         await asyncio.to_thread(self._client.close)
 
-    def _translation(self, catalogue: Catalogue) -> Translation:
-        """From one catalogue of the journal, which is one object for all entries of it, to ours."""
-        found = self._translations.get(id(catalogue))
-        if found is None or found.source is not catalogue:
-            found = Translation(catalogue, self._catalogue)
-            self._translations = {id(catalogue): found}
-        return found
+    def _from(self, source: Catalogue, target: Catalogue) -> Translation:
+        """From one catalogue of the journal, which is one object for all entries of it, to the site's."""
+        if self._translation.source is not source or self._translation.target is not target:
+            self._translation = Translation(source, target)
+        return self._translation

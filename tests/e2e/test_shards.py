@@ -15,7 +15,6 @@ from tests.e2e.hall import SMALL, until, write_small_site
 from tests.e2e.test_kill import stored
 from tests.servers.processes import free_port
 
-
 CALM = replace(SMALL, period="4s")
 """A busy machine must not make readings stale."""
 
@@ -171,8 +170,8 @@ async def test_a_shard_of_another_site_is_refused_and_shown(site: Path, tmp_path
 
             error = await until(refused, "the head shows what it refuses")
             assert error == (
-                "shard 1/2 runs another site, or an earlier or later state of this one; "
-                "give both the same site, and restart or reload both"
+                "shard 1/2 runs another site, or another state of this one; "
+                "give both the same site, and have the head load it first"
             )
             assert (await head.collectors())["shard 1/2"]["readings"] == 0
             await until(lambda: "another site" in wrong.log, "the shard says so too")

@@ -28,7 +28,7 @@ class Receiving:
         parcel = Parcel(
             sender, NOON, [(at, gather([sample(GRID, NOON, [value, 0.0])], NOON)) for at, value in entries]
         )
-        return asyncio.create_task(self.reception.take(parcel, wait))
+        return asyncio.create_task(self.reception.kept(self.reception.take(parcel), wait))
 
 
 async def turns() -> None:
