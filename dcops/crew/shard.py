@@ -204,7 +204,6 @@ class Shard:
         totals = self.collection.totals()
         journal, head = self.spool.stats, self.delivery.stats
         endpoints = len(self.collection.endpoints())
-        site = self.live.loaded.site.name
         return [
             (
                 "shard",
