@@ -19,7 +19,6 @@ What a silent unit costs its neighbours depends on whether replies can be told a
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable
 from random import Random
 from time import monotonic
@@ -34,6 +33,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.lines import ScanQueue
 from collectors.modbus.scan import Scan
+from collectors.modbus.tally import Tally
 from collectors.modbus.timeouts import ReplyTime
 from collectors.modbus.unit import Unit
 from facility.clock import Clock
@@ -92,7 +92,7 @@ class Endpoint:
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._random = random
-        self._errors: Counter[str] = Counter()
+        self._errors = Tally()
         self._dial = dial
         self._bus = BusTime(monotonic())
         self._reply_time = ReplyTime()
@@ -166,7 +166,7 @@ class Endpoint:
             state=self.state,
             connected_since=self._connected_since,
             requests=self._requests,
-            errors=dict(self._errors),
+            errors=self._errors.counts(),
             round_trip=self._reply_time.mean,
             utilisation=self._bus.utilisation(monotonic()),
             last_error=self._last_error,
@@ -310,16 +310,19 @@ class Endpoint:
         device.begin()
         request = device.probe if scan.probing else device.next_request()
         if request is None:
-            self._go_on(scan, None)
+            self._go_on(scan, None, self._clock.now())
         else:
             self._send(scan, request, link, now)
 
-    def _go_on(self, scan: Scan, request: Request | None) -> None:
-        """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
+    def _go_on(self, scan: Scan, request: Request | None, time: int) -> None:
+        """Read on, now or when the connection is free, or end the scan if there is nothing left to read.
+
+        ``time`` is that of the clock, ns.
+        """
         connection = scan.connection
         if request is None:
             self._end(scan)
-            scan.device.complete()
+            scan.device.complete(time)
             if self._queue or self._held:
                 self._next()
         elif connection is None or connection.link is None:
@@ -369,7 +372,8 @@ class Endpoint:
                 return
         else:
             self._heard(device.unit, connection, seconds)
-        if device.unit.succeeded(self._clock.now()):
+        time = self._clock.now()
+        if device.unit.succeeded(time):
             device.returned()
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
@@ -378,7 +382,7 @@ class Endpoint:
             device.refuse(answer, cost)
         else:
             device.take(answer, cost)
-        self._go_on(scan, device.next_request())
+        self._go_on(scan, device.next_request(), time)
 
     def broke(self, scan: Scan, error: Exception) -> None:
         """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
