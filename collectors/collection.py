@@ -20,7 +20,7 @@ from collectors.health import (
 )
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
-from collectors.modbus import Link, Lost
+from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.connection import Dial, Opener
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
@@ -203,7 +203,7 @@ class Collection:
     def _endpoint(self, config: ModbusEndpoint, dial: Dial) -> Endpoint:
         return Endpoint(config, dial=dial, clock=self._clock, opener=self._opener, random=self._random)
 
-    def _dial(self, config: ModbusEndpoint, errors: Counter[str], lost: Lost) -> Awaitable[Link]:
+    def _dial(self, config: ModbusEndpoint, errors: Errors, lost: Lost) -> Awaitable[Link]:
         """Connect to an endpoint."""
         return connector_of(config, self._deadlines, errors, self._inbox)(lost)
 
