@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import replace
 from random import Random
 
 from collectors.backoff import Backoff
@@ -186,11 +185,8 @@ class Collection:
         if predicted is None:
             predicted = predict(endpoint.config, [reader.planned for reader in readers])
             self._predictions[endpoint.config.id] = predicted
-        return replace(
-            endpoint.health(),
-            predicted_cycle=predicted.cycle,
-            predicted_utilisation=predicted.utilisation,
-            measured_cycle=measured_cycle(endpoint.config, (reader.cycle for reader in readers)),
+        return endpoint.health(
+            predicted, measured_cycle(endpoint.config, [reader.cycle for reader in readers])
         )
 
     def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
