@@ -111,9 +111,8 @@ def written(data: DataType, numbers: Floats) -> Bytes:
     count = numbers.astype(np.int64)
     if data in {DataType.BCD16, DataType.BCD32}:
         places = 10 ** np.arange(_DIGITS[data] - 1, -1, -1)
-        digits = (count[..., None] // places % 10).astype(np.uint8)
-        packed: Bytes = digits[..., 0::2] << 4 | digits[..., 1::2]
-        return packed
+        digits = count[..., None] // places % 10
+        return (digits[..., 0::2] << 4 | digits[..., 1::2]).astype(np.uint8)
     groups = 10_000 ** np.arange(_DIGITS[data] // 4 - 1, -1, -1)
     return _as_bytes(count[..., None] // groups % 10_000, ">u2").reshape(*numbers.shape, -1)
 
