@@ -6,6 +6,7 @@ with mistakes changes nothing.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -104,11 +105,14 @@ class Reloader(Generic[ReadyT]):
 
     async def run(self) -> None:
         """Do what is requested until cancelled."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            with contextlib.suppress(SiteRefusedError):
-                await self.reload()
+        try:
+            while True:
+                await self._asked.wait()
+                self._asked.clear()
+                with contextlib.suppress(SiteRefusedError):
+                    await self.reload()
+        finally:
+            gc.unfreeze()  # at the exit everything is looked through once more
 
     async def reload(self) -> Reloaded:
         """Load the site anew now.
@@ -230,5 +234,6 @@ def _told(added: tuple[str, ...], removed: tuple[str, ...], changed: tuple[str, 
     for what, ids in (("added", added), ("removed", removed), ("changed", changed)):
         if ids:
             more = " …" if len(ids) > _MOST_TOLD else ""
-            parts.append(f"{len(ids)} devices {what} ({', '.join(ids[:_MOST_TOLD])}{more})")
+            count = f"{len(ids)} device{'s' if len(ids) != 1 else ''}"
+            parts.append(f"{count} {what} ({', '.join(ids[:_MOST_TOLD])}{more})")
     return ", ".join(parts) or "no device is read otherwise"
