@@ -1,6 +1,6 @@
 """The processes that collect for this one, as far as it knows them, and all collecting seen as one."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import nan
@@ -23,6 +23,8 @@ from facility.sample import NANOSECONDS
 
 SILENT_SECONDS = 15.0
 """Without anything from a process for so long it counts as silent."""
+RIVAL_SECONDS = 60.0
+"""So long it is told that two processes were heard that are one by name."""
 MOST_ORDERS = 100
 """That wait for a process to be heard again; more are not kept."""
 
@@ -41,6 +43,9 @@ class Member:
         self.orders: list[str] = []
         """Devices whose lessons it is to forget, to be told with the next answer."""
         self._clock = clock
+        self._processes: deque[str] = deque(maxlen=4)
+        """That reported as this one, the latest last."""
+        self._rivals_at: int | None = None
         self._report: Report | None = None
         self._heard: int | None = None
         self._ahead = nan
@@ -62,6 +67,7 @@ class Member:
     def take(self, report: Report) -> None:
         """Keep what it tells of itself."""
         self.hear(report.condition.sent)
+        self._watch_for_rivals(report.condition.process)
         self._report, self._devices = report, None
         if report.detail_lines:
             self._detail_lines, self._details = report.detail_lines, None
@@ -99,8 +105,22 @@ class Member:
             restarts=self.restarts,
             cpu_seconds=told.cpu_seconds if told else nan,
             memory=told.memory if told else nan,
-            error=self.error,
+            error=self.error or self._rivalry(),
         )
+
+    def _watch_for_rivals(self, process: str) -> None:
+        """A process is another after a restart; one that comes again after another did runs beside it."""
+        if self._processes and self._processes[-1] == process:
+            return
+        if process in self._processes:
+            self._rivals_at = self._clock.now()
+            self._processes.remove(process)
+        self._processes.append(process)
+
+    def _rivalry(self) -> str:
+        if self._rivals_at is None or self._clock.now() - self._rivals_at > RIVAL_SECONDS * NANOSECONDS:
+            return ""
+        return f"two processes collect as {self.name}, and its devices are read twice; stop one of them"
 
     def _state(self) -> CollectorState:
         if self.error:

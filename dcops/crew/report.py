@@ -53,6 +53,8 @@ class Condition:
     """Digest of its catalogue."""
     sent: int
     """By its own clock, ns UTC."""
+    process: str = ""
+    """A word of its own for each process: two must not collect the same share."""
     url: str = ""
     """Its own page; empty if it has none."""
     waiting: int = 0

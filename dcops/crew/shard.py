@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import resource
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -94,6 +95,7 @@ class Shard:
         self._settings = settings
         self._environ = environ
         self._url = ""
+        self._process = uuid.uuid4().hex
         self._store = HeadStore(
             HttpTarget(url=role.head, token=role.token, timeout=TIMEOUT_SECONDS, tls_ca=tls_ca),
             live.kept,
@@ -295,6 +297,7 @@ class Shard:
             count=self.share.count,
             catalogue=self.live.kept.digest,
             sent=self._clock.now(),
+            process=self._process,
             url=self._url,
             waiting=self.delivery.backlog.points + self.spool.stats.waiting_points,
             lost=self.spool.stats.dropped + self.spool.stats.undelivered.get(self._store.name, 0),
