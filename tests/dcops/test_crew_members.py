@@ -158,7 +158,9 @@ def test_a_report_comes_out_as_it_went_in() -> None:
     assert found.endpoints[0].state is EndpointState.DOWN
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"{}\n[]\n", b'{"version": 2}\n[]\n', b"[]\n[]\n[]", b"\xff\n\n"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"{}\n[]\n", b'{"version": 2}\n[]\n', b"[]\n[]\n[]", b"\xff\n\n"]
+)
 def test_what_is_no_report_is_refused(body: bytes) -> None:
     with pytest.raises(ReportUnreadableError):
         read_report(body)

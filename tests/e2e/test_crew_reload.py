@@ -42,7 +42,8 @@ async def test_readings_stay_with_their_points_when_the_site_changes(tmp_path: P
             few = {name: found for name, found in alone.items() if not name.startswith(f"{FIRST}.")}
 
             async def all_of(process: Running, expected: dict[str, Any]) -> bool:
-                return await process.get("/api/v1/collection") is not None and await points(process) == expected
+                there = await process.get("/api/v1/collection") is not None
+                return there and await points(process) == expected
 
             await until(lambda: all_of(head, few), "all points without the one device", 60)
             table.write(rows)
