@@ -38,6 +38,8 @@ class Member:
         self.readings = 0
         """Taken from it since the start."""
         self.restarts = 0
+        self.gone = False
+        """It has ended."""
         self.error = ""
         """What is wrong with it or with what it sends; empty if nothing is known to be."""
         self.orders: list[str] = []
@@ -62,6 +64,7 @@ class Member:
         """It sent something, at ``sent`` by its own clock (ns)."""
         now = self._clock.now()
         self._heard = now
+        self.gone = False
         self._ahead = (sent - now) / NANOSECONDS
 
     def take(self, report: Report) -> None:
@@ -123,6 +126,8 @@ class Member:
         return f"two processes collect as {self.name}, and its devices are read twice; stop one of them"
 
     def _state(self) -> CollectorState:
+        if self.gone:
+            return CollectorState.SILENT
         if self.error:
             return CollectorState.REFUSED
         if self._heard is None:

@@ -115,7 +115,7 @@ class Workers:
                 ended = f"can't be started: {error}"
             if loop.time() - began >= STEADY_SECONDS:
                 wait = FIRST_RETRY
-            member.error = member.error or ended
+            member.error, member.gone = f"it {ended}", True
             _log.error("%s %s; it is started again in %.0f s", member.name, ended, wait)
             await asyncio.sleep(wait)
             wait = min(2 * wait, LAST_RETRY)
@@ -165,6 +165,7 @@ class Workers:
                 self._take(member, body)
             elif kind is Kind.REPORT:
                 member.take(read_report(body))
+                member.error = ""
                 orders, member.orders = member.orders, []
                 for device in orders:
                     writer.write(frame(Kind.FORGET, device.encode()))
