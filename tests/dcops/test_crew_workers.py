@@ -13,13 +13,15 @@ from dcops.crew import workers as workers_module
 from dcops.crew.lines import Kind, frame
 from dcops.crew.workers import WorkerOptions, Workers, write_orders
 from dcops.stages import stage
+from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
 from ingest.catalogues import keep_catalogue
 from ingest.parcels import Parcel, Sender, pack
 from ingest.translation import KnownCatalogues
 from simulators.clock import SystemClock
 from tests.e2e.hall import until
-from tests.ingest.plant import GRID, NOON, catalogue, sample
+from tests.ingest.plant import GRID, K1_PDU, NOON, catalogue, sample
+from tests.ingest.test_translation import without
 
 SAYS = """
 import socket, sys, time
@@ -31,25 +33,31 @@ with socket.socket(fileno=line) as parent:
 """
 
 
-def readings(digest: str) -> bytes:
+def readings(digest: str, first: int = GRID) -> bytes:
     sender = Sender(index=1, count=1, catalogue=digest, journal="00" * 16)
-    return pack(Parcel(sender, NOON, [(1, gather([sample(GRID, NOON, [1.0, 2.0])], NOON))]), 0)
+    return pack(Parcel(sender, NOON, [(1, gather([sample(first, NOON, [1.0, 2.0])], NOON))]), 0)
 
 
 @asynccontextmanager
 async def worker_that_says(
-    said: bytes, then: str, monkeypatch: pytest.MonkeyPatch, folder: Path
+    said: bytes,
+    then: str,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    now: Catalogue | None = None,
 ) -> AsyncIterator[tuple[Workers, list[Batch]]]:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.05)
     monkeypatch.setattr(workers_module, "END_SECONDS", 0.2)
     kept = keep_catalogue(catalogue())
+    known = KnownCatalogues(kept)
+    known.change(keep_catalogue(now or catalogue()))
     batches: list[Batch] = []
     command = (sys.executable, "-c", SAYS, said.hex(), then)
     workers = Workers(
         WorkerOptions(data=folder, count=1, command=command),
         write_orders(CollectionPlan(), kept.digest, 1),
         SystemClock(),
-        KnownCatalogues(kept),
+        known,
         batches.append,
     )
     async with stage({"workers": workers.run()}):
@@ -66,6 +74,16 @@ async def test_what_a_worker_read_is_taken_though_it_dies_and_it_is_started_agai
         assert len(batches) >= 2
         assert batches[0].values.tolist() == [1.0, 2.0]
         await until(lambda: member.health().error == "it ended with 0", "it is gone", 30)
+
+
+async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
+    monkeypatch, tmp_path
+) -> None:
+    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest, K1_PDU))
+    now = without("grid")
+    async with worker_that_says(said, "stays", monkeypatch, tmp_path, now) as (_, batches):
+        await until(lambda: batches, "it is taken", 30)
+        assert batches[0].expand().points.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
