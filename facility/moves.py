@@ -36,6 +36,11 @@ class Moves:
         return np.where((wanted >= 0) & (before[at] == wanted), at, NOWHERE).astype(np.int64)
 
 
+def unmoved(catalogue: Catalogue) -> Moves:
+    """All series are where they were."""
+    return Moves(np.arange(catalogue.point_count, dtype=np.int64))
+
+
 def find_moves(before: Catalogue, now: Catalogue) -> Moves:
     """How the series of one catalogue are found in another; a series of another unit is another one."""
     earlier = np.full(now.point_count, NOWHERE, dtype=np.int64)
