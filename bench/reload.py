@@ -1,8 +1,9 @@
 """Reloading one device of a running campus: how long it takes, and what the others notice.
 
-The campus is simulated in a process of its own. One busway tap is given another timeout, which touches nothing
-but how it is read, and then another profile with fewer points, so that the points of all devices behind it
-move; each time it gets its own back. A task that wakes every 10 ms tells how long the loop keeps others waiting.
+The campus is simulated in a process of its own. One busway tap is given another timeout, which touches
+nothing but how it is read, and then another profile with fewer points, so that the points of all devices
+behind it move; each time it gets its own back. A task that wakes every 10 ms tells how long the loop keeps
+others waiting.
 """
 
 import argparse
@@ -107,8 +108,8 @@ def _report(size: str, alone: float, runs: list[Run]) -> bool:
     print(f"{size}; {len(runs)} reloads that change one device\n")
     for run in runs:
         print(
-            f"  {run.what:16} {run.took:5.2f} s, CPU {run.cpu:5.2f} s, longest stall {run.stall * 1e3:4.0f} ms,"
-            f" {run.missed} polls missed"
+            f"  {run.what:16} {run.took:5.2f} s, CPU {run.cpu:5.2f} s,"
+            f" longest stall {run.stall * 1e3:4.0f} ms, {run.missed} polls missed"
         )
     print(f"  no reload: longest stall {alone * 1e3:.0f} ms\n")
     kept = []
