@@ -11,6 +11,7 @@ from facility.counters import Finding
 from facility.energy import CounterState
 from facility.energy_totals import Amount, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
+from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
 from facility.rollups import RollupPlan
@@ -132,6 +133,30 @@ class Derived:
         if remembered.rolling:
             self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
 
+    def take_over(self, other: "Derived", moves: Moves) -> None:
+        """Go on, as if nothing had happened, from what was computed of the site as it was before.
+
+        A ratio over a window is that of what was used in it, so where meters came or went, what is
+        remembered of the amounts is moved by what they had counted.
+        """
+        self._rollups.take_over(other._rollups, moves)
+        before = {each.quantity.key: each for each in other._energies}
+        steps: dict[SpaceEnergy, float] = {}
+        for each in self._energies:
+            if each.quantity.key in before:
+                steps |= each.take_over(before[each.quantity.key], moves)
+        names = other._ratio_names()
+        places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
+        upper = np.array([steps.get(ratio.upper, 0.0) for ratio in self._ratios], dtype=np.float64)
+        lower = np.array([steps.get(ratio.lower, 0.0) for ratio in self._ratios], dtype=np.float64)
+        windows, known = self._windows, other._windows
+        windows.rolling = [_stepped(_rearranged(each, places), upper, lower) for each in known.rolling]
+        windows.fixed = {w: _stepped(_rearranged(s, places), upper, lower) for w, s in known.fixed.items()}
+        if known.first is not None:
+            windows.first = _stepped(_rearranged(known.first, places), upper, lower)
+        taken_over(self._covered, other._covered, places)
+        self._noted_at = other._noted_at
+
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
 
@@ -237,3 +262,8 @@ def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
         np.where(held, snapshot.lower[places], np.nan),
         np.where(held, snapshot.covered[places], 0.0),
     )
+
+
+def _stepped(snapshot: Snapshot, upper: Floats, lower: Floats) -> Snapshot:
+    """A snapshot of amounts that are greater by so much."""
+    return Snapshot(snapshot.time, snapshot.upper + upper, snapshot.lower + lower, snapshot.covered)

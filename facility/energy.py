@@ -8,11 +8,12 @@ a total is exact again once everything has been heard.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facility.counters import PLAUSIBLE_FACTOR, Finding, counter_delta
+from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
@@ -189,6 +190,35 @@ class CounterBook:
             self._reading[at], self._time[at] = state.reading, state.time
             self._counted[at], self._estimated[at] = state.counted, state.estimated
             self._open[at], self._open_estimated[at] = state.open, state.open_estimated
+
+    @property
+    def counted(self) -> Floats:
+        """What each has counted up to the last update; 0 if nothing is known."""
+        return self._counted + self._open
+
+    def take_over(self, other: "CounterBook", moves: Moves) -> None:
+        """Go on, as if nothing had happened, from the counters of the site as it was before."""
+        places = moves.places(self.points, other.points)
+        for mine, before in (
+            (self._reading, other._reading),
+            (self._time, other._time),
+            (self._counted, other._counted),
+            (self._estimated, other._estimated),
+            (self._just_reset, other._just_reset),
+            (self._highest_power, other._highest_power),
+            (self._open, other._open),
+            (self._open_estimated, other._open_estimated),
+            (self._own_rate, other._own_rate),
+        ):
+            taken_over(mine, before, places)
+        self._carried_to = other._carried_to
+        now_at = {int(before): at for at, before in enumerate(places) if before >= 0}
+        self._resets = {now_at[at]: reset for at, reset in other._resets.items() if at in now_at}
+        self.event_counts = dict(other.event_counts)
+        point_at = {int(other.points[before]): int(self.points[at]) for before, at in now_at.items()}
+        self.events.extend(
+            replace(event, point=point_at[event.point]) for event in other.events if event.point in point_at
+        )
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:

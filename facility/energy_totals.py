@@ -9,6 +9,7 @@ import numpy as np
 from facility.catalogue import Catalogue
 from facility.devices import Device
 from facility.energy import CounterBook, CounterState
+from facility.moves import Moves
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
@@ -91,6 +92,29 @@ class EnergyTotals:
     def restore(self, states: Mapping[str, CounterState]) -> None:
         """Go on from what was remembered."""
         self.book.restore({at: states[d] for at, d in enumerate(self._devices) if d in states})
+
+    def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
+        """Go on from the same energy of the site as it was before.
+
+        Returns:
+            By how much the amount of each space is another now, as meters came, went or moved.
+        """
+        self.book.take_over(other.book, moves)
+        before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
+        published = dict(zip(other._members.spaces, other._published, strict=True))
+        steps: dict[SpaceEnergy, float] = {}
+        for at, (space, counted) in enumerate(
+            zip(self._members.spaces, self._counted_by_space(), strict=True)
+        ):
+            if space in before:
+                step = float(counted - before[space])
+                self._published[at] = published[space] + step
+                steps[space, self.quantity.key] = step
+        return steps
+
+    def _counted_by_space(self) -> Floats:
+        counted: Floats = np.add.reduceat(self.book.counted[self._members.sources], self._members.starts)
+        return counted
 
     def _mark(
         self, total: Floats, estimated: Floats, coverage: Floats, out: Floats, marks: QualityArray

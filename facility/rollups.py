@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue, carried, is_source
 from facility.devices import Boundary, DeviceKind
+from facility.moves import Moves
 from facility.quality import Quality, QualityArray
 from facility.quantities import QUANTITIES, Aggregate, Quantity
 from facility.site import Site
@@ -98,6 +99,12 @@ class RollupPlan:
         """Go on from what was learned before."""
         for name, sources, devices in self._named_sets():
             sources.restore_shares(np.array([shares.get((name, device), np.nan) for device in devices]))
+
+    def take_over(self, other: "RollupPlan", moves: Moves) -> None:
+        """Go on from what the plan of the site as it was before has learned."""
+        for key, sources in self.sets.items():
+            if key in other.sets:
+                sources.take_over(other.sets[key], moves)
 
     def _named_sets(self) -> Iterator[tuple[str, SourceSet, list[str]]]:
         """Each set once, by the first rollup that uses it, with the ids of its devices."""
