@@ -1,5 +1,6 @@
 """Where the points of a site were before it changed: so that all that is known moves along."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +65,11 @@ def _find_fields(earlier: Ints, before: Group, now: Group) -> None:
     for offset, each in enumerate(now.fields):
         if each in known:
             earlier[now.first + offset] = before.first + known[each]
+
+
+def places_of(devices: Sequence[str], before: Sequence[str]) -> Ints:
+    """Where each of these devices stood in a list of devices before, or NOWHERE; shape (devices,)."""
+    if devices == before:
+        return np.arange(len(devices), dtype=np.int64)
+    known = {device: at for at, device in enumerate(before)}
+    return np.array([known.get(device, NOWHERE) for device in devices], dtype=np.int64)
