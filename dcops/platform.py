@@ -44,6 +44,7 @@ from facility.catalogue import build_catalogue
 from facility.clock import Clock
 from facility.derived import Derived
 from facility.sample import NANOSECONDS
+from facility.storing import plan_storing
 from ingest.delivery import Delivery, Pace
 from ingest.errors import JournalUnavailableError
 from ingest.exposition import Exposition
@@ -55,6 +56,7 @@ from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory
+from ingest.storing import ByException
 from ingest.tick import Tick
 from simulators.recording import Recorder
 
@@ -102,7 +104,7 @@ class Platform:
     ) -> None:
         """Wire everything; nothing is connected yet, and of files only the lessons are read."""
         site = loaded.site
-        self.catalogue = build_catalogue(site)
+        self.catalogue = build_catalogue(site, loaded.storing)
         self.image = LiveImage(self.catalogue.point_count)
         self.derived = Derived(site, self.catalogue)
         self.board = AlarmBoard()
@@ -124,12 +126,13 @@ class Platform:
         kept = loaded.journal
         journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        self.by_exception = self._storing_by_exception()
         self.tick = Tick(
             image=self.image,
             staleness=StalenessPlan(site, frozenset(b.device for b in plan.mqtt)),
             device_points=site.point_count,
             clock=clock,
-            hand_over=self.spool.put,
+            hand_over=self.by_exception or self.spool.put,
             derive=self.derived,
             watch=self._watch,
         )
@@ -273,6 +276,14 @@ class Platform:
     def _recording_to(self, path: Path) -> Recorder:
         series = tuple(islice(self.catalogue.series(), self._loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
+
+    def _storing_by_exception(self) -> ByException | None:
+        plan = plan_storing(self._loaded.site, self._loaded.storing)
+        if plan is None:
+            return None
+        made = ByException(plan, self.catalogue.point_count, self.spool.put)
+        self.spool.on_settled(lambda _, lost: made.forget() if lost else None)
+        return made
 
     def _hurry(self) -> None:
         """Somebody waits for the journal: a broker that sends no more before."""
