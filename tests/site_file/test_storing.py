@@ -48,6 +48,8 @@ def test_what_holds_nothing_is_warned_of(tmp_path: Path) -> None:
     line = SITE.count("\n") + 2
     assert [str(each) for each in load(write_site(tmp_path, SITE + entries)).warnings][-2:] == [
         f"{tmp_path}/site.yaml:{line}: storing: no device of the site has such a point",
-        f"{tmp_path}/site.yaml:{line + 1}: storing: nothing is held: a heartbeat each 10 s is no longer"
-        " than the period of 10 s; write a longer one",
+        (
+            f"{tmp_path}/site.yaml:{line + 1}: storing: nothing is held: a heartbeat each 10 s is no longer"
+            " than the period of 10 s; write a longer one"
+        ),
     ]
