@@ -50,7 +50,7 @@ from ingest.errors import JournalUnavailableError
 from ingest.exposition import Exposition
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
-from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
+from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
 from ingest.point_exposition import PointExposition
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
@@ -126,13 +126,15 @@ class Platform:
         kept = loaded.journal
         journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
-        self.by_exception = self._storing_by_exception()
+        self.by_exception = ByException(self.spool.put)
+        self.by_exception.use(plan_storing(site, loaded.storing), self.catalogue.point_count)
+        self.spool.on_settled(self.by_exception.settled)
         self.tick = Tick(
             image=self.image,
             staleness=StalenessPlan(site, frozenset(b.device for b in plan.mqtt)),
             device_points=site.point_count,
             clock=clock,
-            hand_over=self.by_exception or self.spool.put,
+            hand_over=self.by_exception,
             derive=self.derived,
             watch=self._watch,
         )
@@ -277,14 +279,6 @@ class Platform:
         series = tuple(islice(self.catalogue.series(), self._loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
 
-    def _storing_by_exception(self) -> ByException | None:
-        plan = plan_storing(self._loaded.site, self._loaded.storing)
-        if plan is None:
-            return None
-        made = ByException(plan, self.catalogue.point_count, self.spool.put)
-        self.spool.on_settled(lambda _, lost: made.forget() if lost else None)
-        return made
-
     def _hurry(self) -> None:
         """Somebody waits for the journal: a broker that sends no more before."""
         self.tick.hurry()
@@ -323,6 +317,7 @@ class Platform:
         registry = CollectorRegistry()
         registry.register(BuildMetrics())
         registry.register(TickMetrics(self.tick, self.image))
+        registry.register(StoringMetrics(self.by_exception))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))

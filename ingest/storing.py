@@ -5,6 +5,7 @@ fewer. All arithmetic is on arrays over the batch.
 """
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +30,42 @@ class StoringCounts:
 
 
 class ByException:
-    """Takes the tick's batches and hands each over without what is held; on the event loop's thread.
+    """Takes the tick's batches and hands each on without what is held; on the event loop's thread.
 
-    What is stored:
+    Of a site that says nothing of it, batches go through as they are. Else it is stored:
 
-    - the first reading of a point since the start, and since a loss;
+    - the first reading of a point since the start, since the site changed, and since a loss;
     - each reading that is not usable, of another quality, or further from the one stored last than the
       deadband; and before it the last one held, so that a change shows as steep as it was;
     - a reading a heartbeat or more after the one stored last;
     - a reading older than the one stored last.
     """
 
-    def __init__(self, plan: StoringPlan, point_count: int, then: Callable[[Batch], None]) -> None:
-        """Of ``point_count`` points those beyond the plan's are derived: they are always stored."""
+    def __init__(self, then: Callable[[Batch], None]) -> None:
         self.counts = StoringCounts()
+        self._then = then
+        self._reduction: Reduction | None = None
+
+    def use(self, plan: StoringPlan | None, point_count: int) -> None:
+        """Go by this plan from the next batch on, which is the first that counts over its points."""
+        self._reduction = None if plan is None else Reduction(plan, point_count, self.counts)
+
+    def __call__(self, batch: Batch) -> None:
+        """Hand a batch on without what is held. It keeps its number also if nothing is left of it."""
+        self._then(batch if self._reduction is None else self._reduction.reduce(batch))
+
+    def settled(self, _: int, lost: AbstractSet[int]) -> None:
+        """Something of what was handed on may be lost: then store the next reading of every point."""
+        if lost and self._reduction is not None:
+            self._reduction.forget()
+
+
+class Reduction:
+    """What was stored and held last of each point."""
+
+    def __init__(self, plan: StoringPlan, point_count: int, counts: StoringCounts) -> None:
+        """Of ``point_count`` points those beyond the plan's are derived: they are always stored."""
+        self.counts = counts
         self._heartbeat, self._deadband, self._share = plan.heartbeat, plan.deadband, plan.share
         self._relative = bool(plan.share.any())
         self._rule = np.zeros(point_count, dtype=np.uint16)
@@ -53,7 +76,6 @@ class ByException:
         self._held_value = np.full(point_count, np.nan)
         self._held_time = np.zeros(point_count, dtype=np.int64)
         self._place = np.zeros(point_count, dtype=np.int32)
-        self._then = then
 
     @property
     def nbytes(self) -> int:
@@ -61,12 +83,8 @@ class ByException:
         arrays = (self._rule, self._value, self._time, self._quality)
         return sum(each.nbytes for each in (*arrays, self._held_value, self._held_time, self._place))
 
-    def __call__(self, batch: Batch) -> None:
-        """Hand a batch over without what is held. It keeps its number also if nothing is left of it."""
-        self._then(self.reduce(batch))
-
     def forget(self) -> None:
-        """Something that was handed over is lost: store the next reading of every point."""
+        """Store the next reading of every point."""
         self._time[:] = 0
         self._held_time[:] = 0
 

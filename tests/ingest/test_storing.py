@@ -17,7 +17,7 @@ from ingest.line_protocol import LineEncoder
 from ingest.live_image import LiveImage
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
-from ingest.storing import ByException
+from ingest.storing import ByException, Reduction, StoringCounts
 from ingest.tick import Tick
 from tests.ingest.plant import (
     DEVICE_POINTS,
@@ -40,10 +40,10 @@ EQUAL = StoringRule(points=None, heartbeat=60 * SECOND)
 SHARE = StoringRule(points=frozenset({"active_power"}), share=0.01, heartbeat=60 * SECOND)
 
 
-def reporting(*rules: StoringRule) -> ByException:
+def reporting(*rules: StoringRule) -> Reduction:
     plan = plan_storing(site(), rules)
     assert plan is not None
-    return ByException(plan, catalogue().point_count, lambda _: None)
+    return Reduction(plan, catalogue().point_count, StoringCounts())
 
 
 def flat(made: Batch) -> list[tuple[int, float, float | None, int]]:
@@ -66,7 +66,7 @@ def climate(second: float, temperature: float, humidity: float = 40.0, quality: 
 
 
 def stored(
-    by: ByException, *readings: tuple[float, float] | tuple[float, float, int]
+    by: Reduction, *readings: tuple[float, float] | tuple[float, float, int]
 ) -> list[tuple[float, float | None]]:
     """(seconds, temperature) of what is stored of the first point, a batch for each reading."""
     found = []
@@ -228,11 +228,10 @@ class Pipeline:
 
     def __init__(self, folder: Path, memory: int = 1 << 20) -> None:
         self.clock = StillClock()
-        plan = plan_storing(site(), (EQUAL,))
-        assert plan is not None
         journal = Journal(folder / "journal.sqlite", catalogue(), ["history"])
         self.spool = Spool(journal, ("history",), self.clock, memory)
-        self.by = ByException(plan, catalogue().point_count, self.spool.put)
+        self.by = ByException(self.spool.put)
+        self.by.use(plan_storing(site(), (EQUAL,)), catalogue().point_count)
         self.settled: list[tuple[int, frozenset[int]]] = []
         self.spool.on_settled(lambda through, lost: self.settled.append((through, frozenset(lost))))
         self.tick = Tick(
@@ -263,6 +262,36 @@ async def test_a_batch_of_which_nothing_is_left_is_settled_and_takes_no_room(tmp
     await plant.spool.close()
 
 
+async def test_after_readings_were_lost_the_next_ones_are_stored(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path, memory=60)
+    plant.spool.on_settled(plant.by.settled)
+    (tmp_path / "journal.sqlite").mkdir()  # cannot be opened
+    running = asyncio.create_task(plant.spool.run())
+    plant.read(0, 1000.0)
+    plant.read(10, 1001.0)
+    plant.read(20, 1002.0)
+    await until(lambda: any(lost for _, lost in plant.settled))
+    held = plant.by.counts.held
+    plant.read(30, 1002.0)
+    assert plant.by.counts.held == held
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_a_site_that_changes_begins_anew_and_one_without_rules_stores_everything(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path)
+    plant.read(0, 1000.0)
+    plant.by.use(plan_storing(site(), (EQUAL,)), catalogue().point_count)
+    plant.read(10, 1000.0)
+    assert plant.spool.stats.waiting_points == 4
+    plant.by.use(None, catalogue().point_count)
+    plant.read(20, 1000.0)
+    plant.read(30, 1000.0)
+    assert plant.spool.stats.waiting_points == 8
+    assert plant.by.counts.held == 0
+
+
 async def test_what_is_held_waits_for_the_batch_that_stands_for_it(tmp_path: Path) -> None:
     plant = Pipeline(tmp_path)
     (tmp_path / "journal.sqlite").mkdir()  # cannot be opened
@@ -279,7 +308,8 @@ async def test_what_is_held_waits_for_the_batch_that_stands_for_it(tmp_path: Pat
 def test_live_values_see_every_reading(tmp_path: Path) -> None:
     plant = Pipeline(tmp_path)
     plant.read(0, 1000.0)
-    plant.by._deadband[:] = 100.0
+    assert plant.by._reduction is not None
+    plant.by._reduction._deadband[:] = 100.0
     plant.read(10, 1050.0)
     assert plant.by.counts.held == 2
     image = plant.tick._image
