@@ -247,7 +247,7 @@ class AlarmAnswer:
     id: str
     rule: str
     state: Literal["active", "recent"]
-    category: Annotated[str, "process or communication"]
+    category: Annotated[str, "process, communication or platform"]
     priority: Priority
     device: Annotated[str, "device or space id"]
     point: str

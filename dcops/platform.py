@@ -16,12 +16,14 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
 from alerting.evaluation import Image
+from alerting.platform_alarms import PlatformAlarms
 from alerting.watch import AlarmWatch
 from collectors.collection import Collection
 from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
+from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
 from dcops.memory import MemoryUnreadableError, decode, encode
@@ -34,6 +36,7 @@ from dcops.metrics import (
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.rejected_messages import RejectedMessages
 from dcops.scrape import Scrape
 from dcops.site_file import LoadedSite
@@ -165,6 +168,20 @@ class Platform:
             for store, rate in zip(self._stores, rates, strict=True)
         )
         self._notifiers: list[Notifier] = []
+        self._disk = DiskSpace(settings.data)
+        self._own_alarms = PlatformAlarms(self.board)
+        self._conditions = PipelineConditions(
+            Pipeline(
+                folder=settings.data,
+                memory=kept.memory,
+                spool=self.spool,
+                tick=self.tick,
+                deliveries=self.deliveries,
+                notifiers=lambda: self._notifiers,
+                free=self._disk,
+            ),
+            settings.speed,
+        )
         self._restored = False
         self.stopping = StopBudget()
 
@@ -263,7 +280,11 @@ class Platform:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        ticking = {"tick": self.tick.run(self._settings.tick_period), "memory": self._save_regularly()}
+        ticking = {
+            "tick": self.tick.run(self._settings.tick_period),
+            "memory": self._save_regularly(),
+            "disk space": self._disk.run(),
+        }
         async with stage(ticking):
             yield
         self.tick.close(self._clock.now())
@@ -286,6 +307,8 @@ class Platform:
 
     def _watch(self, now: int) -> None:
         self._alarms.watch(now)
+        site = self._loaded.site
+        self._own_alarms.watch(self._conditions(site, now), site.campus.id, now)
         self.signal.notify(now)
 
     def _context(self) -> ConsoleContext:
