@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import FIRST_UNCERTAIN, QualityArray
+from facility.quality import QualityArray
 from facility.storing import StoringPlan
 from ingest.batch import Batch, PointReadings
 
@@ -136,11 +136,8 @@ class Reduction:
         if self._relative:
             band = np.maximum(band, self._share[rule] * np.abs(stored_value))
         gap = new.times - stored_time
-        unchanged = (
-            (np.abs(new.values - stored_value) <= band)
-            & (new.quality == stored_quality)
-            & (new.quality >= FIRST_UNCERTAIN)
-        )
+        # What is not usable has no number: it is never unchanged.
+        unchanged = (np.abs(new.values - stored_value) <= band) & (new.quality == stored_quality)
         in_order = gap >= 0
         held = unchanged & in_order & (gap < heartbeat)
         held_time = self._held_time[points]

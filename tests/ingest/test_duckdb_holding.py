@@ -250,3 +250,31 @@ async def test_stored_buckets_are_weighed_by_time_too(store: DuckHistory, clock:
     assert quarters.coverage.tolist() == [1.0, 1.0, 1.0, 1.0]
     hour = await store.buckets(POWER, NOON, NOON + HOUR, HOUR)
     assert hour.mean.tolist() == [pytest.approx((600 * 10 + 3000 * 20) / 3600)]
+
+
+async def test_the_first_reading_of_a_stored_bucket_counts_from_its_beginning(
+    store: DuckHistory, clock: StillClock
+) -> None:
+    await Feeder(store).feed((0, 10.0), (500, 10.0), (640, 10.0), (650, 22.0), (1200, 22.0))
+    clock.time = NOON + 3 * HOUR
+    await store.compact()
+    clock.time = NOON + 3 * DAY
+    await store.compact()
+    found = await store.buckets(POWER, NOON + 10 * MINUTE, NOON + 11 * MINUTE, MINUTE)
+    assert found.resolution == MINUTE
+    assert found.mean.tolist() == [12.0]
+    quarter = await store.buckets(POWER, NOON, NOON + 15 * MINUTE, 15 * MINUTE)
+    assert quarter.mean.tolist() == [pytest.approx((650 * 10 + 250 * 22) / 900)]
+
+
+async def test_a_restart_without_a_change_notes_nothing_anew(tmp_path: Path, clock: StillClock) -> None:
+    path = tmp_path / "history.duckdb"
+    for run in range(2):
+        store = DuckHistory(path, clock)
+        feeder = Feeder(store, build_catalogue(site(), (StoringRule(points=None, heartbeat=10 * MINUTE),)))
+        feeder.position = run
+        await feeder.feed((10.0 * run, 5.0))
+        await store.close()
+    with duckdb.connect(path, read_only=True) as connection:
+        rows = connection.execute("SELECT since, hold FROM hold WHERE series = 1").fetchall()
+    assert rows == [(NOON // 1_000_000, 625_000)]
