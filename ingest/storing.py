@@ -157,14 +157,17 @@ class Reduction:
         return held, last
 
     def _hold(self, points: Ints, new: PointReadings, which: Flags) -> None:
-        self._held_time[points[which]] = new.times[which]
-        self._held_value[points[which]] = new.values[which]
+        places = np.flatnonzero(which)
+        where = points[places]
+        self._held_time[where] = new.times[places]
+        self._held_value[where] = new.values[places]
 
     def _store(self, points: Ints, new: PointReadings, which: Flags) -> None:
-        where = points[which]
-        self._time[where] = new.times[which]
-        self._value[where] = new.values[which]
-        self._quality[where] = new.quality[which]
+        places = np.flatnonzero(which)
+        where = points[places]
+        self._time[where] = new.times[places]
+        self._value[where] = new.values[places]
+        self._quality[where] = new.quality[places]
 
     def _last(self, points: Ints, quality: QualityArray) -> PointReadings:
         """What is held of these points, by time and point."""
