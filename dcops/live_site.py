@@ -15,6 +15,7 @@ from dcops.site_file import LoadedSite
 from facility.catalogue import build_catalogue
 from facility.derived import Derived
 from facility.moves import NOWHERE, Moves
+from facility.storing import plan_storing
 from ingest.catalogues import KeptCatalogue
 from ingest.exposition import Exposition
 from ingest.live_image import LiveImage
@@ -36,7 +37,8 @@ class LiveSite:
         site = loaded.site
         endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         self.loaded = loaded
-        self.catalogue = build_catalogue(site)
+        self.catalogue = build_catalogue(site, loaded.storing)
+        self.storing = plan_storing(site, loaded.storing)
         self.image = LiveImage(self.catalogue.point_count)
         self.derived = Derived(site, self.catalogue)
         self.staleness = StalenessPlan(site, frozenset(b.device for b in plan.mqtt))
