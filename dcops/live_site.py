@@ -13,6 +13,7 @@ from dcops.site_file import LoadedSite
 from facility.catalogue import Catalogue, build_catalogue
 from facility.derived import Derived
 from facility.moves import Moves
+from facility.storing import StoringPlan, plan_storing
 from ingest.catalogues import KeptCatalogue
 from ingest.exposition import Exposition
 from ingest.live_image import LiveImage
@@ -30,6 +31,7 @@ class LiveSite:
     staleness: StalenessPlan
     exposition: Exposition
     points: PointExposition
+    storing: StoringPlan | None
 
     def __init__(
         self, loaded: LoadedSite, plan: CollectionPlan, board: AlarmBoard, like: "LiveSite | None" = None
@@ -47,13 +49,15 @@ class LiveSite:
         """Ids of the devices that send by themselves."""
         self.reached = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         """Endpoint or broker of each device."""
-        if like is not None and like.loaded.site == site and like.pushed == self.pushed:
+        if like is not None and self._is_like(like, loaded):
             self.loaded = replace(loaded, site=like.loaded.site)
+            self.storing = like.storing
             self.catalogue, self.image, self.derived = like.catalogue, like.image, like.derived
             self.staleness, self.exposition, self.points = like.staleness, like.exposition, like.points
         else:
             self.loaded = loaded
-            self.catalogue = build_catalogue(site)
+            self.catalogue = build_catalogue(site, loaded.storing)
+            self.storing = plan_storing(site, loaded.storing)
             self.image = LiveImage(self.catalogue.point_count)
             self.derived = Derived(site, self.catalogue)
             self.staleness = StalenessPlan(site, self.pushed)
@@ -82,6 +86,11 @@ class LiveSite:
             self.image.forget(group.first, len(group.fields))
         if self.alarms is not other.alarms:
             self.alarms.take_over(other.alarms, moves)
+
+    def _is_like(self, other: "LiveSite", loaded: LoadedSite) -> bool:
+        """Whether all that is computed of the points would be as it is there."""
+        before = other.loaded
+        return other.pushed == self.pushed and before.storing == loaded.storing and before.site == loaded.site
 
     def _is_watched_as(self, other: "LiveSite") -> bool:
         """Whether alarms of the very same points come by the same rules."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
+from alerting.platform_alarms import PlatformAlarms
 from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan
@@ -22,6 +23,7 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
 from dcops.lessons_file import open_lessons
@@ -36,6 +38,7 @@ from dcops.metrics import (
     SiteMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
@@ -52,10 +55,11 @@ from ingest.catalogues import keep_catalogue
 from ingest.delivery import Delivery, Pace
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
-from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
+from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory
+from ingest.storing import ByException
 from ingest.tick import Tick
 from simulators.recording import Recorder
 
@@ -116,12 +120,15 @@ class Platform:
         kept = loaded.journal
         journal = Journal(settings.data / "journal.sqlite", live.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        self.by_exception = ByException(self.spool.put)
+        self.by_exception.use(live.storing, live.catalogue.point_count)
+        self.spool.on_settled(self.by_exception.settled)
         self.tick = Tick(
             image=live.image,
             staleness=live.staleness,
             device_points=loaded.site.point_count,
             clock=clock,
-            hand_over=self.spool.put,
+            hand_over=self.by_exception,
             derive=live.derived,
             watch=self._watch,
         )
@@ -159,6 +166,20 @@ class Platform:
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
         self._pages = Showing(self._view(live))
+        self._disk = DiskSpace(settings.data)
+        self._own_alarms = PlatformAlarms(self.board)
+        self._conditions = PipelineConditions(
+            Pipeline(
+                folder=settings.data,
+                memory=kept.memory,
+                spool=self.spool,
+                tick=self.tick,
+                deliveries=self.deliveries,
+                notifiers=lambda: self._notifiers,
+                free=self._disk,
+            ),
+            settings.speed,
+        )
         self.stopping = StopBudget()
 
     async def run(self, until: asyncio.Event) -> None:
@@ -220,6 +241,7 @@ class Platform:
             derive=live.derived,
         )
         if successor.kept is not None:
+            self.by_exception.use(live.storing, live.catalogue.point_count)
             self.spool.change_catalogue(successor.kept)
             self._named.use(live.catalogue)
         self.collection.change(over)
@@ -307,7 +329,11 @@ class Platform:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        ticking = {"tick": self.tick.run(self._settings.tick_period), "memory": self._keepsakes.run()}
+        ticking = {
+            "tick": self.tick.run(self._settings.tick_period),
+            "memory": self._keepsakes.run(),
+            "disk space": self._disk.run(),
+        }
         async with stage(ticking):
             yield
         self.tick.close(self._clock.now())
@@ -330,6 +356,8 @@ class Platform:
 
     def _watch(self, now: int) -> None:
         self.live.alarms.watch(now)
+        site = self.live.loaded.site
+        self._own_alarms.watch(self._conditions(site, now), site.campus.id, now)
         self.signal.notify(now)
 
     def _view(self, live: LiveSite) -> ConsoleContext:
@@ -361,6 +389,7 @@ class Platform:
         registry.register(BuildMetrics())
         registry.register(SiteMetrics(lambda: self.reloader.state))
         registry.register(TickMetrics(self.tick))
+        registry.register(StoringMetrics(self.by_exception))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))
