@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from alerting.alarms import Category
 from alerting.board import AlarmBoard
 from alerting.communication import Communication
 from alerting.evaluation import Evaluation, Image
@@ -66,7 +67,11 @@ class AlarmWatch:
         self._communication.take_over(other._communication)
 
     def resume(self, now: int) -> None:
-        """Go on from the alarms a restored board shows; those nothing watches any more are cleared."""
-        left = self._communication.adopt(self._process.adopt(self._board.active()))
+        """Go on from the alarms a restored board shows; those nothing watches any more are cleared.
+
+        What the platform says of itself is not of the site, and not seen to here.
+        """
+        ours = tuple(each for each in self._board.active() if each.category is not Category.PLATFORM)
+        left = self._communication.adopt(self._process.adopt(ours))
         for alarm in left:
             self._board.clear(alarm.id, now)

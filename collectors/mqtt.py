@@ -78,6 +78,7 @@ class Subscriber:
         self._window = Window(broker.in_flight, self._keeping.hurry)
         self._connection: Connection | None = None
         self._version = broker.version or MqttVersion.NEW
+        self._greets_in_old = False
         self._connections = 0
         self._resumed_until = 0.0
         self._stopping = False
@@ -186,15 +187,24 @@ class Subscriber:
             self._connection = None
 
     def _try_old(self, error: Exception) -> bool:
-        """Whether to try the old version at once; at every other connection the new one is tried first."""
+        """Whether to try the old version at once.
+
+        A broker that has greeted in the old one is spoken to in it from then on, for one that does not answer
+        to the new one costs its silence each time; until it wants another one after all.
+        """
         if self.broker.version is not None:
             return False
-        try_old = self._version is MqttVersion.NEW and wants_another_version(error)
-        self._version = MqttVersion.OLD if try_old else MqttVersion.NEW
-        return try_old
+        another = wants_another_version(error)
+        if self._version is MqttVersion.OLD:
+            self._greets_in_old = self._greets_in_old and not another
+            self._version = MqttVersion.OLD if self._greets_in_old else MqttVersion.NEW
+            return False
+        self._version = MqttVersion.OLD if another else MqttVersion.NEW
+        return another
 
     def _opened(self, resumed: bool) -> None:  # noqa: FBT001 - a callback
         """The broker has greeted us; messages may follow at once."""
+        self._greets_in_old = self._version is MqttVersion.OLD
         self._receipts.reconnect(resumed=resumed)
         if resumed:
             self._resumed_until = asyncio.get_running_loop().time() + _CATCHING_UP

@@ -58,7 +58,8 @@ class Keepsakes:
                 self._live().alarms.resume(self._clock.now())
             return
         with contextlib.suppress(JournalUnavailableError):
-            await self._spool.save_state(_FIGURES, encode(self._live().derived.remember()))
+            figures = await asyncio.to_thread(encode, self._live().derived.remember())
+            await self._spool.save_state(_FIGURES, figures)
             await self._spool.save_state(_ALARMS, self._board.snapshot())
 
     async def run(self) -> None:

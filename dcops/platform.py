@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
+from alerting.platform_alarms import PlatformAlarms
 from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan
@@ -25,6 +26,7 @@ from console.ticks import TickSignal
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics
 from dcops.crew.roles import Role
+from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
 from dcops.lessons_file import open_lessons
@@ -39,6 +41,7 @@ from dcops.metrics import (
     SiteMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
@@ -49,16 +52,17 @@ from dcops.stopping import StopBudget
 from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.counters import Finding
-from facility.moves import find_moves
+from facility.moves import find_moves, unmoved
 from facility.sample import NANOSECONDS
 from ingest.catalogues import keep_catalogue
 from ingest.delivery import Delivery, Pace
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
-from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
+from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory
+from ingest.storing import ByException
 from ingest.tick import Tick
 from simulators.recording import Recorder
 
@@ -111,7 +115,7 @@ class Platform:
         self._environ = environ
         role = settings.role
         self._plan = plan = loaded.plan_with_passwords(environ)
-        self.live = live = LiveSite(loaded, plan, self.board, role.elsewhere(plan))
+        self.live = live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan))
         """What is computed of the site as it is loaded now."""
         self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
@@ -122,12 +126,15 @@ class Platform:
         kept = loaded.journal
         journal = Journal(settings.data / "journal.sqlite", live.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        self.by_exception = ByException(self.spool.put)
+        self.by_exception.use(live.storing, live.catalogue.point_count)
+        self.spool.on_settled(self.by_exception.settled)
         self.tick = Tick(
             image=live.image,
             staleness=live.staleness,
             device_points=loaded.site.point_count,
             clock=clock,
-            hand_over=self.spool.put,
+            hand_over=self.by_exception,
             derive=live.derived,
             watch=self._watch,
         )
@@ -175,6 +182,20 @@ class Platform:
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
         self._pages = Showing(self._view(live))
+        self._disk = DiskSpace(settings.data)
+        self._own_alarms = PlatformAlarms(self.board)
+        self._conditions = PipelineConditions(
+            Pipeline(
+                folder=settings.data,
+                memory=kept.memory,
+                spool=self.spool,
+                tick=self.tick,
+                deliveries=self.deliveries,
+                notifiers=lambda: self._notifiers,
+                free=self._disk,
+            ),
+            settings.speed,
+        )
         self.stopping = StopBudget()
 
     async def run(self, until: asyncio.Event) -> None:
@@ -213,14 +234,20 @@ class Platform:
         """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
         role = self._settings.role
         change = compare(self._plan, loaded.plan_with_passwords(self._environ))
-        live = LiveSite(loaded, change.plan, self.board, role.elsewhere(change.plan))
+        plan = change.plan
+        live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live)
+        if live.image is self.live.image:
+            moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
+        else:
+            moves = find_moves(self.live.catalogue, live.catalogue)
+            kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
         return Successor(
             live=live,
             change=change,
-            own=compare(self.collection.plan, role.itself(change.plan)) if self._crew.members else change,
-            crew=self._crew.prepare(change.plan, keep_catalogue(live.catalogue)),
-            moves=find_moves(self.live.catalogue, live.catalogue),
-            shown=Shown(self._view(live)),
+            own=compare(self.collection.plan, role.itself(plan)) if self._crew.members else change,
+            crew=self._crew.prepare(plan, kept),
+            moves=moves,
+            shown=shown,
         )
 
     async def go_over(self, successor: Successor) -> None:
@@ -237,8 +264,10 @@ class Platform:
             device_points=live.loaded.site.point_count,
             derive=live.derived,
         )
-        self.spool.change_catalogue(successor.crew.kept)
-        self._named.use(live.catalogue)
+        if successor.crew.kept is not None:
+            self.by_exception.use(live.storing, live.catalogue.point_count)
+            self.spool.change_catalogue(successor.crew.kept)
+            self._named.use(live.catalogue)
         self.collection.change(over)
         self._crew.change(successor.crew)
         self._plan = successor.change.plan
@@ -328,7 +357,11 @@ class Platform:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        ticking = {"tick": self.tick.run(self._settings.tick_period), "memory": self._keepsakes.run()}
+        ticking = {
+            "tick": self.tick.run(self._settings.tick_period),
+            "memory": self._keepsakes.run(),
+            "disk space": self._disk.run(),
+        }
         async with stage(ticking):
             yield
         self.tick.close(self._clock.now())
@@ -351,6 +384,8 @@ class Platform:
 
     def _watch(self, now: int) -> None:
         self.live.alarms.watch(now)
+        site = self.live.loaded.site
+        self._own_alarms.watch(self._conditions(site, now), site.campus.id, now)
         self.signal.notify(now)
 
     def _view(self, live: LiveSite) -> ConsoleContext:
@@ -384,6 +419,7 @@ class Platform:
         registry.register(BuildMetrics())
         registry.register(SiteMetrics(lambda: self.reloader.state))
         registry.register(TickMetrics(self.tick))
+        registry.register(StoringMetrics(self.by_exception))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))

@@ -8,13 +8,12 @@ import numpy as np
 
 from facility.catalogue import Catalogue, carried
 from facility.counters import Finding
-from facility.energy import CounterState
-from facility.energy_totals import Amount, SpaceEnergy, energy_totals
+from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
-from facility.rollups import RollupPlan
+from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
 from facility.sources import Floats, Instant, Ints
@@ -47,16 +46,16 @@ class _Instant:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What must outlive the process: counters by (energy, device), and the windows of key figures."""
+    """What must outlive the process: counters by energy, and the windows of key figures."""
 
-    counters: Mapping[tuple[str, str], CounterState]
+    counters: Mapping[str, DeviceCounters]
     ratios: tuple[str, ...]
     """Names of the ratios, in the order of the snapshots' arrays."""
     rolling: tuple[Snapshot, ...]
     fixed: Mapping[Window, Snapshot]
     first: Snapshot | None
-    shares: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """What each source usually draws of its rating, by (rollup, device)."""
+    shares: Mapping[str, DeviceShares] = field(default_factory=dict)
+    """What each source usually draws of its rating, by rollup."""
 
 
 class Derived:
@@ -100,11 +99,7 @@ class Derived:
 
     def remember(self) -> Remembered:
         """What to give to ``restore`` after a restart."""
-        counters = {
-            (each.quantity.key, device): state
-            for each in self._energies
-            for device, state in each.states().items()
-        }
+        counters = {each.quantity.key: each.remember() for each in self._energies}
         windows = self._windows
         return Remembered(
             counters,
@@ -118,9 +113,8 @@ class Derived:
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
         for each in self._energies:
-            each.restore(
-                {d: state for (key, d), state in remembered.counters.items() if key == each.quantity.key}
-            )
+            if each.quantity.key in remembered.counters:
+                each.restore(remembered.counters[each.quantity.key])
         self._rollups.restore_shares(remembered.shares)
         columns = [
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()

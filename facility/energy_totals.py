@@ -1,6 +1,5 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.devices import Device
-from facility.energy import CounterBook, CounterState
-from facility.moves import Moves
+from facility.energy import CounterBook, CounterStates
+from facility.moves import Moves, places_of
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
@@ -31,6 +30,15 @@ class Amount:
     """Share of the expected load whose counters are read now."""
     carried: float
     """Share of it that is read or estimated now; the rest stands still."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceCounters:
+    """Counters of one energy as they are remembered."""
+
+    devices: tuple[str, ...]
+    """Whose each is."""
+    states: CounterStates
 
 
 class EnergyTotals:
@@ -85,13 +93,13 @@ class EnergyTotals:
             key: Amount(float(amount[at]), float(coverage[at]), float(carried[at])) for key, at in self._asked
         }
 
-    def states(self) -> dict[str, CounterState]:
-        """What to remember of each counter, by device."""
-        return {self._devices[at]: state for at, state in self.book.states().items()}
+    def remember(self) -> DeviceCounters:
+        """What must outlive the process."""
+        return DeviceCounters(self._devices, self.book.states())
 
-    def restore(self, states: Mapping[str, CounterState]) -> None:
-        """Go on from what was remembered."""
-        self.book.restore({at: states[d] for at, d in enumerate(self._devices) if d in states})
+    def restore(self, remembered: DeviceCounters) -> None:
+        """Go on from what was remembered, also of other devices."""
+        self.book.restore(remembered.states, places_of(self._devices, remembered.devices))
 
     def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
         """Go on from the same energy of the site as it was before.

@@ -12,6 +12,7 @@ from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery
 from ingest.spool import Spool, SpoolStats
+from ingest.storing import ByException
 from ingest.tick import Tick
 
 _STORE = ("store",)
@@ -62,6 +63,19 @@ class TickMetrics(Collector):
         for quality, count in parts.items():
             family.add_metric([quality], int(count))
         return family
+
+
+class StoringMetrics(Collector):
+    """What report by exception comes to."""
+
+    def __init__(self, by_exception: ByException) -> None:
+        self._counts = by_exception.counts
+
+    def collect(self) -> Iterable[Metric]:
+        """As of the last batch."""
+        counts = self._counts
+        yield _counter("dcops_readings_held", "Readings that one stored before stands for.", counts.held)
+        yield _counter("dcops_readings_ended", "Of those, stored after all before a change.", counts.ended)
 
 
 class JournalMetrics(Collector):

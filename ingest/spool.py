@@ -114,7 +114,13 @@ class Spool:
         self._changed = asyncio.Event()
 
     def put(self, batch: Batch) -> None:
-        """Take a batch for the journal; the oldest waiting ones make place if memory is full."""
+        """Take a batch for the journal; the oldest waiting ones make place if memory is full.
+
+        One in which nothing is left to be stored takes no room; it is settled with those before it.
+        """
+        if not batch.point_count:
+            self._put_empty(batch)
+            return
         full = False
         with self._lock:
             self._waiting.append(batch)
@@ -134,6 +140,13 @@ class Spool:
                 self._memory_limit >> 20,
                 moment(oldest.accepted),
             )
+        self._arrived.set()
+
+    def _put_empty(self, batch: Batch) -> None:
+        with self._lock:
+            self._last = batch.number
+            if not batch.whole:
+                self._lost_numbers.add(batch.number)
         self._arrived.set()
 
     def hurry(self) -> None:

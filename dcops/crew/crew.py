@@ -23,7 +23,8 @@ from ingest.translation import KnownCatalogues
 class CrewChange:
     """What another state of the site means for all that collect it."""
 
-    kept: KeptCatalogue
+    kept: KeptCatalogue | None
+    """Its catalogue; None if that is the same."""
     orders: Orders
 
 
@@ -85,14 +86,17 @@ class Crew:
         """What is to run while this process collects."""
         return {"workers": self._workers.run()} if self._workers is not None else {}
 
-    def prepare(self, plan: CollectionPlan, kept: KeptCatalogue) -> CrewChange:
-        """Make what another state of the site needs, of which ``plan`` is all; may run in any thread."""
-        return CrewChange(
-            kept=kept, orders=write_orders(self.role.share(plan), kept.digest, self.role.workers)
-        )
+    def prepare(self, plan: CollectionPlan, kept: KeptCatalogue | None) -> CrewChange:
+        """Make what another state of the site needs, of which ``plan`` is all; may run in any thread.
+
+        ``kept`` is its catalogue, None if that is the same.
+        """
+        name = self._known.digest if kept is None else kept.digest
+        return CrewChange(kept=kept, orders=write_orders(self.role.share(plan), name, self.role.workers))
 
     def change(self, change: CrewChange) -> None:
         """Go over to another state of the site. Others may follow a little later: they are understood."""
-        self._known.change(change.kept)
+        if change.kept is not None:
+            self._known.change(change.kept)
         if self._workers is not None:
             self._workers.change(change.orders)

@@ -21,7 +21,7 @@ class ShardSite:
         """``plan`` is that of the whole site, with the passwords of brokers."""
         self.loaded = loaded
         self.plan = plan
-        self.kept = keep_catalogue(build_catalogue(loaded.site))
+        self.kept = keep_catalogue(build_catalogue(loaded.site, loaded.storing))
         self.image = LiveImage(self.kept.catalogue.point_count)
         self.staleness = StalenessPlan(loaded.site, frozenset(b.device for b in plan.mqtt))
 

@@ -78,7 +78,7 @@ def test_a_broker_that_is_another_restarts_its_devices() -> None:
 
 
 def test_an_equal_profile_that_was_read_again_is_the_same() -> None:
-    again = shipped()
+    again = {name: replace(profile) for name, profile in shipped().items()}
     plan = replace(
         PLAN,
         modbus=tuple(replace(each, profile=again[each.profile.name]) for each in PLAN.modbus),

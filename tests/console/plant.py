@@ -238,6 +238,7 @@ class FakeHistory:
 
     asked: list[tuple[str, int, int, int | None]] = field(default_factory=list)
     error: Exception | None = None
+    hold: int = 0
 
     async def __call__(self, series: str, start: int, stop: int, step: int | None) -> History:
         self.asked.append((series, start, stop, step))
@@ -249,7 +250,8 @@ class FakeHistory:
         values = 2.1e6 + 1e5 * np.sin(phase / 9.0) + 4e4 * ((phase // 20) % 2)
         values[len(values) // 2 : len(values) // 2 + 3] = np.nan
         quality = np.where(np.isnan(values), Quality.BAD, Quality.GOOD).astype(np.uint8)
-        return History(times, values, quality)
+        held = phase % 2 == 1 if self.hold else None
+        return History(times, values, quality, held=held, hold=self.hold)
 
 
 @dataclass

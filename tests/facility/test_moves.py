@@ -45,6 +45,16 @@ def test_a_series_is_found_where_it_was_and_one_of_another_unit_is_not() -> None
     assert moves.places(np.array([0, 2]), np.array([1, 2, 3])).tolist() == [1, -1]
 
 
+def test_a_series_that_is_stored_otherwise_is_the_same() -> None:
+    before = build_catalogue(PLAIN)
+    held = tuple(
+        replace(group, fields=tuple(replace(each, hold=60) for each in group.fields))
+        for group in before.groups
+    )
+    moves = find_moves(before, replace(before, groups=held))
+    assert moves.earlier.tolist() == list(range(before.point_count))
+
+
 def test_a_successor_goes_on_exactly_as_the_site_itself_would() -> None:
     one, other = Hall(PLAIN), Hall(PLAIN)
     for hall in (one, other):
