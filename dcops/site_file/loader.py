@@ -38,6 +38,7 @@ from dcops.site_file.secrets import SecretRef
 from dcops.site_file.sections import Sections, read_sections
 from dcops.site_file.shapes import Shaped, shape, shape_in_part
 from dcops.site_file.spaces import check_spaces
+from dcops.site_file.storing import read_storing
 from facility.site import Site
 
 
@@ -84,6 +85,7 @@ class _Loading:
         broken = top is None or bool(self._findings.problems)
         site = self._stand_in() if broken or top is None else self._site(top)
         rules = self._rules(site)
+        storing = read_storing(self._sections.items("storing")[0], site, self._findings)
         if broken or site is None:
             return None
         warn_endpoints(self._registry, self._folder)
@@ -96,6 +98,7 @@ class _Loading:
             rules=rules,
             stores=stores,
             journal=journal,
+            storing=storing,
             retention=retention,
             notifiers=notifiers,
             passwords=self._passwords(),

@@ -182,6 +182,7 @@ class Compaction:
         """Make the dirty buckets anew, a partition of what they are made of at a time."""
         span = sources[0].partition
         query = f"SELECT time // {span} * {span} AS start, min(time), max(time) FROM dirty GROUP BY start"  # noqa: S608
+        by_exception = queries.some_by_exception(cursor)
         for start, first, last in sorted(cursor.execute(query).fetchall()):
             stop = last + level.length
             known = self._overlapping(cursor, sources, first, stop)
@@ -191,7 +192,8 @@ class Compaction:
             where = _IN_DIRTY.format(start=first, stop=stop, length=level.length)
             rows = queries.of_files(map(self._folder.place, files), sources[0].columns, where)
             partition = start // level.partition * level.partition
-            file = self._folder.write(cursor, level, partition, queries.bucketed(rows, level, sources[0]))
+            query = queries.bucketed(rows, level, sources[0], by_exception=by_exception)
+            file = self._folder.write(cursor, level, partition, query)
             if file is not None:
                 yield file
 

@@ -28,6 +28,10 @@ CREATE TABLE file (
 CREATE TABLE level (key VARCHAR NOT NULL, floor BIGINT NOT NULL, watermark BIGINT);
 CREATE SEQUENCE number;
 """
+_HOLD = (
+    "CREATE TABLE IF NOT EXISTS hold (series UINTEGER NOT NULL, since BIGINT NOT NULL, hold BIGINT NOT NULL)"
+)
+"""How long readings of a series stand, from when on, in ms. Apart from the rest: older ones do without it."""
 _HOT_COLUMNS = "series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL"
 _FROM_1 = """
 INSERT INTO {hot} SELECT series, time // 1000000, value, quality FROM {table} ORDER BY rowid;
@@ -52,10 +56,12 @@ def prepare(cursor: duckdb.DuckDBPyConnection) -> None:
             raise FormatError(
                 f"is of version {found}, this dcops knows {VERSION}; use the dcops that made it"
             )
+        cursor.execute(_HOLD)
         return
     cursor.execute("BEGIN")
     try:
         cursor.execute(_TABLES)
+        cursor.execute(_HOLD)
         cursor.execute("INSERT INTO format VALUES (?, ?)", [VERSION, uuid.uuid4().hex])
         watermarks = [(key, None) for key in LEVELS]
         cursor.executemany("INSERT INTO level VALUES (?, 0, ?)", watermarks)

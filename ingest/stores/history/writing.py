@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue
 from facility.point_types import Behaviour
+from facility.sample import NANOSECONDS
+from ingest.batch import Batch
 from ingest.journal import JournalEntry
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.schema import add_hot, hot_numbers, hot_table
@@ -21,6 +23,14 @@ _CHANGED_SERIES = """
 UPDATE series SET counter = incoming.counter FROM incoming
 WHERE series.name = incoming.name AND series.counter <> incoming.counter
 """
+_NEW_HOLDS = """
+INSERT INTO hold
+SELECT series, greatest(?, coalesce(known.since + 1, 0)), incoming.hold FROM incoming LEFT JOIN (
+    SELECT series, arg_max(hold, since) AS hold, max(since) AS since FROM hold GROUP BY series) AS known
+USING (series) WHERE incoming.hold <> coalesce(known.hold, 0)
+"""
+_AT_MOST_BEFORE = 60 * NANOSECONDS
+"""So much earlier than its batch was accepted a reading may be from, to say when something began."""
 _SERIES_IDS = "SELECT id FROM incoming JOIN series USING (name) ORDER BY point"
 
 
@@ -69,7 +79,7 @@ class HotWriter:
         return self._hot
 
     def _insert(self, cursor: duckdb.DuckDBPyConnection, table: str, entry: JournalEntry) -> None:
-        ids = self._series_ids(cursor, entry.catalogue)
+        ids = self._series_ids(cursor, entry)
         readings = entry.batch.expand()
         rows = {
             "series": ids[readings.points],
@@ -82,8 +92,9 @@ class HotWriter:
         cursor.unregister("incoming")
         self.hot_rows += len(readings.points)
 
-    def _series_ids(self, cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> NDArray[np.uint32]:
+    def _series_ids(self, cursor: duckdb.DuckDBPyConnection, entry: JournalEntry) -> NDArray[np.uint32]:
         """Series number by point index."""
+        catalogue = entry.catalogue
         if self._series is not None and self._series[0] is catalogue:
             return self._series[1]
         points = np.arange(catalogue.point_count, dtype=np.uint32)
@@ -99,8 +110,25 @@ class HotWriter:
         cursor.execute(_CHANGED_SERIES)
         ids = np.asarray(cursor.execute(_SERIES_IDS).fetchnumpy()["id"], dtype=np.uint32)
         cursor.unregister("incoming")
+        _note_holds(cursor, entry, ids)
         self._series = (catalogue, ids)
         return ids
+
+
+def _note_holds(cursor: duckdb.DuckDBPyConnection, entry: JournalEntry, ids: NDArray[np.uint32]) -> None:
+    """Keep for how long stored readings stand, of series for which that has changed."""
+    holds = [field.hold // MILLISECOND for group in entry.catalogue.groups for field in group.fields]
+    if not any(holds) and not cursor.execute("SELECT 1 FROM hold LIMIT 1").fetchall():
+        return
+    cursor.register("incoming", {"series": ids, "hold": np.array(holds, dtype=np.int64)})
+    cursor.execute(_NEW_HOLDS, [_begin(entry.batch) // MILLISECOND])
+    cursor.unregister("incoming")
+
+
+def _begin(batch: Batch) -> int:
+    """When the readings of a batch begin, ns; those that come late do not count."""
+    earliest = batch.accepted - _AT_MOST_BEFORE
+    return max(int(batch.time.min(initial=batch.accepted)), earliest)
 
 
 def _device_points(catalogue: Catalogue) -> int:
