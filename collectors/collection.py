@@ -185,10 +185,14 @@ class Collection:
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device: those over Modbus in plan order, then those over MQTT."""
-        found = [reader.health() for reader in self._readers]
-        for subscriber in self._subscribers.values():
-            found.extend(subscriber.devices())
-        return tuple(found)
+        return tuple(self.each_device())
+
+    def each_device(self) -> Iterator[DeviceHealth]:
+        """The same one by one, for those who must not keep others waiting."""
+        for reader in tuple(self._readers):
+            yield reader.health()
+        for subscriber in tuple(self._subscribers.values()):
+            yield from subscriber.devices()
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
@@ -283,15 +287,11 @@ class Collection:
         """What each device tells of itself, by device; those that tell nothing left out."""
         return {reader.id: dict(reader.texts) for reader in self._readers if reader.texts}
 
-    def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
-        """What reading each device has taken of the bus, by endpoint."""
-        return {
-            endpoint: tuple(
-                DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
-                for reader in readers
-            )
-            for endpoint, readers in self._by_endpoint().items()
-        }
+    def each_cost(self) -> Iterator[tuple[str, DeviceCost]]:
+        """What reading each device has taken of the bus, and its endpoint, one by one."""
+        for reader in tuple(self._readers):
+            cost = DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
+            yield reader.binding.endpoint, cost
 
     def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
         """What reading each device behind an endpoint has taken of the bus, the most first."""

@@ -1,9 +1,10 @@
 """The processes that collect for this one, as far as it knows them, and all collecting seen as one."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from math import nan
+from typing import Generic, TypeVar
 
 from collectors.collection import Collection
 from collectors.health import (
@@ -17,7 +18,14 @@ from collectors.health import (
     DeviceTally,
     EndpointHealth,
 )
-from dcops.crew.report import Details, Report, ReportUnreadableError, read_details, read_devices
+from dcops.crew.report import (
+    Details,
+    Report,
+    ReportUnreadableError,
+    read_details,
+    read_devices,
+    read_endpoints,
+)
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 
@@ -27,6 +35,38 @@ RIVAL_SECONDS = 60.0
 """So long it is told that two processes were heard that are one by name."""
 MOST_ORDERS = 100
 """That wait for a process to be heard again; more are not kept."""
+
+
+_T = TypeVar("_T")
+_NO_ENDPOINTS: tuple[EndpointHealth, ...] = ()
+_NO_DEVICES: tuple[DeviceHealth, ...] = ()
+
+
+class Lines(Generic[_T]):
+    """Part of a report as it came, read when somebody looks at it."""
+
+    def __init__(self, reader: Callable[[bytes], _T], none: _T) -> None:
+        self.none = none
+        """What there is before anything came, or if it cannot be read."""
+        self._reader = reader
+        self._lines = b""
+        self._found: _T | None = none
+
+    def take(self, lines: bytes) -> None:
+        """Another one came; of none the former one stays."""
+        if lines:
+            self._lines, self._found = lines, None
+
+    def read(self) -> _T:
+        """What it says.
+
+        Raises:
+            ReportUnreadableError: it is damaged.
+        """
+        if self._found is None:
+            self._found = self.none
+            self._found = self._reader(self._lines)
+        return self._found
 
 
 class Member:
@@ -51,9 +91,9 @@ class Member:
         self._report: Report | None = None
         self._heard: int | None = None
         self._ahead = nan
-        self._devices: tuple[DeviceHealth, ...] | None = ()
-        self._detail_lines = b""
-        self._details: Details | None = Details()
+        self._endpoints = Lines(read_endpoints, _NO_ENDPOINTS)
+        self._devices = Lines(read_devices, _NO_DEVICES)
+        self._details = Lines(read_details, Details())
 
     @property
     def report(self) -> Report | None:
@@ -71,27 +111,29 @@ class Member:
         """Keep what it tells of itself."""
         self.hear(report.condition.sent)
         self._watch_for_rivals(report.condition.process)
-        self._report, self._devices = report, None
-        if report.detail_lines:
-            self._detail_lines, self._details = report.detail_lines, None
+        self._report = report
+        self._endpoints.take(report.endpoint_lines)
+        self._devices.take(report.device_lines)
+        self._details.take(report.detail_lines)
+
+    def endpoints(self) -> tuple[EndpointHealth, ...]:
+        """Health of each of its endpoints, as it told last."""
+        return self._read(self._endpoints)
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each of its devices, as it told last."""
-        if self._devices is None and self._report is not None:
-            try:
-                self._devices = read_devices(self._report.device_lines)
-            except ReportUnreadableError as error:
-                self.error, self._devices = str(error), ()
-        return self._devices or ()
+        return self._read(self._devices)
 
     def details(self) -> Details:
         """What reading has cost and taught it, as it told last."""
-        if self._details is None:
-            try:
-                self._details = read_details(self._detail_lines)
-            except ReportUnreadableError as error:
-                self.error, self._details = str(error), Details()
-        return self._details
+        return self._read(self._details)
+
+    def _read(self, lines: "Lines[_T]") -> _T:
+        try:
+            return lines.read()
+        except ReportUnreadableError as error:
+            self.error = str(error)
+            return lines.none
 
     def health(self) -> CollectorHealth:
         """How it does."""
@@ -145,7 +187,13 @@ class CrewCollection:
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device that somebody collects."""
-        return (*self._own.devices(), *(each for member in self._members for each in member.devices()))
+        return tuple(self.each_device())
+
+    def each_device(self) -> Iterator[DeviceHealth]:
+        """The devices one by one."""
+        yield from self._own.each_device()
+        for member in self._members:
+            yield from member.devices()
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker."""
@@ -162,8 +210,7 @@ class CrewCollection:
         """The endpoints one by one."""
         yield from self._own.each_endpoint()
         for member in self._members:
-            if member.report:
-                yield from member.report.endpoints
+            yield from member.endpoints()
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse."""
@@ -195,12 +242,13 @@ class CrewCollection:
             **{k: v for m in self._members for k, v in m.details().texts.items()},
         }
 
-    def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
-        """What reading each device has taken of the bus, by endpoint."""
-        return {
-            **self._own.all_costs(),
-            **{k: v for m in self._members for k, v in m.details().costs.items()},
-        }
+    def each_cost(self) -> Iterator[tuple[str, DeviceCost]]:
+        """What reading each device has taken of the bus, and its endpoint, one by one."""
+        yield from self._own.each_cost()
+        for member in self._members:
+            for endpoint, costs in member.details().costs.items():
+                for cost in costs:
+                    yield endpoint, cost
 
     def lessons(self) -> tuple[DeviceLesson, ...]:
         """What devices have taught."""

@@ -1,11 +1,13 @@
-"""What a process that collects tells its head about it, as bytes: three lines of JSON.
+"""What a process that collects tells its head about it, as bytes: four lines of JSON.
 
-The first says who it is and how it does in all, the second each device's health, the third what reading has
-cost and taught; only the first is always read, the others when somebody looks at them.
+The first says who it is and how it does in all, the next ones how each endpoint does, how each device, and
+what reading has cost and taught; only the first is always there and read, the others when somebody looks.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from math import nan
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +27,13 @@ from collectors.health import (
 )
 
 VERSION = 1
+LISTS_EVERY = 3
+"""So many reports from one with endpoints and devices to the next."""
+DETAILS_EVERY = 12
+"""The same of what reading has cost and taught."""
+
+_LINES = 4
+_AT_ONCE = 250
 _DEVICE_FLOATS = ("cycle",)
 _ENDPOINT_FLOATS = (
     "round_trip",
@@ -84,11 +93,12 @@ class Report:
     condition: Condition
     totals: CollectionTotals
     tally: DeviceTally
-    endpoints: tuple[EndpointHealth, ...]
+    endpoint_lines: bytes
+    """For ``read_endpoints``; empty if they are not told this time."""
     device_lines: bytes
-    """For ``read_devices``."""
+    """Likewise for ``read_devices``."""
     detail_lines: bytes
-    """For ``read_details``; empty if they are not told this time."""
+    """Likewise for ``read_details``."""
 
 
 class Reported(Protocol):
@@ -102,11 +112,11 @@ class Reported(Protocol):
         """Devices by how they do."""
         ...
 
-    def endpoints(self) -> tuple[EndpointHealth, ...]:
+    def each_endpoint(self) -> Iterator[EndpointHealth]:
         """Every endpoint's health."""
         ...
 
-    def devices(self) -> tuple[DeviceHealth, ...]:
+    def each_device(self) -> Iterator[DeviceHealth]:
         """Every device's health."""
         ...
 
@@ -114,8 +124,8 @@ class Reported(Protocol):
         """What devices tell of themselves, by device."""
         ...
 
-    def all_costs(self) -> Mapping[str, tuple[DeviceCost, ...]]:
-        """What reading devices took, by endpoint."""
+    def each_cost(self) -> Iterator[tuple[str, DeviceCost]]:
+        """What reading devices took, and the endpoint of each."""
         ...
 
     def lessons(self) -> tuple[DeviceLesson, ...]:
@@ -123,24 +133,45 @@ class Reported(Protocol):
         ...
 
 
-def write_report(condition: Condition, collection: Reported, *, details: bool) -> bytes:
-    """The bytes of a report on a collection as it stands."""
-    head = {
-        "version": VERSION,
-        "condition": asdict(condition),
-        "totals": asdict(collection.totals()),
-        "tally": _plain_tally(collection.tally()),
-        "endpoints": [replace(each, errors=_plain(each.errors)) for each in collection.endpoints()],
-    }
-    lines = [orjson.dumps(head), orjson.dumps(list(collection.devices())), b""]
-    if details:
-        told = {
-            "texts": collection.all_texts(),
-            "costs": collection.all_costs(),
-            "lessons": list(collection.lessons()),
+class Reporter:
+    """Writes reports on a collection, a little at a time: a campus has twenty thousand devices."""
+
+    def __init__(self, collection: Reported, condition: Callable[[], Condition]) -> None:
+        """Nothing is written yet; ``condition`` tells how the process itself does."""
+        self._collection = collection
+        self._condition = condition
+        self._written = 0
+
+    async def write(self, *, everything: bool = False) -> bytes:
+        """The next report. Sums are in each, endpoints and devices in every third, details now and then."""
+        at, self._written = self._written, self._written + 1
+        collection = self._collection
+        lines = [b"", b"", b""]
+        if everything or at % LISTS_EVERY == 0 or at == 1:
+            healths = (replace(each, errors=_plain(each.errors)) for each in collection.each_endpoint())
+            lines[0] = await _dumped(healths)
+            lines[1] = await _dumped(collection.each_device())
+        if everything or at % DETAILS_EVERY == 1:
+            texts = orjson.dumps(collection.all_texts())
+            lessons = await _dumped(iter(collection.lessons()))
+            costs = await _dumped(collection.each_cost())
+            lines[2] = b'{"texts":%b,"lessons":%b,"costs":%b}' % (texts, lessons, costs)
+        head = {
+            "version": VERSION,
+            "condition": asdict(self._condition()),
+            "totals": asdict(collection.totals()),
+            "tally": _plain_tally(collection.tally()),
         }
-        lines[2] = orjson.dumps(told)
-    return b"\n".join(lines)
+        return b"\n".join((orjson.dumps(head), *lines))
+
+
+async def _dumped(items: Iterator[object]) -> bytes:
+    """A list as JSON, with others having their turn in between."""
+    parts = []
+    while some := list(islice(items, _AT_ONCE)):
+        parts.append(orjson.dumps(some)[1:-1])
+        await asyncio.sleep(0)
+    return b"[%b]" % b",".join(parts)
 
 
 def read_report(body: bytes) -> Report:
@@ -149,7 +180,7 @@ def read_report(body: bytes) -> Report:
     Raises:
         ReportUnreadableError: they are none.
     """
-    head, devices, details = _lines(body)
+    head, endpoints, devices, details = _lines(body)
     try:
         told = orjson.loads(head)
         if told["version"] != VERSION:
@@ -158,12 +189,24 @@ def read_report(body: bytes) -> Report:
             condition=Condition(**told["condition"]),
             totals=CollectionTotals(**told["totals"]),
             tally=_tally(told["tally"]),
-            endpoints=tuple(_endpoint(each) for each in told["endpoints"]),
+            endpoint_lines=endpoints,
             device_lines=devices,
             detail_lines=details,
         )
     except (ValueError, TypeError, KeyError) as error:
         raise ReportUnreadableError(f"a report cannot be read: {error!r}") from error
+
+
+def read_endpoints(lines: bytes) -> tuple[EndpointHealth, ...]:
+    """Each endpoint's health.
+
+    Raises:
+        ReportUnreadableError: the bytes are damaged.
+    """
+    try:
+        return tuple(_endpoint(each) for each in orjson.loads(lines))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ReportUnreadableError(f"the endpoints of a report cannot be read: {error!r}") from error
 
 
 def read_devices(lines: bytes) -> tuple[DeviceHealth, ...]:
@@ -188,7 +231,7 @@ def read_details(lines: bytes) -> Details:
         told = orjson.loads(lines)
         return Details(
             texts=told["texts"],
-            costs={endpoint: tuple(map(_cost, costs)) for endpoint, costs in told["costs"].items()},
+            costs=_costs(told["costs"]),
             lessons=tuple(map(_lesson, told["lessons"])),
         )
     except (ValueError, TypeError, KeyError) as error:
@@ -206,8 +249,8 @@ def _plain_tally(tally: DeviceTally) -> _Json:
 
 def _lines(body: bytes) -> list[bytes]:
     lines = body.split(b"\n")
-    if len(lines) != 3:  # noqa: PLR2004 - as written above
-        raise ReportUnreadableError(f"a report of {len(lines)} lines, not 3")
+    if len(lines) != _LINES:
+        raise ReportUnreadableError(f"a report of {len(lines)} lines, not {_LINES}")
     return lines
 
 
@@ -222,6 +265,13 @@ def _device(told: _Json) -> DeviceHealth:
 
 def _endpoint(told: _Json) -> EndpointHealth:
     return EndpointHealth(**_numbers(told, _ENDPOINT_FLOATS) | {"state": EndpointState(told["state"])})
+
+
+def _costs(told: list[tuple[str, _Json]]) -> dict[str, tuple[DeviceCost, ...]]:
+    found: dict[str, list[DeviceCost]] = {}
+    for endpoint, cost in told:
+        found.setdefault(endpoint, []).append(_cost(cost))
+    return {endpoint: tuple(costs) for endpoint, costs in found.items()}
 
 
 def _cost(told: _Json) -> DeviceCost:

@@ -28,7 +28,7 @@ from console.showing import Showing, Shown
 from console.ticks import TickSignal
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
-from dcops.crew.report import Condition, write_report
+from dcops.crew.report import Condition, Reporter
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
@@ -57,8 +57,6 @@ from ingest.tick import Tick
 _log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 5.0
-DETAILS_EVERY = 12
-"""So many reports from one with details to the next."""
 PACE = Pace(seconds=0.25)
 TICK_PERIOD = NANOSECONDS // 2
 """Half a second: what is read waits no longer until it goes to the journal and on to the head."""
@@ -267,15 +265,17 @@ class Shard:
 
     async def _report_regularly(self) -> None:
         """Tell the head how collecting goes. Whether it can be reached is said by the delivery."""
-        told = 0
+        anew = True
+        reporter = Reporter(self.collection, self._condition)
         while True:
-            body = write_report(self._condition(), self.collection, details=told % DETAILS_EVERY == 1)
+            body = await reporter.write(everything=anew)
             try:
                 answer = await asyncio.to_thread(self._store.send, REPORTS_PATH, body, compress=True)
             except StoreUnavailableError as error:
                 _log.debug("no report: %s", error)
+                anew = True  # a head that starts anew is told everything
             else:
-                told += 1
+                anew = False
                 self._obey(answer)
             await asyncio.sleep(REPORT_SECONDS)
 

@@ -21,7 +21,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan
 from collectors.shares import Share, read_share
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
-from dcops.crew.report import Condition, write_report
+from dcops.crew.report import Condition, Reporter
 from dcops.garbage import spare_what_lives
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
@@ -37,7 +37,6 @@ SEND_SECONDS = 0.05
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
 REPORT_SECONDS = 5.0
-DETAILS_EVERY = 12
 _SETTLED_SECONDS = 30.0
 """After the start what lives is what stays."""
 
@@ -64,6 +63,7 @@ class Worker:
         self.collection = Collection(
             plan, clock, self._emit, emit_scans=self._emit, lessons=open_lessons(folder)
         )
+        self._reporter = Reporter(self.collection, self._condition)
 
     async def run(self, reader: asyncio.StreamReader, until: asyncio.Event) -> None:
         """Collect until the event is set, the parent says so or is gone; then hand over what there is."""
@@ -72,7 +72,7 @@ class Worker:
             async with stage(work):
                 await until.wait()
             self._send()
-            self._report(details=True)
+            self._write(Kind.REPORT, await self._reporter.write(everything=True))
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
 
@@ -102,14 +102,9 @@ class Worker:
         return True
 
     async def _report_regularly(self) -> None:
-        told = 0
         while True:
-            self._report(details=told % DETAILS_EVERY == 1)
-            told += 1
+            self._write(Kind.REPORT, await self._reporter.write())
             await asyncio.sleep(REPORT_SECONDS)
-
-    def _report(self, *, details: bool) -> None:
-        self._write(Kind.REPORT, write_report(self._condition(), self.collection, details=details))
 
     async def _obey(self, reader: asyncio.StreamReader, until: asyncio.Event) -> None:
         while (found := await read_frame(reader)) is not None:

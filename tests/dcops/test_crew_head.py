@@ -11,7 +11,7 @@ from collectors.health import CollectorState
 from console.errors import ApiError, BadRequestError, ConflictError, UnavailableError
 from dcops.crew import head as head_module
 from dcops.crew.head import Head
-from dcops.crew.report import write_report
+from dcops.crew.report import Reporter
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
 from ingest.catalogues import keep_catalogue
@@ -50,10 +50,10 @@ class Heading:
         sender = Sender(index=index, count=count, catalogue=digest, journal="ab" * 16)
         return pack(Parcel(sender, sent, [(7, gather([sample(GRID, NOON, [1.0, 2.0])], NOON))]))
 
-    def report(self, **others: Any) -> bytes:
+    async def report(self, **others: Any) -> bytes:
         digest = keep_catalogue(catalogue()).digest
         told = replace(condition(sent=NOON), **{"index": 3, "count": 3, "catalogue": digest} | others)
-        return write_report(told, Collecting("far"), details=True)  # type: ignore[arg-type]
+        return await Reporter(Collecting("far"), lambda: told).write()
 
 
 async def test_readings_are_confirmed_when_they_are_journalled_and_not_before() -> None:
@@ -102,21 +102,21 @@ async def test_what_does_not_fit_is_refused_and_nothing_of_it_is_taken(given, ki
 async def test_a_refused_shard_is_shown_until_it_fits() -> None:
     heading = Heading()
     with pytest.raises(ConflictError):
-        await heading.head.take_report(heading.report(sent=NOON + 75 * SECOND))
+        await heading.head.take_report(await heading.report(sent=NOON + 75 * SECOND))
     health = heading.head.members[3].health()
     assert health.state is CollectorState.REFUSED
     assert health.error == "the clock of shard 3/3 is 75 s ahead of the head's; set both by NTP"
     assert health.clock_ahead == 75.0
-    await heading.head.take_report(heading.report())
+    await heading.head.take_report(await heading.report())
     assert heading.head.members[3].health().state is CollectorState.HEARD
 
 
 async def test_a_report_is_answered_with_what_to_forget() -> None:
     heading = Heading()
-    assert orjson.loads(await heading.head.take_report(heading.report())) == {"forget": []}
+    assert orjson.loads(await heading.head.take_report(await heading.report())) == {"forget": []}
     heading.head.members[3].orders.append("far")
-    assert orjson.loads(await heading.head.take_report(heading.report())) == {"forget": ["far"]}
-    assert orjson.loads(await heading.head.take_report(heading.report())) == {"forget": []}
+    assert orjson.loads(await heading.head.take_report(await heading.report())) == {"forget": ["far"]}
+    assert orjson.loads(await heading.head.take_report(await heading.report())) == {"forget": []}
 
 
 async def test_readings_of_the_site_as_it_was_get_the_indices_of_now() -> None:

@@ -1,5 +1,6 @@
 """What a process that collects tells of itself, and how all of them are seen as one."""
 
+import asyncio
 from dataclasses import asdict, replace
 from math import isnan, nan
 from typing import Any
@@ -20,7 +21,14 @@ from collectors.health import (
     RefusedValue,
 )
 from dcops.crew.members import CrewCollection, Member
-from dcops.crew.report import Condition, ReportUnreadableError, read_report, write_report
+from dcops.crew.report import (
+    Condition,
+    Reporter,
+    ReportUnreadableError,
+    read_devices,
+    read_endpoints,
+    read_report,
+)
 from facility.sample import NANOSECONDS
 
 NOON = 1_767_268_800 * NANOSECONDS
@@ -100,8 +108,8 @@ class Collecting:
     def each_endpoint(self) -> Any:
         yield endpoint(self.name)
 
-    def devices(self) -> tuple[DeviceHealth, ...]:
-        return (device(self.name, self.state),)
+    def each_device(self) -> Any:
+        yield device(self.name, self.state)
 
     def texts(self, name: str) -> dict[str, str]:
         return {"serial": f"S-{name}"} if name == self.name else {}
@@ -110,11 +118,11 @@ class Collecting:
         return {self.name: self.texts(self.name)}
 
     def costs(self, name: str) -> tuple[DeviceCost, ...]:
-        return self.all_costs().get(name, ())
+        return tuple(cost for endpoint, cost in self.each_cost() if endpoint == name)
 
-    def all_costs(self) -> dict[str, tuple[DeviceCost, ...]]:
+    def each_cost(self) -> Any:
         reads = (ReadCost("holding 0+18", 4, 0.5),)
-        return {f"gw-{self.name}": (DeviceCost(device=self.name, unit=1, reads=reads),)}
+        yield f"gw-{self.name}", DeviceCost(device=self.name, unit=1, reads=reads)
 
     def lessons(self) -> tuple[DeviceLesson, ...]:
         return (lesson(self.name),)
@@ -130,8 +138,14 @@ def condition(**others: Any) -> Condition:
     return replace(Condition(index=2, count=2, catalogue="ab", sent=NOON, process="one"), **others)
 
 
-def report(name: str = "far", *, details: bool = True, **others: Any) -> Any:
-    return read_report(write_report(condition(**others), Collecting(name), details=details))
+def written(told: Condition, name: str = "far", *, everything: bool = True) -> bytes:
+    reporter = Reporter(Collecting(name), lambda: told)
+    reporter._written = 2  # the first ones tell more
+    return asyncio.run(reporter.write(everything=everything))
+
+
+def report(name: str = "far", *, everything: bool = True, **others: Any) -> Any:
+    return read_report(written(condition(**others), name, everything=everything))
 
 
 def seen(member: Member) -> CrewCollection:
@@ -152,14 +166,15 @@ def test_a_report_comes_out_as_it_went_in() -> None:
     )
     assert found.totals == TOTALS
     assert found.tally == DeviceTally(states={DeviceState.ONLINE: 1}, refused=2, identity_changes=1)
-    told, expected = asdict(found.endpoints[0]), asdict(endpoint("far"))
+    endpoints = read_endpoints(found.endpoint_lines)
+    told, expected = asdict(endpoints[0]), asdict(endpoint("far"))
     assert {k: v for k, v in told.items() if v == v} == {k: v for k, v in expected.items() if v == v}  # noqa: PLR0124
-    assert isnan(found.endpoints[0].utilisation)
-    assert found.endpoints[0].state is EndpointState.DOWN
+    assert isnan(endpoints[0].utilisation)
+    assert endpoints[0].state is EndpointState.DOWN
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"{}\n[]\n", b'{"version": 2}\n[]\n', b"[]\n[]\n[]", b"\xff\n\n"]
+    "body", [b"", b"{}", b"{}\n[]\n", b'{"version": 2}\n[]\n\n', b"[]\n[]\n[]\n", b"\xff\n\n\n"]
 )
 def test_what_is_no_report_is_refused(body: bytes) -> None:
     with pytest.raises(ReportUnreadableError):
@@ -186,8 +201,37 @@ def test_all_collecting_is_seen_as_one() -> None:
 
 
 def test_what_a_report_leaves_out_stays_as_it_was_told_before() -> None:
-    collection = seen(member_with(SetClock(), report(), report(details=False)))
+    collection = seen(member_with(SetClock(), report(), report(everything=False)))
     assert collection.lessons() == (lesson("near"), lesson("far"))
+    assert [each.device for each in collection.devices()] == ["near", "far"]
+    assert [each.endpoint for each in collection.endpoints()] == ["gw-near", "gw-far"]
+
+
+def test_damaged_lists_are_said_and_add_nothing() -> None:
+    member = member_with(SetClock(), replace(report(), device_lines=b"[{}]"))
+    assert [each.device for each in seen(member).devices()] == ["near"]
+    assert "devices of a report cannot be read" in member.health().error
+
+
+async def test_a_long_list_comes_out_whole_and_lets_others_have_their_turn() -> None:
+    class Many(Collecting):
+        def each_device(self) -> Any:
+            for number in range(1001):
+                yield device(f"d{number}")
+
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    found = read_report(await Reporter(Many("far"), condition).write())
+    counting.cancel()
+    assert [each.device for each in read_devices(found.device_lines)] == [f"d{n}" for n in range(1001)]
+    assert turns >= 5
 
 
 def test_who_has_not_been_heard_yet_adds_nothing() -> None:

@@ -93,7 +93,7 @@ async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
         (b"\x00\x00\x00\x00\x63\x00\x00\x00", "unknown kind"),
         (b"\xff\xff\xff\xff\x01\x00\x00\x00", "4294967295 bytes"),
         (frame(Kind.READINGS, b"nonsense"), "no parcel of readings"),
-        (frame(Kind.REPORT, b"nonsense"), "1 lines, not 3"),
+        (frame(Kind.REPORT, b"nonsense"), "1 lines, not 4"),
     ],
 )
 async def test_a_worker_that_cannot_be_understood_is_ended(said, error, monkeypatch, tmp_path) -> None:
