@@ -130,6 +130,7 @@ class Platform:
             derive=self.derived,
             watch=self._watch,
         )
+        self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(

@@ -84,12 +84,16 @@ class Spool:
         memory_limit: int = MEMORY_LIMIT,
         commit: float = 0.0,
     ) -> None:
-        """Batches of up to ``commit`` seconds are committed together; 0 commits each as it comes."""
+        """What was accepted is on disk after ``commit`` seconds, if the disk takes half of that at most.
+
+        0 commits each batch as it comes.
+        """
         self._journal = journal
         self._stores = stores
         self._clock = clock
         self._memory_limit = memory_limit
-        self._commit = commit
+        self._pause = commit / 2
+        self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
@@ -137,6 +141,10 @@ class Spool:
         """Commit what was put without waiting for the end of the pause between two commits."""
         self._hurried.set()
 
+    def before_commit(self, hand_over: Callable[[], None]) -> None:
+        """Have what is still open put, so that it need not wait for another commit."""
+        self._hand_over = hand_over
+
     def on_settled(self, listener: Settled) -> None:
         """Tell a listener, on the event loop's thread, what has become of the tick's batches.
 
@@ -163,12 +171,11 @@ class Spool:
         await self._on_thread(self._refresh)
         trim_at = loop.time()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(trim_at):
-                    await self._arrived.wait()
+            await self._arrival(trim_at)
+            self._hand_over()
             self._arrived.clear()
             self._hurried.clear()
-            due = loop.time() + self._commit
+            due = loop.time() + self._pause
             available = await self._on_thread(self._flush)
             self._tell_settled()
             if loop.time() >= trim_at:
@@ -182,6 +189,16 @@ class Spool:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(due):
                         await self._hurried.wait()
+
+    async def _arrival(self, latest: float) -> None:
+        """Return when something is there to be committed, or at a time of the loop."""
+        loop = asyncio.get_running_loop()
+        while not self._arrived.is_set() and loop.time() < latest:
+            self._hand_over()
+            until = min(latest, loop.time() + self._pause) if self._pause else latest
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._arrived.wait()
 
     async def flush(self) -> bool:
         """Journal what waits now, whatever the pace. False if the journal cannot be used."""
