@@ -28,10 +28,13 @@ class SoakError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A process from its start to its kill, in ns UTC."""
+    """A process from its start to its end, in ns UTC."""
 
     start: int
-    kill: int
+    end: int
+    """When it was told to."""
+    killed: bool = True
+    """False if it was to end in order."""
 
 
 class Program:
@@ -39,7 +42,7 @@ class Program:
 
     def __init__(self, site: Path, folder: Path, port: int) -> None:
         self.lives: list[Life] = []
-        """Those that were killed."""
+        """Those that have ended."""
         self.started = 0
         """Ns UTC, when the present one was."""
         self.data = folder / "data"
@@ -71,6 +74,7 @@ class Program:
     def stop(self) -> int:
         """End it in order; its exit code."""
         process = self._running()
+        self.lives.append(Life(self.started, time.time_ns(), killed=False))
         process.terminate()
         return process.wait(60)
 

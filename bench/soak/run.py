@@ -16,7 +16,7 @@ from bench.soak.outages import Outages, Servers, draw
 from bench.soak.program import Field, Life, Program, SoakError, until
 from bench.soak.site import write_site
 from bench.soak.stored import Rows, in_history, in_influx, in_victoria, written_again
-from bench.soak.verdict import Verdict, judge
+from bench.soak.verdict import ALLOWED_LOSS, Verdict, judge
 from deploy.servers import free_port
 
 Tell = Callable[[str], None]
@@ -44,6 +44,8 @@ class Options:
     rate: int
     """Points a second."""
     seed: int
+    allowed_loss: float = ALLOWED_LOSS
+    """Seconds before a kill of which polled readings may be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,16 @@ class Outcome:
         return all(each.kept for each in self.verdicts.values()) and not (self.stop_code or self.tracebacks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is known before the stores are asked."""
+
+    took: float
+    stop_code: int
+    outages: Counter[str]
+    allowed_loss: float
+
+
 def soak(options: Options, folder: Path, tell: Tell) -> Outcome:
     """Run one.
 
@@ -106,7 +118,7 @@ def soak(options: Options, folder: Path, tell: Tell) -> Outcome:
         until(lambda: _behind(program) < _BEHIND, "stores up to date", _PATIENCE)
         code = program.stop()
         tell("comparing with the ledger")
-        return _compare(program, servers, field, load, (took, code, outages.done))
+        return _compare(program, servers, field, load, _Run(took, code, outages.done, options.allowed_loss))
 
 
 def _with_ports(rate: int, servers: Servers) -> Load:
@@ -172,9 +184,8 @@ def _compare(
     servers: Servers,
     field: Field,
     load: Load,
-    run: tuple[float, int, Counter[str]],
+    run: _Run,
 ) -> Outcome:
-    took, code, outages = run
     ledger, lives = Ledger.load(field.ledger), tuple(program.lives)
     first_reads, share = _reading(ledger, load, lives)
     again = written_again(program.data)
@@ -183,17 +194,17 @@ def _compare(
         "victoriametrics": lambda: in_victoria(servers.victoria.url, load),
         "influxdb1": lambda: in_influx(servers.influx.url, load),
     }
-    verdicts = {name: judge(rows(), ledger, load, lives) for name, rows in stores.items()}
+    verdicts = {name: judge(rows(), ledger, load, lives, run.allowed_loss) for name, rows in stores.items()}
     return Outcome(
         load=load,
-        took=took,
+        took=run.took,
         lives=lives,
         first_reads=first_reads,
         read_share=share,
-        outages=dict(outages),
+        outages=dict(run.outages),
         reads=len(ledger.read_time),
         messages=len(ledger.message_time),
-        stop_code=code,
+        stop_code=run.stop_code,
         tracebacks=program.log.read_text(errors="replace").count("Traceback"),
         written_again=again,
         verdicts=verdicts,
@@ -206,9 +217,9 @@ def _reading(ledger: Ledger, load: Load, lives: tuple[Life, ...]) -> tuple[tuple
     firsts: list[float] = []
     answered = due = 0.0
     for life in lives:
-        first, last = (int(at) for at in np.searchsorted(times, (life.start, life.kill)))
+        first, last = (int(at) for at in np.searchsorted(times, (life.start, life.end)))
         if first < last:
             firsts.append((int(times[first]) - life.start) / 1e9)
             answered += last - first
-            due += load.polled * (life.kill - int(times[first])) / 1e9
+            due += load.polled * (life.end - int(times[first])) / 1e9
     return tuple(firsts), answered / due if due else 0.0

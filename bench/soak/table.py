@@ -6,24 +6,26 @@ from collections.abc import Callable
 from bench.report import verdict
 from bench.soak.load import FIELDS
 from bench.soak.run import Options, Outcome
-from bench.soak.verdict import ALLOWED_LOSS, Verdict
+from bench.soak.verdict import Verdict
 
 
 def table(options: Options, outcome: Outcome) -> str:
     """What was done, what each store has, and whether each promise is kept."""
-    return "\n".join([*_done(options, outcome), "", *_stores(outcome), "", *_promises(outcome)])
+    return "\n".join(
+        [*_done(options, outcome), "", *_stores(options, outcome), "", *_promises(options, outcome)]
+    )
 
 
 def _done(options: Options, outcome: Outcome) -> list[str]:
     load, lives = outcome.load, outcome.lives
-    lengths = [(life.kill - life.start) / 1e9 for life in lives]
+    lengths = [(life.end - life.start) / 1e9 for life in lives if life.killed]
     restarts = ", ".join(f"{name} {count}" for name, count in sorted(outcome.outages.items()))
     load_line = (
         f"{load.rate:,} points/s: {load.polled} Modbus devices of 100 points every second,"
         f" {load.messages:.0f} messages/s of {FIELDS} points from {load.publishing} devices"
     )
     kills_line = (
-        f"killed {len(lives)} times in {outcome.took:.0f} s,"
+        f"killed {len(lengths)} times in {outcome.took:.0f} s,"
         f" lives of {min(lengths):.1f} to {max(lengths):.1f} s (seed {options.seed}); restarts: {restarts}"
     )
     lines = [
@@ -40,14 +42,17 @@ def _done(options: Options, outcome: Outcome) -> list[str]:
     return lines
 
 
-def _stores(outcome: Outcome) -> list[str]:
+def _stores(options: Options, outcome: Outcome) -> list[str]:
     names = list(outcome.verdicts)
     rows: list[tuple[str, list[str]]] = [
         ("points of messages", [_share(v.messages, v.messages_due) for v in outcome.verdicts.values()]),
         ("of them at two times", _counts(outcome, lambda v: v.messages_twice)),
         ("polled readings", [_share(v.polled, v.polled_due) for v in outcome.verdicts.values()]),
         ("of them at two times", _counts(outcome, lambda v: v.polled_twice)),
-        ("missing, of the last second before a kill", _counts(outcome, lambda v: v.excused)),
+        (
+            f"missing, of the last {options.allowed_loss:g} s before a kill",
+            _counts(outcome, lambda v: v.excused),
+        ),
         ("missing, older than that", _counts(outcome, lambda v: v.lost)),
         ("oldest missing, s before its kill", [f"{v.oldest_lost:.2f}" for v in outcome.verdicts.values()]),
         ("readings nobody gave", _counts(outcome, lambda v: v.strange)),
@@ -56,15 +61,14 @@ def _stores(outcome: Outcome) -> list[str]:
     return [*head, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)]
 
 
-def _promises(outcome: Outcome) -> list[str]:
+def _promises(options: Options, outcome: Outcome) -> list[str]:
     found = outcome.verdicts.values()
     whole = all(v.messages == v.messages_due and not v.messages_twice for v in found)
-    seconds = ALLOWED_LOSS / 1e9
     return [
         verdict(whole, "every message of QoS 1 is in every store exactly once"),
         verdict(
             not any(v.lost for v in found),
-            f"nothing polled is missing but of the last {seconds:.0f} s before a kill",
+            f"nothing polled is missing but of the last {options.allowed_loss:g} s before a kill",
         ),
         verdict(
             not any(v.polled_twice or v.strange for v in found), "no reading twice, none that nobody gave"

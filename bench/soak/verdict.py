@@ -11,10 +11,11 @@ from bench.soak.load import FIELDS, POINTS, Load, message_number, read_number
 from bench.soak.program import Life
 from bench.soak.stored import Rows
 
-ALLOWED_LOSS = 1_000_000_000
-"""Ns before a kill in which what was read may be lost."""
+ALLOWED_LOSS = 1.0
+"""Seconds before a kill in which what was read may be lost."""
 _NUMBERS = 1 << 32
 _PLACES = 128
+_YEAR = 31_536_000_000_000_000
 """More than a device has points."""
 
 
@@ -32,7 +33,7 @@ class Verdict:
     polled_due: int
     polled_twice: int
     excused: int
-    """Readings answered within the last second before a kill, or after it, that are not there."""
+    """Readings that are not there and may be missing: answered just before a kill or to one that was dead."""
     lost: int
     """All others that are not there."""
     oldest_lost: float
@@ -47,72 +48,87 @@ class Verdict:
         return whole and not (self.messages_twice or self.polled_twice or self.lost or self.strange)
 
 
-def judge(rows: Rows, ledger: Ledger, load: Load, lives: Sequence[Life]) -> Verdict:
-    """Hold one store against the ledger; ``lives`` are those of the processes that were killed."""
+def judge(
+    rows: Rows, ledger: Ledger, load: Load, lives: Sequence[Life], allowed_loss: float = ALLOWED_LOSS
+) -> Verdict:
+    """Hold one store against the ledger; ``lives`` are all there were, in order."""
     of_read = rows.device < load.polled
-    read = _keys(
-        rows.device[of_read], read_number(rows.point[of_read], rows.value[of_read]), rows.point[of_read]
-    )
-    given = _spread(ledger.read_device, ledger.read_number, POINTS)
-    polled, polled_times = np.unique(read, return_counts=True)
-    known = np.isin(polled, given)
-    missing = ~np.isin(given, polled)
-    answered = np.repeat(ledger.read_time, POINTS)[missing]
-    before = _before_kill(answered, lives)
-    strange = int(np.count_nonzero(~known))
-
-    message = ~of_read
-    number = message_number(rows.point[message], rows.value[message])
-    believed = (number >= 0) & (number < len(ledger.message_device))
-    at = np.where(believed, number, 0)
-    if len(ledger.message_device):
-        believed &= ledger.message_device[at] == rows.device[message] - load.polled
-        untimely = believed & (ledger.message_time[at] != rows.time[message])
-    else:
-        untimely = np.zeros_like(believed)
-    strange += int(np.count_nonzero(~believed)) + int(np.count_nonzero(untimely))
-    fields, fields_times = np.unique(
-        number[believed] * FIELDS + rows.point[message][believed], return_counts=True
-    )
+    polled = _polled(_of(rows, of_read), ledger, lives)
+    messages = _published(_of(rows, ~of_read), ledger, load)
+    late = polled.missing > allowed_loss * 1e9
     return Verdict(
-        messages=len(fields),
+        messages=messages.found,
         messages_due=FIELDS * len(ledger.message_device),
-        messages_twice=int(np.count_nonzero(fields_times > 1)),
-        polled=int(np.count_nonzero(known)),
-        polled_due=len(given),
-        polled_twice=int(np.count_nonzero(polled_times[known] > 1)),
-        excused=int(np.count_nonzero(before <= ALLOWED_LOSS)),
-        lost=int(np.count_nonzero(before > ALLOWED_LOSS)),
-        oldest_lost=float(before.max()) / 1e9 if len(before) else 0.0,
-        strange=strange,
+        messages_twice=messages.twice,
+        polled=polled.found,
+        polled_due=POINTS * len(ledger.read_device),
+        polled_twice=polled.twice,
+        excused=int(np.count_nonzero(~late)),
+        lost=int(np.count_nonzero(late)),
+        oldest_lost=float(polled.missing.max(initial=0)) / 1e9,
+        strange=polled.strange + messages.strange,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was found of one kind of readings."""
+
+    found: int
+    twice: int
+    strange: int
+    missing: Column
+    """How long before a kill each missing one was answered, ns; of messages nothing may be missing."""
+
+
+def _polled(rows: Rows, ledger: Ledger, lives: Sequence[Life]) -> _Found:
+    there, times = np.unique(
+        _keys(rows.device, read_number(rows.point, rows.value), rows.point), return_counts=True
+    )
+    first = _keys(ledger.read_device, ledger.read_number, np.zeros_like(ledger.read_number))
+    given = (first[:, None] + np.arange(POINTS)).reshape(-1)
+    known, missing = np.isin(there, given), ~np.isin(given, there)
+    return _Found(
+        found=int(np.count_nonzero(known)),
+        twice=int(np.count_nonzero(times[known] > 1)),
+        strange=int(np.count_nonzero(~known)),
+        missing=_before_kill(np.repeat(ledger.read_time, POINTS)[missing], lives),
+    )
+
+
+def _published(rows: Rows, ledger: Ledger, load: Load) -> _Found:
+    number = message_number(rows.point, rows.value)
+    at = np.clip(number, 0, max(0, len(ledger.message_device) - 1))
+    given = (number >= 0) & (number < len(ledger.message_device))
+    if given.any():
+        given &= ledger.message_device[at] == rows.device - load.polled
+        timely = ledger.message_time[at] == rows.time
+    else:
+        timely = given
+    there, times = np.unique(number[given] * FIELDS + rows.point[given], return_counts=True)
+    return _Found(
+        found=len(there),
+        twice=int(np.count_nonzero(times > 1)),
+        strange=int(np.count_nonzero(~(given & timely))),
+        missing=np.empty(0, np.int64),
+    )
+
+
+def _of(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    return Rows(rows.device[chosen], rows.point[chosen], rows.time[chosen], rows.value[chosen])
 
 
 def _keys(device: Column, number: Column, point: Column) -> Column:
     return (device * _NUMBERS + number) * _PLACES + point
 
 
-def _spread(device: Column, number: Column, points: int) -> Column:
-    """A key for each point of each read."""
-    first = _keys(device, number, np.zeros_like(number))
-    keys: Column = (first[:, None] + np.arange(points)).reshape(-1)
-    return keys
+def _before_kill(answered: Column, lives: Sequence[Life]) -> Column:
+    """How long before its kill the one that had asked was answered, ns; 0 if it was dead by then.
 
-
-def _before_kill(answered: Column, lives: Sequence[Life]) -> NDArray[np.int64]:
-    """How long before the next kill each was answered, ns; 0 if nobody was there any more.
-
-    What no kill followed is said to be a year before one.
+    To one that was never killed it is said to be a year before.
     """
-    year = 31_536_000_000_000_000
-    kills = np.array([life.kill for life in lives], np.int64)
-    following = np.searchsorted(kills, answered)
-    found = np.full(len(answered), year, np.int64)
-    has = following < len(kills)
-    found[has] = kills[following[has]] - answered[has]
-    # Answered when the one that had asked was dead and the next not yet started.
     starts = np.array([life.start for life in lives], np.int64)
-    dead = has & (following < len(kills))
-    dead[has] = starts[following[has]] > answered[has]
-    found[dead] = 0
-    return found
+    ends = np.array([life.end for life in lives], np.int64)
+    asker = np.minimum(np.searchsorted(ends, answered), len(lives) - 1)
+    before = np.where(np.array([life.killed for life in lives])[asker], ends[asker] - answered, _YEAR)
+    return np.where((starts[asker] > answered) | (ends[asker] < answered), 0, before)
