@@ -143,7 +143,11 @@ class Platform:
             emit_scans=None if self._recorder else self.tick.accept_scans,
             lessons=open_lessons(settings.data),
             keeping=Keeping(
-                number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
+                number=lambda: self.tick.open_number,
+                hurry=self._hurry,
+                note=self.spool.note,
+                recall=self.spool.recall,
+                listen=self.spool.on_settled,
             ),
             set_aside=self._rejected.put,
         )

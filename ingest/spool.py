@@ -106,6 +106,8 @@ class Spool:
         self._error = ""
         self._snapshot = SpoolStats()
         self._listeners: list[Settled] = []
+        self._notes: list[tuple[str, bytes]] = []
+        """To be kept with the next batch."""
         self._last = 0
         """Number of the latest batch put."""
         self._settled = 0
@@ -117,6 +119,8 @@ class Spool:
     def put(self, batch: Batch) -> None:
         """Take a batch for the journal; the oldest waiting ones make place if memory is full."""
         full = False
+        if self._notes:
+            batch, self._notes = replace(batch, notes=tuple(self._notes)), []
         with self._lock:
             self._waiting.append(batch)
             self._waiting_size += batch.nbytes
@@ -136,6 +140,19 @@ class Spool:
                 moment(oldest.accepted),
             )
         self._arrived.set()
+
+    def note(self, number: int, name: str, note: bytes) -> None:
+        """Keep a note with the batch of that number, which is still open; one that is not gets none."""
+        if number > self._last:
+            self._notes.append((name, note))
+
+    async def recall(self, name: str) -> list[bytes]:
+        """Notes of that name that were kept with the latest batches, oldest first; none if the journal
+        cannot be used now.
+        """
+        with contextlib.suppress(JournalUnavailableError):
+            return await self._on_thread(lambda: self._journal.recall(name))
+        return []
 
     def hurry(self) -> None:
         """Commit what was put without waiting for the end of the pause between two commits."""
