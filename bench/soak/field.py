@@ -19,7 +19,7 @@ import uvloop
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.soak.ledger import Notes
-from bench.soak.load import FIELDS, POINTS, PUBLISHERS, Load, field_value, registers
+from bench.soak.load import FIELDS, POINTS, PUBLISHERS, Load, field_value, is_timed, registers
 from bench.soak.site import topic
 from collectors.config import ModbusEndpoint
 from collectors.profiles import Table
@@ -98,7 +98,8 @@ class Publisher(threading.Thread):
         with self._lock:
             number = self._notes.messages
             self._notes.message(device, at)
-        payload = json.dumps({"ts": at, "v": [field_value(number, field) for field in range(FIELDS)]})
+        values = {"v": [field_value(number, field) for field in range(FIELDS)]}
+        payload = json.dumps({"ts": at, **values} if is_timed(device) else values)
         self._published += 1
         self._client.publish(topic(device), payload, qos=_ONCE_OR_MORE)
 

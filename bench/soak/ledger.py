@@ -22,7 +22,7 @@ class Ledger:
     message_device: Column
     """Messages by their number: that of the first is 0."""
     message_time: Column
-    """Ms UTC: its own time."""
+    """Ms UTC: its own time, whether it tells it or not."""
 
     @classmethod
     def load(cls, path: Path) -> "Ledger":

@@ -56,6 +56,11 @@ class Load:
         return device // _UNITS_AN_ENDPOINT, device % _UNITS_AN_ENDPOINT + 1
 
 
+def is_timed(device: int) -> bool:
+    """Whether a device that publishes tells the time; every other one does."""
+    return device % 2 == 0
+
+
 def polled_id(device: int) -> str:
     """Id of a Modbus device in the site."""
     return f"polled-{device:03d}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.soak.load import FIELDS, POINTS, Load, point_name, polled_id, publishing_id
+from bench.soak.load import FIELDS, POINTS, Load, is_timed, point_name, polled_id, publishing_id
 
 DATABASE = "soak"
 
@@ -21,10 +21,11 @@ def write_site(folder: Path, load: Load, *, victoria: str, influx: str) -> Path:
     ]
     fields = [f"  - {{name: {point_name(at)}, type: generic, path: v.{at}}}" for at in range(FIELDS)]
     polled = ("profile: soak-polled", "protocol: modbus", "table: holding")
-    publishing = ("profile: soak-publishing", "protocol: mqtt", "topic: soak/{device}")
-    clock = "time: {path: ts, format: epoch_ms}"
+    publishing = ("protocol: mqtt", "topic: soak/{device}", "kind: environment_sensor")
+    timed = ("profile: soak-timed", "time: {path: ts, format: epoch_ms}")
     _write(folder / "polled.yaml", [*polled, "kind: environment_sensor", "points:", *points])
-    _write(folder / "publishing.yaml", [*publishing, "kind: environment_sensor", clock, "points:", *fields])
+    _write(folder / "timed.yaml", [*timed, *publishing, "points:", *fields])
+    _write(folder / "untimed.yaml", ["profile: soak-untimed", *publishing, "points:", *fields])
     path = folder / "site.yaml"
     _write(path, _site(load, victoria, influx))
     return path
@@ -35,7 +36,7 @@ def _site(load: Load, victoria: str, influx: str) -> Iterator[str]:
         "dcops: 1",
         "name: Soak",
         "collection: {period: 1s}",
-        "profiles: [polled.yaml, publishing.yaml]",
+        "profiles: [polled.yaml, timed.yaml, untimed.yaml]",
     )
     yield from ("spaces:", "  - {id: campus, level: campus}", "endpoints:")
     for at, port in enumerate(load.modbus_ports):
@@ -48,7 +49,8 @@ def _site(load: Load, victoria: str, influx: str) -> Iterator[str]:
         where = f"profile: soak-polled, endpoint: server-{endpoint}, unit: {unit}"
         yield f"  - {{id: {polled_id(device)}, {common}, {where}}}"
     for device in range(load.publishing):
-        where = "profile: soak-publishing, endpoint: broker, period: 10s"
+        profile = "soak-timed" if is_timed(device) else "soak-untimed"
+        where = f"profile: {profile}, endpoint: broker, period: 10s"
         yield f"  - {{id: {publishing_id(device)}, {common}, {where}}}"
     yield "stores:"
     yield f'  - {{kind: victoriametrics, url: "{victoria}"}}'

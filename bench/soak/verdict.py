@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.soak.ledger import Column, Ledger
-from bench.soak.load import FIELDS, POINTS, Load, message_number, read_number
+from bench.soak.load import FIELDS, POINTS, Load, is_timed, message_number, read_number
 from bench.soak.program import Life
 from bench.soak.stored import Rows
 
@@ -39,7 +39,8 @@ class Verdict:
     oldest_lost: float
     """Seconds before a kill that the oldest missing reading was answered; 0 if none is missing."""
     strange: int
-    """Readings nobody gave: another value, another device, or a message at another time than its own."""
+    """Readings nobody gave: another value, another device, or a message at another time than its own, or
+    before it was published."""
 
     @property
     def kept(self) -> bool:
@@ -102,7 +103,9 @@ def _published(rows: Rows, ledger: Ledger, load: Load) -> _Found:
     given = (number >= 0) & (number < len(ledger.message_device))
     if given.any():
         given &= ledger.message_device[at] == rows.device - load.polled
-        timely = ledger.message_time[at] == rows.time
+        timed = np.array([is_timed(device) for device in range(load.publishing)])[rows.device - load.polled]
+        own = ledger.message_time[at]
+        timely = np.where(timed, rows.time == own, rows.time >= own)
     else:
         timely = given
     there, times = np.unique(number[given] * FIELDS + rows.point[given], return_counts=True)

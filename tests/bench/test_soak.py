@@ -97,9 +97,18 @@ def test_a_reading_at_two_times_is_there_twice() -> None:
 
 
 def test_a_message_at_another_time_than_its_own_is_noticed() -> None:
-    found = verdict([*stored(), (20, 9, 6001, 25)])
+    found = verdict([*stored(), (1, 9, 5001, 9)])
     assert found == replace(KEPT, messages_twice=1, strange=1)
     assert not found.kept
+
+
+def test_a_message_without_a_time_may_come_at_any_later_one_but_once() -> None:
+    rows = [(device, point, time + 4000 * (device == 20), value) for device, point, time, value in stored()]
+    assert verdict(rows) == KEPT
+    found = verdict([*rows, (20, 9, 10_001, 25)])
+    assert found == replace(KEPT, messages_twice=1)
+    assert not found.kept
+    assert verdict([(*row[:2], 5999, row[3]) if row[0] == 20 else row for row in rows]).strange == 10
 
 
 @pytest.mark.parametrize(
