@@ -1,7 +1,7 @@
 """Python's search for garbage, kept away from what is none.
 
-A campus is more than a million objects that live as long as the process. Looking through them holds everything
-up for a third of a second each time, and takes nearly half of the time of building them.
+A campus is more than a million objects that live as long as the process. Looking through them holds
+everything up for a third of a second each time, and takes nearly half of the time of building them.
 """
 
 import gc

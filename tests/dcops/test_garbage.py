@@ -19,6 +19,7 @@ def searched_again():
     yield
     gc.unfreeze()
     gc.enable()
+    gc.collect()
 
 
 def test_what_is_built_meanwhile_is_left_out_of_every_search() -> None:
