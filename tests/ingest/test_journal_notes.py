@@ -52,7 +52,9 @@ def test_a_damaged_note_is_left_out(tmp_path: Path) -> None:
         journal.append([replace(grid_batch(number), notes=(("x", b"%d" % number),))])
     journal.close()
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as file:
-        file.execute("UPDATE state SET body = CAST(substr(body, 1, 8) || x'FF' AS BLOB) WHERE key = 'notes x 1'")
+        file.execute(
+            "UPDATE state SET body = CAST(substr(body, 1, 8) || x'FF' AS BLOB) WHERE key = 'notes x 1'"
+        )
     assert make(tmp_path).recall("x") == [b"1"]
 
 
