@@ -6,6 +6,7 @@ moments, while broker and stores are restarted. In the end the stores are held a
 """
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -33,7 +34,8 @@ def main() -> int:
     except (SoakError, ServerError) as error:
         print(f"soak: {error}; what there is lies in {folder}", file=sys.stderr)
         return 1
-    print(f"{machine()}\n\n{table(wanted, outcome)}")
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    print(f"{machine()}\nload of the machine in the last 1, 5, 15 min: {load}\n\n{table(wanted, outcome)}")
     if not outcome.kept:
         print(f"BROKEN; ledger, logs and data lie in {folder}", file=sys.stderr)
         return 1
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m bench.soak --minutes 1 --kills 10 --seed 7",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--minutes", type=float, default=12.0, help="of kills; checking comes on top (12)")
+    parser.add_argument("--minutes", type=float, default=11.0, help="of kills; checking comes on top (11)")
     parser.add_argument("--kills", type=int, default=100, help="in that time (100)")
     parser.add_argument("--rate", type=int, default=10_000, help="points a second (10000)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random here (1)")

@@ -13,8 +13,6 @@ from bench.soak.stored import Rows
 
 ALLOWED_LOSS = 1.0
 """Seconds before a kill in which what was read may be lost."""
-_NUMBERS = 1 << 32
-_PLACES = 128
 _YEAR = 31_536_000_000_000_000
 """More than a device has points."""
 
@@ -83,17 +81,20 @@ class _Found:
 
 
 def _polled(rows: Rows, ledger: Ledger, lives: Sequence[Life]) -> _Found:
-    there, times = np.unique(
-        _keys(rows.device, read_number(rows.point, rows.value), rows.point), return_counts=True
-    )
-    first = _keys(ledger.read_device, ledger.read_number, np.zeros_like(ledger.read_number))
-    given = (first[:, None] + np.arange(POINTS)).reshape(-1)
-    known, missing = np.isin(there, given), ~np.isin(given, there)
+    number = read_number(rows.point, rows.value)
+    top = int(ledger.read_number.max(initial=0)) + 1
+    possible = (number >= 0) & (number < top) & (rows.point < POINTS)
+    reads = ledger.read_device * top + ledger.read_number
+    size = int(reads.max(initial=0)) + 1
+    place = (rows.device * top + number)[possible] * POINTS + rows.point[possible]
+    inside = place < size * POINTS
+    counts = np.bincount(place[inside], minlength=size * POINTS).reshape(-1, POINTS)
+    stored = counts[reads]
     return _Found(
-        found=int(np.count_nonzero(known)),
-        twice=int(np.count_nonzero(times[known] > 1)),
-        strange=int(np.count_nonzero(~known)),
-        missing=_before_kill(np.repeat(ledger.read_time, POINTS)[missing], lives),
+        found=int(np.count_nonzero(stored)),
+        twice=int(np.count_nonzero(stored > 1)),
+        strange=len(number) - int(stored.sum()),
+        missing=_before_kill(np.repeat(ledger.read_time, np.count_nonzero(stored == 0, axis=1)), lives),
     )
 
 
@@ -108,10 +109,10 @@ def _published(rows: Rows, ledger: Ledger, load: Load) -> _Found:
         timely = np.where(timed, rows.time == own, rows.time >= own)
     else:
         timely = given
-    there, times = np.unique(number[given] * FIELDS + rows.point[given], return_counts=True)
+    counts = np.bincount(number[given] * FIELDS + rows.point[given])
     return _Found(
-        found=len(there),
-        twice=int(np.count_nonzero(times > 1)),
+        found=int(np.count_nonzero(counts)),
+        twice=int(np.count_nonzero(counts > 1)),
         strange=int(np.count_nonzero(~(given & timely))),
         missing=np.empty(0, np.int64),
     )
@@ -119,10 +120,6 @@ def _published(rows: Rows, ledger: Ledger, load: Load) -> _Found:
 
 def _of(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
     return Rows(rows.device[chosen], rows.point[chosen], rows.time[chosen], rows.value[chosen])
-
-
-def _keys(device: Column, number: Column, point: Column) -> Column:
-    return (device * _NUMBERS + number) * _PLACES + point
 
 
 def _before_kill(answered: Column, lives: Sequence[Life]) -> Column:
