@@ -132,6 +132,7 @@ class Platform:
             derive=live.derived,
             watch=self._watch,
         )
+        self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
@@ -143,6 +144,8 @@ class Platform:
             keeping=Keeping(
                 number=lambda: self.tick.open_number,
                 hurry=self._hurry,
+                note=self.spool.note,
+                recall=self.spool.recall,
                 listen=self.spool.on_settled,
                 tell_no_more=self.spool.tell_no_more,
             ),
