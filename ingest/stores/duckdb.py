@@ -101,7 +101,7 @@ class DuckHistory:
         self._catalogue: Catalogue | None = None
         self._manifest: Manifest | None = None
         self._version = 0
-        self._sealed = clock.now() // MILLISECOND
+        self._sealed = _minute_closed(clock.now() // MILLISECOND) + GRACE
         self._running = threading.Event()
         self._closing = False
         self._interrupt: Callable[[], None] = lambda: None
@@ -243,7 +243,7 @@ class DuckHistory:
             self._forget_manifest()
         now = self._clock.now() // MILLISECOND
         if self._is_due(now):
-            self._seal_at(now, (now - GRACE) // MINUTE.length * MINUTE.length)
+            self._seal_at(now, _minute_closed(now))
             if not self._running.is_set():
                 self._running.set()
                 self._compactor.submit(self._compact_behind)
@@ -264,7 +264,7 @@ class DuckHistory:
         """Seal hot rows; those from ``cut`` on stay hot."""
         # As if just after a minute has closed, so that the next time is, too.
         self._sealed = now if cut is None else cut + GRACE
-        self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut))
+        self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut, MOST_HOT_ROWS))
         self._forget_manifest()
 
     def _use_hot(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
@@ -358,6 +358,11 @@ class DuckHistory:
         """Files, tables or what is known of series have changed. For any thread."""
         self._version += 1
         self._manifest = None
+
+
+def _minute_closed(now: int) -> int:
+    """Ms up to which buckets of a minute are closed."""
+    return (now - GRACE) // MINUTE.length * MINUTE.length
 
 
 def _raw(reader: SeriesReader, start: int, stop: int) -> History:

@@ -123,8 +123,9 @@ async def test_a_damaged_file_does_not_stop_compaction(
     device[1].write_bytes(body)
     assert len(await store.check()) == 1
     device[2].unlink()
-    await store.write([steady(9, 100, 1)])
-    await store.compact()
+    for position in range(9, 14):
+        await store.write([steady(position, 100, 1)])
+        await store.compact()
     assert await power(store) == [(0.0, 5.0, 192), (100.0, 5.0, 192)]
     assert store.compaction.damaged == 2
     clock.time += 2 * DAY

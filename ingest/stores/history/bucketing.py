@@ -105,9 +105,12 @@ def changed_periods(
     short = np.add.reduceat((gaps >= 0) & (gaps < expected * (1 - _TOLERANCE)), begins, dtype=np.int64)
     long = np.add.reduceat(gaps > expected * (1 + _TOLERANCE), begins, dtype=np.int64)
     asked &= 2 * np.maximum(short, long) > count - 1
-    places = np.flatnonzero(asked)
-    medians = np.array(
-        [np.median(gaps[begins[place] : begins[place] + count[place] - 1]) for place in places.tolist()]
-    )
+    asked_rows = np.repeat(asked, count) & (gaps >= 0)
+    asked_gaps = gaps[asked_rows]
+    number = np.repeat(np.arange(len(begins)), count)[asked_rows]
+    asked_gaps = asked_gaps[np.lexsort((asked_gaps, number))]
+    gaps_of = count[asked] - 1
+    first = np.cumsum(gaps_of) - gaps_of
+    medians = (asked_gaps[first + (gaps_of - 1) // 2] + asked_gaps[first + gaps_of // 2]) / 2
     fits = medians < np.iinfo(np.uint32).max
-    return whose[places][fits], medians[fits].astype(np.uint32)
+    return whose[asked][fits], medians[fits].astype(np.uint32)

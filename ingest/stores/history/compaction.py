@@ -13,10 +13,20 @@ from dataclasses import replace
 import duckdb
 
 from ingest.stores.history import queries
-from ingest.stores.history.files import Folder, StoredFile, checksum, day, live_files, publish, retire
+from ingest.stores.history.files import (
+    EFFORT,
+    FINAL_EFFORT,
+    Folder,
+    StoredFile,
+    checksum,
+    day,
+    live_files,
+    publish,
+    retire,
+)
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import HOUR, MINUTE, QUARTER, RAW, Retention
-from ingest.stores.history.ranges import series_ranges
+from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 from ingest.stores.history.schema import transaction
 from ingest.stores.history.sealing import Sealing
 
@@ -24,8 +34,13 @@ _log = logging.getLogger(__name__)
 
 SETTLED = 3_600_000
 """Ms after its end that a partition is merged into files that hold each series once."""
-FAN_IN = 4
-"""So many runs of one tier are merged into one of the next."""
+FAN_IN, LARGE_FAN_IN = 8, 32
+"""So many runs of one tier are merged into one of the next; the second of large ones, as each merge costs as
+much again as writing them did."""
+LARGE_ROWS = 3_000_000
+"""Rows on average of what is a large run."""
+MOST_MERGED_ROWS = 1_000_000_000
+"""Nothing larger is merged: a series then has long stretches in each run, and one merge would take minutes."""
 _LATE_SHARE = 8
 """A merged partition is merged again when late rows are one in so many."""
 _FINAL = -1
@@ -94,7 +109,8 @@ class Compaction:
             partitions[file.level.key, file.partition].append(file)
         for files in partitions.values():
             closed = files[0].partition + files[0].level.partition + SETTLED <= now
-            if closed and _worth_closing(files):
+            rows = sum(file.rows for file in files)
+            if closed and rows <= MOST_MERGED_ROWS and _worth_closing(files):
                 yield files, _FINAL
             else:
                 yield from _full_tiers(files)
@@ -108,13 +124,17 @@ class Compaction:
             return
         level, rank = sound[0].level, max(file.rank for file in sound)
         merged = []
-        for first, last in series_ranges(cursor, sound, self._folder):
+        most = MOST_ROWS if level in RAW else MOST_ROWS // 3  # rows that are three times as wide
+        for first, last in series_ranges(sound, most):
             self._sealing.run(cursor, now)
             self._go_on()
             within = [f for f in sound if f.first_series <= last and f.last_series >= first]
             where = f"series BETWEEN {first} AND {last}"
-            query = queries.of_files(map(self._folder.place, within), level.columns, where)
-            file = self._folder.write(cursor, level, sound[0].partition, query)
+            paths = [self._folder.place(file) for file in within]
+            query = queries.of_files(paths, level.columns, where, apart=lie_apart(within))
+            file = self._folder.write(
+                cursor, level, sound[0].partition, query, effort=FINAL_EFFORT if tier == _FINAL else EFFORT
+            )
             if file is not None:
                 merged.append(replace(file, rank=rank, tier=tier))
         with transaction(cursor):
@@ -198,5 +218,7 @@ def _full_tiers(files: Sequence[StoredFile]) -> Iterator[tuple[list[StoredFile],
     for file in files:
         tiers[file.tier].append(file)
     for tier, same in tiers.items():
-        if tier != _FINAL and len({file.rank for file in same}) >= FAN_IN:
+        rows, runs = sum(file.rows for file in same), len({file.rank for file in same})
+        enough = LARGE_FAN_IN if rows >= LARGE_ROWS * runs else FAN_IN
+        if tier != _FINAL and runs >= enough and rows <= MOST_MERGED_ROWS:
             yield same, tier + 1

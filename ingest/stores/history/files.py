@@ -21,9 +21,11 @@ _log = logging.getLogger(__name__)
 
 ROW_GROUP = 32_768
 """Rows: what one question reads at least. Smaller ones make larger files with slower beginnings."""
+EFFORT, FINAL_EFFORT = 1, 3
+"""Of zstd: for files that are merged again, and for those that stay."""
 _COPY = (
     "COPY ({query}) TO '{path}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, "
-    f"ROW_GROUP_SIZE {ROW_GROUP}, RETURN_STATS)"
+    f"COMPRESSION_LEVEL {{effort}}, ROW_GROUP_SIZE {ROW_GROUP}, RETURN_STATS)"
 )
 _COLUMNS = (
     "number, name, level, partition, rank, tier, rows, bytes, sha256,"
@@ -87,7 +89,13 @@ class Folder:
         return self.path / file.name
 
     def write(
-        self, cursor: duckdb.DuckDBPyConnection, level: Level, partition: int, query: str
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        partition: int,
+        query: str,
+        *,
+        effort: int = EFFORT,
     ) -> StoredFile | None:
         """Keep what a query gives; the file does not count yet. None if it gives nothing.
 
@@ -96,7 +104,9 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         number, name = _reserve(cursor, level, partition)
         path, unfinished = self.path / name, self.path / f"{name}.tmp"
-        (answer,) = cursor.execute(_COPY.format(query=query, path=quoted(unfinished))).fetchall()
+        (answer,) = cursor.execute(
+            _COPY.format(query=query, path=quoted(unfinished), effort=effort)
+        ).fetchall()
         rows, size, statistics = answer[1], answer[2], answer[4]
         if not rows:
             unfinished.unlink()

@@ -1,4 +1,4 @@
-"""The newest readings: in memory to be asked, in a file to outlive the process, until they become sorted files.
+"""The newest readings: in memory to be asked, in a file to outlive the process, until they are sorted.
 
 DuckDB's table ``hot`` lists them; the last table is written, those before it are sealed: to become files.
 """
@@ -99,25 +99,26 @@ class HotRows:
         state.taken[frame.journal] = added(state.taken.get(frame.journal, ()), frame.positions)
         table.add(frame.runs)
 
-    def seal(self, cursor: duckdb.DuckDBPyConnection, now: int, cut: int | None) -> None:
+    def seal(self, cursor: duckdb.DuckDBPyConnection, now: int, cut: int | None, most: int = 0) -> None:
         """Begin a new table if the present one holds anything; that one is to become files.
 
-        Readings from ``cut`` on go on to the new table, so that a file ends where buckets do; unless they
-        are the greater part.
+        Readings from ``cut`` on go on to the new table, so that a file ends where buckets do. If they are the
+        greater part nothing is done, or all sealed if there are more than ``most``.
         """
         state = self._loaded(cursor)
         old = self.current(cursor)
-        if not old.rows:
+        carried = None if cut is None else sum(int(b.count[b.time >= cut].sum()) for b in old.blocks)
+        if not old.rows or (carried is not None and 2 * carried > old.rows and old.rows < most):
             return
+        if carried is not None and 2 * carried > old.rows:
+            cut = carried = None
         new = HotTable(add_hot(cursor), self._log(0))
         new.log = self._log(new.number)
         new.log.remove()  # of a process that died right here
-        carried = None if cut is None else joined([b.chosen(b.time >= cut) for b in old.blocks])
-        if carried is None or 2 * carried.rows > old.rows:
-            cut = None
-        elif carried.rows:
-            new.log.append(Frame("", (), carried))
-            new.add(carried)
+        if cut is not None and carried:
+            runs = joined([block.chosen(block.time >= cut) for block in old.blocks])
+            new.log.append(Frame("", (), runs))
+            new.add(runs)
         cursor.execute("BEGIN")
         cursor.execute("UPDATE hot SET sealed = ?, cut = ? WHERE number = ?", [now, cut, old.number])
         save_taken(cursor, state.taken)

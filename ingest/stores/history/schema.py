@@ -1,9 +1,9 @@
 """The DuckDB file: its tables, its version, and how older versions become this one.
 
 Version 1 had no version: two tables of readings with times in ns. Since version 2 times are ms, and all but
-the newest readings lie in files that table ``file`` lists. The newest lay in tables ``hot_N`` in the order they
-came; since version 3 they lie in files ``hot-N.log`` that table ``hot`` lists, and what was taken of a journal
-is known as ranges of positions.
+the newest readings lie in files that table ``file`` lists. The newest lay in tables ``hot_N`` in the order
+they came; since version 3 they lie in files ``hot-N.log`` that table ``hot`` lists, and what was taken of a
+journal is known as ranges of positions.
 """
 
 import uuid

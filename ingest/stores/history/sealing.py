@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import duckdb
 import numpy as np
@@ -13,7 +13,7 @@ from ingest.stores.history.bucketing import BucketRows, bucketed, changed_period
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
 from ingest.stores.history.hot import HotRows, HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
-from ingest.stores.history.ranges import series_ranges
+from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 from ingest.stores.history.schema import floors, transaction, watermarks
 from ingest.stores.history.sorting import Sorter
 
@@ -84,8 +84,10 @@ class Sealing:
             begin = oldest if began is None else began
             made += self._closed_buckets(cursor, level, (finer,), fresh, (begin, stop))
             made += self._late_buckets(cursor, level, (finer,), fresh, (oldest, begin))
+        # One seal is one run: merging counts runs, not the files each consists of.
+        rank = max((file.rank for file in made), default=0)
         with transaction(cursor):
-            publish(cursor, made)
+            publish(cursor, [replace(file, rank=rank) for file in made])
             for level in BUCKETS:
                 cursor.execute("UPDATE level SET watermark = ? WHERE key = ?", [closed[level.key], level.key])
             cursor.execute("DELETE FROM hot WHERE number = ?", [table.number])
@@ -225,7 +227,7 @@ class Sealing:
         for _, first, last in sorted(cursor.execute(query).fetchall()):
             yield from self._of_files(cursor, level, sources, fresh, (first, last + level.length), _IN_DIRTY)
 
-    def _of_files(
+    def _of_files(  # noqa: PLR0917 - what is read, in which order it is narrowed
         self,
         cursor: duckdb.DuckDBPyConnection,
         level: Level,
@@ -239,7 +241,7 @@ class Sealing:
         own = [file for file in fresh if file.first_time < stop and file.last_time >= start]
         files = [*self._overlapping(cursor, sources, start, stop), *own]
         partition = start // level.partition * level.partition
-        for first, last in series_ranges(cursor, files, self._folder):
+        for first, last in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
             self._go_on()
             within = [f for f in files if f.first_series <= last and f.last_series >= first]
             chosen = where.format(start=start, stop=stop, length=level.length)
@@ -247,6 +249,7 @@ class Sealing:
                 map(self._folder.place, within),
                 sources[0].columns,
                 f"{chosen} AND series BETWEEN {first} AND {last}",
+                apart=lie_apart(within),
             )
             file = self._folder.write(cursor, level, partition, queries.bucketed(rows, level, sources[0]))
             if file is not None:

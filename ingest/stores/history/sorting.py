@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from facility.quality import QualityArray
 from ingest.stores.history.runs import Runs, within_runs
 
-MOST_ROWS = 1_000_000
-"""Readings in one part, more only if their runs overlap: some 50 MB."""
+MOST_ROWS = 500_000
+"""Readings in one part, more only if their runs overlap: some 30 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,21 +15,23 @@ from ingest.stores.history.hot import HotRows
 from ingest.stores.history.hot_log import Frame
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.runs import Runs, joined, made, split
+from ingest.stores.history.schema import transaction
 from ingest.stores.history.taken import lacking, ranges_of
 
 _NAMES = 20_000
-"""Names handed to DuckDB at once: it holds the interpreter for so long."""
+"""Handed to DuckDB at once: it holds the interpreter for so long."""
+_LOOKED_UP = 100_000
+"""Names looked up at once, which bounds the memory that takes."""
 _NEW_INCOMING = """
 CREATE OR REPLACE TEMP TABLE incoming (point UINTEGER, name VARCHAR, derived BOOLEAN, counter BOOLEAN)
 """
-_NEW_SERIES = """
+_LOOK_UP = """
+CREATE OR REPLACE TEMP TABLE known AS SELECT point, id FROM incoming JOIN series USING (name);
 INSERT INTO series
 SELECT (SELECT coalesce(max(id), 0) FROM series) + row_number() OVER (ORDER BY point), name, derived, counter
-FROM incoming WHERE name NOT IN (SELECT name FROM series)
-"""
-_CHANGED_SERIES = """
-UPDATE series SET counter = incoming.counter FROM incoming
-WHERE series.name = incoming.name AND series.counter <> incoming.counter
+FROM incoming WHERE point NOT IN (SELECT point FROM known);
+UPDATE series SET counter = incoming.counter FROM incoming JOIN known USING (point)
+WHERE series.id = known.id AND series.counter <> incoming.counter;
 """
 _SERIES_IDS = "SELECT id FROM incoming JOIN series USING (name) ORDER BY point"
 
@@ -75,22 +77,30 @@ class HotWriter:
     def _number(self, cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         """Give the catalogue's series their numbers; new ones in order, so that devices stay together."""
         derived_from = _device_points(catalogue)
+        found: list[NDArray[np.uint32]] = []
         cursor.execute(_NEW_INCOMING)
         for rows in _chunks(catalogue, derived_from):
             cursor.register("chunk", rows)
             cursor.execute("INSERT INTO incoming SELECT point, name, derived, counter FROM chunk")
             cursor.unregister("chunk")
-        cursor.execute("BEGIN")
-        cursor.execute(_NEW_SERIES)
-        cursor.execute(_CHANGED_SERIES)
-        cursor.execute("COMMIT")
-        numbers = np.asarray(cursor.execute(_SERIES_IDS).fetchnumpy()["id"], dtype=np.uint32)
-        cursor.execute("DROP TABLE incoming")
+            points = rows["point"]
+            if (len(points) + int(points[0])) % _LOOKED_UP == 0:
+                found.append(_looked_up(cursor))
+        numbers = np.concatenate([*found, _looked_up(cursor)])
         broken = np.append(True, numbers[1:] != numbers[:-1] + 1)
         if derived_from < len(broken):
             broken[derived_from] = True
         self._numbers, self._breaks = numbers, np.cumsum(broken)
         self._catalogue = catalogue
+
+
+def _looked_up(cursor: duckdb.DuckDBPyConnection) -> NDArray[np.uint32]:
+    """Numbers of the incoming series, by point; incoming is empty afterwards."""
+    with transaction(cursor):
+        cursor.execute(_LOOK_UP)
+    numbers = cursor.execute(_SERIES_IDS).fetchnumpy()["id"]
+    cursor.execute(_NEW_INCOMING)
+    return np.asarray(numbers, np.uint32)
 
 
 def _chunks(catalogue: Catalogue, derived_from: int) -> Iterator[dict[str, NDArray[np.generic]]]:
