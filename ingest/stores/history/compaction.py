@@ -26,6 +26,7 @@ from ingest.stores.history.files import (
 )
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import HOUR, MINUTE, QUARTER, RAW, Retention
+from ingest.stores.history.memory import give_back
 from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 from ingest.stores.history.schema import transaction
 from ingest.stores.history.sealing import Sealing
@@ -40,7 +41,7 @@ much again as writing them did."""
 LARGE_ROWS = 3_000_000
 """Rows on average of what is a large run."""
 MOST_MERGED_ROWS = 1_000_000_000
-"""Nothing larger is merged: a series then has long stretches in each run, and one merge would take minutes."""
+"""Nothing larger is merged: a series has long stretches in each run by then, and it would take minutes."""
 _LATE_SHARE = 8
 """A merged partition is merged again when late rows are one in so many."""
 _FINAL = -1
@@ -93,6 +94,7 @@ class Compaction:
         self._drop_excess(cursor, now)
         with contextlib.suppress(duckdb.TransactionException):  # others are at work: next time
             cursor.execute("CHECKPOINT")
+        give_back()
 
     def _go_on(self) -> None:
         if self._stopped():

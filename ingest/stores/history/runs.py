@@ -76,7 +76,7 @@ def within_runs(count: NDArray[np.uint32]) -> NDArray[np.int64]:
     return np.arange(int(count.sum()), dtype=np.int64) - np.repeat(start, count)
 
 
-def split(runs: Runs, numbers: NDArray[np.uint32], breaks: NDArray[np.int64]) -> Runs:
+def split(runs: Runs, numbers: NDArray[np.uint32], breaks: NDArray[np.uint32]) -> Runs:
     """Runs over point indices as runs over numbers of series.
 
     Args:

@@ -13,6 +13,7 @@ from ingest.stores.history.bucketing import BucketRows, bucketed, changed_period
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
 from ingest.stores.history.hot import HotRows, HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
+from ingest.stores.history.memory import give_back
 from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 from ingest.stores.history.schema import floors, transaction, watermarks
 from ingest.stores.history.sorting import Sorter
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 GRACE = 10_000
 """Ms that a bucket waits after its end; what comes later makes it anew."""
-_MOST_BUCKETS = 1_000_000
+_MOST_BUCKETS = 250_000
 """Put into one file."""
 
 _NO_DIRTY = "CREATE OR REPLACE TEMP TABLE dirty (series UINTEGER, time BIGINT)"
@@ -60,9 +61,10 @@ class Sealing:
 
     def run(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
         """All sealed tables there are now. Also called within long merges: hot rows cost memory."""
-        while len(tables := self._hot.tables(cursor)) > 1:
+        while len(self._hot.tables(cursor)) > 1:
             self._go_on()
-            self._seal(cursor, tables[0], now)
+            self._seal(cursor, self._hot.tables(cursor)[0], now)
+            give_back()
 
     def _seal(self, cursor: duckdb.DuckDBPyConnection, table: HotTable, now: int) -> None:
         sealed = now if table.sealed is None else table.sealed

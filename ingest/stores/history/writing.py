@@ -14,6 +14,7 @@ from ingest.journal import JournalEntry
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.hot_log import Frame
 from ingest.stores.history.levels import MILLISECOND
+from ingest.stores.history.memory import give_back
 from ingest.stores.history.runs import Runs, joined, made, split
 from ingest.stores.history.schema import transaction
 from ingest.stores.history.taken import lacking, ranges_of
@@ -43,7 +44,7 @@ class HotWriter:
         self._hot = hot
         self._catalogue: Catalogue | None = None
         self._numbers = np.empty(0, np.uint32)
-        self._breaks = np.empty(0, np.int64)
+        self._breaks = np.empty(0, np.uint32)
 
     def forget(self) -> None:
         """The file was left, or what was written last is void: look anew next time."""
@@ -90,7 +91,8 @@ class HotWriter:
         broken = np.append(True, numbers[1:] != numbers[:-1] + 1)
         if derived_from < len(broken):
             broken[derived_from] = True
-        self._numbers, self._breaks = numbers, np.cumsum(broken)
+        give_back()
+        self._numbers, self._breaks = numbers, np.cumsum(broken, dtype=np.uint32)
         self._catalogue = catalogue
 
 
