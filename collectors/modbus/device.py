@@ -168,9 +168,8 @@ class DeviceReader:
         else:
             self._hear(fault, seconds)
 
-    def complete(self) -> None:
-        """Every read has been answered: hand the values on."""
-        now = self._clock.now()
+    def complete(self, now: int) -> None:
+        """Every read has been answered, the last one now, ns since the epoch: hand the values on."""
         self.busy = False
         self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
         if self._short is None and (self._contact.foreign or self._contact.busy):
@@ -224,25 +223,35 @@ class DeviceReader:
         self._forgotten = True
         self._attend_at = 0
 
-    def health(self) -> DeviceHealth:
-        """How reading it goes."""
+    @property
+    def state(self) -> DeviceState:
+        """Online, suspect or dormant."""
         state = self.unit.state
         if state is not DeviceState.DORMANT and (
             self._failed_in_a_row or self._contact.foreign or self._contact.busy
         ):
-            state = DeviceState.SUSPECT
+            return DeviceState.SUSPECT
+        return state
+
+    @property
+    def identity_changes(self) -> int:
+        """Times another device was found in its place."""
+        return self._contact.changes
+
+    def health(self) -> DeviceHealth:
+        """How reading it goes."""
         return DeviceHealth(
             device=self.id,
             endpoint=self.binding.endpoint,
             unit=self.unit.number,
-            state=state,
+            state=self.state,
             last_success=self._last_success,
             polls_done=self.polls_done,
             polls_missed=self.polls_missed,
             polls_failed=self.polls_failed,
             last_error=self.last_error,
             refused=len(self.lesson.refused),
-            identity_changes=self._contact.changes,
+            identity_changes=self.identity_changes,
             cycle=self.cycle,
         )
 
