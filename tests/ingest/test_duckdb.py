@@ -139,14 +139,14 @@ async def test_what_is_delivered_twice_is_kept_once(store: DuckHistory) -> None:
 
 async def test_whatever_the_order_of_delivery_each_entry_is_kept_once(tmp_path: Path) -> None:
     path = tmp_path / "history.duckdb"
-    for turn in range(2):
+    for turn in range(3):
         store = DuckHistory(path, StillClock())
         assert store.any_order
         # A reading that differs would show if an entry were taken again.
         value = float(turn)
         await store.write([grid(8, 8, value), grid(9, 9, value)])
         await store.write([grid(3, 3, value), grid(9, 9, 7.0)])
-        if turn:
+        if turn == 1:
             await store.compact()
         await store.write([grid(1, 1, value), grid(2, 2, value), grid(3, 3, 7.0), grid(8, 8, 7.0)])
         kept = rows(await store.history("grid.active_power", NOON, LATER))

@@ -184,7 +184,7 @@ async def test_devices_and_parts_of_them_that_overlap_are_sorted(
 ) -> None:
     await store.write(
         [
-            meter(1, [(10, 2.0, 20.0), (0, 1.0, 10.0)]),
+            meter(1, [(10, 2.0, 20.0), (0, 1.0, 10.0), (50, 4.0, 50.0)]),
             entry(2, sample(GRID + 1, NOON + 5 * SECOND, [15.0]), sample(GRID, NOON + 20 * SECOND, [3.0])),
             entry(3, sample(GRID + 1, NOON + 10 * SECOND, [21.0])),
         ]
@@ -194,13 +194,15 @@ async def test_devices_and_parts_of_them_that_overlap_are_sorted(
         (0.0, 1.0, 192),
         (10.0, 2.0, 192),
         (20.0, 3.0, 192),
+        (50.0, 4.0, 192),
     ]
     assert rows(await store.history(ENERGY, NOON, NOON + HOUR)) == [
         (0.0, 10.0, 192),
         (5.0, 15.0, 192),
         (10.0, 21.0, 192),
+        (50.0, 50.0, 192),
     ]
-    assert rows(await store.history(ENERGY, NOON, NOON + HOUR, HOUR)) == [(0.0, 21.0, 192)]
+    assert rows(await store.history(ENERGY, NOON, NOON + HOUR, HOUR)) == [(0.0, 50.0, 192)]
 
 
 async def test_jitter_is_no_new_distance_and_another_pace_is(store: DuckHistory, clock: StillClock) -> None:

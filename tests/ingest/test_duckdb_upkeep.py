@@ -133,6 +133,7 @@ async def test_a_write_that_was_not_finished_is_cut_off_and_taken_again(
     await again.close()
     last = DuckHistory(path, clock)
     assert await power(last) == [(10.0 * n, 5.0, 192) for n in range(1, 5)]
+    assert "damaged" not in caplog.text
     await last.close()
 
 
