@@ -227,6 +227,7 @@ class DuckHistory:
         self._interrupt()
         for each in (self._compactor, self._reader):
             await self._run(each, lambda: None)
+        await self._run(self._writer, self._hot.forget)
         await self._run(self._writer, self._database.close)
         for each in (self._compactor, self._reader, self._writer):
             each.shutdown()

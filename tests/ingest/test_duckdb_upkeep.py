@@ -118,7 +118,7 @@ async def test_a_file_of_the_second_version_is_taken_over(path: Path, clock: Sti
 
 
 async def test_a_write_that_was_not_finished_is_cut_off_and_taken_again(
-    path: Path, clock: StillClock
+    path: Path, clock: StillClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = DuckHistory(path, clock)
     for position in range(1, 4):
