@@ -12,6 +12,7 @@ from alerting.evaluation import Evaluation, Image
 from alerting.rules import Rule
 from alerting.selection import plan_rules
 from facility.catalogue import Catalogue
+from facility.moves import Moves
 from facility.site import Site
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,13 @@ class AlarmWatch:
         """Evaluate what the image holds at ``now`` (ns, UTC): once a tick."""
         self._process.watch(now)
         self._communication.watch(now)
+
+    def take_over(self, other: "AlarmWatch", moves: Moves) -> None:
+        """Go on, delays and all, from the watch over the site as it was before; ``resume`` then sees to
+        what nothing watches any more.
+        """
+        self._process.take_over(other._process, moves)
+        self._communication.take_over(other._communication)
 
     def resume(self, now: int) -> None:
         """Go on from the alarms a restored board shows; those nothing watches any more are cleared.

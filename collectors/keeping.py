@@ -27,3 +27,5 @@ class Keeping:
     """Asks that the open batch is kept soon."""
     listen: Callable[[Settled], None] = lambda _: None
     """Names who is to be told."""
+    tell_no_more: Callable[[Settled], None] = lambda _: None
+    """Names who is not to be told any more."""

@@ -5,6 +5,7 @@ QoS 1 is acknowledged once what came of it is kept, so that nothing is lost betw
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -89,14 +90,16 @@ class Subscriber:
         self._told: set[str] = set()
         self._told_down = False
         self._strangers: set[str] = set()
-        decoders: dict[int, PayloadDecoder] = {}
+        self._emit = emit
+        self._past: Counter[str] = Counter()
+        """Messages of devices that are here no more, by what became of them."""
+        self._asked: list[str] = []
+        """What this connection has been asked for."""
+        self._left: set[str] = set()
+        """What the session may still have and is not wanted any more."""
+        self._asking = asyncio.Lock()
         self._devices: dict[str, list[MqttDevice]] = {}
-        for binding in bindings:
-            key = id(binding.profile)
-            if key not in decoders:
-                decoders[key] = PayloadDecoder(binding.profile)
-            device = MqttDevice(binding, decoders[key], emit, self._errors)
-            self._devices.setdefault(binding.topic, []).append(device)
+        self._place(bindings, frozenset())
         self._keeping.listen(self._settled)
 
     async def run(self) -> None:
@@ -116,6 +119,27 @@ class Subscriber:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.pause())
 
+    def change(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
+        """Read these devices from now on; those kept go on as they are. ``follow`` tells the broker."""
+        before = set(self._wanted())
+        self._place(bindings, kept)
+        self._left = (self._left | before) - set(self._wanted())
+
+    async def follow(self) -> None:
+        """Ask a connection that stands for what has changed; another one is asked for everything anyway."""
+        connection = self._connection
+        if connection is not None and self.state is EndpointState.CONNECTED:
+            with contextlib.suppress(MqttError, OSError, ValueError):
+                await self._subscribe(connection)
+
+    def stop(self) -> None:
+        """Take nothing from now on; ``run`` is then to be cancelled."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Hear no more of what is kept; ``run`` has ended for good."""
+        self._keeping.tell_no_more(self._settled)
+
     def devices(self) -> list[DeviceHealth]:
         """How reading each device goes."""
         now = self._clock.now()
@@ -123,7 +147,7 @@ class Subscriber:
 
     def polls(self) -> Counter[str]:
         """Messages of all devices by what became of them."""
-        total: Counter[str] = Counter()
+        total = Counter(self._past)
         for devices in self._devices.values():
             for device in devices:
                 total.update(device.polls)
@@ -149,6 +173,7 @@ class Subscriber:
         """One connection, from its opening to its loss."""
         connection = Connection(self.broker, version=self._version, opened=self._opened, take=self._take)
         self._connection = connection
+        self._asked = []
         try:
             async with connection:
                 try:
@@ -192,15 +217,45 @@ class Subscriber:
         self._connections += 1
 
     async def _subscribe(self, connection: Connection) -> None:
+        """Ask for what is wanted and this connection was not asked for; leave what is wanted no more."""
+        async with self._asking:
+            while (wanted := self._wanted()) != self._asked or self._left:
+                # What is retained is needed when nothing is shown yet, and not at every connection.
+                retained = self._connections == 1 or bool(self._asked)
+                fresh = [topic for topic in wanted if topic not in set(self._asked)]
+                left = sorted(self._left)
+                refused = await connection.ask_for(fresh, self.broker.qos, retained=retained)
+                if left:
+                    await connection.unsubscribe(left)
+                self._left.difference_update(left)
+                self._asked = wanted
+                for topic in refused:
+                    self._errors["refused"] += 1
+                    self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
+                    self._tell_once(logging.ERROR, self._last_error)
+
+    def _wanted(self) -> list[str]:
         topics = subscriptions(self._devices)
-        if self.broker.share:
-            topics = [f"$share/{self.broker.share}/{topic}" for topic in topics]
-        # What is retained is needed at the start, when nothing is shown yet, and not at every connection.
-        refused = await connection.ask_for(topics, self.broker.qos, retained=self._connections == 1)
-        for topic in refused:
-            self._errors["refused"] += 1
-            self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
-            self._tell_once(logging.ERROR, self._last_error)
+        return [f"$share/{self.broker.share}/{topic}" for topic in topics] if self.broker.share else topics
+
+    def _place(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
+        """Make the devices, but for those kept, which only learn where their points are now."""
+        there = {each.binding.device: each for devices in self._devices.values() for each in devices}
+        decoders = {id(each.binding.profile): each.decoder for each in there.values()}
+        placed: dict[str, list[MqttDevice]] = {}
+        for binding in bindings:
+            device = there.pop(binding.device, None) if binding.device in kept else None
+            if device is None:
+                key = id(binding.profile)
+                if key not in decoders:
+                    decoders[key] = PayloadDecoder(binding.profile)
+                device = MqttDevice(binding, decoders[key], self._emit, self._errors)
+            else:
+                device.move(binding)
+            placed.setdefault(binding.topic, []).append(device)
+        for gone in there.values():
+            self._past.update(gone.polls)
+        self._devices = placed
 
     def _take(self, message: Arrival) -> None:
         """A message has come. One that is not acknowledged comes again at the next connection."""

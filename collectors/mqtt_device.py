@@ -30,6 +30,20 @@ class MqttDevice:
         self._last_error = ""
         self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
 
+    @property
+    def binding(self) -> MqttBinding:
+        """Which messages carry it, and where its points are."""
+        return self._binding
+
+    @property
+    def decoder(self) -> PayloadDecoder:
+        """What reads its messages; shared by all devices of its profile."""
+        return self._decoder
+
+    def move(self, binding: MqttBinding) -> None:
+        """Its points have other indices now, and nothing else of it has changed."""
+        self._binding = binding
+
     def take(self, payload: bytes, now: int, *, retained: bool, held: bool = False) -> None:
         """A message that arrived now.
 

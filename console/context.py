@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alerting.alarms import Alarm
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from console.site import SiteKeeper
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -120,3 +121,4 @@ class ConsoleContext:
     metrics: Metrics
     readiness: ReadReadiness
     ticks: TickSignal
+    keeper: SiteKeeper

@@ -27,6 +27,7 @@ from console.models import (
 from console.nodes import Nodes
 from console.parameters import Arguments, Kind, Parameter
 from console.points import Points
+from console.site_models import SiteAnswer
 from console.spaces import SpacePlan
 from facility.quantities import Window
 
@@ -54,7 +55,12 @@ class Route:
 
 def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
     """The routes under ``/api/v1`` but for the stream and the description."""
-    return (*_value_routes(view, plan, feed), *_judgement_routes(view, plan), *_collection_routes(view))
+    return (
+        *_value_routes(view, plan, feed),
+        *_judgement_routes(view, plan),
+        *_collection_routes(view),
+        _site_route(view),
+    )
 
 
 def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
@@ -139,6 +145,18 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
                 Parameter(name="space", note="space id; smaller spaces in it count too"),
             ),
         ),
+    )
+
+
+def _site_route(view: ConsoleContext) -> Route:
+    async def site(_: Arguments) -> SiteAnswer:
+        return view.keeper.status()
+
+    return Route(
+        path="/api/v1/site",
+        summary="The site that runs, and how it went when it was last to be loaded anew",
+        answers=(SiteAnswer,),
+        answer=site,
     )
 
 

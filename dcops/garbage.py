@@ -24,3 +24,8 @@ def no_search() -> Iterator[None]:
 def spare_what_lives() -> None:
     """From now on leave out of the search all that is there: to be called once everything has begun."""
     gc.freeze()
+
+
+def search_all_again() -> None:
+    """Search everything again: to be called at the end, or what libraries hold is called a leak."""
+    gc.unfreeze()

@@ -8,10 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from dcops.endpoint_metrics import EndpointExposition
+from dcops.live_site import LiveSite
 from facility.clock import Clock
-from ingest.exposition import Exposition
-from ingest.live_image import LiveImage
-from ingest.point_exposition import PointExposition
 
 
 class Scrape:
@@ -20,18 +18,16 @@ class Scrape:
     def __init__(
         self,
         *,
-        site: Exposition,
-        points: PointExposition,
+        live: LiveSite,
         endpoints: EndpointExposition,
         pipeline: CollectorRegistry,
-        image: LiveImage,
         clock: Clock,
     ) -> None:
-        self._site = site
-        self._points = points
+        self._site = live.exposition
+        self._points = live.points
         self._endpoints = endpoints
         self._pipeline = pipeline
-        self._image = image
+        self._image = live.image
         self._clock = clock
 
     def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:

@@ -8,11 +8,12 @@ import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, encode
-from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.catalogues import KeptCatalogue, decode_catalogue, digest, keep_catalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
@@ -85,15 +86,13 @@ class Journal:
         """Batches left out because their bytes are damaged, since the start."""
         self.salvaged = Salvaged()
         """What was taken over from damaged files, since the start."""
-        self._catalogue = catalogue
+        self._kept = keep_catalogue(catalogue)
         self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
         self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
         self._identity = ""
-        self._catalogue_body = encode_catalogue(catalogue)
-        self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
         self._file = JournalFile(path, self)
@@ -102,6 +101,11 @@ class Journal:
     def quarantined(self) -> int:
         """Damaged files put aside since the start."""
         return self._file.quarantined
+
+    def use(self, kept: KeptCatalogue) -> None:
+        """What is appended from now on counts over another catalogue."""
+        self._kept = kept
+        self._file.run(self._keep_catalogue)
 
     def append(self, batches: Sequence[Batch]) -> None:
         """Keep these durably, all or none."""
@@ -166,12 +170,13 @@ class Journal:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
+            self._catalogues.clear()
             self._keep_catalogue()
             self._load_marks()
 
     def salvage(self, damaged: Path, target: Path, room: int) -> str:
         """For the file alone: make a new file of what is sound in a damaged one; returns what came of it."""
-        found = salvage(damaged, target, self._catalogue_body, min(room, self.limits.size))
+        found = salvage(damaged, target, self._kept.body, min(room, self.limits.size))
         self.salvaged += found
         return (
             f"{found.batches} batches ({found.points} readings) are taken over from it, "
@@ -179,7 +184,7 @@ class Journal:
         )
 
     def _keep_catalogue(self) -> None:
-        body, name = self._catalogue_body, self._catalogue_digest
+        body, name = self._kept.body, self._kept.digest
         found = self._file.one("SELECT id, body FROM catalogue WHERE digest = ?", name)
         if found is None:
             self._catalogue_id = self._file.write(
@@ -189,7 +194,9 @@ class Journal:
             self._catalogue_id = int(found[0])
             if found[1] != body:
                 self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
-        self._catalogues = {self._catalogue_id: self._catalogue}
+        # The one before stays at hand, for what was appended last is read next.
+        latest = dict(islice(reversed(self._catalogues.items()), 1))
+        self._catalogues = latest | {self._catalogue_id: self._kept.catalogue}
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
@@ -211,7 +218,7 @@ class Journal:
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        origin = Origin(self._identity, self._catalogue_digest, self._taken).encode()
+        origin = Origin(self._identity, self._kept.digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1

@@ -98,6 +98,20 @@ class LiveImage:
         self.times[place] = sample.time
         self.quality[place] = sample.quality
 
+    def take_over(self, other: "LiveImage", earlier: NDArray[np.int64]) -> None:
+        """Show what another image shows, of a site as it was before.
+
+        Args:
+            other: that image.
+            earlier: index of each point in it, negative for those that are new; shape (points,).
+        """
+        there = earlier >= 0
+        places = earlier[there]
+        self.values[there] = other.values[places]
+        self.times[there] = other.times[places]
+        self.quality[there] = other.quality[places]
+        self.late, self._newest = other.late, other._newest
+
     def set_back(self, now: int) -> None:
         """The clock was set back to ``now``: no reading is from later, so that the next one is taken."""
         np.minimum(self.times, now, out=self.times)

@@ -11,7 +11,6 @@ from facility.clock import Clock
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery
-from ingest.live_image import LiveImage
 from ingest.spool import Spool, SpoolStats
 from ingest.storing import ByException
 from ingest.tick import Tick
@@ -23,9 +22,8 @@ _STALE = int(Quality.COMM_FAILURE_LAST_VALUE)
 class TickMetrics(Collector):
     """How ticks go and what became of samples."""
 
-    def __init__(self, tick: Tick, image: LiveImage) -> None:
+    def __init__(self, tick: Tick) -> None:
         self._tick = tick
-        self._image = image
 
     def collect(self) -> Iterable[Metric]:
         """As of now."""
@@ -54,7 +52,7 @@ class TickMetrics(Collector):
 
     def _points(self) -> Metric:
         family = GaugeMetricFamily("dcops_points", "Points by quality.", labels=["quality"])
-        codes = np.bincount(self._image.quality, minlength=256)
+        codes = np.bincount(self._tick.image.quality, minlength=256)
         parts = {
             "good": codes[192:].sum(),
             "uncertain": codes[64:192].sum(),

@@ -18,6 +18,7 @@ from typing import TypeVar
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch
+from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
 from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
@@ -102,6 +103,8 @@ class Spool:
         self._error = ""
         self._snapshot = SpoolStats()
         self._listeners: list[Settled] = []
+        self._catalogues: deque[tuple[int, KeptCatalogue]] = deque()
+        """Catalogues to come, and the number of the last batch before each."""
         self._last = 0
         """Number of the latest batch put."""
         self._settled = 0
@@ -156,6 +159,15 @@ class Spool:
         A batch is lost if it went from memory before it could be journalled, or was not whole.
         """
         self._listeners.append(listener)
+
+    def tell_no_more(self, listener: Settled) -> None:
+        """Forget a listener."""
+        self._listeners.remove(listener)
+
+    def change_catalogue(self, kept: KeptCatalogue) -> None:
+        """What is put from now on counts over another catalogue; what waits is journalled with its own."""
+        with self._lock:
+            self._catalogues.append((self._last, kept))
 
     @property
     def stats(self) -> SpoolStats:
@@ -272,10 +284,11 @@ class Spool:
 
     def _flush(self) -> bool:
         """On the journal's thread: append what waits now. False if the journal cannot be used."""
-        # While the journal is away one batch is enough to try it.
-        batches = self._next_batches(0 if self._error else COMMIT_BYTES)
-        last = self._waiting[-1] if batches else None
+        batches: tuple[Batch, ...] = ()
         try:
+            # While the journal is away one batch is enough to try it.
+            batches = self._next_batches(0 if self._error else COMMIT_BYTES)
+            last = self._waiting[-1] if batches else None
             if not batches:
                 self._journal.size()
             while batches:
@@ -292,16 +305,31 @@ class Spool:
         return not self._error
 
     def _next_batches(self, limit: int) -> tuple[Batch, ...]:
-        """What waits longest: one batch if there is any, and more up to that many bytes."""
+        """What waits longest and has one catalogue: one batch if there is any, more up to so many bytes."""
+        self._take_up_catalogue()
         chosen: list[Batch] = []
         size = 0
         with self._lock:
+            last = self._catalogues[0][0] if self._catalogues else None
             for batch in self._waiting:
                 size += batch.nbytes
-                if chosen and size > limit:
+                if (chosen and size > limit) or (last is not None and batch.number > last):
                     break
                 chosen.append(batch)
         return tuple(chosen)
+
+    def _take_up_catalogue(self) -> None:
+        """On the journal's thread: the catalogue of what is appended next."""
+        while True:
+            with self._lock:
+                if not self._catalogues:
+                    return
+                last, kept = self._catalogues[0]
+                if self._waiting and self._waiting[0].number <= last:
+                    return
+            self._journal.use(kept)
+            with self._lock:
+                self._catalogues.popleft()
 
     def _forget(self, batches: tuple[Batch, ...]) -> None:
         """Take what was appended out of memory; some of it may have been dropped in the meantime."""

@@ -126,6 +126,21 @@ class Tick:
         """Number of the batch that holds, or will hold, what was accepted last."""
         return self._handed_over + 1 if self._open else self._handed_over
 
+    @property
+    def image(self) -> LiveImage:
+        """What it writes to."""
+        return self._image
+
+    def change_site(
+        self, *, image: LiveImage, staleness: StalenessPlan, device_points: int, derive: Derive
+    ) -> None:
+        """Go on with another site; what is open is handed over first, for it counts over the one before."""
+        self._hand_over_open(self._clock.now())
+        self._image = image
+        self._staleness = staleness
+        self._device_points = device_points
+        self._derive = derive
+
     def accept(self, sample: Sample) -> None:
         """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
         if not self._well_formed(sample):

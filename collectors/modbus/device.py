@@ -124,6 +124,15 @@ class DeviceReader:
         """What the device tells of itself."""
         return self._contact.texts
 
+    @property
+    def plans(self) -> Sequence[GroupPlan]:
+        """How its groups are read; shared by all devices of its profile."""
+        return self._plans
+
+    def retire(self) -> None:
+        """It is of the site no more: what is under way ends, and nothing comes of it."""
+        self._harvest = Harvest(lambda _: None, lambda _: None)
+
     def begin(self) -> None:
         """Start a scan.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collectors.config import CollectionPlan, ModbusBinding, ModbusProtocol
 from collectors.modbus.prediction import PlannedDevice, planned, predict
 from collectors.planning import Group, plan_groups
+from dcops.garbage import no_search
 from dcops.site_file import LoadedSite, SiteProblems, load
 from facility.catalogue import build_catalogue
 from facility.spaces import LEVELS
@@ -46,7 +47,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Print a summary, or all mistakes; 1 if there are any."""
     try:
-        loaded = load(args.site)
+        with no_search():
+            loaded = load(args.site)
     except SiteProblems as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -64,6 +64,10 @@ class InfluxV1Store:
         """Under which its cursor is kept."""
         return self._name
 
+    def use(self, catalogue: Catalogue) -> None:
+        """Answer for the series of another catalogue from now on."""
+        self._catalogue = catalogue
+
     async def write(self, entries: Sequence[JournalEntry]) -> None:
         """Send these, in requests of bounded size.
 

@@ -26,6 +26,9 @@ from collectors.health import (
 )
 from console.app import build_app
 from console.context import ConsoleContext
+from console.showing import Showing
+from console.site import SiteRefusedError
+from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue, build_catalogue
 from facility.derived import Derived
@@ -175,6 +178,48 @@ class FakeCollection:
 
 
 @dataclass
+class FakeKeeper:
+    """Says of a site what it is told to."""
+
+    refusal: SiteRefusedError | None = None
+    asked: int = 0
+
+    def status(self) -> SiteAnswer:
+        return SiteAnswer(
+            time="2026-03-01T12:00:00Z",
+            site="Test",
+            path="/sites/site.yaml",
+            devices=3,
+            points=12,
+            loaded="2026-03-01T11:00:00Z",
+            reloads=1,
+            refused=1,
+            tried="2026-03-01T11:30:00Z",
+            up_to_date=False,
+            error="2 mistakes",
+            mistakes=(SiteMistake(file="site.yaml", line=3, message="no such space"),),
+            needs_restart=("stores",),
+        )
+
+    async def reload(self) -> Reloaded:
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return Reloaded(
+            time="2026-03-01T12:00:00Z",
+            devices=4,
+            points=16,
+            added=("pdu-4",),
+            removed=(),
+            changed=("pdu-1",),
+            rules=False,
+            needs_restart=(),
+            warnings=(),
+            seconds=0.25,
+        )
+
+
+@dataclass
 class FakeMetrics:
     """Says in its text what it was asked for."""
 
@@ -221,6 +266,7 @@ class Plant:
     history: FakeHistory = field(default_factory=FakeHistory)
     checks: list[tuple[str, bool, str]] = field(default_factory=lambda: [("journal", True, "12 batches")])
     silent: set[str] = field(default_factory=set)
+    keeper: FakeKeeper = field(default_factory=FakeKeeper)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
 
     def __post_init__(self) -> None:
@@ -245,6 +291,7 @@ class Plant:
             metrics=self.metrics,
             readiness=lambda: self.checks,
             ticks=self.ticks,
+            keeper=self.keeper,
         )
 
     async def take_snapshot(self) -> Path:
@@ -295,7 +342,7 @@ class Plant:
     @asynccontextmanager
     async def client(self, **options: object) -> AsyncIterator[TestClient]:
         """A client of the console over this plant."""
-        app = build_app(self.view(), **options)
+        app = build_app(Showing(self.view()), **options)
         async with TestClient(TestServer(app)) as client:
             yield client
 

@@ -34,7 +34,7 @@ alarms:
 """
 PROGRAM = """
 import os, sys
-import dcops.platform
+import dcops.keepsakes
 from dcops.cli import main
 from ingest.journal import Journal
 
@@ -48,7 +48,7 @@ def append_and_note(journal, batches):
         os.write(ledger, "".join(line + "\\n" for line in lines).encode())
 
 Journal.append = append_and_note
-dcops.platform._SAVE_SECONDS = 1.0
+dcops.keepsakes._SAVE_SECONDS = 1.0
 sys.exit(main(sys.argv[2:]))
 """
 
