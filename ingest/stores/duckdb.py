@@ -52,6 +52,9 @@ LEAST_HOT_AGE, MOST_HOT_AGE = 60_000, 3_600_000
 """Ms: if there are so many they are sorted into files after the first, else after the second."""
 MOST_HOT_ROWS = 8_000_000
 """So many are sorted at once, to bound memory: 9 bytes each, and as much again while that goes on."""
+MOST_WAITING_ROWS = 20_000_000
+"""So many may wait in memory; then writing waits for sorting, and is refused after ``_PATIENCE`` seconds."""
+_PATIENCE = 10.0
 _MOST_TRIES = 1000
 """As often one question is asked again, without a file that turns out damaged."""
 
@@ -244,6 +247,12 @@ class DuckHistory:
     # In the writer's thread
 
     def _write(self, entries: Sequence[JournalEntry]) -> None:
+        if not self._rows.wait_for_room(MOST_WAITING_ROWS, 0.0):
+            self._start_compaction()
+            if not self._rows.wait_for_room(MOST_WAITING_ROWS, _PATIENCE):
+                waiting = f"{MOST_WAITING_ROWS} readings wait to be sorted into files"
+                mend = "see the log for what stops that, or give the machine a faster disk"
+                raise StoreUnavailableError(f"history {self._database.path}: {waiting}; {mend}")
         noted = self._hot.notes.changes
         self._use_hot(lambda cursor: self._hot.write(cursor, entries))
         if entries and (entries[-1].catalogue is not self._catalogue or self._hot.notes.changes != noted):
@@ -252,9 +261,12 @@ class DuckHistory:
         now = self._clock.now() // MILLISECOND
         if self._is_due(now):
             self._seal_at(now, _minute_closed(now))
-            if not self._running.is_set():
-                self._running.set()
-                self._compactor.submit(self._compact_behind)
+            self._start_compaction()
+
+    def _start_compaction(self) -> None:
+        if not self._running.is_set():
+            self._running.set()
+            self._compactor.submit(self._compact_behind)
 
     def _is_due(self, now: int) -> bool:
         """Whether hot rows are to become files: when buckets have just closed, unless there are too many."""
@@ -291,6 +303,9 @@ class DuckHistory:
         except StoreUnavailableError as error:
             if not self._closing:
                 _log.warning("history is not compacted, readings stay where they are: %s", error)
+        except Exception:
+            _log.exception("history is not compacted, readings stay where they are")
+            raise
         finally:
             self._running.clear()
 

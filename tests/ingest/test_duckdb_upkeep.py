@@ -13,7 +13,9 @@ import duckdb
 import pytest
 
 from ingest.errors import HistoryCopyError, StoreUnavailableError
+from ingest.stores import duckdb as stores_duckdb
 from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.sealing import Sealing
 from tests.ingest.histories import DAY, HOUR, MINUTE, POWER, meter, rows, steady
 from tests.ingest.plant import NOON, StillClock
 
@@ -209,6 +211,31 @@ async def test_a_damaged_file_does_not_stop_compaction(
     clock.time += 2 * DAY
     await store.compact()
     assert await power(store) == [(0.0, 5.0, 192), (100.0, 5.0, 192)]
+
+
+async def test_what_can_not_be_sorted_is_bounded_and_goes_on_later(
+    path: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores_duckdb, "MOST_WAITING_ROWS", 100)
+    monkeypatch.setattr(stores_duckdb, "MOST_HOT_ROWS", 50)
+    monkeypatch.setattr(stores_duckdb, "_PATIENCE", 0.0)
+    store = DuckHistory(path, clock)
+    sort = Sealing.run
+
+    def fail(*_: object) -> None:
+        raise duckdb.IOException("no space left")
+
+    monkeypatch.setattr(Sealing, "run", fail)
+    for written in range(5):
+        await store.write([steady(written + 1, 100 * written, 10)])
+    with pytest.raises(StoreUnavailableError, match="100 readings wait to be sorted into files"):
+        await store.write([steady(6, 500, 10)])
+    assert len(await power(store)) == 50
+    monkeypatch.setattr(Sealing, "run", sort)
+    await store.compact()
+    await store.write([steady(6, 500, 10)])
+    assert len(await power(store)) == 60
+    await store.close()
 
 
 async def test_a_check_finds_every_problem(path: Path, store: DuckHistory, clock: StillClock) -> None:

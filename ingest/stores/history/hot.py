@@ -66,6 +66,7 @@ class HotRows:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._dropped = threading.Condition(self._lock)
         self._state: _State | None = None
 
     def tables(self, cursor: duckdb.DuckDBPyConnection) -> tuple[HotTable, ...]:
@@ -136,8 +137,19 @@ class HotRows:
                 return
             table = self._state.tables.get(number)
             self._state.tables = {key: each for key, each in self._state.tables.items() if key != number}
+            self._dropped.notify_all()
         if table is not None:
             table.log.remove()
+
+    def wait_for_room(self, most: int, seconds: float) -> bool:
+        """Wait until fewer than ``most`` readings are held; whether it is so."""
+
+        def has_room() -> bool:
+            tables = self._state.tables.values() if self._state is not None else ()
+            return sum(table.rows for table in tables) < most
+
+        with self._dropped:
+            return self._dropped.wait_for(has_room, seconds)
 
     def remove_strays(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Remove files of tables that have become files, which a crash left."""

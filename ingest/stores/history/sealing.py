@@ -26,10 +26,11 @@ GRACE = 10_000
 _MOST_BUCKETS = 250_000
 """Put into one file."""
 
+_ALL_SERIES = (0, 2**32 - 1)
 _NO_DIRTY = "CREATE OR REPLACE TEMP TABLE dirty (series UINTEGER, time BIGINT)"
 _DIRTY = """
 INSERT INTO dirty SELECT DISTINCT series, time // {length} * {length} AS bucket FROM {rows}
-WHERE time >= {start} AND time < {stop}
+WHERE time >= {start} AND time < {stop} AND series BETWEEN {first} AND {last}
 """
 _IN_DIRTY = """
 time >= {start} AND time < {stop}
@@ -225,14 +226,30 @@ class Sealing:
         late = [file for file in fresh if file.first_time < stop and file.last_time >= start]
         if not late:
             return
+        for part in series_ranges(late, MOST_ROWS):
+            yield from self._dirty_buckets(cursor, level, sources, (fresh, late), (start, stop), part)
+
+    def _dirty_buckets(  # noqa: PLR0917 - what is read, in which order it is narrowed
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        sources: Sequence[Level],
+        files: tuple[Sequence[StoredFile], Sequence[StoredFile]],
+        times: tuple[int, int],
+        part: tuple[int, int],
+    ) -> Iterator[StoredFile]:
+        """Buckets of a range of series that late files have something for."""
+        fresh, late = files
         cursor.execute(_NO_DIRTY)
         for file in late:
             rows = scan([self._folder.place(file)])
-            cursor.execute(_DIRTY.format(length=level.length, rows=rows, start=start, stop=stop))
+            limits = {"start": times[0], "stop": times[1], "first": part[0], "last": part[1]}
+            cursor.execute(_DIRTY.format(length=level.length, rows=rows, **limits))
         span = sources[0].partition
         query = f"SELECT time // {span} * {span} AS start, min(time), max(time) FROM dirty GROUP BY start"  # noqa: S608
         for _, first, last in sorted(cursor.execute(query).fetchall()):
-            yield from self._of_files(cursor, level, sources, fresh, (first, last + level.length), _IN_DIRTY)
+            within = (first, last + level.length)
+            yield from self._of_files(cursor, level, sources, fresh, within, _IN_DIRTY, part)
 
     def _of_files(  # noqa: PLR0917 - what is read, in which order it is narrowed
         self,
@@ -242,15 +259,21 @@ class Sealing:
         fresh: Sequence[StoredFile],
         times: tuple[int, int],
         where: str,
+        part: tuple[int, int] = _ALL_SERIES,
     ) -> Iterator[StoredFile]:
-        """Buckets of rows in a time that fit a condition, within one partition of what they are made of."""
+        """Buckets of rows in a time and of some series that fit a condition, within one partition of what
+        they are made of.
+        """
         start, stop = times
         own = [file for file in fresh if file.first_time < stop and file.last_time >= start]
         files = [*self._overlapping(cursor, sources, start, stop), *own]
         partition = start // level.partition * level.partition
         by_exception = queries.some_by_exception(cursor)
-        for first, last in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
+        for begin, end in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
             self._go_on()
+            first, last = max(begin, part[0]), min(end, part[1])
+            if first > last:
+                continue
             within = [f for f in files if f.first_series <= last and f.last_series >= first]
             chosen = where.format(start=start, stop=stop, length=level.length)
             rows = queries.of_files(
