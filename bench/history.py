@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.history_campus import measure as measure_campus
 from bench.report import machine, resident, verdict
 from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
@@ -115,8 +116,13 @@ def main() -> bool:
     parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
     parser.add_argument("--days", type=int, default=7, help="days of readings (default: 7)")
     parser.add_argument("--seconds", type=int, default=90, help="of questions beside writing (default: 90)")
+    parser.add_argument("--series", type=int, help="at the size of a campus instead: so many series")
+    parser.add_argument("--minutes", type=int, default=20, help="of the campus (default: 20)")
     args = parser.parse_args(sys.argv[1:] if sys.argv[0].endswith("history.py") else [])
     print(f"{machine()}, duckdb {version('duckdb')}\n")
+    if args.series:
+        measure_campus(args.series, args.minutes)
+        return True
     with tempfile.TemporaryDirectory(prefix="dcops-bench-") as folder:
         return asyncio.run(_measure(Path(folder) / "history.duckdb", args.days, args.seconds))
 
