@@ -210,7 +210,7 @@ async def _measure(path: Path, plant: Plant, minutes: int, meter: Meter) -> None
     print(f"  {'all':40} {(total - named) / written * 1e9:7.1f} ns of CPU a reading")
     print(f"names of series at the first start: {named:.1f} s of CPU, {first_write:.1f} s")
     print(
-        f"memory: {stalls.resident / 1e6:.0f} MB at most, {before / 1e6:.0f} MB before the history was opened;"
+        f"memory: {stalls.resident / 1e6:.0f} MB, {before / 1e6:.0f} MB before the history is opened;"
         f" peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB"
     )
     print(f"event loop late: p99 {stalls.p99 * 1e3:.0f} ms, at most {stalls.most * 1e3:.0f} ms")
@@ -252,9 +252,7 @@ async def _start_again(path: Path, plant: Plant, catalogue: Catalogue, clock: Cl
 
 
 class _Stalls:
-    """How late the event loop is for the history's threads. What the bench itself does is no stall, nor is waiting
-    for a processor that other programs have.
-    """
+    """How late the event loop is for the history's threads: not for the bench, nor for other programs."""
 
     def __init__(self) -> None:
         self.resident = 0
