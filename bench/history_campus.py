@@ -210,8 +210,8 @@ async def _measure(path: Path, plant: Plant, minutes: int, meter: Meter) -> None
     print(f"  {'all':40} {(total - named) / written * 1e9:7.1f} ns of CPU a reading")
     print(f"names of series at the first start: {named:.1f} s of CPU, {first_write:.1f} s")
     print(
-        f"memory: {stalls.resident / 1e6:.0f} MB at most, of which {before / 1e6:.0f} MB before the history was"
-        f" opened; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB"
+        f"memory: {stalls.resident / 1e6:.0f} MB, {before / 1e6:.0f} MB before the history is opened;"
+        f" peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB"
     )
     print(f"event loop late: p99 {stalls.p99 * 1e3:.0f} ms, at most {stalls.most * 1e3:.0f} ms")
     await _ask(history, plant, clock, written)
@@ -252,7 +252,7 @@ async def _start_again(path: Path, plant: Plant, catalogue: Catalogue, clock: Cl
 
 
 class _Stalls:
-    """How late the event loop is, beside the history's threads; what the bench itself does is no stall."""
+    """How late the event loop is for the history's threads: not for the bench, nor for other programs."""
 
     def __init__(self) -> None:
         self.resident = 0
@@ -267,9 +267,15 @@ class _Stalls:
         return max(self._late)
 
     async def run(self) -> None:
+        schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         while True:
-            began, own = time.perf_counter(), time.thread_time()
+            began, own, waited = time.perf_counter(), time.thread_time(), _waited(schedule)
             await asyncio.sleep(_TICK)
-            busy = time.thread_time() - own
-            self._late.append(max(0.0, time.perf_counter() - began - _TICK - busy))
+            elsewhere = time.thread_time() - own + _waited(schedule) - waited
+            self._late.append(max(0.0, time.perf_counter() - began - _TICK - elsewhere))
             self.resident = max(self.resident, resident())
+
+
+def _waited(schedule: Path) -> float:
+    """Seconds a thread has waited for a processor."""
+    return int(schedule.read_text("ascii").split()[1]) / 1e9

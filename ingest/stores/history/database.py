@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _LOCKED = "Could not set lock"
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "192MB"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
 

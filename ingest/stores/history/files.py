@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.stores.history.levels import LEVELS, Level
+from ingest.stores.history.memory import give_back
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ _COPY = (
     "COPY ({query}) TO '{path}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, "
     f"COMPRESSION_LEVEL {{effort}}, ROW_GROUP_SIZE {ROW_GROUP}, RETURN_STATS)"
 )
+_MUCH = 100_000
+"""Rows that take memory worth giving back."""
 _COLUMNS = (
     "number, name, level, partition, rank, tier, rows, bytes, sha256,"
     " first_series, last_series, first_time, last_time"
@@ -112,6 +115,8 @@ class Folder:
             unfinished.unlink()
             return None
         ranges = [int(statistics[f'"{name}"'][end]) for name in ("series", "time") for end in ("min", "max")]
+        if rows >= _MUCH:
+            give_back()
         make_durable(unfinished)
         unfinished.replace(path)
         make_durable(self.path)

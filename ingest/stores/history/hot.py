@@ -113,8 +113,8 @@ class HotRows:
             return
         if carried is not None and 2 * carried > old.rows:
             cut = carried = None
-        new = HotTable(add_hot(cursor), self._log(0))
-        new.log = self._log(new.number)
+        number = add_hot(cursor)
+        new = HotTable(number, self._log(number))
         new.log.remove()  # of a process that died right here
         if cut is not None and carried:
             runs = joined([block.chosen(block.time >= cut) for block in old.blocks])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ingest.stores.history.files import StoredFile
 
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_500_000
 """About as many in one step, which bounds its memory, and in one file."""
 
 
