@@ -93,7 +93,7 @@ class DeviceReader:
         self._lessons = lessons
         self._contact = contact_with(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
-        self._readout = Readout(plans, unit.number, self.lesson, clock.now())
+        self._readout = Readout(binding.device, plans, unit.number, self.lesson, clock.now())
         self._short: GroupReader | None = None
         """The only group, while it is being read and nothing else can come up."""
         self._forgotten = False
@@ -111,7 +111,7 @@ class DeviceReader:
         profile = self.binding.profile
         if profile.sunspec is not None:
             return read_request(self.unit.number, Block(Table.HOLDING, profile.sunspec.bases[0], 2, ()))
-        return read_request(self.unit.number, cheapest_read(profile, self._plans[0].group.blocks))
+        return read_request(self.unit.number, cheapest_read(profile, (self._readout.likeliest,)))
 
     @property
     def planned(self) -> PlannedDevice:
@@ -139,7 +139,7 @@ class DeviceReader:
         readout = self._readout
         self._short = group = readout.alone
         if group is None:
-            readout.begin()
+            readout.begin(now)
         else:
             group.begin()
 
@@ -155,7 +155,8 @@ class DeviceReader:
         if self._short is not None:
             self._short.take(data, seconds)
         elif self._contact.question is None:
-            self._readout.take(data, seconds)
+            if self._readout.take(data, seconds):
+                self._lessons.changed()
         else:
             self._hear(data, seconds)
 
@@ -167,6 +168,20 @@ class DeviceReader:
             self.last_error = self._readout.refuse(fault, seconds)
         else:
             self._hear(fault, seconds)
+
+    def puts_up_with(self, fault: Fault, seconds: float) -> bool:
+        """The read last asked for got no answer, or none of use: whether the scan goes on without it.
+
+        It does where the device has answered the rest of the scan and keeps silent on this read.
+        """
+        self._leave_short_way()
+        if self._contact.question is not None:
+            return False
+        words = self._readout.puts_up_with(fault, seconds, self._clock.now())
+        if words:
+            self._spent += seconds
+            self.last_error = words
+        return bool(words)
 
     def complete(self, now: int) -> None:
         """Every read has been answered, the last one now, ns since the epoch: hand the values on."""
@@ -227,7 +242,7 @@ class DeviceReader:
         """How reading it goes."""
         state = self.unit.state
         if state is not DeviceState.DORMANT and (
-            self._failed_in_a_row or self._contact.foreign or self._contact.busy
+            self._failed_in_a_row or self._contact.foreign or self._contact.busy or self._readout.silent
         ):
             state = DeviceState.SUSPECT
         return DeviceHealth(
@@ -241,6 +256,7 @@ class DeviceReader:
             polls_failed=self.polls_failed,
             last_error=self.last_error,
             refused=len(self.lesson.refused),
+            silent=self._readout.silent,
             identity_changes=self._contact.changes,
             cycle=self.cycle,
         )
@@ -267,7 +283,7 @@ class DeviceReader:
         if self._contact.is_due(now) or (readout.refusing is not None and self.lesson.start is not None):
             self._contact.open(self.probe, now)
         again = now >= readout.ask_again_at
-        readout.begin()
+        readout.begin(now)
         if again and readout.ask_again(now):
             self._lessons.changed()
         self._plan_attending()

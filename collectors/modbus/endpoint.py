@@ -258,7 +258,12 @@ class Endpoint(Places):
             if answer.kind is not FaultKind.TIMEOUT:
                 self._heard(device.unit, connection, seconds)
             if _is_dead(answer, scan.asked):
-                self._abandon(scan, connection, answer)
+                if scan.probing or not device.puts_up_with(answer, cost):
+                    self._abandon(scan, connection, answer)
+                else:
+                    self._last_error = f"unit {device.unit.number}: {device.last_error}"
+                    self._settle(connection, answer)
+                    self._go_on(scan, device.next_request(), self._clock.now())
                 return
         else:
             self._heard(device.unit, connection, seconds)
@@ -314,11 +319,14 @@ class Endpoint(Places):
         if connection.silent >= enough and connection.link is not None:
             silent, connection.silent = connection.silent, 0
             connection.link.close(f"no reply to {silent} reads in a row")
-        elif self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
-            connection.renew("a reply may come late")
-            self._next()
         else:
+            self._settle(connection, fault)
             self._next()
+
+    def _settle(self, connection: Connection, fault: Fault) -> None:
+        """See to it that a reply that may come late is not taken for another."""
+        if self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
+            connection.renew("a reply may come late")
 
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""

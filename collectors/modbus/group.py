@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from collectors.decode import Decoder, Payload
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
-from collectors.modbus import Fault
+from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
-from collectors.modbus.layout import GroupPlan, moved_request
+from collectors.modbus.layout import GroupPlan, Requests, moved_request
+from collectors.modbus.silence import Silences
 from collectors.planning import Block, Group, split_block
 from facility.quality import Quality, QualityArray
 
@@ -161,7 +162,7 @@ class GroupReader:
 
     def ask_again(self) -> bool:
         """In this scan, see whether one refused value or one cut is still needed; False if there is none."""
-        refused = [at for at, request in enumerate(self._requests) if request is None]
+        refused = [at for at, code in enumerate(self._layout.codes) if code]
         cuts = [each for each in self._plan.addresses() if each in self._lesson.cuts]
         if not refused and not cuts:
             return False
@@ -186,7 +187,8 @@ class GroupReader:
             request = requests[at]
             if request is not None:
                 return request
-            self._payloads += (quality_of(self._layout.codes[at]),)
+            code = self._layout.codes[at]
+            self._payloads += (quality_of(code) if code else Quality.COMM_FAILURE,)
         return None
 
     def take(self, data: bytes, seconds: float) -> None:
@@ -213,6 +215,37 @@ class GroupReader:
             trial.lacks = quality_of(fault.code)
             self._ask_for_less(trial, at, fault.code)
         return f"{fault} reading {cost.text}"
+
+    def put_off(self, silences: Silences) -> tuple[tuple[int, Request], ...]:
+        """Leave reads out of this scan; returns each and its number, by which it can be made up for."""
+        silent = {at: request for at, request in enumerate(self.requests) if request in silences}
+        if silent:
+            self.disturbed = True
+            self._requests = tuple(
+                None if at in silent else request for at, request in enumerate(self._requests)
+            )
+        return tuple((at, request) for at, request in silent.items() if request is not None)
+
+    def make_up(self, at: int, answer: Answer, seconds: float) -> None:
+        """A read that was put off was done after all."""
+        cost = self._costs[at]
+        cost.count += 1
+        cost.seconds += seconds
+        if isinstance(answer, bytes):
+            payload: Payload = answer
+        else:
+            payload = quality_of(answer.code) if answer.code else Quality.COMM_FAILURE
+        self._payloads = (*self._payloads[:at], payload, *self._payloads[at + 1 :])
+
+    @property
+    def requests(self) -> Requests:
+        """Its reads by what was learned, None for those that are refused."""
+        return self._layout.requests(self._unit, self._shift)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What each of them reads."""
+        return self._layout.blocks
 
     @property
     def answered(self) -> bool:
