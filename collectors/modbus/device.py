@@ -1,5 +1,6 @@
 """One device over Modbus: its scan, and what becomes of it."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from collectors.profiles import Manners, Table
 from facility.clock import Clock
 from facility.quality import Quality
 from facility.sample import Sample
+
+_LOG = logging.getLogger(__name__)
 
 _SMOOTHING = 0.125
 
@@ -221,6 +224,17 @@ class DeviceReader:
         if self._failed_in_a_row == 1:
             self._send_none(self._clock.now(), Quality.COMM_FAILURE)
 
+    def spoil(self, error: Exception, time: int) -> None:
+        """What the last scan gave cannot be taken apart: it has failed, though it was complete."""
+        reason = f"{type(error).__name__} while it was decoded: {error}"
+        if self.last_error != reason:
+            _LOG.error("device %s: %s", self.id, reason, exc_info=error)
+        self.last_error = reason
+        self.polls_done -= 1
+        self.polls_failed += 1
+        self._failed_in_a_row = 1
+        self._send_none(time, Quality.BAD)
+
     def returned(self) -> None:
         """The unit had been given up and answers again; it may have been replaced."""
         self._contact.ask_soon()
@@ -326,7 +340,7 @@ class DeviceReader:
         if group.disturbed:
             self._harvest.emit(Sample(first, now, *group.decode()))
         else:
-            self._harvest.add(group.decoder, first, now, group.harvested())
+            self._harvest.add(group.decoder, first, now, group.harvested(), self)
 
 
 def _merged(own: Manners, others: Manners) -> Manners:

@@ -63,10 +63,16 @@ class Drive:
         self.samples = Samples()
         self.lessons = lessons or Lessons()
         self.harvest = Harvest(self.samples.append, soon=lambda _: None)
-        self.reader = DeviceReader(
-            binding(1, profile=profile),
-            group_plans(profile),
-            Unit(1, 1.0, Patience(), seeded()),
+        self._profile = profile
+        self._plans = group_plans(profile)
+        self.reader = self.beside(unit=1)
+
+    def beside(self, unit: int = 2, first: int = 0) -> DeviceReader:
+        """The reader of one more device of this kind."""
+        return DeviceReader(
+            binding(unit, first=first, profile=self._profile),
+            self._plans,
+            Unit(unit, 1.0, Patience(), seeded()),
             clock=self.clock,
             harvest=self.harvest,
             lessons=self.lessons,
