@@ -22,6 +22,7 @@ from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
+from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
 from dcops.memory import MemoryUnreadableError, decode, encode
 from dcops.metrics import (
@@ -34,6 +35,7 @@ from dcops.metrics import (
 )
 from dcops.outputs import build_notifier, build_stores
 from dcops.rejected_messages import RejectedMessages
+from dcops.scrape import Scrape
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
 from dcops.stages import stage
@@ -44,10 +46,11 @@ from facility.derived import Derived
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery, Pace
 from ingest.errors import JournalUnavailableError
-from ingest.exposition import CONTENT_TYPE, Exposition
+from ingest.exposition import Exposition
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
+from ingest.point_exposition import PointExposition
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
 from ingest.stores.dead_letters import DeadLetters
@@ -281,8 +284,6 @@ class Platform:
         self.signal.notify(now)
 
     def _context(self) -> ConsoleContext:
-        exposition = Exposition(self._loaded.site, self.catalogue)
-        registry = self._registry()
         return ConsoleContext(
             site=self._loaded.site,
             catalogue=self.catalogue,
@@ -292,9 +293,19 @@ class Platform:
             collection=self.collection,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
-            metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
+            metrics=self._scrape(),
             readiness=self.readiness,
             ticks=self.signal,
+        )
+
+    def _scrape(self) -> Scrape:
+        return Scrape(
+            site=Exposition(self._loaded.site, self.catalogue),
+            points=PointExposition(self._loaded.site),
+            endpoints=EndpointExposition(self.collection),
+            pipeline=self._registry(),
+            image=self.image,
+            clock=self._clock,
         )
 
     def _registry(self) -> CollectorRegistry:

@@ -21,6 +21,7 @@ from collectors.modbus.connection import Connection, Dial, Opener
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.places import Places
+from collectors.modbus.prediction import Prediction
 from collectors.modbus.scan import Scan
 from collectors.modbus.tally import Tally
 from collectors.modbus.unit import Unit
@@ -121,8 +122,8 @@ class Endpoint(Places):
             queue.add(scan)
             self._next()
 
-    def health(self) -> EndpointHealth:
-        """How the endpoint does."""
+    def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
+        """How the endpoint does, beside what is known of the devices behind it."""
         return EndpointHealth(
             endpoint=self.config.id,
             protocol=self.config.protocol,
@@ -134,6 +135,9 @@ class Endpoint(Places):
             round_trip=self._reply_time.mean,
             utilisation=self._bus.utilisation(monotonic()),
             last_error=self._last_error,
+            predicted_cycle=predicted.cycle,
+            predicted_utilisation=predicted.utilisation,
+            measured_cycle=measured_cycle,
         )
 
     def connect(self, lost: Lost) -> Awaitable[Link]:

@@ -1,0 +1,45 @@
+"""What Prometheus is told: the site, its endpoints, and the pipeline itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from dcops.endpoint_metrics import EndpointExposition
+from facility.clock import Clock
+from ingest.exposition import Exposition
+from ingest.live_image import LiveImage
+from ingest.point_exposition import PointExposition
+
+
+class Scrape:
+    """The text of both paths, in pieces of some thousand lines; the loop may turn between two."""
+
+    def __init__(
+        self,
+        *,
+        site: Exposition,
+        points: PointExposition,
+        endpoints: EndpointExposition,
+        pipeline: CollectorRegistry,
+        image: LiveImage,
+        clock: Clock,
+    ) -> None:
+        self._site = site
+        self._points = points
+        self._endpoints = endpoints
+        self._pipeline = pipeline
+        self._image = image
+        self._clock = clock
+
+    def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
+        """Spaces, key figures, health of devices and endpoints, the pipeline; spaces of some levels only."""
+        yield from self._site.pieces(self._image, self._clock.now(), levels)
+        yield from self._endpoints.pieces()
+        yield generate_latest(self._pipeline)
+
+    def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
+        """Single points of devices, given by where they are among the site's devices; all if None."""
+        return self._points.pieces(self._image, devices)
