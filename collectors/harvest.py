@@ -23,16 +23,8 @@ class Scanned(Protocol):
         ...
 
 
-class _Sheaf:
-    """Complete scans that one decoder takes apart."""
-
-    __slots__ = ("devices", "firsts", "scans", "times")
-
-    def __init__(self) -> None:
-        self.devices: list[Scanned] = []
-        self.firsts: list[int] = []
-        self.times: list[int] = []
-        self.scans: list[Sequence[Payload]] = []
+_Row = tuple[Scanned, int, int, Sequence[Payload]]
+"""A complete scan: the device, its first point, when, and what each read gave."""
 
 
 class Harvest:
@@ -49,7 +41,8 @@ class Harvest:
         self._emit = emit
         self._emit_scans = emit_scans
         self._soon = soon or _in_next_turn
-        self._sheaves: dict[Decoder, _Sheaf] = {}
+        self._sheaves: dict[Decoder, list[_Row]] = {}
+        """By what takes them apart."""
 
     def add(self, decoder: Decoder, first: int, time: int, scan: Sequence[Payload], device: Scanned) -> None:
         """A complete scan.
@@ -65,11 +58,8 @@ class Harvest:
         if sheaf is None:
             if not self._sheaves:
                 self._soon(self.flush)
-            sheaf = self._sheaves[decoder] = _Sheaf()
-        sheaf.devices.append(device)
-        sheaf.firsts.append(first)
-        sheaf.times.append(time)
-        sheaf.scans.append(scan)
+            sheaf = self._sheaves[decoder] = []
+        sheaf.append((device, first, time, scan))
 
     def emit(self, sample: Sample) -> None:
         """Hand a sample on, behind all that was added before."""
@@ -81,22 +71,22 @@ class Harvest:
         """Hand on all that was added."""
         sheaves, self._sheaves = self._sheaves, {}
         for decoder, sheaf in sheaves.items():
+            _, firsts, times, read = zip(*sheaf, strict=True)
             try:
-                decoded = decoder.decode_all(sheaf.scans)
+                decoded = decoder.decode_all(read)
             except Exception:  # noqa: BLE001 - of one device; it is found by taking each alone
                 self._one_by_one(decoder, sheaf)
                 continue
-            scans = Scans(sheaf.firsts, sheaf.times, *decoded)
+            scans = Scans(firsts, times, *decoded)
             if self._emit_scans is not None:
                 self._emit_scans(scans)
                 continue
             for sample in scans.samples():
                 self._emit(sample)
 
-    def _one_by_one(self, decoder: Decoder, sheaf: _Sheaf) -> None:
+    def _one_by_one(self, decoder: Decoder, sheaf: Sequence[_Row]) -> None:
         """Hand on what can be taken apart, and tell the devices of which it cannot."""
-        rows = zip(sheaf.devices, sheaf.firsts, sheaf.times, sheaf.scans, strict=True)
-        for device, first, time, scan in rows:
+        for device, first, time, scan in sheaf:
             try:
                 decoded = decoder.decode(scan)
             except Exception as error:  # noqa: BLE001 - the others are to be handed on

@@ -18,7 +18,7 @@ from collectors.modbus.frames import Request, read_request
 from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
 from collectors.modbus.prediction import PlannedDevice
-from collectors.modbus.readout import Readout
+from collectors.modbus.readout import NEVER, Readout
 from collectors.modbus.unit import Unit
 from collectors.planning import Block, cheapest_read
 from collectors.profiles import Manners, Table
@@ -127,24 +127,26 @@ class DeviceReader:
         """What the device tells of itself."""
         return self._contact.texts
 
-    def begin(self) -> None:
-        """Start a scan.
+    def begin(self) -> Request | None:
+        """Start a scan; returns its first read, None if there is nothing to ask.
 
         Where the device has one group and nothing is to be learned, as nearly always, the group is read
         without asking anybody else what comes next.
         """
         self._spent = 0.0
+        if self._short is not None and self._attend_at == NEVER:
+            return self._short.begin()
         now = self._clock.now()
         if now >= self._attend_at:
             self._short = None
             self._attend(now)
-            return
+            return self.next_request()
         readout = self._readout
         self._short = group = readout.alone
-        if group is None:
-            readout.begin(now)
-        else:
-            group.begin()
+        if group is not None:
+            return group.begin()
+        readout.begin(now)
+        return self.next_request()
 
     def next_request(self) -> Request | None:
         """The next read of the scan, the same until it is answered; None if the scan is complete."""
@@ -152,16 +154,17 @@ class DeviceReader:
             return self._short.next_request()
         return self._contact.question or self._readout.next_request()
 
-    def take(self, data: bytes, seconds: float) -> None:
-        """The data of the read last asked for, and the time it took of the bus."""
+    def take(self, data: bytes, seconds: float) -> Request | None:
+        """The data of the read last asked for, and its time of the bus; returns the next read."""
         self._spent += seconds
         if self._short is not None:
-            self._short.take(data, seconds)
-        elif self._contact.question is None:
+            return self._short.take(data, seconds)
+        if self._contact.question is None:
             if self._readout.take(data, seconds):
                 self._lessons.changed()
         else:
             self._hear(data, seconds)
+        return self.next_request()
 
     def refuse(self, fault: Fault, seconds: float) -> None:
         """The read last asked for was answered with an exception."""
@@ -189,7 +192,8 @@ class DeviceReader:
     def complete(self, now: int) -> None:
         """Every read has been answered, the last one now, ns since the epoch: hand the values on."""
         self.busy = False
-        self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
+        cycle = self.cycle
+        self.cycle = self._spent if math.isnan(cycle) else cycle + _SMOOTHING * (self._spent - cycle)
         if self._short is None and (self._contact.foreign or self._contact.busy):
             self.polls_failed += 1
             self._send_none(now, Quality.CONFIG_ERROR if self._contact.foreign else Quality.COMM_FAILURE)
@@ -332,9 +336,6 @@ class DeviceReader:
         self._attend_at = min(self._contact.due_at, self._readout.ask_again_at)
         if self._readout.refusing is not None or self._contact.foreign or self._contact.busy:
             self._attend_at = 0
-
-    def _smoothed(self) -> float:
-        return self.cycle + _SMOOTHING * (self._spent - self.cycle)
 
     def _send_none(self, now: int, quality: Quality) -> None:
         """All points without a value."""

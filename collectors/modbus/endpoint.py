@@ -205,8 +205,9 @@ class Endpoint(Places):
         device = scan.device
         scan.begin(connection)
         self._scans = (*self._scans, scan)
-        device.begin()
-        request = device.probe if scan.probing else device.next_request()
+        request = device.begin()
+        if scan.probing:
+            request = device.probe
         if request is None:
             self._go_on(scan, None, self._clock.now())
         else:
@@ -277,11 +278,13 @@ class Endpoint(Places):
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
             scan.probing = False
+            request = device.next_request()
         elif isinstance(answer, Fault):
             device.refuse(answer, cost)
+            request = device.next_request()
         else:
-            device.take(answer, cost)
-        self._go_on(scan, device.next_request(), time)
+            request = device.take(answer, cost)
+        self._go_on(scan, request, time)
 
     def broke(self, scan: Scan, error: Exception) -> None:
         """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""

@@ -163,8 +163,7 @@ class TransactionLink:
         self._transaction = transaction = (self._transaction + 1) % _TRANSACTIONS
         self._request = request
         self._done = done
-        deadlines = self._deadlines
-        deadlines.start(self, deadlines.now() + (self._timeout if timeout is None else timeout))
+        self._deadlines.start_in(self, self._timeout if timeout is None else timeout)
         return request.frame(transaction)
 
     def _set_aside(self) -> None:

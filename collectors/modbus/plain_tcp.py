@@ -19,13 +19,14 @@ Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 class PlainTcp:
     """The connection under one link, which is told of what arrives as any BufferedProtocol is."""
 
-    __slots__ = ("_link", "_loop", "_socket")
+    __slots__ = ("_link", "_loop", "_room", "_socket")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, link: TcpLink) -> None:
         """From now on the socket is its own."""
         self._loop = loop
         self._socket = connected
         self._link = link
+        self._room = link.get_buffer(-1)
         link.connection_made(self)
         loop.add_reader(connected, self._arrived)
 
@@ -50,7 +51,7 @@ class PlainTcp:
         """Called by the loop: there is something to read, or the other side has closed."""
         link = self._link
         try:
-            count = self._socket.recv_into(link.get_buffer(-1))
+            count = self._socket.recv_into(self._room)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:

@@ -264,10 +264,10 @@ async def test_a_fault_of_our_own_in_one_device_costs_that_device_only(
 ) -> None:
     sound = getattr(DeviceReader, step)
 
-    def broken(reader: DeviceReader, *given: object) -> None:
+    def broken(reader: DeviceReader, *given: object) -> object:
         if reader.id == "device-1":
             raise ZeroDivisionError("a fault")
-        sound(reader, *given)
+        return sound(reader, *given)
 
     monkeypatch.setattr(DeviceReader, step, broken)
     devices = [binding(1), binding(2, first=2), binding(3, first=4, period=0.07)]
