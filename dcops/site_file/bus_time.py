@@ -108,6 +108,9 @@ def _other_endpoints(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> 
     if endpoint.pause > 0:
         words = f"no pause instead of {_seconds(endpoint.pause)}"
         yield _Change("pause", words, replace(endpoint, pause=0.0), plans)
+    if endpoint.idle_close is not None:
+        words = f"no idle_close instead of {_seconds(endpoint.idle_close)}, if it may stay connected"
+        yield _Change("idle_close", words, replace(endpoint, idle_close=None), plans)
 
 
 def _other_plans(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> Iterator[_Change]:
@@ -138,6 +141,8 @@ def _requests(groups: tuple[Group, ...]) -> int:
 
 def _assumption(endpoint: ModbusEndpoint) -> str:
     turnaround = f"turnaround {_seconds(endpoint.turnaround)}"
+    if endpoint.idle_close is not None and endpoint.connect_pause:
+        turnaround += f", connect_pause {_seconds(endpoint.connect_pause)}"
     if endpoint.protocol is ModbusProtocol.RTU or not endpoint.protocol.has_transactions:
         return f"{endpoint.baud} baud, {turnaround}"
     return turnaround
