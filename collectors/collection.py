@@ -27,6 +27,7 @@ from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
 from collectors.schedule import Schedule
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.sample import Emit, EmitScans
 
 
@@ -70,6 +71,8 @@ class Collection:
         self._harvest = Harvest(emit, emit_scans)
         self._keeping = keeping
         self._set_aside = set_aside
+        self.lateness = Durations()
+        """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
@@ -212,6 +215,7 @@ class Collection:
                     clock=self._clock,
                     harvest=self._harvest,
                     lessons=self._lessons,
+                    lateness=self.lateness,
                     random=self._random,
                 )
             )

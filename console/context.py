@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alerting.alarms import Alarm
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from console.process_models import ProcessAnswer
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -91,6 +92,8 @@ TakeSnapshot = Callable[[], Awaitable[Path]]
 """Copies the history into a folder of its own, linked where possible, and says which."""
 ReadMetrics = Callable[[], tuple[str, bytes]]
 """Content type and body of the Prometheus exposition."""
+ReadProcess = Callable[[], ProcessAnswer]
+"""How the process itself does, now."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
 """(check, passed, detail) of everything that must work to collect and to store."""
 
@@ -109,4 +112,5 @@ class ConsoleContext:
     take_snapshot: TakeSnapshot
     metrics: ReadMetrics
     readiness: ReadReadiness
+    process: ReadProcess
     ticks: TickSignal

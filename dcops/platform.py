@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import aiohttp
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
@@ -22,7 +22,9 @@ from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
+from dcops.cpu_stages import CpuStages
 from dcops.lessons_file import open_lessons
+from dcops.loop_watch import LoopWatch
 from dcops.memory import MemoryUnreadableError, decode, encode
 from dcops.metrics import (
     AlarmMetrics,
@@ -33,6 +35,7 @@ from dcops.metrics import (
     NotificationMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
@@ -111,6 +114,8 @@ class Platform:
         plan = loaded.plan_with_passwords(environ)
         endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         seen = Image(self.image.values, self.image.times, self.image.quality)
+        self.cpu = CpuStages()
+        self.loop = LoopWatch(clock)
         self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
         self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
@@ -127,16 +132,18 @@ class Platform:
             device_points=site.point_count,
             clock=clock,
             hand_over=self.spool.put,
-            derive=self.derived,
-            watch=self._watch,
+            derive=self.cpu.timed("rollups", self.derived),
+            watch=self.cpu.timed("alarms", self._watch),
         )
+        self.cpu.also("tick", lambda: self.tick.stats.cpu, holding=("rollups", "alarms"))
+        accept = self.cpu.timed("validate", self.tick.accept)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
             plan,
             clock,
-            self._recorder or self.tick.accept,
-            emit_scans=None if self._recorder else self.tick.accept_scans,
+            self._recorder or accept,
+            emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
             lessons=open_lessons(settings.data),
             keeping=Keeping(
                 number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
@@ -156,6 +163,17 @@ class Platform:
             )
             for store, rate in zip(self._stores, rates, strict=True)
         )
+        self._workings = Workings(
+            clock=clock,
+            cpu=self.cpu,
+            loop=self.loop,
+            collection=self.collection,
+            tick=self.tick,
+            image=self.image,
+            device_points=site.point_count,
+            spool=self.spool,
+            deliveries=self.deliveries,
+        )
         self._notifiers: list[Notifier] = []
         self._restored = False
         self.stopping = StopBudget()
@@ -163,7 +181,7 @@ class Platform:
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""
         await self._restore()
-        async with AsyncExitStack() as stages:
+        async with stage({"loop watch": self.loop.run()}), AsyncExitStack() as stages:
             for each in (
                 self._telling(),
                 self._journalling(),
@@ -283,6 +301,10 @@ class Platform:
     def _context(self) -> ConsoleContext:
         exposition = Exposition(self._loaded.site, self.catalogue)
         registry = self._registry()
+
+        def metrics() -> tuple[str, bytes]:
+            return CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)
+
         return ConsoleContext(
             site=self._loaded.site,
             catalogue=self.catalogue,
@@ -292,8 +314,9 @@ class Platform:
             collection=self.collection,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
-            metrics=lambda: (CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)),
+            metrics=self.cpu.timed("exposition", metrics),
             readiness=self.readiness,
+            process=self._workings.answer,
             ticks=self.signal,
         )
 
@@ -308,6 +331,8 @@ class Platform:
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))
         registry.register(CorrectionMetrics(self.derived.corrections))
+        registry.register(ProcessMetrics(self._workings))
+        ProcessCollector(registry=registry)
         return registry
 
     async def _restore(self) -> None:

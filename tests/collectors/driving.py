@@ -12,6 +12,7 @@ from collectors.modbus.layout import group_plans
 from collectors.modbus.unit import Patience, Unit
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
+from facility.durations import Durations
 from facility.point_types import POINT_TYPES
 from tests.collectors.conftest import HandClock, Samples, binding, seeded
 
@@ -59,6 +60,7 @@ class Drive:
         self.samples = Samples()
         self.lessons = lessons or Lessons()
         self.harvest = Harvest(self.samples.append, soon=lambda _: None)
+        self.lateness = Durations()
         self.reader = DeviceReader(
             binding(1, profile=profile),
             group_plans(profile),
@@ -66,6 +68,7 @@ class Drive:
             clock=self.clock,
             harvest=self.harvest,
             lessons=self.lessons,
+            lateness=self.lateness,
             random=seeded(),
         )
 
