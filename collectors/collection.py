@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -10,7 +10,14 @@ from collectors.backoff import Backoff
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
 from collectors.harvest import Harvest
-from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from collectors.health import (
+    CollectionTotals,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    DeviceTally,
+    EndpointHealth,
+)
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
 from collectors.modbus import Link, Lost
@@ -21,7 +28,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
-from collectors.modbus.prediction import measured_cycle, predict
+from collectors.modbus.prediction import Prediction, measured_cycle, predict
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience, Unit
 from collectors.mqtt import Subscriber
@@ -80,6 +87,8 @@ class Collection:
         self._endpoints = {each.id: self._endpoint(each, dial) for each in plan.endpoints}
         self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
         self._readers = self._modbus_devices(patience or Patience())
+        self._predictions: dict[str, Prediction] = {}
+        """By endpoint, as they are asked for."""
         self._schedule = Schedule(clock, [self._scan(reader) for reader in self._readers])
         self._check_brokers()
 
@@ -109,11 +118,15 @@ class Collection:
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
+        return tuple(self.each_endpoint())
+
+    def each_endpoint(self) -> Iterator[EndpointHealth]:
+        """The same one by one, for those who must not keep others waiting."""
         readers = self._by_endpoint()
-        modbus = [
-            self._endpoint_health(each, readers.get(each.config.id, ())) for each in self._endpoints.values()
-        ]
-        return (*modbus, *(subscriber.health() for subscriber in self._subscribers.values()))
+        for each in tuple(self._endpoints.values()):
+            yield self._endpoint_health(each, readers.get(each.config.id, ()))
+        for subscriber in tuple(self._subscribers.values()):
+            yield subscriber.health()
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
@@ -127,6 +140,16 @@ class Collection:
             polls_missed=pushed["missed"] + sum(each.polls_missed for each in readers),
             polls_failed=pushed["failed"] + sum(each.polls_failed for each in readers),
             samples=pushed["samples"] + sum(each.samples for each in readers),
+        )
+
+    def tally(self) -> DeviceTally:
+        """How many devices are in which state, and what they refuse; cheaper than all their health."""
+        pushed = [each for subscriber in self._subscribers.values() for each in subscriber.devices()]
+        readers = self._readers
+        return DeviceTally(
+            states=Counter([each.state for each in readers] + [each.state for each in pushed]),
+            refused=sum(len(each.lesson.refused) for each in readers),
+            identity_changes=sum(each.identity_changes for each in readers),
         )
 
     def texts(self, device: str) -> dict[str, str]:
@@ -162,7 +185,10 @@ class Collection:
         return len(taught)
 
     def _endpoint_health(self, endpoint: Endpoint, readers: Sequence[DeviceReader]) -> EndpointHealth:
-        predicted = predict(endpoint.config, [reader.planned for reader in readers])
+        predicted = self._predictions.get(endpoint.config.id)
+        if predicted is None:
+            predicted = predict(endpoint.config, [reader.planned for reader in readers])
+            self._predictions[endpoint.config.id] = predicted
         return replace(
             endpoint.health(),
             predicted_cycle=predicted.cycle,

@@ -1,5 +1,6 @@
 """How collection is doing: of each device, of each endpoint, and in all. Read by whoever shows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import nan
@@ -152,3 +153,15 @@ class CollectionTotals:
     polls_failed: int
     samples: int
     """Samples handed on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTally:
+    """Devices by how they do."""
+
+    states: Mapping[DeviceState, int]
+    """How many are in each; none where nobody is."""
+    refused: int
+    """Values that devices are known not to have, and are not asked for."""
+    identity_changes: int
+    """Times another device was found in the place of one."""

@@ -10,6 +10,7 @@ from console.changes import FORGET_PATH, SNAPSHOT_PATH, forget_handler, snapshot
 from console.context import ConsoleContext
 from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
 from console.live import LiveFeed
+from console.metrics import OVERVIEW_PATH, POINTS_PATH, overview_handler, points_handler
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
@@ -45,6 +46,8 @@ def build_app(
     app.router.add_post(SNAPSHOT_PATH, snapshot_handler(view))
     app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
+    app.router.add_get(OVERVIEW_PATH, overview_handler(view))
+    app.router.add_get(POINTS_PATH, points_handler(view, plan))
     _add_health(app, view)
     _add_pages(app)
 
@@ -85,13 +88,8 @@ def _add_health(app: web.Application, view: ConsoleContext) -> None:
         ready = all(check.ok for check in checks)
         return json_response(Readiness(ready=ready, checks=checks), 200 if ready else 503)
 
-    async def metrics(_: web.Request) -> web.StreamResponse:
-        content_type, body = view.metrics()
-        return compressed(web.Response(body=body, headers={"Content-Type": content_type}))
-
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
 
 
 def _add_pages(app: web.Application) -> None:

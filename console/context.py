@@ -1,6 +1,6 @@
 """What the console reads. It owns nothing and writes nothing."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -86,12 +86,22 @@ class Collection(Protocol):
         ...
 
 
+class Metrics(Protocol):
+    """What Prometheus is told, in pieces that take some ms each to make; some may be empty."""
+
+    def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
+        """All but the points of devices; of the spaces those of some levels, or all."""
+        ...
+
+    def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
+        """Points of devices, given by where they are among the site's; of all if None."""
+        ...
+
+
 ReadHistory = Callable[[str, int, int, int | None], Awaitable[History]]
 """(series, start, stop, step), ns, as ``ingest.stores.ReadableStore.history``, with the same errors."""
 TakeSnapshot = Callable[[], Awaitable[Path]]
 """Copies the history into a folder of its own, linked where possible, and says which."""
-ReadMetrics = Callable[[], tuple[str, bytes]]
-"""Content type and body of the Prometheus exposition."""
 ReadProcess = Callable[[], ProcessAnswer]
 """How the process itself does, now."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
@@ -110,7 +120,7 @@ class ConsoleContext:
     collection: Collection
     history: ReadHistory
     take_snapshot: TakeSnapshot
-    metrics: ReadMetrics
+    metrics: Metrics
     readiness: ReadReadiness
     process: ReadProcess
     ticks: TickSignal

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from console.changes import FORGET_PATH, SNAPSHOT_PATH
 from console.collection_models import ForgetRequest, Forgotten
+from console.metrics import OVERVIEW_PARAMETERS, OVERVIEW_PATH, POINTS_PARAMETERS, POINTS_PATH
 from console.models import Alive, ErrorAnswer, LiveTick, Readiness, Snapshot, SnapshotRequest
 from console.parameters import Kind, Parameter
 from console.routes import Route
@@ -97,6 +98,7 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
             "contentSchema": schema_of(LiveTick, components),
         },
     )
+    exposition = {"200": _content("text exposition", "text/plain", {"type": "string"})}
     return {
         "/api/v1/stream": _get("Live changes as server-sent events", {"200": stream}, components),
         FORGET_PATH: _post(
@@ -129,19 +131,26 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
             },
             components,
         ),
-        "/metrics": _get(
-            "Everything live, for Prometheus",
-            {"200": _content("text exposition", "text/plain", {"type": "string"})},
+        OVERVIEW_PATH: _get(
+            "Spaces, key figures and everything's health, for Prometheus",
+            exposition,
             components,
+            OVERVIEW_PARAMETERS,
         ),
+        POINTS_PATH: _get("Points of devices, for Prometheus", exposition, components, POINTS_PARAMETERS),
     }
 
 
-def _get(summary: str, responses: Mapping[str, Schema], components: dict[str, Schema]) -> Schema:
+def _get(
+    summary: str,
+    responses: Mapping[str, Schema],
+    components: dict[str, Schema],
+    parameters: Sequence[Parameter] = (),
+) -> Schema:
     return {
         "get": {
             "summary": summary,
-            "parameters": [],
+            "parameters": [_parameter(each) for each in parameters],
             "responses": dict(responses) | {"default": _refusal(components)},
         }
     }

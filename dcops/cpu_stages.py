@@ -7,7 +7,8 @@ microsecond, so only what works on many readings at once is timed.
 
 import os
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from time import process_time, thread_time
 from typing import ParamSpec, TypeVar
@@ -19,6 +20,7 @@ OTHER = "other"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 _TASKS = Path("/proc/self/task")
 _UTIME, _STIME = 11, 12
 """Places in ``stat`` behind the name of the thread."""
@@ -48,6 +50,12 @@ class CpuStages:
                 spent[stage] += thread_time() - began
 
         return call
+
+    def steps(self, stage: str, pieces: Iterable[_T]) -> Iterator[_T]:
+        """The same pieces, made on the event loop, the time that making each takes counted as a stage."""
+        following = self.timed(stage, partial(next, iter(pieces), None))
+        while (piece := following()) is not None:
+            yield piece
 
     def also(self, stage: str, read: Callable[[], float], holding: Collection[str] = ()) -> None:
         """A stage on the event loop that counts its seconds itself; ``holding`` are timed ones within it."""

@@ -1,9 +1,8 @@
 """Prometheus metrics of what meets only here: collection, alarms, counters, the build."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from math import isfinite
+from typing import Protocol
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -11,8 +10,7 @@ from prometheus_client.registry import Collector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
-from collectors.collection import Collection
-from collectors.health import DeviceState
+from collectors.health import CollectionTotals, DeviceState, DeviceTally
 from facility.counters import Finding
 from ingest.stores.duckdb import DuckHistory
 
@@ -25,86 +23,47 @@ class BuildMetrics(Collector):
         yield InfoMetricFamily("dcops_build", "Version of dcops.", value={"version": version("dcops")})
 
 
-class CollectionMetrics(Collector):
-    """How collection goes, by endpoint and over all devices."""
+class Collecting(Protocol):
+    """Collection in figures."""
 
-    def __init__(self, collection: Collection) -> None:
+    def totals(self) -> CollectionTotals:
+        """Sums since the start."""
+        ...
+
+    def tally(self) -> DeviceTally:
+        """Devices by how they do."""
+        ...
+
+
+class CollectionMetrics(Collector):
+    """How collection goes over all devices; ``dcops.endpoint_metrics`` says how at each endpoint."""
+
+    def __init__(self, collection: Collecting) -> None:
         self._collection = collection
 
     def collect(self) -> Iterable[Metric]:
-        """Polls, device states and endpoint health as of now."""
+        """Polls and device states as of now."""
         totals = self._collection.totals()
         polls = CounterMetricFamily("dcops_polls", "Polls by outcome.", labels=["outcome"])
         polls.add_metric(["done"], totals.polls_done)
         polls.add_metric(["missed"], totals.polls_missed)
         polls.add_metric(["failed"], totals.polls_failed)
         yield polls
-        healths = self._collection.devices()
-        states = Counter(health.state for health in healths)
+        tally = self._collection.tally()
         devices = GaugeMetricFamily("dcops_device_state", "Devices by state of collection.", labels=["state"])
         for state in DeviceState:
-            devices.add_metric([state], states[state])
+            devices.add_metric([state], tally.states.get(state, 0))
         yield devices
         refused = GaugeMetricFamily(
             "dcops_refused_values", "Values that devices are known not to have, and are not asked for."
         )
-        refused.add_metric([], sum(health.refused for health in healths))
+        refused.add_metric([], tally.refused)
         yield refused
         changes = CounterMetricFamily(
             "dcops_identity_changes", "Times another device was found in the place of one."
         )
-        changes.add_metric([], sum(health.identity_changes for health in healths))
+        changes.add_metric([], tally.identity_changes)
         yield changes
-        yield from self._endpoints()
-
-    def _endpoints(self) -> Iterable[Metric]:
-        name = ["endpoint"]
-        up = GaugeMetricFamily("dcops_endpoint_up", "1 if the endpoint is connected.", labels=name)
-        busy = GaugeMetricFamily(
-            "dcops_endpoint_utilisation_ratio", "Share of its time an endpoint is busy.", labels=name
-        )
-        trip = GaugeMetricFamily(
-            "dcops_endpoint_round_trip_seconds", "Smoothed time from request to reply.", labels=name
-        )
-        planned = GaugeMetricFamily(
-            "dcops_endpoint_predicted_utilisation_ratio",
-            "Share of its time an endpoint will be busy, as planned; above 1 it cannot keep the periods.",
-            labels=name,
-        )
-        cycle = GaugeMetricFamily(
-            "dcops_endpoint_cycle_seconds", "Time to read each device of an endpoint once.", labels=name
-        )
-        planned_cycle = GaugeMetricFamily(
-            "dcops_endpoint_predicted_cycle_seconds", "The same as planned.", labels=name
-        )
-        requests = CounterMetricFamily("dcops_endpoint_requests", "Requests or messages.", labels=name)
-        errors = CounterMetricFamily(
-            "dcops_endpoint_errors", "Errors by class.", labels=["endpoint", "class"]
-        )
-        unacknowledged = GaugeMetricFamily(
-            "dcops_endpoint_unacknowledged",
-            "Messages of a broker that are taken and not journalled yet.",
-            labels=name,
-        )
-        for each in self._collection.endpoints():
-            up.add_metric([each.endpoint], float(each.state == "connected"))
-            if isfinite(each.utilisation):
-                busy.add_metric([each.endpoint], each.utilisation)
-            if isfinite(each.round_trip):
-                trip.add_metric([each.endpoint], each.round_trip)
-            for family, value in (
-                (planned, each.predicted_utilisation),
-                (cycle, each.measured_cycle),
-                (planned_cycle, each.predicted_cycle),
-            ):
-                if isfinite(value):
-                    family.add_metric([each.endpoint], value)
-            requests.add_metric([each.endpoint], each.requests)
-            if each.protocol == "mqtt":
-                unacknowledged.add_metric([each.endpoint], each.unacknowledged)
-            for kind, count in each.errors.items():
-                errors.add_metric([each.endpoint, kind], count)
-        yield from (up, busy, trip, planned, cycle, planned_cycle, requests, errors, unacknowledged)
 
 
 class AlarmMetrics(Collector):

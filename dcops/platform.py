@@ -23,6 +23,7 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.ticks import TickSignal
 from dcops.cpu_stages import CpuStages
+from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
 from dcops.loop_watch import LoopWatch
 from dcops.memory import MemoryUnreadableError, decode, encode
@@ -37,6 +38,7 @@ from dcops.metrics import (
 from dcops.outputs import build_notifier, build_stores
 from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
+from dcops.scrape import Scrape
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
 from dcops.stages import stage
@@ -47,10 +49,11 @@ from facility.derived import Derived
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery, Pace
 from ingest.errors import JournalUnavailableError
-from ingest.exposition import CONTENT_TYPE, Exposition
+from ingest.exposition import Exposition
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
+from ingest.point_exposition import PointExposition
 from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
 from ingest.stores.dead_letters import DeadLetters
@@ -299,12 +302,6 @@ class Platform:
         self.signal.notify(now)
 
     def _context(self) -> ConsoleContext:
-        exposition = Exposition(self._loaded.site, self.catalogue)
-        registry = self._registry()
-
-        def metrics() -> tuple[str, bytes]:
-            return CONTENT_TYPE, exposition.render(self.image, self._clock.now(), registry)
-
         return ConsoleContext(
             site=self._loaded.site,
             catalogue=self.catalogue,
@@ -314,10 +311,21 @@ class Platform:
             collection=self.collection,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
-            metrics=self.cpu.timed("exposition", metrics),
+            metrics=self._scrape(),
             readiness=self.readiness,
             process=self._workings.answer,
             ticks=self.signal,
+        )
+
+    def _scrape(self) -> Scrape:
+        return Scrape(
+            site=Exposition(self._loaded.site, self.catalogue),
+            points=PointExposition(self._loaded.site),
+            endpoints=EndpointExposition(self.collection),
+            pipeline=self._registry(),
+            image=self.image,
+            clock=self._clock,
+            cpu=self.cpu,
         )
 
     def _registry(self) -> CollectorRegistry:

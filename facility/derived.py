@@ -66,9 +66,11 @@ class Derived:
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
         self._rollups = RollupPlan(site, catalogue, self.first)
-        self._energies = energy_totals(site, catalogue, self._rollups)
         self._ratios = _find_ratios(site, catalogue, self.first)
         self._instants = _find_instants(site, catalogue, self.first)
+        asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
+        asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
+        self._energies = energy_totals(site, catalogue, self._rollups, asked)
         self._windows = WindowBook(ZoneInfo(site.timezone))
         self._covered = np.zeros(len(self._ratios))
         self._noted_at = 0

@@ -1,6 +1,7 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,10 @@ class EnergyTotals:
         quantity: EnergyQuantity,
         counters: SourceSet,
         rollups: RollupPlan,
+        *,
+        asked: AbstractSet[SpaceEnergy],
     ) -> None:
-        """Prepare."""
+        """Prepare; ``asked`` is of which spaces the amounts are told beside being written."""
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
@@ -52,11 +55,17 @@ class EnergyTotals:
         slots = [catalogue.index(f"{space}.{quantity.key}") - first for space in self._members.spaces]
         self._slots: Ints = np.array(slots, dtype=np.int64)
         self._published = np.full(len(slots), -np.inf)
+        keys = [(space, quantity.key) for space in self._members.spaces]
+        self._asked = tuple((key, at) for at, key in enumerate(keys) if key in asked)
 
     def write(
         self, instant: Instant, power: Estimate | None, out: Floats, marks: QualityArray
     ) -> dict[SpaceEnergy, Amount]:
-        """Bring the counters up to now and write each space's amount and its estimated part."""
+        """Bring the counters up to now and write each space's amount and its estimated part.
+
+        Returns:
+            the amounts of the spaces that were asked for.
+        """
         each = self.book.update(instant, power)
         members, starts = self._members.sources, self._members.starts
         known = np.logical_or.reduceat(np.isfinite(each.total[members]), starts)
@@ -70,9 +79,10 @@ class EnergyTotals:
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
         carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
         self._mark(np.where(known, rising, np.nan), np.where(known, estimated, np.nan), coverage, out, marks)
-        keys = [(space, self.quantity.key) for space in self._members.spaces]
-        rows = zip(keys, np.where(known, total, np.nan), coverage, carried, strict=True)
-        return {key: Amount(float(a), float(b), float(c)) for key, a, b, c in rows}
+        amount = np.where(known, total, np.nan)
+        return {
+            key: Amount(float(amount[at]), float(coverage[at]), float(carried[at])) for key, at in self._asked
+        }
 
     def states(self) -> dict[str, CounterState]:
         """What to remember of each counter, by device."""
@@ -91,13 +101,15 @@ class EnergyTotals:
         marks[self._slots] = marks[self._slots + 1] = code
 
 
-def energy_totals(site: Site, catalogue: Catalogue, rollups: RollupPlan) -> list[EnergyTotals]:
-    """Every energy that the site has counters for."""
+def energy_totals(
+    site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: AbstractSet[SpaceEnergy]
+) -> list[EnergyTotals]:
+    """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
     found = []
     for quantity in ENERGIES:
         counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
         if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups))
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
     return found
 
 

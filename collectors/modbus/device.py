@@ -235,25 +235,35 @@ class DeviceReader:
         self._forgotten = True
         self._attend_at = 0
 
-    def health(self) -> DeviceHealth:
-        """How reading it goes."""
+    @property
+    def state(self) -> DeviceState:
+        """Online, suspect or dormant."""
         state = self.unit.state
         if state is not DeviceState.DORMANT and (
             self._failed_in_a_row or self._contact.foreign or self._contact.busy
         ):
-            state = DeviceState.SUSPECT
+            return DeviceState.SUSPECT
+        return state
+
+    @property
+    def identity_changes(self) -> int:
+        """Times another device was found in its place."""
+        return self._contact.changes
+
+    def health(self) -> DeviceHealth:
+        """How reading it goes."""
         return DeviceHealth(
             device=self.id,
             endpoint=self.binding.endpoint,
             unit=self.unit.number,
-            state=state,
+            state=self.state,
             last_success=self._last_success,
             polls_done=self.polls_done,
             polls_missed=self.polls_missed,
             polls_failed=self.polls_failed,
             last_error=self.last_error,
             refused=len(self.lesson.refused),
-            identity_changes=self._contact.changes,
+            identity_changes=self.identity_changes,
             cycle=self.cycle,
         )
 

@@ -66,4 +66,5 @@ class Metering:
         for phase in range(3):
             shown[f"voltage_l{phase + 1}"] = voltage[phase]
             shown[f"current_l{phase + 1}"] = current[phase]
+            shown[f"power_l{phase + 1}"] = power * self._share[phase]
         return shown

@@ -12,7 +12,7 @@ from simulators.plant.ledger import Books, Ledger
 from simulators.plant.load import LoadKind, RackLoad, psu_efficiency
 from simulators.plant.metering import Metering
 from simulators.plant.noise import Floats, Noise
-from simulators.plant.points import PointMap, Shown
+from simulators.plant.points import PointMap, Shown, alike
 from simulators.plant.power import PowerNetwork
 from simulators.plant.ratings import ratings
 from simulators.plant.sensors import Sensors
@@ -285,11 +285,14 @@ class Plant:
 
     def _counted_in_an_hour(self) -> Floats:
         """What each point's counter would count in an hour at half load, in its unit."""
-        hourly = []
-        for at, device in enumerate(self._site.devices):
-            rated = (float(self._rated[at]) or device.rated_power or 20e3) * _SELDOM.get(device.kind, 1.0)
-            hourly += [rated * _HALF_LOADED.get(point.type.key, 0.0) for point in device.points]
-        return np.array(hourly)
+        hourly = np.zeros(self._site.point_count)
+        for group in alike(self._site):
+            stated = [self._site.devices[at].rated_power or 20e3 for at in group.devices.tolist()]
+            rated = np.where(self._rated[group.devices] > 0, self._rated[group.devices], stated)
+            rated = rated * _SELDOM.get(group.kind, 1.0)
+            for offset, point in enumerate(group.points):
+                hourly[group.firsts + offset] = rated * _HALF_LOADED.get(point.type.key, 0.0)
+        return hourly
 
     def _house_loads(self) -> Floats:
         """Light and offices, W a node that feeds them."""

@@ -1,30 +1,67 @@
 """Puts what the plant's models show into one array over the points of the site."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.devices import DeviceKind
+from facility.devices import DeviceKind, PointSpec
 from facility.point_types import Behaviour
 from facility.site import Site
 from simulators.plant.noise import Floats, draw
 
 Shown = dict[DeviceKind, dict[str, Floats]]
 """For each kind: readings by name, one element a device of the kind in site order."""
+Ints = NDArray[np.int64]
 
 _PLAUSIBLE = {"°C": 22.0, "%RH": 45.0, "Hz": 50.0}
 """By unit: what a point shows that no model knows. Anything else is 0."""
+_PART = re.compile(r"(?:outlet|circuit)_(\d+)_(current|power)")
+"""A metered part of a device, which takes a share of one phase."""
+_PHASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Devices of one kind with the same points, of which all is found at once."""
+
+    kind: DeviceKind
+    points: tuple[PointSpec, ...]
+    devices: Ints
+    """Their numbers in the site."""
+    rows: Ints
+    """Their places among the devices of their kind."""
+    firsts: Ints
+    """The first point of each."""
+
+
+def alike(site: Site) -> tuple[Alike, ...]:
+    """The devices of a site, those with the same points together."""
+    members: dict[tuple[DeviceKind, int], list[tuple[int, int]]] = {}
+    of_kind: dict[DeviceKind, int] = {}
+    for at, device in enumerate(site.devices):
+        row = of_kind.get(device.kind, 0)
+        of_kind[device.kind] = row + 1
+        members.setdefault((device.kind, id(device.points)), []).append((at, row))
+    groups = []
+    for (kind, _), pairs in members.items():
+        devices, rows = np.array(pairs, dtype=np.int64).T
+        firsts = np.asarray(site.first_points, dtype=np.int64)[devices]
+        groups.append(Alike(kind, site.devices[pairs[0][0]].points, devices, rows, firsts))
+    return tuple(groups)
 
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """Points that take one reading of one kind."""
+    """Points that take one reading of one kind, whole or a share of it."""
 
     kind: DeviceKind
     reading: str
-    points: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    points: Ints
+    rows: Ints
+    shares: Floats | None
 
 
 class PointMap:
@@ -37,39 +74,71 @@ class PointMap:
         scale: what each point counts in an hour at half load, if it counts.
         seed: decides where counters stand at the start: at what some thousand hours have counted.
         """
-        gathered: dict[tuple[DeviceKind, str], tuple[list[int], list[int]]] = {}
         self.values = np.zeros(site.point_count)
-        row_of_kind: dict[DeviceKind, int] = {}
-        counters, owners, moduli = [], [], []
-        for at, device in enumerate(site.devices):
-            row = row_of_kind.get(device.kind, 0)
-            row_of_kind[device.kind] = row + 1
-            readings = shown.get(device.kind, {})
-            for offset, point in enumerate(device.points):
-                index = int(site.first_points[at]) + offset
-                name = next((each for each in (point.name, point.type.key) if each in readings), None)
+        gathered: dict[tuple[DeviceKind, str, bool], list[tuple[Ints, Ints, Floats]]] = {}
+        hours = draw(seed, 90, len(site.devices), 300.0, 3000.0)
+        counters, starts, moduli = [], [], []
+        for group in alike(site):
+            readings = shown.get(group.kind, {})
+            for offset, point in enumerate(group.points):
+                index = group.firsts + offset
                 if point.type.behaviour is Behaviour.COUNTER:
                     counters.append(index)
-                    owners.append(at)
-                    moduli.append(point.modulus or np.inf)
+                    starts.append(np.floor(hours[group.devices] * scale[index]))
+                    moduli.append(np.full(len(index), point.modulus or np.inf))
+                if _PART.fullmatch(point.name):
+                    continue
+                name = next((each for each in (point.name, point.type.key) if each in readings), None)
                 if name is None:
                     self.values[index] = _PLAUSIBLE.get(point.type.unit, 0.0)
                     continue
-                points, rows = gathered.setdefault((device.kind, name), ([], []))
-                points.append(index)
-                rows.append(row)
+                whole = np.ones(len(index))
+                gathered.setdefault((group.kind, name, False), []).append((index, group.rows, whole))
+            for name, index, shares in _parts(group, seed):
+                if name in readings:
+                    gathered.setdefault((group.kind, name, True), []).append((index, group.rows, shares))
         self._copies = [
-            _Copy(kind, name, np.array(points), np.array(rows))
-            for (kind, name), (points, rows) in gathered.items()
+            _Copy(
+                kind,
+                name,
+                np.concatenate([each[0] for each in parts]),
+                np.concatenate([each[1] for each in parts]),
+                np.concatenate([each[2] for each in parts]) if shared else None,
+            )
+            for (kind, name, shared), parts in gathered.items()
         ]
-        self._counters = np.array(counters, dtype=np.int64)
-        self._moduli = np.array(moduli, dtype=np.float64)
-        hours = draw(seed, 90, len(site.devices), 300.0, 3000.0)
-        self._start = np.floor(hours[np.array(owners, dtype=np.int64)] * scale[self._counters])
+        nothing = np.zeros(0)
+        self._counters = np.concatenate([nothing, *counters]).astype(np.int64)
+        self._start = np.concatenate([nothing, *starts])
+        self._moduli = np.concatenate([nothing, *moduli])
 
     def fill(self, shown: Shown) -> Floats:
         """All points at once; the array is the map's own and is overwritten by the next call."""
         for copy in self._copies:
-            self.values[copy.points] = shown[copy.kind][copy.reading][copy.rows]
+            read = shown[copy.kind][copy.reading][copy.rows]
+            self.values[copy.points] = read if copy.shares is None else read * copy.shares
         self.values[self._counters] = np.mod(self.values[self._counters] + self._start, self._moduli)
         return self.values
+
+
+def _parts(group: Alike, seed: int) -> Iterator[tuple[str, Ints, Floats]]:
+    """The metered parts of like devices: the reading of the phase each is on, its points, its shares.
+
+    A part is on the phase that follows from its number, 1 on L1, 2 on L2 …; those of a phase add up to it.
+    """
+    found = [
+        (offset, int(match[1]), match[2])
+        for offset, point in enumerate(group.points)
+        if (match := _PART.fullmatch(point.name))
+    ]
+    if not found:
+        return
+    most = max(number for _, number, _ in found)
+    weights = draw(seed, 91, len(group.devices) * (most + 1), 0.4, 1.6).reshape(len(group.devices), -1)
+    present = np.zeros(most + 1, dtype=np.bool_)
+    present[[number for _, number, _ in found]] = True
+    weights[:, ~present] = 0.0
+    for offset, number, quantity in found:
+        phase = (number - 1) % _PHASES
+        of_phase = weights[:, phase + 1 :: _PHASES].sum(axis=1)
+        yield f"{quantity}_l{phase + 1}", group.firsts + offset, weights[:, number] / of_phase

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from facility.devices import Boundary, DeviceKind, Feed
 from facility.spaces import Level
+from simulators.sitegen.profiles import ProfileFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +60,5 @@ class GeneratedSite:
     spaces: tuple[SpaceRow, ...]
     endpoints: tuple[EndpointRow, ...]
     devices: tuple[DeviceRow, ...]
+    profiles: tuple[ProfileFile, ...] = ()
+    """Those it brings with it."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from facility.devices import DeviceKind, Feed
 from facility.spaces import Level
+from simulators.sitegen import profiles
 from simulators.sitegen.draft import BROKER, Draft
 from simulators.sitegen.ratings import count, frame, round_up
 from simulators.sitegen.rows import DeviceRow, SpaceRow
@@ -66,7 +67,8 @@ def _add_row(draft: Draft, hall: str, number: int, supply: Supply) -> dict[Feed,
             position=number,
         )
     )
-    pdus, taps = draft.endpoint(f"{row}-pdus"), draft.endpoint(f"{row}-taps")
+    pdus = None if shape.outlets else draft.endpoint(f"{row}-pdus")
+    taps = draft.endpoint(f"{row}-taps")
     network = set(draft.random.sample(range(1, shape.racks + 1), shape.network_racks))
     places = range(1, shape.racks + 1)
     racks = [_add_rack(draft, row, place, is_network=place in network) for place in places]
@@ -90,16 +92,20 @@ def _add_rack(draft: Draft, row: str, place: int, *, is_network: bool) -> str:
     )
 
 
-def _add_rack_devices(draft: Draft, rack: str, kilowatts: float, pdus: str, taps: str) -> None:
+def _add_rack_devices(draft: Draft, rack: str, kilowatts: float, pdus: str | None, taps: str) -> None:
+    """Add what a rack has; ``pdus`` is the gateway of its PDUs, None where each has its own address."""
     place = int(rack.rpartition("-k")[2])
+    outlets = draft.shape.outlets
+    pdu_profile = draft.profile(profiles.pdu_profile(outlets)) if outlets else "rack-pdu"
+    tap_profile = draft.profile(profiles.tap_profile()) if outlets else "busway-tap"
     for offset, feed in enumerate(Feed):
         unit = 2 * place - 1 + offset
         pdu = DeviceRow(
             id=f"{rack}-pdu-{feed.lower()}",
             kind=DeviceKind.RACK_PDU,
             space=rack,
-            profile="rack-pdu",
-            endpoint=pdus,
+            profile=pdu_profile,
+            endpoint=pdus or "",
             unit=unit,
             feed=feed,
             serves=(rack,),
@@ -110,7 +116,7 @@ def _add_rack_devices(draft: Draft, rack: str, kilowatts: float, pdus: str, taps
             id=f"{rack}-tap-{feed.lower()}",
             kind=DeviceKind.BUSWAY_TAP,
             space=rack,
-            profile="busway-tap",
+            profile=tap_profile,
             endpoint=taps,
             unit=unit,
             feed=feed,
@@ -119,7 +125,12 @@ def _add_rack_devices(draft: Draft, rack: str, kilowatts: float, pdus: str, taps
             rated_a=frame(kilowatts),
         )
         draft.device(tap)
-        draft.device(pdu)
+        if pdus is None:
+            draft.own_device(pdu)
+        else:
+            draft.device(pdu)
+    if (place - 1) % draft.shape.climate_every:
+        return
     draft.device(
         DeviceRow(
             id=f"{rack}-climate",
@@ -138,7 +149,7 @@ def _add_rpp(draft: Draft, row: str, feed: Feed, racks: list[str]) -> str:
             id=f"{row}-rpp-{feed.lower()}",
             kind=DeviceKind.RPP,
             space=row,
-            profile="rpp",
+            profile=draft.profile(profiles.panel_profile()) if draft.shape.outlets else "rpp",
             feed=feed,
             serves=tuple(f"{rack}-tap-{feed.lower()}" for rack in racks),
             rated_kw=kilowatts,
@@ -190,7 +201,9 @@ def _add_crahs(draft: Draft, hall: str, supply: Supply) -> None:
     for number in range(1, count(draft.shape.hall_kw * (1 - LIQUID_SHARE), CRAH_KW) + 2):
         supply.cooling_kw += CRAH_FAN_KW
         supply.cooling.append(
-            draft.own_device(
+            _add_machine(
+                draft,
+                f"{hall}-crahs",
                 DeviceRow(
                     id=f"{hall}-crah-{number}",
                     kind=DeviceKind.CRAH,
@@ -198,6 +211,11 @@ def _add_crahs(draft: Draft, hall: str, supply: Supply) -> None:
                     profile="crah",
                     serves=(hall,),
                     rated_kw=CRAH_FAN_KW,
-                )
+                ),
             )
         )
+
+
+def _add_machine(draft: Draft, gateway: str, row: DeviceRow) -> str:
+    """Add one of many alike: behind a gateway where the racks have the addresses, else with its own."""
+    return draft.behind(gateway, row) if draft.shape.outlets else draft.own_device(row)

@@ -8,7 +8,7 @@ from pathlib import Path
 from simulators.sitegen.rows import DeviceRow, EndpointRow, GeneratedSite, SpaceRow
 
 FILES = ("site.yaml", "spaces.csv", "endpoints.csv", "devices.csv")
-"""What ``write_site`` writes."""
+"""What ``write_site`` writes, beside a folder of profiles if the site has its own."""
 Progress = Callable[[str, int], None]
 """Told after each file: its name, and how many items it holds."""
 
@@ -34,6 +34,7 @@ name: {name}
 timezone: {timezone}
 collection: {{period: {period}}}
 """
+_PROFILES = "profiles"
 
 
 def write_site(site: GeneratedSite, folder: Path, progress: Progress | None = None) -> None:
@@ -44,6 +45,11 @@ def write_site(site: GeneratedSite, folder: Path, progress: Progress | None = No
     """
     folder.mkdir(parents=True, exist_ok=True)
     head = _HEAD.format(name=json.dumps(site.name), timezone=site.timezone, period=site.period)
+    if site.profiles:
+        head += f"profiles: [{_PROFILES}/]\n"
+        (folder / _PROFILES).mkdir(exist_ok=True)
+    for profile in site.profiles:
+        (folder / _PROFILES / f"{profile.name}.yaml").write_text(profile.text, encoding="utf-8")
     (folder / "site.yaml").write_text(head, encoding="utf-8")
     _write(folder / "spaces.csv", _SPACE_COLUMNS, map(_space_cells, site.spaces), progress)
     _write(folder / "endpoints.csv", _ENDPOINT_COLUMNS, map(_endpoint_cells, site.endpoints), progress)

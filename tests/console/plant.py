@@ -1,12 +1,14 @@
 """A small plant built by hand, with the real image, rollups and alarm board behind the console."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from aiohttp.test_utils import TestClient, TestServer
+from numpy.typing import NDArray
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
@@ -16,6 +18,7 @@ from collectors.health import (
     DeviceHealth,
     DeviceLesson,
     DeviceState,
+    DeviceTally,
     EndpointHealth,
     EndpointState,
     ReadCost,
@@ -150,8 +153,18 @@ class FakeCollection:
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         return self.links
 
+    def each_endpoint(self) -> Iterator[EndpointHealth]:
+        return iter(self.links)
+
     def totals(self) -> CollectionTotals:
         return TOTALS
+
+    def tally(self) -> DeviceTally:
+        return DeviceTally(
+            states=Counter(each.state for each in self.health),
+            refused=sum(each.refused for each in self.health),
+            identity_changes=sum(each.identity_changes for each in self.health),
+        )
 
     def texts(self, device: str) -> dict[str, str]:
         return self.told.get(device, {})
@@ -198,6 +211,19 @@ def process() -> ProcessAnswer:
 
 
 @dataclass
+class FakeMetrics:
+    """Says in its text what it was asked for."""
+
+    def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
+        yield b"dcops_up 1\n"
+        yield b""
+        yield f"dcops_levels {sorted(levels or ())}\n".encode()
+
+    def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
+        yield f"dcops_devices {None if devices is None else devices.tolist()}\n".encode()
+
+
+@dataclass
 class FakeHistory:
     """Answers with a fixed shape and notes what it was asked."""
 
@@ -229,6 +255,7 @@ class Plant:
     history: FakeHistory = field(default_factory=FakeHistory)
     checks: list[tuple[str, bool, str]] = field(default_factory=lambda: [("journal", True, "12 batches")])
     silent: set[str] = field(default_factory=set)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
 
     def __post_init__(self) -> None:
         self.catalogue = build_catalogue(self.site)
@@ -249,7 +276,7 @@ class Plant:
             collection=self.collection,
             history=self.history,
             take_snapshot=self.take_snapshot,
-            metrics=lambda: ("text/plain; version=0.0.4; charset=utf-8", b"dcops_up 1\n"),
+            metrics=self.metrics,
             readiness=lambda: self.checks,
             process=process,
             ticks=self.ticks,

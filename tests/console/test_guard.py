@@ -96,12 +96,6 @@ async def test_the_page_is_served_once_and_then_from_the_browsers_store(client: 
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_metrics_are_passed_through_with_their_content_type(client: TestClient) -> None:
-    async with client.get("/metrics") as response:
-        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        assert await response.text() == "dcops_up 1\n"
-
-
 async def test_readiness_is_503_with_the_reasons_if_any_check_fails(plant: Plant) -> None:
     async with plant.client() as client:
         assert await get(client, "/readyz") == {

@@ -115,8 +115,9 @@ async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -
     async with plant.client() as client:
         described = await get(client, "/api/v1/openapi.json")
     assert served - {"/", "/static/{name}"} == set(described["paths"])
-    others = {"/api/v1/stream", "/metrics", "/api/v1/collection/lessons/forget", "/api/v1/history/snapshot"}
-    assert set(EXAMPLES) | others == set(described["paths"])
+    scraped = {"/metrics", "/metrics/points"}
+    others = {"/api/v1/stream", "/api/v1/collection/lessons/forget", "/api/v1/history/snapshot"}
+    assert set(EXAMPLES) | scraped | others == set(described["paths"])
 
 
 async def test_every_parameter_and_every_property_is_described_soundly(client: TestClient) -> None:

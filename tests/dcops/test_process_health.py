@@ -181,3 +181,12 @@ def test_promtool_finds_nothing_to_say() -> None:
         ["promtool", "check", "metrics"], input=exposition(), capture_output=True, text=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_pieces_that_are_made_one_by_one_are_timed_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter((1.0, 2.0, 10.0, 10.5, 20.0, 20.25))
+    monkeypatch.setattr("dcops.cpu_stages.thread_time", lambda: next(now))
+    stages = CpuStages()
+    pieces = stages.steps("exposition", (b"a", b""))
+    assert list(pieces) == [b"a", b""]
+    assert stages.seconds()["exposition"] == 1.75

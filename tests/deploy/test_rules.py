@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from dcops.endpoint_metrics import EndpointExposition
 from deploy.servers import find_executable
 from facility.naming import prometheus_name
+from tests.console.plant import FakeCollection
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -91,7 +93,8 @@ def exposed() -> set[str]:
                 name, maker = call.args[0].value, ast.unparse(call.func)
                 if isinstance(name, str) and name.startswith("dcops_"):
                     names.add(f"{name}_total" if "ounter" in maker else name)
-    return names
+    endpoints = b"".join(EndpointExposition(FakeCollection()).pieces()).decode()
+    return names | set(re.findall(r"^# TYPE (\S+)", endpoints, re.MULTILINE))
 
 
 def test_rules_are_about_metrics_that_are_exposed() -> None:

@@ -108,9 +108,11 @@ async def test_alertmanager_shows_the_alarm_of_a_scenario_and_its_end(hall: Hall
     assert ended[0]["cleared"] > ended[0]["raised"]
 
 
-async def test_metrics_are_clean_in_promtools_eyes(hall: Hall):
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/points"])
+async def test_metrics_are_clean_in_promtools_eyes(hall: Hall, path: str):
     await until(lambda: hall.platform.collection.totals().polls_done > 100, "polls")
-    text = await asyncio.to_thread(fetch, f"{hall.url}/metrics")
+    text = await asyncio.to_thread(fetch, hall.url + path)
+    assert "\ndcops_" in text
     checked = await asyncio.to_thread(
         subprocess.run,
         ["promtool", "check", "metrics"],

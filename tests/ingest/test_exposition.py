@@ -1,21 +1,21 @@
 """What Prometheus is told: right names, base units, and nothing that was not measured."""
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
 from facility import units
 from facility.catalogue import build_catalogue
 from facility.devices import Boundary, Device, DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
+from facility.site import Site
 from ingest.exposition import Exposition
+from ingest.exposition_text import MOST_LINES, family_of, labels_text
 from ingest.live_image import LiveImage
+from ingest.point_exposition import PointExposition
 from tests.ingest.plant import (
     DEVICE_POINTS,
     GRID,
@@ -32,9 +32,19 @@ from tests.ingest.plant import (
 Series = dict[str, float]
 
 
-def exposed(image: LiveImage, now: int = NOON) -> Series:
+def written(
+    image: LiveImage, whole: Site | None = None, now: int = NOON, levels: frozenset[str] | None = None
+) -> str:
+    """What both paths say together."""
+    whole = whole or site()
+    exposition = Exposition(whole, build_catalogue(whole))
+    pieces = [*exposition.pieces(image, now, levels), *PointExposition(whole).pieces(image)]
+    return b"".join(pieces).decode()
+
+
+def exposed(image: LiveImage, now: int = NOON, levels: frozenset[str] | None = None) -> Series:
     """Value by ``name{label="value",…}`` with labels sorted."""
-    text = Exposition(site(), catalogue()).render(image, now, CollectorRegistry()).decode()
+    text = written(image, now=now, levels=levels)
     return {
         each.name + "{" + ",".join(f"{k}={v}" for k, v in sorted(each.labels.items())) + "}": each.value
         for family in text_string_to_metric_families(text)
@@ -111,32 +121,51 @@ def test_age_and_quality_of_devices() -> None:
 
 
 def test_nodes_say_where_they_stand_in_any_name() -> None:
-    text = Exposition(site(), catalogue()).render(LiveImage(100), NOON, CollectorRegistry()).decode()
+    text = written(LiveImage(100))
     campus = 'node="campus",level="campus",parent="",name="North \\"campus\\"",campus="campus"'
     rack = 'node="k1",level="rack",parent="h1",name="Rack 1",campus="campus",building="b1",hall="h1"'
     assert f"dcops_node_info{{{campus}}} 1.0\n" in text
     assert f"dcops_node_info{{{rack}}} 1.0\n" in text
 
 
-def test_without_device_points_the_rest_is_there() -> None:
-    image = image_with(("grid.active_power", 7.0, 192), ("campus.power", 8.0, 192))
-    made = Exposition(site(), catalogue(), device_points=False)
-    text = made.render(image, NOON, CollectorRegistry()).decode()
-    assert "dcops_point" not in text
-    assert 'dcops_power_watts{node="campus",level="campus",parent=""} 8.0' in text
-    assert "dcops_device_quality" in text
+def test_only_spaces_of_the_levels_asked_for_are_told_of_but_the_health_of_all() -> None:
+    image = image_with(("campus.power", 8.0, 192), ("h1.power", 7.0, 192), ("k1.power", 6.0, 192))
+    found = exposed(image, levels=frozenset({"campus", "rack"}))
+    powers = {name: value for name, value in found.items() if name.startswith("dcops_power_watts")}
+    assert powers == {
+        "dcops_power_watts{level=campus,node=campus,parent=}": 8.0,
+        "dcops_power_watts{level=rack,node=k1,parent=h1}": 6.0,
+    }
+    named = {name.partition("{")[0] for name in found if "level=hall" in name}
+    assert not named
+    assert "dcops_device_quality{device=k1-pdu-a,kind=rack_pdu,node=k1}" in found
 
 
-class Extra(Collector):
-    def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("dcops_extra", "From elsewhere.", value=3)
+def test_points_of_some_devices_are_told_alone() -> None:
+    image = image_with(("grid.active_power", 7.0, 192), ("k1-pdu-a.active_power", 8.0, 192))
+    at, name = site().device_index["k1-pdu-a"], "dcops_point_active_power_watts"
+    text = b"".join(PointExposition(site()).pieces(image, np.array([at]))).decode()
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        f'{name}{{device="k1-pdu-a",kind="rack_pdu",node="k1",feed="A",point="active_power"}} 8.0'
+    ]
 
 
-def test_collectors_in_the_registry_are_added() -> None:
-    registry = CollectorRegistry()
-    registry.register(Extra())
-    text = Exposition(site(), catalogue()).render(LiveImage(100), NOON, registry).decode()
-    assert text.endswith("# HELP dcops_extra From elsewhere.\n# TYPE dcops_extra gauge\ndcops_extra 3.0\n")
+def test_numbers_are_those_of_the_call_however_late_the_pieces_are_taken() -> None:
+    image = image_with(("campus.power", 8.0, 192), ("grid.active_power", 7.0, 192))
+    overview = Exposition(site(), catalogue()).pieces(image, NOON)
+    single = PointExposition(site()).pieces(image)
+    image.put(sample(0, NOON, [9.0] * catalogue().point_count))
+    assert 'dcops_power_watts{node="campus",level="campus",parent=""} 8.0' in b"".join(overview).decode()
+    assert "dcops_point_active_power_watts{" in (text := b"".join(single).decode())
+    assert "9.0" not in text
+
+
+def test_long_families_come_in_pieces_with_one_head() -> None:
+    labels = [labels_text({"n": str(at)}) for at in range(MOST_LINES + 1)]
+    pieces = list(family_of("dcops_long", "Long.", labels).pieces(np.ones(MOST_LINES + 1)))
+    assert [piece.count(b"\n") for piece in pieces] == [MOST_LINES + 2, 1]
+    assert pieces[0].startswith(b'# HELP dcops_long Long.\n# TYPE dcops_long gauge\ndcops_long{n="0"} 1.0\n')
+    assert pieces[1] == b'dcops_long{n="4000"} 1.0\n'
 
 
 def every_kind_of_point() -> Device:
@@ -185,10 +214,9 @@ def generic_points(*units: str) -> Device:
 
 def test_generic_points_are_told_in_their_own_units_under_one_name_a_unit() -> None:
     whole = replace(site(), devices=(generic_points("%", "kPa", "%RH", "1", "%"),))
-    listed = build_catalogue(whole)
-    image = LiveImage(listed.point_count)
+    image = LiveImage(build_catalogue(whole).point_count)
     image.apply(sample(0, NOON, [50.0, 2.0, 45.0, 7.0, 100.0]))
-    text = Exposition(whole, listed).render(image, NOON, CollectorRegistry()).decode()
+    text = written(image, whole)
     labels = 'device="maker",kind="pump",node="campus",point='
     told = [line for line in text.splitlines() if line.startswith("dcops_point_generic")]
     assert told == [
@@ -206,7 +234,7 @@ def test_promtool_finds_nothing_wrong_with_any_metric() -> None:
     listed = build_catalogue(whole)
     image = LiveImage(listed.point_count)
     image.put(sample(0, NOON, [1.5] * listed.point_count))
-    text = Exposition(whole, listed).render(image, NOON, CollectorRegistry())
+    text = written(image, whole).encode()
     assert text.count(b"\n") > listed.point_count > DEVICE_POINTS
     promtool = ["promtool", "check", "metrics"]
     checked = subprocess.run(promtool, input=text, capture_output=True, check=False)

@@ -1,0 +1,94 @@
+"""The two paths Prometheus scrapes, sent piece by piece: nobody else waits while a campus is written."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+from aiohttp import web
+from numpy.typing import NDArray
+
+from console.context import ConsoleContext
+from console.errors import NotFoundError
+from console.guard import Handler
+from console.parameters import Arguments, Parameter, read_arguments
+from console.spaces import SpacePlan
+from facility.devices import DeviceKind
+from facility.spaces import LEVELS
+
+OVERVIEW_PATH, POINTS_PATH = "/metrics", "/metrics/points"
+OVERVIEW_PARAMETERS = (
+    Parameter(
+        name="level",
+        note="levels whose spaces are told of, with commas; all if left out",
+        choices=tuple(map(str, LEVELS)),
+        many=True,
+    ),
+)
+POINTS_PARAMETERS = (
+    Parameter(name="node", note="a device, or a space whose devices are told of"),
+    Parameter(
+        name="kind",
+        note="kinds of devices, with commas; all if left out",
+        choices=tuple(map(str, DeviceKind)),
+        many=True,
+    ),
+)
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def overview_handler(view: ConsoleContext) -> Handler:
+    """Spaces, key figures and everything's health."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        arguments = read_arguments(OVERVIEW_PARAMETERS, list(request.query.items()), {})
+        levels = frozenset(arguments.several("level"))
+        return await _send(request, view.metrics.overview(levels or None))
+
+    return handle
+
+
+def points_handler(view: ConsoleContext, plan: SpacePlan) -> Handler:
+    """Single points of devices."""
+    kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        arguments = read_arguments(POINTS_PARAMETERS, list(request.query.items()), {})
+        return await _send(request, view.metrics.points(_chosen(view, plan, kinds, arguments)))
+
+    return handle
+
+
+def _chosen(
+    view: ConsoleContext, plan: SpacePlan, kinds: NDArray[np.object_], arguments: Arguments
+) -> NDArray[np.int64]:
+    """Where the devices asked for are among the site's.
+
+    Raises:
+        NotFoundError: there is no such device or space.
+    """
+    node = arguments.text("node")
+    chosen = np.ones(len(kinds), dtype=np.bool_)
+    if node is not None and node in plan.at:
+        chosen = plan.devices_in(node)
+    elif node is not None:
+        at = view.site.device_index.get(node)
+        if at is None:
+            raise NotFoundError("unknown_node", f"there is no device or space {node!r}", "see /api/v1/nodes")
+        chosen = np.arange(len(kinds)) == at
+    wanted = arguments.several("kind")
+    if wanted:
+        chosen &= np.isin(kinds, wanted)
+    return np.flatnonzero(chosen)
+
+
+async def _send(request: web.Request, pieces: Iterator[bytes]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": _CONTENT_TYPE})
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    for piece in pieces:
+        if piece:
+            await response.write(piece)
+        await asyncio.sleep(0)
+    await response.write_eof()
+    return response

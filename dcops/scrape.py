@@ -1,0 +1,54 @@
+"""What Prometheus is told: the site, its endpoints, and the pipeline itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from dcops.cpu_stages import CpuStages
+from dcops.endpoint_metrics import EndpointExposition
+from facility.clock import Clock
+from ingest.exposition import Exposition
+from ingest.live_image import LiveImage
+from ingest.point_exposition import PointExposition
+
+EXPOSITION = "exposition"
+"""The stage its CPU time counts for."""
+
+
+class Scrape:
+    """The text of both paths, in pieces of some thousand lines; the loop may turn between two."""
+
+    def __init__(
+        self,
+        *,
+        site: Exposition,
+        points: PointExposition,
+        endpoints: EndpointExposition,
+        pipeline: CollectorRegistry,
+        image: LiveImage,
+        clock: Clock,
+        cpu: CpuStages,
+    ) -> None:
+        self._site = site
+        self._points = points
+        self._endpoints = endpoints
+        self._pipeline = pipeline
+        self._image = image
+        self._clock = clock
+        self._cpu = cpu
+
+    def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
+        """Spaces, key figures, health of devices and endpoints, the pipeline; spaces of some levels only."""
+        return self._cpu.steps(EXPOSITION, self._overview(levels))
+
+    def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
+        """Single points of devices, given by where they are among the site's devices; all if None."""
+        return self._cpu.steps(EXPOSITION, self._points.pieces(self._image, devices))
+
+    def _overview(self, levels: frozenset[str] | None) -> Iterator[bytes]:
+        yield from self._site.pieces(self._image, self._clock.now(), levels)
+        yield from self._endpoints.pieces()
+        yield generate_latest(self._pipeline)
