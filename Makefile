@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench bench-neighbours format lock
+.PHONY: install demo test check bench bench-neighbours bench-campus format lock
 
 install: .venv/installed
 
@@ -34,6 +34,9 @@ bench: install
 
 bench-neighbours: install
 	$(BIN)/python -m bench neighbours
+
+bench-campus: install
+	$(BIN)/python -m bench.campus $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header --no-annotate \
