@@ -1,8 +1,8 @@
 """The same devices read by dcops and by Telegraf, one after the other, into an equal sink.
 
 dcops does all it does in a site: rollups, alarms, journal and embedded history too. Telegraf reads and sends.
-Only the Modbus devices of the site are there. Both are measured by the same means: CPU and memory of the process
-as Linux tells them, and what arrives at the sink.
+Only the Modbus devices of the site are there. Both are measured by the same means: CPU and memory of the
+process as Linux tells them, and what arrives at the sink.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ async def _measure(case: Case, program: Path | None) -> Figures:
 
 def _figures(case: Case, wall: float, living: int, before: Figures, after: Figures) -> Figures:
     due = living * wall / case.period
-    arrived = after["lines"] - before["lines"]
+    arrived = after["scans"] - before["scans"]
     return {
         "due": due,
         "arrived": arrived,
@@ -165,10 +165,10 @@ async def _warm(case: Case, process: Process, session: aiohttp.ClientSession, po
     give_up: list[float] = []
 
     async def heard() -> bool:
-        lines = (await _counts(session, port))["lines"]
-        if lines and not give_up:
+        scans = (await _counts(session, port))["scans"]
+        if scans and not give_up:
             give_up.append(time.monotonic() + _MOST_PERIODS * case.period)
-        return lines >= _ENOUGH * living or (bool(give_up) and time.monotonic() > give_up[0])
+        return scans >= _ENOUGH * living or (bool(give_up) and time.monotonic() > give_up[0])
 
     await until("something arrives at the sink", process, heard)
     await asyncio.sleep(case.period)

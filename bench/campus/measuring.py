@@ -19,7 +19,9 @@ from bench.campus.case import Case
 from bench.campus.probes import Probes, Sighting
 from bench.campus.processes import Process, ProcessEndedError, busy, free_port, running
 from bench.report import Figures
+from dcops.loop_watch import LoopWatch
 from facility.durations import BOUNDS, beyond
+from simulators.clock import SystemClock
 
 _LOOK = 0.25
 """Seconds between two looks whether something has come."""
@@ -194,12 +196,13 @@ async def _window(case: Case, it: Running) -> Figures:
     changing = asyncio.create_task(it.probes.change())
     sampling = asyncio.create_task(_sample(it, extremes))
     scraping = asyncio.create_task(_scrape(case, it, extremes))
-    done, _ = await asyncio.wait(
-        (changing, sampling, scraping), timeout=case.seconds, return_when=asyncio.FIRST_EXCEPTION
-    )
+    beside = LoopWatch(SystemClock())
+    watching = asyncio.create_task(beside.run())
+    tasks = (changing, sampling, scraping, watching)
+    done, _ = await asyncio.wait(tasks, timeout=case.seconds, return_when=asyncio.FIRST_EXCEPTION)
     after = await it.moment()
     own = time.process_time() - own
-    for task in (changing, sampling, scraping):
+    for task in tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -211,6 +214,7 @@ async def _window(case: Case, it: Running) -> Figures:
         | _promptness(before, after)
         | _extremes(after, extremes)
         | _latency(it.probes.sightings)
+        | {"stall beside": beside.longest * 1e3}
     )
 
 

@@ -2,7 +2,7 @@
 
 Each probe is a unit on one endpoint that the bench serves itself. Its register changes at a random place in
 the period; the server notes when it is next read, and the API is asked until it shows the new value. What
-lies between change and read is the wait for the poll, which no program can shorten; the rest is the program's.
+lies between change and read is the wait for the poll, which no program can shorten; the rest is its own.
 """
 
 import asyncio

@@ -5,7 +5,7 @@
 
 import argparse
 import gzip
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -20,10 +20,12 @@ class Counts:
     requests: int = 0
     body_bytes: int = 0
     """As sent, compressed."""
-    lines: int = 0
-    """Readings of a device, all its fields at one time."""
+    scans: int = 0
+    """Readings of a device: lines that follow each other with the same time are one."""
     fields: int = 0
     """Values in those; quality codes are none."""
+    _last: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Time of the last reading of each device."""
 
     def add(self, sent: bytes) -> None:
         """Count the body of one write."""
@@ -32,9 +34,20 @@ class Counts:
         text = gzip.decompress(sent) if sent.startswith(b"\x1f\x8b") else sent
         for line in text.splitlines():
             head, _, rest = line.partition(b" ")
-            if _DEVICE in head:
-                self.lines += 1
-                self.fields += rest.count(b"=") - rest.count(b"_q=")
+            _, found, device = head.partition(_DEVICE)
+            if not found:
+                continue
+            device = device.partition(b",")[0]
+            values, _, time = rest.rpartition(b" ")
+            self.fields += values.count(b"=") - values.count(b"_q=")
+            if self._last.get(device) != time:
+                self._last[device] = time
+                self.scans += 1
+
+    def told(self) -> dict[str, int]:
+        """The counts by name."""
+        names = ("requests", "body_bytes", "scans", "fields")
+        return {name: getattr(self, name) for name in names}
 
 
 def application() -> web.Application:
@@ -46,7 +59,7 @@ def application() -> web.Application:
         return web.Response(status=204)
 
     async def tell(_: web.Request) -> web.Response:
-        return web.json_response(asdict(counts))
+        return web.json_response(counts.told())
 
     app = web.Application(client_max_size=_MOST_BODY)
     app.router.add_post("/api/v2/write", write)

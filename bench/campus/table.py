@@ -39,6 +39,7 @@ _ROWS = (
     _Row("ticks late", "ticks left out", "{:.0f}"),
     _Row("stall max", "longest stall of the event loop, ms", "{:.0f}"),
     _Row("stalls", "stalls above 50 ms", "{:.0f}"),
+    _Row("stall beside", "… of this bench, which does next to nothing, ms", "{:.0f}"),
     _Row("changes", "register changes followed", "{:.0f}"),
     _Row("shown p50", "change to API p50, s", "{:.2f}"),
     _Row("shown p99", "change to API p99, s", "{:.2f}"),

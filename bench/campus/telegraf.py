@@ -30,6 +30,7 @@ _HALVES = {
 _BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
 _JITTER = 0.9
 """Of the period: the inputs are spread over so much of it."""
+_MOST_FILL = 125
 _BUFFER_PERIODS = 6
 _BATCH = 5000
 
@@ -93,8 +94,7 @@ def _input(binding: ModbusBinding, endpoint: ModbusEndpoint) -> str:
             f'    byte_order = "{order}"',
             f'    register = "{table}"',
             f'    measurement = "{profile.kind}"',
-            '    optimization = "max_insert"',
-            f"    optimization_max_register_fill = {profile.max_gap}",
+            *_joining(profile.max_gap),
             "    fields = [",
             *(f"      {{ {each} }}," for each in fields),
             "    ]",
@@ -102,6 +102,13 @@ def _input(binding: ModbusBinding, endpoint: ModbusEndpoint) -> str:
             f'      device = "{binding.device}"',
         ]
     return "\n".join(lines) + "\n"
+
+
+def _joining(gap: int) -> list[str]:
+    """Blocks are read as one across so many registers that nobody wants."""
+    if not gap:
+        return ['    optimization = "rearrange"']
+    return ['    optimization = "max_insert"', f"    optimization_max_register_fill = {min(gap, _MOST_FILL)}"]
 
 
 def _requests(profile: ModbusProfile) -> Mapping[tuple[Table, Order], list[str]]:
