@@ -44,14 +44,13 @@ _CONNECTING = 200
 _CRC_BITS = 32
 Offset = Callable[[str, int], int]
 """Where in its period, in ns, a device is due, by its id."""
-Client = Callable[[Spine, Sequence[Wiring], Load], AbstractAsyncContextManager[object]]
+Client = Callable[[Spine], AbstractAsyncContextManager[object]]
 
 
 @asynccontextmanager
-async def reading_by_pymodbus(
-    spine: Spine, wirings: Sequence[Wiring], load: Load, *, offset: Offset
-) -> AsyncIterator[None]:
+async def reading_by_pymodbus(spine: Spine, *, offset: Offset) -> AsyncIterator[None]:
     """The same devices by pymodbus: a connection and a task each; ``offset`` places them in the period."""
+    load = spine.load
     gate = asyncio.Semaphore(_CONNECTING)
     good = np.full(load.points, Quality.GOOD, np.uint8)
     period = round(load.period * NANOSECONDS)
@@ -76,7 +75,7 @@ async def reading_by_pymodbus(
         finally:
             client.close()
 
-    async with running(spine.tick.run(), *(read(at, each) for at, each in enumerate(wirings))):
+    async with running(spine.tick.run(), *(read(at, each) for at, each in enumerate(spine.wirings))):
         yield
 
 
@@ -98,7 +97,7 @@ async def measure(client: Client, port: int, connections: int, rate: float, seco
     load = Load(points=POINTS, period=connections / rate, timeout=10.0)
     wirings = own_connections(connections, port)
     spine = Spine(wirings, load)
-    async with client(spine, wirings, load):
+    async with client(spine):
         await until_read(spine)
         await asyncio.sleep(load.period)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()

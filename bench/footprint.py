@@ -38,7 +38,7 @@ async def idle(port: int, connections: int, *, traced: bool) -> Figures:
     if traced:
         tracemalloc.start()
     before = resident()
-    async with collecting(spine, wirings, IDLE_LOAD):
+    async with collecting(spine):
         await until_read(spine)
         gc.collect()
         found = {"resident": (resident() - before) / connections}
@@ -64,7 +64,7 @@ async def busy(port: int, seconds: float) -> Figures:
     """Share of a core over so many seconds, and memory at their end."""
     wirings = own_connections(BUSY, port)
     spine = Spine(wirings, BUSY_LOAD)
-    async with collecting(spine, wirings, BUSY_LOAD):
+    async with collecting(spine):
         await until_read(spine)
         samples, cpu, wall = spine.tick.counts.samples, time.process_time(), time.perf_counter()
         await asyncio.sleep(seconds)

@@ -107,7 +107,7 @@ async def measure(ports: Ports, *, with_dead: bool, seconds: float, timeout: flo
     wirings, healthy = wire(ports, with_dead=with_dead)
     spine = Spine(wirings, load)
     lateness = Lateness(spine, wirings, healthy)
-    async with collecting(spine, wirings, load, lateness.emit) as collection:
+    async with collecting(spine, lateness.emit) as collection:
         await asyncio.sleep(seconds)
         polls = _polls(collection, healthy)
     return lateness.figures() | polls

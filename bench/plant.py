@@ -52,7 +52,7 @@ class Load:
 
 
 class Spine:
-    """The live image and the tick that writes it, without derived values, alarms or a journal behind."""
+    """A site with its plan of collecting, the live image and the tick that writes it; nothing behind that."""
 
     def __init__(self, wirings: Sequence[Wiring], load: Load) -> None:
         specs = profile(load).points
@@ -61,6 +61,9 @@ class Spine:
             Device(id=each.device, kind=KIND, space="campus", points=specs, period=load.period)
             for each in wirings
         )
+        self.wirings = tuple(wirings)
+        self.load = load
+        self.plan = plan(wirings, load)
         self.site = Site(name="Bench", spaces=(campus,), devices=devices)
         self.clock = SystemClock()
         self.image = LiveImage(self.site.point_count)
@@ -113,12 +116,10 @@ def own_connections(count: int, port: int) -> list[Wiring]:
 
 
 @asynccontextmanager
-async def collecting(
-    spine: Spine, wirings: Sequence[Wiring], load: Load, emit: Emit | None = None
-) -> AsyncIterator[Collection]:
+async def collecting(spine: Spine, emit: Emit | None = None) -> AsyncIterator[Collection]:
     """The real collection and the tick, running; ``emit`` takes the samples in place of the tick."""
     collection = Collection(
-        plan(wirings, load),
+        spine.plan,
         spine.clock,
         emit or spine.tick.accept,
         emit_scans=None if emit else spine.tick.accept_scans,

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import replace
 from random import Random
 
 from collectors.backoff import Backoff
@@ -20,7 +19,7 @@ from collectors.health import (
 )
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
-from collectors.modbus import Link, Lost
+from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.connection import Dial, Opener
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
@@ -189,11 +188,8 @@ class Collection:
         if predicted is None:
             predicted = predict(endpoint.config, [reader.planned for reader in readers])
             self._predictions[endpoint.config.id] = predicted
-        return replace(
-            endpoint.health(),
-            predicted_cycle=predicted.cycle,
-            predicted_utilisation=predicted.utilisation,
-            measured_cycle=measured_cycle(endpoint.config, (reader.cycle for reader in readers)),
+        return endpoint.health(
+            predicted, measured_cycle(endpoint.config, [reader.cycle for reader in readers])
         )
 
     def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
@@ -206,7 +202,7 @@ class Collection:
     def _endpoint(self, config: ModbusEndpoint, dial: Dial) -> Endpoint:
         return Endpoint(config, dial=dial, clock=self._clock, opener=self._opener, random=self._random)
 
-    def _dial(self, config: ModbusEndpoint, errors: Counter[str], lost: Lost) -> Awaitable[Link]:
+    def _dial(self, config: ModbusEndpoint, errors: Errors, lost: Lost) -> Awaitable[Link]:
         """Connect to an endpoint."""
         return connector_of(config, self._deadlines, errors, self._inbox)(lost)
 

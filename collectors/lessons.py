@@ -100,7 +100,11 @@ class Lessons:
         self._save_document = save
         self._pause = pause
         self._retry_pause = retry_pause
-        self._lessons: list[tuple[str, int, ModbusProfile, Lesson]] = []
+        self._endpoints: list[str] = []
+        self._units: list[int] = []
+        self._profiles: list[ModbusProfile] = []
+        self._lessons: list[Lesson] = []
+        """Columns, a row a device: it takes less than a tuple each."""
         self._hashes: dict[int, str] = {}
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
@@ -115,7 +119,10 @@ class Lessons:
         lesson = self._kept.pop(key, None)
         if lesson is None or (lesson.start is not None and not fits(profile, lesson.start)):
             lesson = Lesson()
-        self._lessons.append((endpoint, unit, profile, lesson))
+        self._endpoints.append(endpoint)
+        self._units.append(unit)
+        self._profiles.append(profile)
+        self._lessons.append(lesson)
         return lesson
 
     def changed(self) -> None:
@@ -146,20 +153,21 @@ class Lessons:
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
-        return _framed([self._line(*each) for each in self._lessons if each[-1]])
+        return _framed([self._line(at) for at, lesson in enumerate(self._lessons) if lesson])
 
     async def _document_by_and_by(self) -> bytes:
         """The same, with others having their turn in between."""
         lines = []
-        for at, each in enumerate(self._lessons):
-            if each[-1]:
-                lines.append(self._line(*each))
+        for at, lesson in enumerate(self._lessons):
+            if lesson:
+                lines.append(self._line(at))
             if at % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return _framed(lines)
 
-    def _line(self, endpoint: str, unit: int, profile: ModbusProfile, lesson: Lesson) -> str:
-        return json.dumps(_written(self._key(endpoint, unit, profile), lesson), ensure_ascii=False)
+    def _line(self, at: int) -> str:
+        key = self._key(self._endpoints[at], self._units[at], self._profiles[at])
+        return json.dumps(_written(key, self._lessons[at]), ensure_ascii=False)
 
     def _key(self, endpoint: str, unit: int, profile: ModbusProfile) -> LessonKey:
         found = self._hashes.get(id(profile))

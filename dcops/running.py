@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,6 +27,7 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
     async def main() -> int:
         return await work()
 
+    _open_as_many_files_as_allowed()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(main())
@@ -33,6 +35,14 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
         for error in _leaves(group):
             print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Lift the limit of open files, of which each connection takes one, as far as a user may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:

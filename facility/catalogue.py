@@ -107,8 +107,12 @@ def build_catalogue(site: Site) -> Catalogue:
         groups.append(Group(group_id, measurement, tuple(sorted(tags.items())), fields, first))
         first += len(fields)
 
+    alike: dict[int, tuple[Field, ...]] = {}
     for device in site.devices:
-        add(device.id, device.kind, _device_tags(site, device), _device_fields(device))
+        fields = alike.get(id(device.points))
+        if fields is None:
+            fields = alike[id(device.points)] = _device_fields(device)
+        add(device.id, device.kind, _device_tags(site, device), fields)
     for space, quantities, energies in carried(site):
         add(space.id, ROLLUP, _space_tags(site, space), rollup_fields(quantities, energies))
     for space, _, energies in carried(site):
@@ -119,22 +123,33 @@ def build_catalogue(site: Site) -> Catalogue:
 
 def carried(site: Site) -> list[tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]]:
     """Which quantities and energies each space has sources for; spaces with none are left out."""
-    live: dict[str, set[str]] = {}
-    counted: dict[str, set[str]] = {}
+    fed: dict[object, frozenset[str]] = {}
+    below: dict[str, set[frozenset[str]]] = {space.id: set() for space in site.spaces}
     for device in site.devices:
-        types = {point.type.key for point in device.points}
-        quantities = {q.key for q in QUANTITIES if q.type_key in types and is_source(q, device)}
-        energies = {e.key for e in ENERGIES if e.type_key in types and e.boundary is device.boundary}
-        for space in site.ancestors(device.space):
-            live.setdefault(space.id, set()).update(quantities)
-            counted.setdefault(space.id, set()).update(energies)
+        alike = (id(device.points), device.boundary, device.kind, device.feed)
+        keys = fed.get(alike)
+        if keys is None:
+            keys = fed[alike] = _fed_by(device)
+        below[device.space].add(keys)
+    for space in reversed(site.spaces):
+        if space.parent is not None:
+            below[space.parent] |= below[space.id]
     result = []
     for space in site.spaces:
-        quantities_here = tuple(q for q in QUANTITIES if q.key in live.get(space.id, ()))
-        energies_here = tuple(e for e in ENERGIES if e.key in counted.get(space.id, ()))
-        if quantities_here or energies_here:
-            result.append((space, quantities_here, energies_here))
+        here = frozenset[str]().union(*below[space.id])
+        quantities = tuple(q for q in QUANTITIES if q.key in here)
+        energies = tuple(e for e in ENERGIES if e.key in here)
+        if quantities or energies:
+            result.append((space, quantities, energies))
     return result
+
+
+def _fed_by(device: Device) -> frozenset[str]:
+    """Keys of the quantities and energies a device is a source of."""
+    types = {point.type.key for point in device.points}
+    quantities = {q.key for q in QUANTITIES if q.type_key in types and is_source(q, device)}
+    energies = {e.key for e in ENERGIES if e.type_key in types and e.boundary is device.boundary}
+    return frozenset(quantities | energies)
 
 
 def is_source(quantity: Quantity, device: Device) -> bool:

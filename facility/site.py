@@ -80,12 +80,16 @@ class Site:
         self, type_key: str, kinds: frozenset[DeviceKind] | None = None
     ) -> Iterator[tuple[int, int]]:
         """(device index, point index) of every point of a type, on the given kinds or on all."""
+        alike: dict[int, tuple[int, ...]] = {}
+        firsts = self.first_points.tolist()
         for at, device in enumerate(self.devices):
             if kinds is None or device.kind in kinds:
-                first = int(self.first_points[at])
-                for offset, point in enumerate(device.points):
-                    if point.type.key == type_key:
-                        yield at, first + offset
+                offsets = alike.get(id(device.points))
+                if offsets is None:
+                    found = [n for n, point in enumerate(device.points) if point.type.key == type_key]
+                    offsets = alike[id(device.points)] = tuple(found)
+                for offset in offsets:
+                    yield at, firsts[at] + offset
 
     def ancestors(self, space_id: str) -> Iterator[Space]:
         """The space itself, then each one it stands in, up to the campus."""

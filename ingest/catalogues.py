@@ -13,10 +13,14 @@ from ingest.errors import BatchCorruptError
 def encode_catalogue(catalogue: Catalogue) -> bytes:
     """Compressed JSON; equal catalogues give equal bytes. Field lists that groups share are written once."""
     sets: dict[tuple[Field, ...], int] = {}
-    groups = [
-        [group.id, group.measurement, group.tags, sets.setdefault(group.fields, len(sets))]
-        for group in catalogue.groups
-    ]
+    known: dict[int, int] = {}
+    groups = []
+    for group in catalogue.groups:
+        # Comparing long lists takes time, and devices of one profile have the very same one.
+        which = known.get(id(group.fields))
+        if which is None:
+            which = known[id(group.fields)] = sets.setdefault(group.fields, len(sets))
+        groups.append([group.id, group.measurement, group.tags, which])
     fields = [[[each.name, each.unit, each.behaviour] for each in one] for one in sets]
     content = {"devices": catalogue.device_count, "fields": fields, "groups": groups}
     return zlib.compress(orjson.dumps(content), 1)

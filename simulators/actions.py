@@ -32,10 +32,18 @@ class Trip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Devices no longer answer and publish, or do so again."""
+    """Devices no longer answer and publish, or do so again; then they refuse nothing either."""
 
     devices: tuple[str, ...]
     silent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """Modbus devices refuse every read with an exception code."""
+
+    devices: tuple[str, ...]
+    code: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,4 +84,15 @@ class ForceLoad:
     share: float | None
 
 
-Action = LoseFeed | RestoreFeed | Trip | Silence | Stick | Release | ForceValue | SwitchEndpoint | ForceLoad
+Action = (
+    LoseFeed
+    | RestoreFeed
+    | Trip
+    | Silence
+    | Refuse
+    | Stick
+    | Release
+    | ForceValue
+    | SwitchEndpoint
+    | ForceLoad
+)

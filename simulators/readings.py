@@ -44,7 +44,8 @@ class Readings:
         self._due = 0
         self._forced: dict[int, float] = {}
         self._muted = np.zeros(len(site.devices), dtype=np.bool_)
-        self._silent = self._muted
+        self._silent = self._unwell = self._muted
+        self._refusals: dict[int, int] = {}
         self._values = source.values
         self.limit: int | None = None
         """Time beyond which the values do not go by themselves: something is to happen then."""
@@ -77,9 +78,26 @@ class Readings:
         """Whether the device of that number does not answer."""
         return bool(self._silent[device])
 
+    def is_well(self, device: int) -> bool:
+        """Whether the device of that number answers, and does not refuse."""
+        return not self._unwell[device]
+
+    def refusal(self, device: int) -> int | None:
+        """The exception code with which the device of that number refuses every read, if it does."""
+        return self._refusals.get(device)
+
+    def refuse(self, devices: Iterable[str], code: int) -> None:
+        """Makes devices refuse every read with an exception code."""
+        self._refusals.update({self._site.device_index[each]: code for each in devices})
+        self._show()
+
     def silence(self, devices: Iterable[str], *, silent: bool = True) -> None:
-        """Makes devices silent, or lets them answer again."""
-        self._muted[[self._site.device_index[each] for each in devices]] = silent
+        """Makes devices silent, or lets them answer again and refuse nothing."""
+        numbers = [self._site.device_index[each] for each in devices]
+        self._muted[numbers] = silent
+        if not silent:
+            for each in numbers:
+                self._refusals.pop(each, None)
         self._show()
 
     def stick(self, points: Iterable[int]) -> None:
@@ -103,5 +121,8 @@ class Readings:
         if self._forced:
             self._values = self._values.copy()
             self._values[list(self._forced)] = list(self._forced.values())
-        self._silent = self._muted | self._source.silent
+        self._silent = self._unwell = self._muted | self._source.silent
+        if self._refusals:
+            self._unwell = self._silent.copy()
+            self._unwell[list(self._refusals)] = True
         self.version += 1

@@ -3,31 +3,24 @@
 Written from the meaning of data types, not from the decoder, so that each can catch the other's errors.
 """
 
-import struct
-from collections.abc import Callable
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collectors.profiles import DataType, Half, Order, Register
 
-FORMATS: dict[DataType, str] = {
-    DataType.U16: "H",
-    DataType.S16: "h",
-    DataType.U32: "I",
-    DataType.S32: "i",
-    DataType.U48: "6s",
-    DataType.U64: "Q",
-    DataType.S64: "q",
-    DataType.F32: "f",
-    DataType.F64: "d",
-    DataType.BCD16: "2s",
-    DataType.BCD32: "4s",
-    DataType.MOD10K32: "4s",
-    DataType.MOD10K48: "6s",
-    DataType.MOD10K64: "8s",
+_LAYOUTS: dict[DataType, str] = {
+    DataType.U16: ">u2",
+    DataType.S16: ">i2",
+    DataType.U32: ">u4",
+    DataType.S32: ">i4",
+    DataType.U64: ">u8",
+    DataType.S64: ">i8",
+    DataType.F32: ">f4",
+    DataType.F64: ">f8",
 }
-"""How whole registers are packed; what is packed as bytes goes through ``WRITERS`` first."""
+"""What numpy can write as it lies in registers, most significant byte first."""
 REAL = frozenset({DataType.F32, DataType.F64})
 PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
 """What is only a part of a register."""
@@ -40,11 +33,13 @@ _DIGITS: dict[DataType, int] = {
     DataType.MOD10K48: 12,
     DataType.MOD10K64: 16,
 }
+_NAN = {DataType.F32: 0x7FC00000, DataType.F64: 0x7FF8000000000000}
 _LARGEST_F32 = float(np.finfo(np.float32).max)
 _EXACT_BITS = 53
 """Whole numbers wider than this have no exact float."""
 
-Packed = int | float | bytes
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 
 def is_whole(register: Register) -> bool:
@@ -76,17 +71,13 @@ def limits(register: Register) -> tuple[float, float]:
     return float(low + (low in sentinels)), float(high - (high in sentinels))
 
 
-def sentinel(register: Register) -> Packed | None:
-    """What is packed for "no value"; None if nothing says so."""
-    if register.data in PARTS:
-        return min(register.invalid) if register.invalid else None
-    layout = struct.Struct(">" + FORMATS[register.data])
+def sentinel(register: Register) -> int | None:
+    """The bit pattern written for "no value"; None if nothing says so."""
     if register.invalid:
-        packed: Packed = layout.unpack(min(register.invalid).to_bytes(layout.size, "big"))[0]
-        return packed
+        return min(register.invalid)
     if register.data in _DIGITS:
-        return b"\xff" * layout.size
-    return float("nan") if register.data in REAL else None
+        return (1 << 16 * register.length) - 1
+    return _NAN.get(register.data)
 
 
 def bit_field(register: Register) -> tuple[int, int]:
@@ -110,31 +101,24 @@ def arrangement(register: Register, width: int) -> list[int]:
     return [place for word in words for place in word]
 
 
-def _u48(number: int) -> bytes:
-    return number.to_bytes(6, "big")
+def written(data: DataType, numbers: Floats) -> Bytes:
+    """Raw numbers that fit, as bytes, most significant first: one axis more than ``numbers`` has."""
+    layout = _LAYOUTS.get(data)
+    if layout is not None:
+        return _as_bytes(numbers, layout)
+    if data is DataType.U48:
+        return _as_bytes(numbers, ">u8")[..., 2:]
+    count = numbers.astype(np.int64)
+    if data in {DataType.BCD16, DataType.BCD32}:
+        places = 10 ** np.arange(_DIGITS[data] - 1, -1, -1)
+        digits = count[..., None] // places % 10
+        return (digits[..., 0::2] << 4 | digits[..., 1::2]).astype(np.uint8)
+    groups = 10_000 ** np.arange(_DIGITS[data] // 4 - 1, -1, -1)
+    return _as_bytes(count[..., None] // groups % 10_000, ">u2").reshape(*numbers.shape, -1)
 
 
-def _bcd(digits: int) -> Callable[[int], bytes]:
-    return lambda number: bytes.fromhex(f"{number:0{digits}d}")
-
-
-def _mod10k(digits: int) -> Callable[[int], bytes]:
-    def write(number: int) -> bytes:
-        text = f"{number:0{digits}d}"
-        return b"".join(struct.pack(">H", int(text[at : at + 4])) for at in range(0, digits, 4))
-
-    return write
-
-
-WRITERS: dict[DataType, Callable[[int], bytes]] = {
-    DataType.U48: _u48,
-    DataType.BCD16: _bcd(4),
-    DataType.BCD32: _bcd(8),
-    DataType.MOD10K32: _mod10k(8),
-    DataType.MOD10K48: _mod10k(12),
-    DataType.MOD10K64: _mod10k(16),
-}
-"""From a whole number to the bytes that are packed."""
+def _as_bytes(numbers: NDArray[np.float64] | NDArray[np.int64], layout: str) -> Bytes:
+    return np.ascontiguousarray(numbers.astype(layout))[..., None].view(np.uint8)
 
 
 def _bits(register: Register) -> int:

@@ -18,12 +18,13 @@ feed_restored  feed; space
 chiller_trip   devices, kind, space, share; without any, all chillers. Stops any machine so named
 chiller_reset  likewise
 silent         devices, kind, space, share: no answer on the wire, no messages
-answer         likewise: the end of ``silent``
+refuse         likewise; code (default: 4): every read gets this exception
+answer         likewise: the end of ``silent`` and ``refuse``
 stuck          devices, kind, space, share; point (default: all): frozen at what it shows
 unstuck        likewise: the end of ``stuck`` and ``value``
 value          devices, kind, space, share; point; value in base units
-gateway_down   endpoint: connections are cut and refused
-gateway_up     endpoint
+gateway_down   endpoint, share: connections are cut and refused
+gateway_up     endpoint, share
 load_step      load: share of the rating, or ``normal``; space
 ============== ======================================================================================
 

@@ -12,6 +12,7 @@ from simulators.actions import (
     ForceLoad,
     ForceValue,
     LoseFeed,
+    Refuse,
     Release,
     RestoreFeed,
     Silence,
@@ -25,6 +26,9 @@ from simulators.scenario_document import Entry, Problems, near
 _UTILITY, _DISTRIBUTION = "utility", "distribution"
 _NORMAL = "normal"
 _MOST_LOAD = 1.5
+_HIGHEST_CODE = 127
+_FAILURE = 4
+"""Exception code of a device that has failed."""
 _WHICH = ("device", "devices", "kind", "space", "share")
 
 
@@ -70,7 +74,7 @@ class Chooser:
         patterns = step.texts.get("endpoint", ())
         if not patterns:
             self.problems.add(step.line, "which 'endpoint'?")
-        return self._matching(step, "endpoint", patterns, self._endpoints, "endpoint")
+        return self._shared(step, self._matching(step, "endpoint", patterns, self._endpoints, "endpoint"))
 
     def feed(self, step: Entry) -> Feed | None:
         """The feed named."""
@@ -144,9 +148,10 @@ class Chooser:
     def _inside(self, device: str, spaces: set[str]) -> bool:
         return any(space.id in spaces for space in self.site.ancestors(self.site.device(device).space))
 
-    def _shared(self, step: Entry, devices: tuple[str, ...]) -> tuple[str, ...]:
+    def _shared(self, step: Entry, found: tuple[str, ...]) -> tuple[str, ...]:
+        """The share of what was found that the step asks for."""
         if "share" not in step.texts:
-            return devices
+            return found
         text = self.word(step, "share") or ""
         try:
             share = float(text.removesuffix("%")) / 100
@@ -154,10 +159,10 @@ class Chooser:
             share = -1.0
         if not text.endswith("%") or not 0 < share <= 1:
             self.problems.add(step.line_of("share"), f"share {text!r} is not a percentage such as 10%")
-            return devices
-        count = max(1, ceil(share * len(devices) - 1e-9))
-        picked = set(Random(self._seed).sample(devices, min(count, len(devices))))
-        return tuple(each for each in devices if each in picked)
+            return found
+        count = max(1, ceil(share * len(found) - 1e-9))
+        picked = set(Random(self._seed).sample(found, min(count, len(found))))
+        return tuple(each for each in found if each in picked)
 
 
 StepMaker = Callable[[Entry, Chooser], tuple[Action, ...]]
@@ -190,6 +195,11 @@ def _trip(step: Entry, chooser: Chooser, *, tripped: bool) -> tuple[Action, ...]
 
 def _silence(step: Entry, chooser: Chooser, *, silent: bool) -> tuple[Action, ...]:
     return (Silence(devices=chooser.devices(step), silent=silent),)
+
+
+def _refuse(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
+    code = chooser.number(step, "code", 1, _HIGHEST_CODE) if "code" in step.texts else _FAILURE
+    return (Refuse(devices=chooser.devices(step), code=int(code)),) if code is not None else ()
 
 
 def _stuck(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
@@ -227,11 +237,12 @@ STEPS: dict[str, tuple[tuple[str, ...], StepMaker]] = {
     "chiller_reset": (_WHICH, lambda step, chooser: _trip(step, chooser, tripped=False)),
     "silent": (_WHICH, lambda step, chooser: _silence(step, chooser, silent=True)),
     "answer": (_WHICH, lambda step, chooser: _silence(step, chooser, silent=False)),
+    "refuse": ((*_WHICH, "code"), _refuse),
     "stuck": ((*_WHICH, "point"), _stuck),
     "unstuck": ((*_WHICH, "point"), _unstuck),
     "value": ((*_WHICH, "point", "value"), _value),
-    "gateway_down": (("endpoint",), lambda step, chooser: _gateway(step, chooser, up=False)),
-    "gateway_up": (("endpoint",), lambda step, chooser: _gateway(step, chooser, up=True)),
+    "gateway_down": (("endpoint", "share"), lambda step, chooser: _gateway(step, chooser, up=False)),
+    "gateway_up": (("endpoint", "share"), lambda step, chooser: _gateway(step, chooser, up=True)),
     "load_step": (("load", "space"), _load_step),
 }
 """For each thing that can be done: the keys it takes beside ``at`` and ``do``, and what makes its actions."""

@@ -15,6 +15,7 @@ from simulators.actions import (
     ForceLoad,
     ForceValue,
     LoseFeed,
+    Refuse,
     Release,
     RestoreFeed,
     Silence,
@@ -66,6 +67,7 @@ class Simulation:
         """
         self.readings = Readings(site, source, clock, resolution)
         self.servers = modbus_servers(site, plan, self.readings, manners, tls)
+        self._server_of = {server.endpoint.id: server for server in self.servers}
         self.publishers = mqtt_publishers(site, plan, self.readings, clock)
         self.ready = asyncio.Event()
         """Set when everything listens."""
@@ -109,19 +111,12 @@ class Simulation:
     async def apply(self, action: Action) -> None:
         """Lets something happen now."""
         match action:
-            case Silence(devices=devices, silent=silent):
-                self.readings.silence(devices, silent=silent)
-            case Stick(points=points):
-                self.readings.stick(points)
-            case Release(points=points):
-                self.readings.release(points)
-            case ForceValue(points=points, value=value):
-                for point in points:
-                    self.readings.force(point, value)
+            case Silence() | Refuse() | Stick() | Release() | ForceValue():
+                _lay_over(self.readings, action)
             case SwitchEndpoint(endpoints=endpoints, up=up):
-                for server in self.servers:
-                    if server.endpoint.id in endpoints:
-                        await self._switch(server, up=up)
+                for endpoint in endpoints:
+                    if endpoint in self._server_of:
+                        await self._switch(self._server_of[endpoint], up=up)
             case _:
                 if self._plant is None:
                     raise SimulationError(
@@ -154,6 +149,21 @@ class Simulation:
 
     def _steps_actions(self) -> list[Action]:
         return [action for step in self._steps for action in step.actions]
+
+
+def _lay_over(readings: Readings, action: Silence | Refuse | Stick | Release | ForceValue) -> None:
+    match action:
+        case Silence(devices=devices, silent=silent):
+            readings.silence(devices, silent=silent)
+        case Refuse(devices=devices, code=code):
+            readings.refuse(devices, code)
+        case Stick(points=points):
+            readings.stick(points)
+        case Release(points=points):
+            readings.release(points)
+        case ForceValue(points=points, value=value):
+            for point in points:
+                readings.force(point, value)
 
 
 def _act(plant: Plant, action: Action) -> None:

@@ -66,6 +66,18 @@ Lost = Callable[[str], None]
 """Told once, with the reason, when a link is gone; a read under way is then never answered."""
 
 
+class Errors(Protocol):
+    """Counts what goes wrong by class, as a Counter does."""
+
+    def __getitem__(self, kind: str, /) -> int:
+        """How often it did."""
+        ...
+
+    def __setitem__(self, kind: str, count: int, /) -> None:
+        """It did so often."""
+        ...
+
+
 class Link(Protocol):
     """An open connection, or a line, that carries reads."""
 

@@ -10,14 +10,13 @@ again ever more seldom.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Protocol
 
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
-from collectors.modbus import Link, Lost
+from collectors.modbus import Errors, Link, Lost
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ STOOD = 1.0
 """Seconds a link must have been idle so that its end proves nothing, if it has never answered."""
 
 
-Dial = Callable[[ModbusEndpoint, Counter[str], Lost], Awaitable[Link]]
+Dial = Callable[[ModbusEndpoint, Errors, Lost], Awaitable[Link]]
 """Opens a link to an endpoint, as a Connect does; errors are counted by class. One serves all endpoints."""
 
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import ssl
-from collections import Counter
 from pathlib import Path
 
 from collectors.config import ModbusEndpoint, ModbusProtocol
-from collectors.modbus import Connect, Link, Lost
+from collectors.modbus import Connect, Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.link import Inbox, TcpLink, UdpLink
 from collectors.modbus.rtu import Belated, RtuLink
@@ -18,9 +17,7 @@ class TcpConnector:
 
     __slots__ = ("_deadlines", "_endpoint", "_errors", "_inbox")
 
-    def __init__(
-        self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str], inbox: Inbox
-    ) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
@@ -63,7 +60,7 @@ class UdpConnector:
 
     __slots__ = ("_deadlines", "_endpoint", "_errors")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str]) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
@@ -91,7 +88,7 @@ class RtuTcpConnector:
 
     __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str]) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
@@ -121,7 +118,7 @@ class RtuTcpConnector:
 
 
 def connector_of(
-    endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str], inbox: Inbox | None = None
+    endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox | None = None
 ) -> Connect:
     """What opens links to an endpoint.
 

@@ -1,25 +1,13 @@
-"""One Modbus endpoint: its connections, the order of its scans, and what a dead unit may cost the others.
+"""One Modbus endpoint: its connections, its scans, and who is to blame when one fails.
 
 A scan holds one of the places of a connection, of which there are as many as requests are allowed at once;
 one device is read by one scan only. Scans wait in two lines: units that failed last time go to the doubtful
 line, which gets at most a fifth of the time. While the endpoint is down no scan is begun, and its units are
 not blamed but for those that were being read when it went.
-
-What a silent unit costs its neighbours depends on whether replies can be told apart:
-
-- With transactions (TCP, TLS, UDP) a read that takes far longer than replies here do gives up its place
-  as soon as somebody waits for it, and its reply is still taken until its timeout. Far longer is, for units
-  that failed last time or were never read, twice the mean and eight times the deviation of the replies of
-  the endpoint, as TCP reckons it; for the others no less than a quarter of their timeout. So no unit is given
-  less than its timeout, and a neighbour waits for a fraction of it.
-- On RTU nothing can overtake. There a unit that failed last time, or a first one among others that answer,
-  has that shorter time itself, and one in four of its tries has the full one, so that a slow unit is found.
-  A neighbour may then wait for one timeout: on a line it should be well below the period.
 """
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable
 from random import Random
 from time import monotonic
@@ -32,9 +20,10 @@ from collectors.modbus.bus_time import BusTime
 from collectors.modbus.connection import Connection, Dial, Opener
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
-from collectors.modbus.lines import ScanQueue
+from collectors.modbus.places import Places
+from collectors.modbus.prediction import Prediction
 from collectors.modbus.scan import Scan
-from collectors.modbus.timeouts import ReplyTime
+from collectors.modbus.tally import Tally
 from collectors.modbus.unit import Unit
 from facility.clock import Clock
 
@@ -45,36 +34,25 @@ SILENT_READS = 3
 opened anew: it may be half open."""
 MOST_SILENT_READS = 10
 """After so many in any case."""
-MOST_OVERTAKEN = 8
-"""Reads on a connection, at most, that others have overtaken."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
 _UNSETTLING = frozenset({FaultKind.TIMEOUT, FaultKind.MALFORMED})
 """Faults behind which the reply to the same read may yet come."""
 
 
-class Endpoint:
+class Endpoint(Places):
     """Reads the devices behind one address or on one line."""
 
     __slots__ = (
         "_bus",
         "_clock",
         "_connected_since",
-        "_connections",
         "_dial",
         "_errors",
-        "_held",
-        "_in_flight",
         "_last_error",
-        "_queue",
         "_random",
-        "_reply_time",
         "_requests",
-        "_scans",
         "_told_down",
         "_unit",
-        "_units_differ",
-        "_wake",
-        "_wake_time",
         "config",
         "state",
     )
@@ -88,24 +66,15 @@ class Endpoint:
         opener: Opener,
         random: Random,
     ) -> None:
+        super().__init__(tuple(Connection(self, opener) for _ in range(config.connections)), config.in_flight)
         self.config = config
         self.state = EndpointState.CONNECTING
         self._clock = clock
         self._random = random
-        self._errors: Counter[str] = Counter()
+        self._errors = Tally()
         self._dial = dial
         self._bus = BusTime(monotonic())
-        self._reply_time = ReplyTime()
-        self._queue = ScanQueue()
-        self._connections = tuple(Connection(self, opener) for _ in range(config.connections))
-        self._in_flight = config.in_flight
-        self._scans: tuple[Scan, ...] = ()
-        self._held: tuple[Scan, ...] = ()
-        """Scans whose next request waits for its turn."""
-        self._wake: asyncio.TimerHandle | None = None
-        self._wake_time = 0.0
         self._unit = -1
-        self._units_differ = False
         self._requests = 0
         self._connected_since: int | None = None
         self._last_error = ""
@@ -118,12 +87,8 @@ class Endpoint:
 
     def stop(self) -> None:
         """Close it for good."""
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
         self._told_down = True
-        self._queue.clear()
-        self._scans = self._held = ()
+        self._empty()
         for connection in self._connections:
             connection.stop()
 
@@ -157,8 +122,8 @@ class Endpoint:
             queue.add(scan)
             self._next()
 
-    def health(self) -> EndpointHealth:
-        """How the endpoint does."""
+    def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
+        """How the endpoint does, beside what is known of the devices behind it."""
         return EndpointHealth(
             endpoint=self.config.id,
             protocol=self.config.protocol,
@@ -166,10 +131,13 @@ class Endpoint:
             state=self.state,
             connected_since=self._connected_since,
             requests=self._requests,
-            errors=dict(self._errors),
+            errors=self._errors.counts(),
             round_trip=self._reply_time.mean,
             utilisation=self._bus.utilisation(monotonic()),
             last_error=self._last_error,
+            predicted_cycle=predicted.cycle,
+            predicted_utilisation=predicted.utilisation,
+            measured_cycle=measured_cycle,
         )
 
     def connect(self, lost: Lost) -> Awaitable[Link]:
@@ -211,9 +179,6 @@ class Endpoint:
         """Pauses between attempts to connect: longer each time."""
         return Backoff(self._random)
 
-    def _scans_over(self, connection: Connection) -> list[Scan]:
-        return [each for each in self._scans if each.connection is connection]
-
     def _fallen(self, reason: str, connection: Connection) -> None:
         """A connection failed; the endpoint is down if that was its last."""
         self._last_error = reason
@@ -235,73 +200,6 @@ class Endpoint:
         for scan in self._queue.clear():
             scan.device.fail(f"endpoint {self.config.id} is down: {reason}")
 
-    def _next(self) -> None:
-        """Go on with scans, and begin new ones, where there are places; look again when there may be one."""
-        if not self._queue and not self._held:
-            return
-        now = monotonic()
-        for scan in self._held:
-            connection = scan.connection
-            if connection is None or connection.link is None or scan.request is None:
-                continue
-            if now >= connection.free_at and (scan.placed or self._has_place(connection, now)):
-                self._held = _without(self._held, scan)
-                self._send(scan, scan.request, connection.link, now)
-        for connection in self._connections:
-            while (
-                self._queue
-                and (link := connection.link) is not None
-                and now >= max(connection.free_at, self._queue.ready_at())
-                and self._has_place(connection, now)
-                and (chosen := self._queue.take(now)) is not None
-            ):
-                try:
-                    unit = chosen.device.unit
-                    if unit.failures and link.owes(unit.number):
-                        chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
-                    else:
-                        self._start(chosen, connection, link, now)
-                except Exception as error:  # noqa: BLE001 - of one device; the others must be read
-                    self.broke(chosen, error)
-        self._wait_for_place()
-
-    def _has_place(self, connection: Connection, now: float) -> bool:
-        """Whether a request may be sent; a read that keeps it waiting for too long is overtaken."""
-        if connection.places < self._in_flight:
-            return True
-        for scan in self._overtakable(connection):
-            if now - scan.sent_at >= self._stall(scan):
-                self._charge(scan, now - scan.sent_at)
-                scan.yield_place()
-                return True
-        return False
-
-    def _overtakable(self, connection: Connection) -> list[Scan]:
-        """The reads that others may overtake once they take too long."""
-        if connection.link is None or not connection.link.several:
-            return []
-        here = self._scans_over(connection)
-        if len(here) - connection.places >= MOST_OVERTAKEN:
-            return []
-        return [each for each in here if each.placed and each.request is None]
-
-    def _wait_for_place(self) -> None:
-        """If somebody waits: be there when a place may be free, and open a connection that rests."""
-        for scan in self._held:
-            if scan.placed and scan.connection is not None:
-                self._wake_at(scan.connection.free_at)
-        if not self._queue and not self._held:
-            return
-        at = self._queue.ready_at()
-        for connection in self._connections:
-            connection.wake()
-            if connection.link is None:
-                continue
-            if connection.places < self._in_flight:
-                self._wake_at(max(at, connection.free_at))
-            for scan in self._overtakable(connection):
-                self._wake_at(max(at, scan.sent_at + self._stall(scan)))
-
     def _start(self, scan: Scan, connection: Connection, link: Link, now: float) -> None:
         """Begin a scan where there is a place for it now."""
         device = scan.device
@@ -310,16 +208,19 @@ class Endpoint:
         device.begin()
         request = device.probe if scan.probing else device.next_request()
         if request is None:
-            self._go_on(scan, None)
+            self._go_on(scan, None, self._clock.now())
         else:
             self._send(scan, request, link, now)
 
-    def _go_on(self, scan: Scan, request: Request | None) -> None:
-        """Read on, now or when the connection is free, or end the scan if there is nothing left to read."""
+    def _go_on(self, scan: Scan, request: Request | None, time: int) -> None:
+        """Read on, now or when the connection is free, or end the scan if there is nothing left to read.
+
+        ``time`` is that of the clock, ns.
+        """
         connection = scan.connection
         if request is None:
             self._end(scan)
-            scan.device.complete()
+            scan.device.complete(time)
             if self._queue or self._held:
                 self._next()
         elif connection is None or connection.link is None:
@@ -345,10 +246,6 @@ class Endpoint:
             timeout = self._reply_time.limit(scan.device.unit, timeout)
         link.read(request, scan.answered, timeout)
 
-    def _stall(self, scan: Scan) -> float:
-        """Seconds the read of a scan may keep others waiting."""
-        return self._reply_time.stall(scan.device.unit, scan.timeout)
-
     def answered(self, scan: Scan, answer: Answer) -> None:
         """The answer to the read of a scan has come."""
         connection = scan.connection
@@ -369,7 +266,8 @@ class Endpoint:
                 return
         else:
             self._heard(device.unit, connection, seconds)
-        if device.unit.succeeded(self._clock.now()):
+        time = self._clock.now()
+        if device.unit.succeeded(time):
             device.returned()
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
@@ -378,7 +276,7 @@ class Endpoint:
             device.refuse(answer, cost)
         else:
             device.take(answer, cost)
-        self._go_on(scan, device.next_request())
+        self._go_on(scan, device.next_request(), time)
 
     def broke(self, scan: Scan, error: Exception) -> None:
         """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
@@ -394,19 +292,6 @@ class Endpoint:
             _LOG.exception("device %s behind endpoint %s cannot even fail", device.id, self.config.id)
         if self._queue or self._held:
             asyncio.get_running_loop().call_soon(self._next)
-
-    def _wake_at(self, time: float) -> None:
-        """Look again at a time, or earlier if that is already arranged."""
-        if self._wake is not None:
-            if self._wake_time <= time:
-                return
-            self._wake.cancel()
-        self._wake_time = time
-        self._wake = asyncio.get_running_loop().call_later(time - monotonic(), self._woken)
-
-    def _woken(self) -> None:
-        self._wake = None
-        self._next()
 
     def _heard(self, unit: Unit, connection: Connection, seconds: float) -> None:
         """There was some reply: the endpoint lives."""
@@ -439,19 +324,6 @@ class Endpoint:
         else:
             self._next()
 
-    def _charge(self, scan: Scan, seconds: float) -> None:
-        """A doubtful unit kept a place for so long that others may have wanted."""
-        if scan.device.unit.doubtful and self._units_differ:
-            self._queue.doubt_cost(monotonic(), seconds)
-
-    def _end(self, scan: Scan) -> None:
-        """A scan is over, however it went."""
-        scan.yield_place()
-        scan.connection = None
-        self._scans = _without(self._scans, scan)
-        if self._held:
-            self._held = _without(self._held, scan)
-
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""
         device = scan.device
@@ -463,12 +335,6 @@ class Endpoint:
 
     def _names(self, device: DeviceReader) -> tuple[int, str, str]:
         return device.unit.number, self.config.id, device.id
-
-
-def _without(scans: tuple[Scan, ...], scan: Scan) -> tuple[Scan, ...]:
-    if not scans or (len(scans) == 1 and scans[0] is scan):
-        return ()
-    return tuple(each for each in scans if each is not scan)
 
 
 def _is_dead(fault: Fault, asked: Request | None) -> bool:

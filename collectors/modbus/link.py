@@ -9,11 +9,10 @@ it has overtaken in a table, so that one read at a time, the usual case, needs n
 """
 
 import asyncio
-from collections import Counter
 from enum import StrEnum
 from typing import cast
 
-from collectors.modbus import Answer, Done, Fault, FaultKind, Lost
+from collectors.modbus import Answer, Done, Errors, Fault, FaultKind, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import (
     EXCEPTION_FLAG,
@@ -85,7 +84,7 @@ class TransactionLink:
     )
     several = True
 
-    def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
+    def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Errors, lost: Lost) -> None:
         self.hung_up = False
         """Whether it was the other side that ended it."""
         self._timeout = timeout
@@ -223,7 +222,7 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
     __slots__ = ("_inbox", "_rest", "_transport")
 
     def __init__(
-        self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost, inbox: Inbox
+        self, *, timeout: float, deadlines: Deadlines, errors: Errors, lost: Lost, inbox: Inbox
     ) -> None:
         super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
         self._inbox = inbox
@@ -312,7 +311,7 @@ class UdpLink(TransactionLink, asyncio.DatagramProtocol):
 
     __slots__ = ("_transport",)
 
-    def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Counter[str], lost: Lost) -> None:
+    def __init__(self, *, timeout: float, deadlines: Deadlines, errors: Errors, lost: Lost) -> None:
         super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -354,7 +353,7 @@ class UdpLink(TransactionLink, asyncio.DatagramProtocol):
             self._transport = None
 
 
-def judge(request: Request, function: int, body: bytes, errors: Counter[str]) -> Answer | None:
+def judge(request: Request, function: int, body: bytes, errors: Errors) -> Answer | None:
     """What a reply of the right unit says; None, and counted, if it is to another function.
 
     Args:

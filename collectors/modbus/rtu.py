@@ -22,10 +22,9 @@ over in lumps.
 
 import asyncio
 import math
-from collections import Counter
 from typing import cast
 
-from collectors.modbus import Answer, Done, Fault, FaultKind, Lost
+from collectors.modbus import Answer, Done, Errors, Fault, FaultKind, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import EXCEPTION_FLAG, FUNCTIONS, IDENTIFY, TOLD_BY_ITSELF, Request, objects_end
 from collectors.modbus.link import LinkState, judge
@@ -144,7 +143,7 @@ class RtuLink(asyncio.Protocol):
         *,
         timeout: float,
         deadlines: Deadlines,
-        errors: Counter[str],
+        errors: Errors,
         lost: Lost,
         gap: float = 0.0,
         settle: float = NETWORK_SETTLE,

@@ -5,13 +5,12 @@ themselves; serialx has no setting for it. A line is opened for this process alo
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 import serialx
 
 from collectors.config import ModbusEndpoint, SerialParity
-from collectors.modbus import Link, Lost
+from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.rtu import RtuLink, character_time, frame_gap
 
@@ -30,7 +29,7 @@ class SerialConnector:
 
     __slots__ = ("_deadlines", "_endpoint", "_errors")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Counter[str]) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors

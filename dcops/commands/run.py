@@ -1,10 +1,12 @@
 """``dcops run SITE``: collect, compute, store and show a site."""
 
 import argparse
+import asyncio
 import os
 import sys
 from pathlib import Path
 
+from dcops.garbage import no_search, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose
 from dcops.platform import Platform, Settings
@@ -13,6 +15,8 @@ from dcops.site_file import LoadedSite
 from dcops.stopping import leave
 from simulators.clock import SystemClock
 
+_SETTLED_SECONDS = 60.0
+"""After which every connection stands and every device has been read a few times, as a rule."""
 _EXAMPLE = """examples:
   dcops run site/
   dcops run site.yaml --data /var/lib/dcops --host 0.0.0.0 --port 8080
@@ -39,7 +43,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Run until a signal; 1 if the site has mistakes."""
     configure(verbose=args.verbose)
-    loaded = load_site(args.site)
+    with no_search():
+        loaded = load_site(args.site)
     if loaded is None:
         return 1
     for line in loaded.missing_secrets(os.environ):
@@ -52,8 +57,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(loaded: LoadedSite, settings: Settings, left_behind: list[str]) -> int:
-    platform = Platform(loaded, SystemClock(), settings, os.environ)
+    with no_search():
+        platform = Platform(loaded, SystemClock(), settings, os.environ)
+    settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
     async with stop_on_signal() as stop:
         await platform.run(stop)
+    settled.cancel()
     left_behind += platform.stopping.left_behind
     return 0

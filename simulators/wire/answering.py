@@ -47,9 +47,10 @@ class Refusal(IntEnum):
 class RefusedError(Exception):
     """A request is answered with an exception."""
 
-    def __init__(self, code: Refusal) -> None:
+    def __init__(self, code: int) -> None:
+        """``code`` is one of ``Refusal``, or what a device is told to refuse with."""
         self.code = code
-        super().__init__(code.name)
+        super().__init__(f"exception {code}")
 
 
 class Unit(Protocol):

@@ -69,6 +69,11 @@ class Splitter(Protocol):
         """Whether it can never find a frame again on this connection."""
         ...
 
+    @property
+    def waiting(self) -> bool:
+        """Whether it keeps the beginning of a frame, or what it takes for one."""
+        ...
+
     def feed(self, data: bytes) -> list[Piece]:
         """What is whole with these bytes; the rest is kept."""
         ...
@@ -101,9 +106,16 @@ class Mbap:
 class MbapSplitter:
     """Cuts an MBAP stream by the length in the headers. After a header that is none, all is noise."""
 
+    __slots__ = ("_buffer", "lost")
+
     def __init__(self) -> None:
         self.lost = False
         self._buffer = bytearray()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it keeps the beginning of a frame."""
+        return bool(self._buffer) or self.lost
 
     def feed(self, data: bytes) -> list[Piece]:
         """What is whole with these bytes; the rest is kept."""
@@ -153,6 +165,11 @@ class RtuSplitter:
     def __init__(self, side: Side) -> None:
         self._length = _request_length if side is Side.REQUEST else _reply_length
         self._buffer = bytearray()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it keeps what may be the beginning of a frame."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[Piece]:
         """What is whole with these bytes; the rest is kept."""

@@ -2,22 +2,41 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError
+from simulators.wire.addresses import SharedPort
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
 from simulators.wire.replies import Listener, Take, cannot_serve, replying
 from simulators.wire.serial_line import SerialListener
 
+Quick = Callable[[bytes], bytes | None]
+"""Answers an MBAP frame of ``REQUEST`` bytes at once; None if it is to be taken like any other."""
+REQUEST = 12
+"""Bytes of the MBAP frame of a read."""
+_MBAP = Mbap()
+_MBAP_READ = b"\0\0\0\x06"
+"""Protocol and length in its header."""
 
-def listener(endpoint: ModbusEndpoint, take: Take, tls: ssl.SSLContext | None = None) -> Listener:
+
+def listener(
+    endpoint: ModbusEndpoint,
+    take: Take,
+    tls: ssl.SSLContext | None = None,
+    *,
+    quick: Quick | None = None,
+    shared: SharedPort | None = None,
+) -> Listener:
     """What listens at an endpoint.
 
     Args:
         endpoint: where, and what is spoken there.
         take: takes the requests.
         tls: certificate and key of the server; needed with ``ModbusProtocol.TLS``.
+        quick: answers what it can without ado, over TCP.
+        shared: the port that listens for it and others, over TCP.
     """
     match endpoint.protocol:
         case ModbusProtocol.UDP:
@@ -33,19 +52,28 @@ def listener(endpoint: ModbusEndpoint, take: Take, tls: ssl.SSLContext | None = 
                 )
             return StreamListener(endpoint, Mbap(), take, tls)
         case ModbusProtocol.TCP:
-            return StreamListener(endpoint, Mbap(), take)
+            if shared is not None:
+                return AddressListener(endpoint, take, shared, quick)
+            return StreamListener(endpoint, Mbap(), take, quick=quick)
 
 
 class StreamListener:
     """Listens for connections over TCP or TLS."""
 
     def __init__(
-        self, endpoint: ModbusEndpoint, framing: Framing, take: Take, tls: ssl.SSLContext | None = None
+        self,
+        endpoint: ModbusEndpoint,
+        framing: Framing,
+        take: Take,
+        tls: ssl.SSLContext | None = None,
+        *,
+        quick: Quick | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._framing = framing
         self._take = take
         self._tls = tls
+        self._quick = quick
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
 
@@ -63,7 +91,7 @@ class StreamListener:
         loop, endpoint = asyncio.get_running_loop(), self._endpoint
         try:
             self._server = await loop.create_server(
-                lambda: _Connection(self._framing, self._take, self._connections),
+                lambda: _Connection(self._framing, self._take, self._connections, self._quick),
                 endpoint.host,
                 endpoint.port,
                 ssl=self._tls,
@@ -82,12 +110,55 @@ class StreamListener:
         await server.wait_closed()
 
 
+class AddressListener:
+    """Listens for connections over TCP to one of the addresses that share a port."""
+
+    def __init__(
+        self, endpoint: ModbusEndpoint, take: Take, shared: SharedPort, quick: Quick | None = None
+    ) -> None:
+        self._endpoint = endpoint
+        self._take = take
+        self._quick = quick
+        self._shared = shared
+        self._connections: set[_Connection] = set()
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return self._endpoint.address
+
+    async def start(self) -> None:
+        """Listens; raises ListenError if that is not possible."""
+        try:
+            await self._shared.attach(self._endpoint.host, self._serve)
+        except OSError as error:
+            raise cannot_serve(self._endpoint, error) from error
+
+    async def stop(self) -> None:
+        """Drops all connections and takes no more; it may be started again."""
+        await self._shared.detach(self._endpoint.host)
+        for connection in tuple(self._connections):
+            connection.drop()
+
+    def _serve(self) -> "_Connection":
+        return _Connection(_MBAP, self._take, self._connections, self._quick)
+
+
 class _Connection(asyncio.Protocol):
     """One client. Its requests are handed on in the order they come."""
 
-    def __init__(self, framing: Framing, take: Take, connections: "set[_Connection]") -> None:
+    __slots__ = ("_connections", "_framing", "_quick", "_splitter", "_take", "_transport")
+
+    def __init__(
+        self,
+        framing: Framing,
+        take: Take,
+        connections: "set[_Connection]",
+        quick: Quick | None = None,
+    ) -> None:
         self._framing = framing
         self._take = take
+        self._quick = quick
         self._connections = connections
         self._splitter = framing.splitter(Side.REQUEST)
         self._transport: asyncio.Transport | None = None
@@ -115,11 +186,26 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._quick is not None and not self._splitter.waiting:
+            data = self._answered(self._quick, data)
+            if not data:
+                return
         for piece in self._splitter.feed(data):
             if isinstance(piece, Frame):
                 self._take(piece.unit, piece.pdu, replying(self._framing, piece, self._write))
         if self._splitter.lost:
             self.drop()
+
+    def _answered(self, quick: Quick, data: bytes) -> bytes:
+        """Answers the reads that stand at the beginning; returns what is left to be taken otherwise."""
+        at = 0
+        while data[at + 2 : at + 6] == _MBAP_READ and len(data) - at >= REQUEST:
+            reply = quick(data[at : at + REQUEST])
+            if reply is None:
+                break
+            self._write(reply)
+            at += REQUEST
+        return data[at:]
 
     def _write(self, frame: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -1,4 +1,4 @@
-"""Modbus servers: the devices of a plan, each a unit behind its endpoint."""
+"""Modbus endpoints that answer for the devices behind them, over whatever wire."""
 
 import asyncio
 import ssl
@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, ModbusProtocol
 from collectors.profiles import Table
 from facility.site import Site
-from simulators.encode import Image, RegisterEncoder
 from simulators.readings import Readings
+from simulators.wire.addresses import SharedPort, shared_ports
 from simulators.wire.answering import (
-    MOST_BITS,
-    MOST_REGISTERS,
     Answerer,
     Identification,
     Refusal,
@@ -21,6 +19,7 @@ from simulators.wire.answering import (
     Unit,
     identification_of,
 )
+from simulators.wire.images import BLOCK, Block, Layout, blocks
 from simulators.wire.listening import listener
 from simulators.wire.replies import Reply
 
@@ -35,21 +34,34 @@ class Manner:
     """Whether a gateway answers exception 11 for a silent unit; else there is no reply at all."""
 
 
+_PROMPT = Manner()
+
+
 class ModbusUnit:
     """One device of a site behind an endpoint."""
 
+    __slots__ = ("_block", "_device", "_layout", "_place", "_readings", "identification")
+
     def __init__(
-        self, binding: ModbusBinding, device: int, encoder: RegisterEncoder, readings: Readings
+        self,
+        device: int,
+        layout: Layout,
+        block: tuple[Block, int],
+        readings: Readings,
+        identification: Identification | None = None,
     ) -> None:
-        """``device`` is the device's number in the site."""
-        self.identification: Identification | None = identification_of(binding.profile)
-        self._points = slice(binding.first, binding.first + len(binding.profile.points))
-        self._most_registers = min(binding.profile.max_registers, MOST_REGISTERS)
+        """Args:
+        device: its number in the site.
+        layout: of its profile.
+        block: what renders it, and its place there.
+        readings: what it shows, and whether it answers at all.
+        identification: what it says of itself.
+        """
+        self.identification = identification
         self._device = device
-        self._encoder = encoder
+        self._layout = layout
+        self._block, self._place = block
         self._readings = readings
-        self._images: tuple[Image, ...] = ()
-        self._version = -1
 
     @property
     def silent(self) -> bool:
@@ -61,27 +73,37 @@ class ModbusUnit:
         """Data bytes of the reply to a read, all of one moment.
 
         Raises:
-            RefusedError: quantity or addresses are not possible.
+            RefusedError: quantity or addresses are not possible, or the device is to refuse everything.
         """
-        bits = table in {Table.COIL, Table.DISCRETE}
-        if not 1 <= count <= (MOST_BITS if bits else self._most_registers):
-            raise RefusedError(Refusal.ILLEGAL_VALUE)
-        for place, area in enumerate(self._encoder.areas):
-            if area.table is table and area.start <= address and address + count <= area.stop:
-                image = self._image(place)
-                if image.unreadable and not image.unreadable.isdisjoint(range(address, address + count)):
-                    raise RefusedError(Refusal.DEVICE_FAILURE)
-                first = address - area.start
-                if bits:
-                    return _packed(image.data[first : first + count])
-                return image.data[2 * first : 2 * (first + count)]
-        raise RefusedError(Refusal.ILLEGAL_ADDRESS)
+        code = self._readings.refusal(self._device)
+        if code is not None:
+            raise RefusedError(code)
+        area, first = self._layout.place(table, address, count)
+        image = self._block.sheets[area].image(self._place)
+        if image.unreadable and not image.unreadable.isdisjoint(range(address, address + count)):
+            raise RefusedError(Refusal.DEVICE_FAILURE)
+        if table in {Table.COIL, Table.DISCRETE}:
+            return _packed(image.data[first : first + count])
+        return image.data[first : first + 2 * count]
 
-    def _image(self, place: int) -> Image:
-        if self._version != self._readings.version:
-            self._images = self._encoder.encode(self._readings.values[self._points])
-            self._version = self._readings.version
-        return self._images[place]
+    def frame(self, request: bytes) -> bytes | None:
+        """The MBAP reply to an MBAP request that is a read of registers, 12 bytes and nothing but right.
+
+        None if it is to be answered the long way: because it is none, or because the device is not well.
+        """
+        readings = self._readings
+        readings.refresh()
+        if not readings.is_well(self._device):
+            return None
+        span = self._layout.span(request[7:])
+        if span is None:
+            return None
+        sheet = self._block.sheets[span.area]
+        if sheet.unreadable:
+            return None
+        base = self._place * sheet.width
+        data = sheet.data[base + span.first : base + span.stop]
+        return b"".join((request[:4], span.length, request[6:7], span.head, data))
 
 
 class ModbusServer:
@@ -94,22 +116,25 @@ class ModbusServer:
         *,
         manner: Manner | None = None,
         tls: ssl.SSLContext | None = None,
+        shared: SharedPort | None = None,
     ) -> None:
         """Args:
         endpoint: where, and what is spoken there.
         units: by unit id.
         manner: how it behaves.
         tls: the server's side of TLS, for an endpoint that speaks it.
+        shared: what listens for it and others, if not it alone.
 
         Raises:
             ListenError: the endpoint speaks TLS and ``tls`` is not given.
         """
         self.endpoint = endpoint
-        self.manner = manner or Manner()
+        self.manner = manner or _PROMPT
         self.requests = 0
         """Requests received so far."""
+        self._units = units
         self._answerer = Answerer(units)
-        self._listener = listener(endpoint, self._take, tls)
+        self._listener = listener(endpoint, self._take, tls, quick=self._quick, shared=shared)
 
     @property
     def address(self) -> str:
@@ -138,6 +163,16 @@ class ModbusServer:
         else:
             reply(answer)
 
+    def _quick(self, frame: bytes) -> bytes | None:
+        """The reply to a whole frame, if it is what collectors ask all day; None if it is anything else."""
+        unit = self._units.get(frame[6])
+        if not isinstance(unit, ModbusUnit) or self.manner.delay > 0:
+            return None
+        reply = unit.frame(frame)
+        if reply is not None:
+            self.requests += 1
+        return reply
+
 
 def modbus_servers(
     site: Site,
@@ -151,15 +186,28 @@ def modbus_servers(
     Raises:
         ListenError: an endpoint speaks TLS and ``tls`` is not given.
     """
-    encoders: dict[int, RegisterEncoder] = {}
     units: dict[str, dict[int, Unit]] = {endpoint.id: {} for endpoint in plan.endpoints}
+    alike: dict[int, list[ModbusBinding]] = {}
     for binding in plan.modbus:
-        encoder = encoders.setdefault(id(binding.profile), RegisterEncoder(binding.profile))
-        device = site.device_index[binding.device]
-        units[binding.endpoint][binding.unit] = ModbusUnit(binding, device, encoder, readings)
+        alike.setdefault(id(binding.profile), []).append(binding)
+    for bindings in alike.values():
+        profile = bindings[0].profile
+        layout, known = Layout(profile), identification_of(profile)
+        rendered = blocks(layout, (each.first for each in bindings), readings)
+        for at, binding in enumerate(bindings):
+            block = (rendered[at // BLOCK], at % BLOCK)
+            unit = ModbusUnit(site.device_index[binding.device], layout, block, readings, known)
+            units[binding.endpoint][binding.unit] = unit
     manner_of = manners or {}
+    shared = shared_ports(each for each in plan.endpoints if each.protocol is ModbusProtocol.TCP)
     return tuple(
-        ModbusServer(endpoint, units[endpoint.id], manner=manner_of.get(endpoint.id), tls=tls)
+        ModbusServer(
+            endpoint,
+            units[endpoint.id],
+            manner=manner_of.get(endpoint.id),
+            tls=tls,
+            shared=shared.get(endpoint.id),
+        )
         for endpoint in plan.endpoints
     )
 

@@ -11,7 +11,7 @@ import orjson
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from facility.clock import Clock
 from facility.site import Site
-from simulators.encode import PayloadEncoder
+from simulators.payloads import PayloadEncoder
 from simulators.readings import Readings
 from simulators.wire.schedule import Grid
 

@@ -88,7 +88,7 @@ class Drive:
             else:
                 self.reader.take(answer, seconds)
         else:
-            self.reader.complete()
+            self.reader.complete(self.clock.now())
         self.harvest.flush()
         return list(device.asked)
 

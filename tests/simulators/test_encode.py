@@ -19,7 +19,8 @@ from collectors.profiles import (
 from collectors.profiles.reader import read_profile
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
-from simulators.encode import PayloadEncoder, RegisterEncoder
+from simulators.encode import RegisterEncoder
+from simulators.payloads import PayloadEncoder
 
 GENERIC = POINT_TYPES["generic"]
 

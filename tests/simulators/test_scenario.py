@@ -39,9 +39,10 @@ def problems(site: Site, text: str) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def test_the_shipped_scenarios_are_the_six_promised() -> None:
+def test_the_shipped_scenarios_are_the_seven_promised() -> None:
     assert shipped_scenarios() == (
         "chiller-trip",
+        "dead-10-percent",
         "feed-a-lost",
         "gateway-down",
         "load-step",

@@ -1,0 +1,126 @@
+"""Scans that are decoded together: each value as if it had come alone, and in the order it came."""
+
+import asyncio
+import math
+
+from collectors.decode import Decoder
+from collectors.harvest import Harvest
+from collectors.planning import plan_blocks
+from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
+from facility.devices import DeviceKind, PointSpec
+from facility.point_types import POINT_TYPES
+from facility.quality import Quality
+from facility.sample import Sample, Scans
+from tests.collectors.conftest import Samples
+
+NOON = 1_767_268_800_000_000_000
+
+
+def decoder_of(*registers: Register, types: tuple[str, ...] = ()) -> Decoder:
+    keys = types or ("generic",) * len(registers)
+    profile = ModbusProfile(
+        name="test",
+        kind=DeviceKind.BOARD_METER,
+        points=tuple(PointSpec(f"p{at}", POINT_TYPES[key]) for at, key in enumerate(keys)),
+        sources=registers,
+    )
+    return Decoder(profile, plan_blocks(profile))
+
+
+def floats(*, order: Order = Order.ABCD, scale: float = 1.0) -> Decoder:
+    return decoder_of(
+        Register(table=Table.HOLDING, address=0, data=DataType.F32, order=order, scale=scale),
+        Register(table=Table.HOLDING, address=2, data=DataType.F32, order=order, scale=scale),
+    )
+
+
+def held(harvest: Harvest, decoder: Decoder, *rows: tuple[int, int, str]) -> None:
+    for first, time, data in rows:
+        harvest.add(decoder, first, time, (bytes.fromhex(data),))
+
+
+def test_what_is_decoded_alike_is_handed_on_together() -> None:
+    together: list[Scans] = []
+    harvest = Harvest(Samples().append, together.append, soon=lambda _: None)
+    held(harvest, floats(), (10, NOON, "4366800042700000"), (40, NOON + 7, "C14400003F800000"))
+    assert together == []
+    harvest.flush()
+    assert [(list(each.firsts), list(each.times)) for each in together] == [([10, 40], [NOON, NOON + 7])]
+    assert together[0].values.tolist() == [[230.5, 60.0], [-12.25, 1.0]]
+    assert together[0].quality is None
+    harvest.flush()
+    assert len(together) == 1
+
+
+def test_other_orders_and_scales_are_the_same_together_as_alone() -> None:
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=lambda _: None)
+    held(harvest, floats(order=Order.CDAB, scale=1000.0), (0, NOON, "0000436600003F80"))
+    held(harvest, floats(), (2, NOON, "4366000040000000"))
+    harvest.flush()
+    assert [(each.first, each.values.tolist()) for each in samples] == [
+        (0, [230_000.0, 1000.0]),
+        (2, [230.0, 2.0]),
+    ]
+    assert [each.quality.tolist() for each in samples] == [[192, 192], [192, 192]]
+
+
+def test_types_that_differ_and_sentinels_are_the_same_together_as_alone() -> None:
+    decoder = decoder_of(
+        Register(table=Table.HOLDING, address=0, data=DataType.S16, invalid=(0x8000,)),
+        Register(table=Table.HOLDING, address=1, data=DataType.U32),
+    )
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=lambda _: None)
+    held(harvest, decoder, (0, NOON, "FFFE00010000"), (2, NOON, "800000000007"))
+    harvest.flush()
+    assert samples[0].values.tolist() == [-2.0, 65536.0]
+    assert math.isnan(samples[1].values[0])
+    assert samples[1].values[1] == 7.0
+    assert [each.quality.tolist() for each in samples] == [[192, 192], [16, 192]]
+
+
+def test_one_that_is_no_number_spoils_no_other() -> None:
+    together: list[Scans] = []
+    harvest = Harvest(Samples().append, together.append, soon=lambda _: None)
+    # a NaN that signals, infinity, and a good pair
+    held(harvest, floats(), (0, NOON, "7F8000013F800000"), (2, NOON, "7F80000040000000"))
+    held(harvest, floats(), (4, NOON, "3F80000040000000"))
+    harvest.flush()
+    assert [each.quality is None for each in together] == [False, True]
+    assert together[0].codes.tolist() == [[16, 192], [16, 192]]
+    assert together[0].values[:, 1].tolist() == [1.0, 2.0]
+    assert together[1].codes.tolist() == [[192, 192]]
+
+
+def test_a_read_that_is_refused_in_all_scans_leaves_the_others_good() -> None:
+    decoder = decoder_of(
+        Register(table=Table.HOLDING, address=0, data=DataType.U16),
+        Register(table=Table.INPUT, address=0, data=DataType.U16),
+    )
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=lambda _: None)
+    for first in (0, 2):
+        harvest.add(decoder, first, NOON, (bytes.fromhex("0007"), Quality.NOT_CONNECTED))
+    harvest.flush()
+    assert [each.values[0] for each in samples] == [7.0, 7.0]
+    assert [each.quality.tolist() for each in samples] == [[192, 8], [192, 8]]
+
+
+def test_what_comes_alone_is_handed_on_behind_what_came_before() -> None:
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=lambda _: None)
+    held(harvest, floats(), (0, NOON, "4366800042700000"))
+    values, quality = floats().decode([Quality.COMM_FAILURE])
+    harvest.emit(Sample(0, NOON + 1, values, quality))
+    assert [each.time for each in samples] == [NOON, NOON + 1]
+    assert samples[1].quality.tolist() == [24, 24]
+
+
+async def test_the_next_turn_of_the_loop_hands_it_on() -> None:
+    samples = Samples()
+    harvest = Harvest(samples.append)
+    held(harvest, floats(), (0, NOON, "4366800042700000"), (2, NOON, "4366800042700000"))
+    assert samples == []
+    await asyncio.sleep(0)
+    assert [each.first for each in samples] == [0, 2]
