@@ -10,6 +10,7 @@ import aiohttp
 from facility.durations import quantile
 
 JsonObject = dict[str, object]
+_PATIENCE = aiohttp.ClientTimeout(total=60)
 _NOT_THERE = frozenset({404, 405})
 
 
@@ -95,11 +96,14 @@ class Api:
         return {str(each["device"]) for each in alarms}
 
     async def scrape(self) -> tuple[float, int]:
-        """Read ``/metrics``: how many seconds it took, and how many bytes it was."""
+        """Read ``/metrics``: how many seconds it took, infinite if too many, and how many bytes it was."""
         began = time.perf_counter()
-        async with self._session.get(f"{self._base}/metrics") as response:
-            response.raise_for_status()
-            size = len(await response.read())
+        try:
+            async with self._session.get(f"{self._base}/metrics", timeout=_PATIENCE) as response:
+                response.raise_for_status()
+                size = len(await response.read())
+        except TimeoutError:
+            return float("inf"), 0
         return time.perf_counter() - began, size
 
     async def reload(self) -> float | None:

@@ -100,14 +100,18 @@ async def measure(case: Case) -> Figures:
     broker, store_port = free_port(), free_port()
     simulated = sites.generate(case, broker)
     found["generate"] = time.monotonic() - began
+    _say(f"generated in {found['generate']:.1f} s")
     stores = [{"kind": "victoriametrics", "url": f"http://127.0.0.1:{store_port}"}] if case.store else []
     written = sites.with_probes(simulated, case, free_port(), stores)
     began = time.monotonic()
     await asyncio.to_thread(sites.dcops, ("check", written.run))
     found["check"] = time.monotonic() - began
+    _say(f"checked in {found['check']:.1f} s; starting")
     async with _processes(case, written, store_port) as all_of_them:
         found |= await _start(case, all_of_them)
+        _say(f"first full cycle after {found['first cycle']:.1f} s; measured for {case.seconds:.0f} s")
         found |= await _window(case, all_of_them)
+        _say(f"{found['cpu']:.3f} cores, {found['memory'] / 1e6:.0f} MB; last things")
         found |= await _afterwards(case, written, all_of_them)
         found["stop"] = await asyncio.to_thread(all_of_them.dcops.stop)
     return found
@@ -170,6 +174,10 @@ def _victoria(case: Case, port: int) -> Process:
         "-retentionPeriod=1",
     )
     return Process("VictoriaMetrics", command, case.folder / "victoria.log")
+
+
+def _say(what: str) -> None:
+    print(f"  {what}", flush=True)
 
 
 async def _start(case: Case, it: Running) -> Figures:
