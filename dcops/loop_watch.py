@@ -14,8 +14,9 @@ from facility.clock import Clock
 from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
-INTERVAL = 0.01
-"""Seconds between two calls. A stall is seen as up to so much shorter than it was."""
+INTERVAL = 0.025
+"""Seconds between two calls. A stall is seen as up to so much shorter than it was. Calls are not free: on an idle
+loop each wakes the process."""
 LONG = 0.05
 """Seconds from which on a stall is remembered by itself."""
 _REMEMBERED = 100

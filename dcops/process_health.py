@@ -105,7 +105,7 @@ class ProcessMetrics(Collector):
         yield cpu
         yield _histogram(
             "dcops_event_loop_stall_seconds",
-            "How late a timer on the event loop was called, each 10 ms.",
+            "How late a timer on the event loop was called, each 25 ms.",
             workings.loop.lateness,
         )
         yield GaugeMetricFamily(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 from bench.campus.bars import Bar
@@ -115,11 +116,17 @@ def write(
     document = {
         "machine": machine.splitlines(),
         "runs": [
-            {"case": {**asdict(case), "folder": str(case.folder)}, "figures": found} for case, found in runs
+            {"case": {**asdict(case), "folder": str(case.folder)}, "figures": _finite(found)}
+            for case, found in runs
         ],
         "bars": [{"run": name, **asdict(bar)} for name, found in held for bar in found],
     }
     path.with_suffix(".json").write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _finite(found: Figures) -> dict[str, float | None]:
+    """What never ended is null: JSON has no word for it."""
+    return {name: value if isfinite(value) else None for name, value in found.items()}
 
 
 def _stages(runs: Sequence[tuple[Case, Figures]]) -> list[str]:

@@ -109,12 +109,18 @@ def test_the_table_has_stages_by_cost_and_dashes_for_what_was_not_measured() -> 
 
 def test_both_files_are_written_with_bars_and_machine(tmp_path: Path) -> None:
     held = [("1,000,000 points, 10 s", bars.of_one_run(case(), {**GOOD, "cpu": 0.5}))]
-    table.write(tmp_path / "found", "a machine\nload average 1.0", [(case(), GOOD)], held)
+    table.write(
+        tmp_path / "found",
+        "a machine\nload average 1.0",
+        [(case(), {**GOOD, "scrape max": float("inf")})],
+        held,
+    )
     text = (tmp_path / "found.md").read_text("utf-8")
     assert "| 1,000,000 points, 10 s | CPU of dcops, cores ≤ 0.35 | 0.500 | **BROKEN** |" in text
     document = json.loads((tmp_path / "found.json").read_text("utf-8"))
     assert document["machine"] == ["a machine", "load average 1.0"]
     assert document["runs"][0]["figures"]["cpu"] == 0.3
+    assert document["runs"][0]["figures"]["scrape max"] is None
     assert [each["kept"] for each in document["bars"]].count(False) == 1
 
 

@@ -40,7 +40,7 @@ def test_a_call_that_comes_in_time_is_no_stall_and_one_that_comes_late_is() -> N
     clock, now = HandClock(START), Seconds()
     watch = LoopWatch(clock, now)
     watch.begin()
-    for passed in (0.010, 0.0105, 0.010, 0.130):
+    for passed in (0.025, 0.0255, 0.025, 0.145):
         now.now += passed
         watch.beat()
     assert within(watch.lateness) == {1: 3, 125: 1}
@@ -53,7 +53,7 @@ def test_only_the_last_hundred_long_stalls_are_remembered() -> None:
     watch = LoopWatch(HandClock(START), now)
     watch.begin()
     for number in range(101):
-        now.now += 0.010 + 0.05 + number
+        now.now += 0.025 + 0.05 + number
         watch.beat()
     assert len(watch.long_ones) == 100
     assert watch.long_ones[0] == Stall(ended=START, seconds=pytest.approx(1.05))
