@@ -15,8 +15,8 @@ from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
 INTERVAL = 0.025
-"""Seconds between two calls. A stall is seen as up to so much shorter than it was. Calls are not free: on an idle
-loop each wakes the process."""
+"""Seconds between two calls. A stall is seen as up to so much shorter than it was. Calls are not free: on an
+idle loop each wakes the process."""
 LONG = 0.05
 """Seconds from which on a stall is remembered by itself."""
 _REMEMBERED = 100
