@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -31,6 +31,8 @@ DCOPS, TELEGRAF = "dcops", "Telegraf"
 _MOST_PERIODS = 4
 """Within so many every living device is to have been read once; if not, it is measured all the same."""
 _ENOUGH = 0.98
+_ARRIVAL = 6.0
+"""Seconds after the window in which what was read in it may yet arrive."""
 _TOOK_LONGER = "did not complete within its interval"
 _ROWS = (
     ("cpu", "CPU, cores", "{:.3f}"),
@@ -45,6 +47,17 @@ _ROWS = (
     ("simulator cpu", "simulator, cores", "{:.3f}"),
     ("other cpu", "all else on the machine, cores", "{:.3f}"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counts:
+    """What the sink tells."""
+
+    body_bytes: int
+    devices: int
+    scans: dict[int, int]
+    """By second of their own time."""
+    fields: dict[int, int]
 
 
 async def compare(case: Case, program: Path) -> Both:
@@ -83,39 +96,47 @@ async def _measure(case: Case, program: Path | None) -> Figures:
         began = _start_dcops if program is None else _start_telegraf
         process = stack.enter_context(running(began(case, simulated, port, program)))
         await _warm(case, process, session, port, living)
-        before, cpu = await _counts(session, port), _cpus(process, served, sink)
-        at, most = time.monotonic(), 0
-        while time.monotonic() < at + case.seconds:
+        window = _window(case)
+        await asyncio.sleep(window.start - time.time())
+        before, cpu, most = await _counts(session, port), _cpus(process, served, sink), 0
+        while time.time() < window.stop:
             process.check()
             most = max(most, process.memory())
-            await asyncio.sleep(1.0)
-        wall = time.monotonic() - at
-        after = await _counts(session, port)
-        found = _figures(case, wall, living, before, after)
+            await asyncio.sleep(min(1.0, max(0.0, window.stop - time.time())))
         spent = [later - earlier for later, earlier in zip(_cpus(process, served, sink), cpu, strict=True)]
-    values = after["fields"] - before["fields"]
+        size = (await _counts(session, port)).body_bytes - before.body_bytes
+        await asyncio.sleep(_ARRIVAL)
+        found = _figures(case, window, living, await _counts(session, port))
+    wall = len(window)
     found |= {
+        "kilobytes": size / wall / 1e3,
         "cpu": spent[0] / wall,
         "memory": most / 1e6,
         "simulator cpu": spent[1] / wall,
         "other cpu": max(0.0, spent[3] - sum(spent[:3])) / wall,
     }
-    if values:
-        found["cpu per reading"] = spent[0] / values * 1e6
+    if found["values"]:
+        found["cpu per reading"] = spent[0] / (found["values"] * wall) * 1e6
     if program is not None:
         found["overrun"] = float(process.said().count(_TOOK_LONGER))
     return found
 
 
-def _figures(case: Case, wall: float, living: int, before: Figures, after: Figures) -> Figures:
-    due = living * wall / case.period
-    arrived = after["scans"] - before["scans"]
+def _window(case: Case) -> range:
+    """Seconds since the epoch: whole periods, as many as asked for, from the next second on."""
+    first = int(time.time()) + 1
+    return range(first, first + round(max(1, round(case.seconds / case.period)) * case.period))
+
+
+def _figures(case: Case, window: range, living: int, counts: _Counts) -> Figures:
+    """What was read in a window and has arrived by now."""
+    due = living * len(window) / case.period
+    arrived = sum(counts.scans.get(second, 0) for second in window)
     return {
         "due": due,
         "arrived": arrived,
         "missed": max(0.0, 1 - arrived / due),
-        "values": (after["fields"] - before["fields"]) / wall,
-        "kilobytes": (after["body_bytes"] - before["body_bytes"]) / wall / 1e3,
+        "values": sum(counts.fields.get(second, 0) for second in window) / len(window),
     }
 
 
@@ -165,19 +186,24 @@ async def _warm(case: Case, process: Process, session: aiohttp.ClientSession, po
     give_up: list[float] = []
 
     async def heard() -> bool:
-        scans = (await _counts(session, port))["scans"]
-        if scans and not give_up:
+        devices = (await _counts(session, port)).devices
+        if devices and not give_up:
             give_up.append(time.monotonic() + _MOST_PERIODS * case.period)
-        return scans >= _ENOUGH * living or (bool(give_up) and time.monotonic() > give_up[0])
+        return devices >= _ENOUGH * living or (bool(give_up) and time.monotonic() > give_up[0])
 
     await until("something arrives at the sink", process, heard)
     await asyncio.sleep(case.period)
 
 
-async def _counts(session: aiohttp.ClientSession, port: int) -> Figures:
+async def _counts(session: aiohttp.ClientSession, port: int) -> _Counts:
     async with session.get(f"http://127.0.0.1:{port}/counts") as response:
-        found: Figures = json.loads(await response.read())
-    return found
+        found = json.loads(await response.read())
+    return _Counts(
+        body_bytes=found["body_bytes"],
+        devices=found["devices"],
+        scans={int(second): count for second, count in found["scans"].items()},
+        fields={int(second): count for second, count in found["fields"].items()},
+    )
 
 
 def _cpus(*processes: Process) -> list[float]:

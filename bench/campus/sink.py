@@ -1,15 +1,18 @@
 """An equal sink for both: takes line protocol over the v2 write API, counts it and keeps nothing.
 
-``python -m bench.campus.sink --port N``; ``GET /counts`` tells what came since the start.
+``python -m bench.campus.sink --port N``; ``GET /counts`` tells what came since the start, and of which second
+of the devices' time it was: what arrives comes in batches, which would blur the edges of a window.
 """
 
 import argparse
 import gzip
+from collections import Counter
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 _DEVICE = b",device="
+_NANOSECONDS = 1_000_000_000
 _MOST_BODY = 1 << 28
 
 
@@ -20,10 +23,10 @@ class Counts:
     requests: int = 0
     body_bytes: int = 0
     """As sent, compressed."""
-    scans: int = 0
-    """Readings of a device: lines that follow each other with the same time are one."""
-    fields: int = 0
-    """Values in those; quality codes are none."""
+    scans: Counter[int] = field(default_factory=Counter)
+    """Readings of a device by second: lines that follow each other with the same time are one."""
+    fields: Counter[int] = field(default_factory=Counter)
+    """Values in those by second; quality codes are none."""
     _last: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     """Time of the last reading of each device."""
 
@@ -39,15 +42,20 @@ class Counts:
                 continue
             device = device.partition(b",")[0]
             values, _, time = rest.rpartition(b" ")
-            self.fields += values.count(b"=") - values.count(b"_q=")
+            second = int(time) // _NANOSECONDS
+            self.fields[second] += values.count(b"=") - values.count(b"_q=")
             if self._last.get(device) != time:
                 self._last[device] = time
-                self.scans += 1
+                self.scans[second] += 1
 
-    def told(self) -> dict[str, int]:
+    def told(self) -> dict[str, object]:
         """The counts by name."""
         names = ("requests", "body_bytes", "scans", "fields")
         return {name: getattr(self, name) for name in names}
+
+    def devices(self) -> int:
+        """How many devices something came of."""
+        return len(self._last)
 
 
 def application() -> web.Application:
@@ -59,7 +67,7 @@ def application() -> web.Application:
         return web.Response(status=204)
 
     async def tell(_: web.Request) -> web.Response:
-        return web.json_response(counts.told())
+        return web.json_response({**counts.told(), "devices": counts.devices()})
 
     app = web.Application(client_max_size=_MOST_BODY)
     app.router.add_post("/api/v2/write", write)
