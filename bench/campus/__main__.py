@@ -38,7 +38,7 @@ def main() -> int:
             print(f"\n{table.figures(runs[-1:])}", flush=True)
     held = [(case.name, bars.of_one_run(case, found)) for case, found in runs]
     held.append(("all sizes", bars.of_the_curve(runs)))
-    print(f"\n{table.figures(runs)}\n")
+    print(f"\n{table.figures(runs)}\n\n{table.steps(runs)}\n")
     for name, found in held:
         for bar in found:
             if bar.kept is None:

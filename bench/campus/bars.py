@@ -45,7 +45,11 @@ def of_one_run(case: Case, found: Figures) -> list[Bar]:
 
 
 def of_the_curve(runs: Sequence[tuple[Case, Figures]]) -> list[Bar]:
-    """CPU per reading of the campus beside that of a hundredth of it."""
+    """CPU per reading of the campus beside that of a hundredth of it.
+
+    More than a quarter above it breaks the bar: what a point costs would grow with the site. More than a
+    quarter below is told, for it says how much of the small site's cost does not depend on its points.
+    """
     plain: Mapping[tuple[int, float], Figures] = {
         (case.points, case.period): found
         for case, found in runs
@@ -59,10 +63,11 @@ def of_the_curve(runs: Sequence[tuple[Case, Figures]]) -> list[Bar]:
         ratio = found["cpu per reading"] / small["cpu per reading"]
         bars.append(
             Bar(
-                text=f"every {period:g} s: CPU per reading of {CAMPUS:,} points within ± {_MOST_SPREAD:.0%}"
-                f" of that of {_REFERENCE:,}",
-                figure=f"{ratio:.2f} of it",
-                kept=abs(ratio - 1) <= _MOST_SPREAD,
+                text=f"every {period:g} s: CPU per reading of {CAMPUS:,} points"
+                f" at most {_MOST_SPREAD:.0%} above that of {_REFERENCE:,}",
+                figure=f"{ratio:.2f} of it"
+                + (", more than ± 25 % below" if ratio < 1 - _MOST_SPREAD else ""),
+                kept=ratio <= 1 + _MOST_SPREAD,
             )
         )
     return bars

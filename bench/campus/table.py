@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
@@ -97,6 +98,21 @@ def figures(runs: Sequence[tuple[Case, Figures]]) -> str:
     return "\n".join(lines)
 
 
+def steps(runs: Sequence[tuple[Case, Figures]]) -> str:
+    """What each reading and each point more costs from one size to the next; a line each."""
+    lines = []
+    for (small, less), (large, more) in pairwise(runs):
+        if replace(small, points=large.points, folder=large.folder) != large or large.points <= small.points:
+            continue
+        cpu = (more["cpu"] - less["cpu"]) / (more["points"] - less["points"]) * large.period
+        memory = (more["memory"] - less["memory"]) / (more["points"] - less["points"])
+        lines.append(
+            f"From {small.points:,} to {large.points:,} points each reading more takes"
+            f" {cpu * 1e6:.2f} µs of CPU, each point more {memory:,.0f} bytes."
+        )
+    return "\n".join(lines)
+
+
 def bars(held: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     """All bars as a Markdown table."""
     words = {True: "kept", False: "**BROKEN**", None: "not measured"}
@@ -111,7 +127,7 @@ def write(
     path: Path, machine: str, runs: Sequence[tuple[Case, Figures]], held: Sequence[tuple[str, Sequence[Bar]]]
 ) -> None:
     """Write ``PATH.md`` and ``PATH.json``."""
-    text = f"{machine}\n\n{figures(runs)}\n\n{bars(held)}\n"
+    text = f"{machine}\n\n{figures(runs)}\n\n{steps(runs)}\n\n{bars(held)}\n"
     path.with_suffix(".md").write_text(text, encoding="utf-8")
     document = {
         "machine": machine.splitlines(),

@@ -82,14 +82,24 @@ def test_what_was_not_measured_is_neither_kept_nor_broken() -> None:
     assert [(bar.figure, bar.kept) for bar in reload] == [("not measured", None)]
 
 
-@pytest.mark.parametrize(("per_reading", "kept"), [(2.26, True), (3.74, True), (2.24, False), (3.76, False)])
-def test_the_curve_holds_the_campus_against_a_hundredth_of_it(per_reading: float, *, kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("per_reading", "kept", "figure"),
+    [
+        (3.76, False, "1.25 of it"),
+        (3.74, True, "1.25 of it"),
+        (2.26, True, "0.75 of it"),
+        (0.3, True, "0.10 of it, more than ± 25 % below"),
+    ],
+)
+def test_the_curve_holds_the_campus_against_a_hundredth_of_it(
+    per_reading: float, figure: str, *, kept: bool
+) -> None:
     runs = [
         (case(1_000), {"cpu per reading": 200.0}),
         (case(10_000), {"cpu per reading": 3.0}),
         (case(), {"cpu per reading": per_reading}),
     ]
-    assert [bar.kept for bar in bars.of_the_curve(runs)] == [kept]
+    assert [(bar.kept, bar.figure) for bar in bars.of_the_curve(runs)] == [(kept, figure)]
 
 
 def test_runs_with_dead_devices_or_another_period_make_no_curve() -> None:
@@ -105,6 +115,15 @@ def test_the_table_has_stages_by_cost_and_dashes_for_what_was_not_measured() -> 
     assert "| resident memory, MB | – | 700 |" in lines
     assert "| lag of store history, at most, s | – | 1.5 |" in lines
     assert not [line for line in lines if "uvloop" in line or "VictoriaMetrics" in line]
+
+
+def test_the_cost_of_one_point_more_leaves_fixed_costs_out() -> None:
+    small = {"points": 10_000.0, "cpu": 0.03, "memory": 160e6}
+    large = {"points": 110_000.0, "cpu": 0.08, "memory": 200e6}
+    assert table.steps([(case(10_000), small), (case(100_000), large)]) == (
+        "From 10,000 to 100,000 points each reading more takes 5.00 µs of CPU, each point more 400 bytes."
+    )
+    assert table.steps([(case(10_000), small), (case(100_000, dead=0.1), large)]) == ""
 
 
 def test_both_files_are_written_with_bars_and_machine(tmp_path: Path) -> None:
