@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 import aiohttp
@@ -87,7 +88,7 @@ async def _measure(case: Case, program: Path | None) -> Figures:
     simulated = sites.generate(case, free_port())
     sites.without_broker(simulated)
     devices = sum(1 for _ in (simulated / "devices.csv").open(encoding="utf-8")) - 1
-    living = devices - (_dead(devices, case.dead) if case.dead else 0)
+    living = devices - (dead_devices(devices, case.dead) if case.dead else 0)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         port = free_port()
@@ -140,9 +141,9 @@ def _figures(case: Case, window: range, living: int, counts: _Counts) -> Figures
     }
 
 
-def _dead(devices: int, share: float) -> int:
+def dead_devices(devices: int, share: float) -> int:
     """How many devices a scenario silences for a share, as it rounds."""
-    return max(1, -int(-share * devices + 1e-9))
+    return max(1, ceil(share * devices - 1e-9))
 
 
 def _start_dcops(case: Case, simulated: Path, sink: int, _: Path | None) -> Process:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.campus import sites, telegraf
+from bench.campus.beside import dead_devices
 from bench.campus.case import Case
 from dcops.site_file import LoadedSite, load
 from simulators.sitegen import PRESETS, generate, write_site
@@ -108,3 +109,8 @@ def test_devices_over_mqtt_are_left_out_where_only_modbus_is_compared(tmp_path: 
     assert not plan.mqtt
     assert not plan.brokers
     assert len(plan.modbus) > 30
+
+
+@pytest.mark.parametrize(("devices", "dead"), [(232, 24), (230, 23), (3, 1)])
+def test_as_many_devices_are_dead_as_the_scenario_silences(devices: int, dead: int) -> None:
+    assert dead_devices(devices, 0.1) == dead
