@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from bench.soak.ledger import Column
 from bench.soak.load import POINTS, Load, point_name, polled_id, publishing_id
 from bench.soak.site import DATABASE
+from ingest.stores.history.hot import HotRows
+from ingest.stores.history.runs import within_runs
 
 _MEASUREMENT = "environment_sensor"
 _MILLISECOND = 1_000_000
+_TIME_BITS = 42
+"""Enough for ms until the year 2109."""
 _POINT_OF = {point_name(at): at for at in range(POINTS)}
 _EXPORTED = """
 SELECT CAST(string_split(series, '.')[1][-3:] AS BIGINT) + if(series[1:6] = 'polled', 0, {polled}) AS device,
@@ -100,16 +104,20 @@ def in_history(data: Path, load: Load) -> Rows:
 
 
 def written_again(data: Path) -> int:
-    """Readings in the history's newest tables that stand there already: same series, same time.
+    """Newest readings of the history that stand there already: same series, same time.
 
     They are one reading to every question, and one row once they lie in a sorted file.
     """
+    rows: list[Column] = [np.empty(0, np.int64)]
     with duckdb.connect(data / "history.duckdb", read_only=True) as file:
-        tables = [row[0] for row in file.execute("SELECT number FROM hot").fetchall()]
-        rows = " UNION ALL ".join(f"SELECT series, time FROM hot_{number}" for number in tables)  # noqa: S608
-        counted = f"SELECT count(*) - count(DISTINCT (series, time)) FROM ({rows})"  # noqa: S608
-        row = file.execute(counted).fetchone()
-        return int(row[0]) if row is not None else 0
+        for table in HotRows(data / "history.files").tables(file):
+            for block in table.blocks:
+                series = np.repeat(block.first.astype(np.int64), block.count) + within_runs(block.count)
+                times = np.repeat(block.time, block.count)
+                own = slice(None) if table.cut is None else times < table.cut  # the next table has the rest
+                rows.append(series[own] << _TIME_BITS | times[own])
+    together = np.concatenate(rows)
+    return len(together) - len(np.unique(together))
 
 
 def _joined(load: Load, series: Callable[[int, str], Iterator[_Series]]) -> Rows:
