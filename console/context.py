@@ -17,6 +17,7 @@ from collectors.health import (
     DeviceLesson,
     EndpointHealth,
 )
+from console.process_models import ProcessAnswer
 from console.site import SiteKeeper
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
@@ -111,6 +112,8 @@ TakeSnapshot = Callable[[], Awaitable[Path]]
 """Copies the history into a folder of its own, linked where possible, and says which."""
 ReadCollectors = Callable[[], Sequence[CollectorHealth]]
 """The other processes that collect for this one."""
+ReadProcess = Callable[[], ProcessAnswer]
+"""How the process itself does, now."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
 """(check, passed, detail) of everything that must work to collect and to store."""
 
@@ -145,6 +148,7 @@ class ConsoleContext:
     take_snapshot: TakeSnapshot
     metrics: Metrics
     readiness: ReadReadiness
+    process: ReadProcess
     ticks: TickSignal
     keeper: SiteKeeper
     collectors: ReadCollectors = _no_collectors

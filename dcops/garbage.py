@@ -27,3 +27,8 @@ def no_search() -> Iterator[None]:
 def spare_what_lives() -> None:
     """From now on leave out of the search all that is there: to be called once everything has begun."""
     gc.freeze()
+
+
+def spare_nothing() -> None:
+    """Look at everything again: to be called at the end, for libraries complain of what is left over."""
+    gc.unfreeze()

@@ -10,7 +10,7 @@ from pathlib import Path
 from dcops.crew.secrets import TokenError
 from dcops.crew.shard import Shard
 from dcops.crew.usage import RoleError, read_role
-from dcops.garbage import no_search, spare_what_lives
+from dcops.garbage import no_search, spare_nothing, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform, Settings
@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     left_behind: list[str] = []
     code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind))
     leave(code, left_behind)
+    spare_nothing()
     return code
 
 

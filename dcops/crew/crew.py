@@ -1,5 +1,6 @@
 """All processes that collect one site, as the process sees them that has its journal."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dcops.crew.roles import Role
 from dcops.crew.workers import Orders, WorkerOptions, Workers, write_orders
 from dcops.stages import Work
 from facility.clock import Clock
+from ingest.batch import Batch
 from ingest.catalogues import KeptCatalogue
 from ingest.spool import Spool
 from ingest.tick import Tick
@@ -41,8 +43,13 @@ class Crew:
         clock: Clock,
         tick: Tick,
         spool: Spool,
+        accept: Callable[[Batch], None] | None = None,
     ) -> None:
-        """Nothing is started yet; ``plan`` is that of the whole site."""
+        """Nothing is started yet; ``plan`` is that of the whole site.
+
+        ``accept`` takes what others read in place of the tick itself.
+        """
+        accept = accept or tick.accept_batch
         self.role = role
         self.receiver: Receiver | None = None
         """Takes what shards hand over; None if there are none."""
@@ -60,7 +67,7 @@ class Crew:
                 known=self._known,
                 count=role.shards,
                 own=role.own,
-                accept=tick.accept_batch,
+                accept=accept,
                 number=lambda: tick.open_number,
                 hurry=hurry,
             )
@@ -70,7 +77,7 @@ class Crew:
         if role.workers:
             options = WorkerOptions(data=data, count=role.workers)
             orders = write_orders(role.share(plan), kept.digest, role.workers)
-            self._workers = Workers(options, orders, clock, self._known, tick.accept_batch)
+            self._workers = Workers(options, orders, clock, self._known, accept)
             members += self._workers.members
         self.members = tuple(members)
 

@@ -27,6 +27,7 @@ from dcops.crew.report import (
     read_endpoints,
 )
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
 SILENT_SECONDS = 15.0
@@ -211,6 +212,15 @@ class CrewCollection:
         yield from self._own.each_endpoint()
         for member in self._members:
             yield from member.endpoints()
+
+    @property
+    def lateness(self) -> Durations:
+        """Of polls, since each of them started."""
+        found = Durations()
+        parts = (self._own.lateness, *(member.report.lateness for member in self._members if member.report))
+        found.total = sum(part.total for part in parts)
+        found.counts = [sum(counts) for counts in zip(*(part.counts for part in parts), strict=True)]
+        return found
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse."""

@@ -25,6 +25,7 @@ from collectors.health import (
     ReadCost,
     RefusedValue,
 )
+from facility.durations import Durations
 
 VERSION = 1
 LISTS_EVERY = 3
@@ -93,6 +94,7 @@ class Report:
     condition: Condition
     totals: CollectionTotals
     tally: DeviceTally
+    lateness: Durations
     endpoint_lines: bytes
     """For ``read_endpoints``; empty if they are not told this time."""
     device_lines: bytes
@@ -103,6 +105,11 @@ class Report:
 
 class Reported(Protocol):
     """A collection, or several as one."""
+
+    @property
+    def lateness(self) -> Durations:
+        """Of polls, from the place on the grid to the values."""
+        ...
 
     def totals(self) -> CollectionTotals:
         """The sums."""
@@ -161,6 +168,7 @@ class Reporter:
             "condition": asdict(self._condition()),
             "totals": asdict(collection.totals()),
             "tally": _plain_tally(collection.tally()),
+            "lateness": [collection.lateness.total, *collection.lateness.counts],
         }
         return b"\n".join((orjson.dumps(head), *lines))
 
@@ -189,6 +197,7 @@ def read_report(body: bytes) -> Report:
             condition=Condition(**told["condition"]),
             totals=CollectionTotals(**told["totals"]),
             tally=_tally(told["tally"]),
+            lateness=_durations(told["lateness"]),
             endpoint_lines=endpoints,
             device_lines=devices,
             detail_lines=details,
@@ -252,6 +261,15 @@ def _lines(body: bytes) -> list[bytes]:
     if len(lines) != _LINES:
         raise ReportUnreadableError(f"a report of {len(lines)} lines, not {_LINES}")
     return lines
+
+
+def _durations(told: list[int]) -> Durations:
+    """Durations of a sum and counts."""
+    found = Durations()
+    if len(told) != len(found.counts) + 1:
+        raise ReportUnreadableError(f"durations with {len(told) - 1} bounds, not {len(found.counts)}")
+    found.total, found.counts = int(told[0]), [int(count) for count in told[1:]]
+    return found
 
 
 def _tally(told: _Json) -> DeviceTally:

@@ -26,14 +26,17 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.cpu_stages import CpuStages
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, Reporter
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
+from dcops.loop_watch import LoopWatch
 from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics
 from dcops.platform import Settings
+from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.site_file import LoadedSite
@@ -113,6 +116,7 @@ class Shard:
             hand_over=self.spool.put,
             watch=self.signal.notify,
         )
+        self.spool.before_commit(self.tick.hurry)
         self._rejected = RejectedMessages(settings.data, clock)
         crew = self._crew = Crew(
             role,
@@ -148,12 +152,23 @@ class Shard:
             pace=PACE,
         )
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
+        self._loop = LoopWatch(clock)
+        self._workings = Workings(
+            clock=clock,
+            cpu=CpuStages(),
+            loop=self._loop,
+            collection=self.collection,
+            tick=self.tick,
+            live=lambda: self.live,
+            spool=self.spool,
+            deliveries=(self.delivery,),
+        )
         self._pipeline = self._registry()
         self._pages = Showing(self._view(live))
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, delivery, journal."""
-        async with AsyncExitStack() as stages:
+        async with stage({"loop watch": self._loop.run()}), AsyncExitStack() as stages:
             for each in (
                 self._journalling(),
                 self._delivering(),
@@ -323,6 +338,7 @@ class Shard:
                 image=live.image,
             ),
             readiness=self.readiness,
+            process=self._workings.answer,
             ticks=self.signal,
             keeper=self.reloader,
             part=f"shard {self.share}",
@@ -334,6 +350,7 @@ class Shard:
         registry.register(BuildMetrics())
         registry.register(SiteMetrics(lambda: self.reloader.state))
         registry.register(ShardMetrics(self.share))
+        registry.register(ProcessMetrics(self._workings))
         registry.register(TickMetrics(self.tick))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics((self.delivery,), self.spool, self._clock))

@@ -29,6 +29,7 @@ from dcops.crew.report import (
     read_endpoints,
     read_report,
 )
+from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
 NOON = 1_767_268_800 * NANOSECONDS
@@ -98,6 +99,12 @@ class Collecting:
 
     def totals(self) -> CollectionTotals:
         return TOTALS
+
+    @property
+    def lateness(self) -> Durations:
+        found = Durations()
+        found.add(1_500_000)
+        return found
 
     def tally(self) -> DeviceTally:
         return DeviceTally(states={self.state: 1}, refused=2, identity_changes=1)
@@ -194,6 +201,8 @@ def test_all_collecting_is_seen_as_one() -> None:
     tally = collection.tally()
     assert dict(tally.states) == {DeviceState.DORMANT: 1, DeviceState.ONLINE: 1}
     assert (tally.refused, tally.identity_changes) == (4, 2)
+    assert (sum(collection.lateness.counts), collection.lateness.counts[1]) == (2, 2)  # 1 ms to 2 ms
+    assert collection.lateness.total == 3_000_000
     assert collection.texts("far") == {"serial": "S-far"}
     assert collection.texts("near") == {"serial": "S-near"}
     assert [(each.device, each.seconds) for each in collection.costs("gw-far")] == [("far", 0.5)]
