@@ -23,6 +23,7 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.background import let_go
 from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
@@ -245,9 +246,11 @@ class Platform:
             self.spool.change_catalogue(successor.kept)
             self._named.use(live.catalogue)
         self.collection.change(over)
+        former = (self.live, self._pages.current)
         self.live = live
         live.alarms.resume(self._clock.now())
         self._pages.change(successor.shown)
+        await let_go(*(each for each in former if each not in {live, successor.shown}))
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
