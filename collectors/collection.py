@@ -35,6 +35,7 @@ from collectors.mqtt import Subscriber
 from collectors.readers import ReaderFactory
 from collectors.schedule import Schedule
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.sample import Emit, EmitScans
 
 _AT_ONCE = 100
@@ -81,6 +82,8 @@ class Collection:
         self._harvest = Harvest(emit, emit_scans)
         self._keeping = keeping
         self._set_aside = set_aside
+        self.lateness = Durations()
+        """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
@@ -274,6 +277,7 @@ class Collection:
             harvest=self._harvest,
             lessons=self._lessons,
             random=self._random,
+            lateness=self.lateness,
             patience=self._patience,
             beside=beside,
         )

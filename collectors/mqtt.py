@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from hashlib import blake2b
 
 from collectors.backoff import Backoff
 from collectors.config import MqttBinding, MqttBroker, MqttVersion
@@ -104,6 +105,8 @@ class Subscriber:
 
     async def run(self) -> None:
         """Keep the subscription alive until cancelled; then wait a moment for what was taken to be kept."""
+        if self.broker.persistent:
+            self._receipts.recall(await self._keeping.recall(self.broker.id))
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         # The library waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
@@ -265,12 +268,15 @@ class Subscriber:
         if not message.mid:
             self._use(message)
             return
-        digest = hash((message.topic, message.payload))
+        digest = _digest(message)
         if self._receipts.knows(message.mid, digest, again=message.again):
             self._errors["again"] += 1
         else:
             self._use(message)
-            self._receipts.take(message.mid, digest, self._keeping.number())
+            number = self._keeping.number()
+            note = self._receipts.take(message.mid, digest, number)
+            if self.broker.persistent:
+                self._keeping.note(number, self.broker.id, note)
             self._window.took(self._receipts.waiting)
         self._acknowledge()
         if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:
@@ -394,6 +400,12 @@ def subscriptions(topics: Iterable[str]) -> list[str]:
         words = topic.split("/")
         by_depth.setdefault(len(words), []).append(words)
     return ["/".join(_shared(column) for column in zip(*rows, strict=True)) for rows in by_depth.values()]
+
+
+def _digest(message: Arrival) -> int:
+    """Of topic and payload; the same in another process."""
+    content = b"\0".join((message.topic.encode(), message.payload))
+    return int.from_bytes(blake2b(content, digest_size=8).digest())
 
 
 def _shared(words: Sequence[str]) -> str:

@@ -13,6 +13,10 @@ LATE_PERIODS = 3
 SHORTEST_PATIENCE = 30.0
 """A device is late after three periods without a message, but not before so many seconds."""
 
+_MILLISECOND = NANOSECONDS // 1000
+_MOST_AHEAD = 30 * NANOSECONDS
+"""Of the time of arrival: no message is stamped further ahead, however many come at once."""
+
 
 class MqttDevice:
     """Takes one device's messages and hands their values on."""
@@ -28,6 +32,7 @@ class MqttDevice:
         self._errors = errors
         self._last_success: int | None = None
         self._last_error = ""
+        self._stamped = 0
         self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
 
     @property
@@ -66,8 +71,17 @@ class MqttDevice:
         self.polls["samples"] += 1
         if not retained:
             self._last_success = now
-        time = now if reading.time is None else reading.time
+        time = self._stamp(now) if reading.time is None else reading.time
         self._emit(Sample(self._binding.first, time, reading.values, quality))
+
+    def _stamp(self, now: int) -> int:
+        """The time of arrival; of messages that come together each has a ms of its own, in their order.
+
+        Most stores tell readings of a series apart by no less.
+        """
+        following = self._stamped + _MILLISECOND
+        self._stamped = following if now < following < now + _MOST_AHEAD else now
+        return self._stamped
 
     def fail(self, reason: str) -> None:
         """A message could not be read."""

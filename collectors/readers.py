@@ -10,6 +10,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.unit import Patience, Unit
 from facility.clock import Clock
+from facility.durations import Durations
 
 
 class ReaderFactory:
@@ -22,6 +23,7 @@ class ReaderFactory:
         harvest: Harvest,
         lessons: Lessons,
         random: Random,
+        lateness: Durations,
         patience: Patience,
         beside: Iterable[DeviceReader] = (),
     ) -> None:
@@ -29,6 +31,7 @@ class ReaderFactory:
         self._harvest = harvest
         self._lessons = lessons
         self._random = random
+        self._lateness = lateness
         self._patience = patience
         self._plans: dict[int, Sequence[GroupPlan]] = {}
         self._units: dict[tuple[str, int], Unit] = {}
@@ -52,5 +55,6 @@ class ReaderFactory:
             clock=self._clock,
             harvest=self._harvest,
             lessons=self._lessons,
+            lateness=self._lateness,
             random=self._random,
         )

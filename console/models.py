@@ -161,6 +161,7 @@ class DeviceHealthAnswer:
     polls_failed: int
     last_error: str
     refused: Annotated[int, "values it is known not to have, and is not asked for"]
+    silent: Annotated[int, "reads it keeps silent on while it answers others; asked for seldom"]
     identity_changes: Annotated[int, "how often another device was found in its place"]
     cycle: Annotated[float | None, "seconds of its endpoint's time one reading takes, smoothed"]
 

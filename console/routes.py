@@ -27,6 +27,7 @@ from console.models import (
 from console.nodes import Nodes
 from console.parameters import Arguments, Kind, Parameter
 from console.points import Points
+from console.process_models import ProcessAnswer
 from console.site_models import SiteAnswer
 from console.spaces import SpacePlan
 from facility.quantities import Window
@@ -172,6 +173,9 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
     async def lessons(arguments: Arguments) -> LessonList:
         return list_lessons(view, arguments)
 
+    async def process(_: Arguments) -> ProcessAnswer:
+        return view.process()
+
     return (
         Route(
             path="/api/v1/collection",
@@ -202,5 +206,11 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
             answers=(LessonList,),
             answer=lessons,
             parameters=(Parameter(name="device", note="only this device"),),
+        ),
+        Route(
+            path="/api/v1/process",
+            summary="How the process does: CPU by stage, memory, lateness of polls, stalls, what stores lack",
+            answers=(ProcessAnswer,),
+            answer=process,
         ),
     )

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import aiohttp
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
@@ -24,11 +24,13 @@ from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
 from dcops.background import let_go
+from dcops.cpu_stages import CpuStages
 from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
 from dcops.lessons_file import open_lessons
 from dcops.live_site import LiveSite, Successor
+from dcops.loop_watch import LoopWatch
 from dcops.metrics import (
     AlarmMetrics,
     BuildMetrics,
@@ -40,6 +42,7 @@ from dcops.metrics import (
 )
 from dcops.outputs import build_notifier, build_stores
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
+from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
@@ -112,6 +115,8 @@ class Platform:
         plan = loaded.plan_with_passwords(environ)
         self.live = live = LiveSite(loaded, plan, self.board)
         """What is computed of the site as it is loaded now."""
+        self.cpu = CpuStages()
+        self.loop = LoopWatch(clock)
         self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
         self._named = named = build_stores(loaded.stores, live.catalogue, environ)
@@ -130,20 +135,25 @@ class Platform:
             device_points=loaded.site.point_count,
             clock=clock,
             hand_over=self.by_exception,
-            derive=live.derived,
-            watch=self._watch,
+            derive=self.cpu.timed("rollups", live.derived),
+            watch=self.cpu.timed("alarms", self._watch),
         )
+        self.cpu.also("tick", lambda: self.tick.stats.cpu, holding=("rollups", "alarms"))
+        accept = self.cpu.timed("validate", self.tick.accept)
+        self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
             plan,
             clock,
-            self._recorder or self.tick.accept,
-            emit_scans=None if self._recorder else self.tick.accept_scans,
+            self._recorder or accept,
+            emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
             lessons=open_lessons(settings.data),
             keeping=Keeping(
                 number=lambda: self.tick.open_number,
                 hurry=self._hurry,
+                note=self.spool.note,
+                recall=self.spool.recall,
                 listen=self.spool.on_settled,
                 tell_no_more=self.spool.tell_no_more,
             ),
@@ -161,6 +171,16 @@ class Platform:
                 pace=replace(pace, backlog=rate),
             )
             for store, rate in zip(self._stores, rates, strict=True)
+        )
+        self._workings = Workings(
+            clock=clock,
+            cpu=self.cpu,
+            loop=self.loop,
+            collection=self.collection,
+            tick=self.tick,
+            live=lambda: self.live,
+            spool=self.spool,
+            deliveries=self.deliveries,
         )
         self._notifiers: list[Notifier] = []
         self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock)
@@ -186,7 +206,7 @@ class Platform:
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""
         await self._keepsakes.restore()
-        async with AsyncExitStack() as stages:
+        async with stage({"loop watch": self.loop.run()}), AsyncExitStack() as stages:
             for each in (
                 self._telling(),
                 self._journalling(),
@@ -239,7 +259,7 @@ class Platform:
             image=live.image,
             staleness=live.staleness,
             device_points=live.loaded.site.point_count,
-            derive=live.derived,
+            derive=self.cpu.timed("rollups", live.derived),
         )
         if successor.kept is not None:
             self.by_exception.use(live.storing, live.catalogue.point_count)
@@ -378,8 +398,10 @@ class Platform:
                 endpoints=EndpointExposition(self.collection),
                 pipeline=self._pipeline,
                 clock=self._clock,
+                cpu=self.cpu,
             ),
             readiness=self.readiness,
+            process=self._workings.answer,
             ticks=self.signal,
             keeper=self.reloader,
         )
@@ -400,4 +422,6 @@ class Platform:
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))
         registry.register(CorrectionMetrics(self._corrections))
+        registry.register(ProcessMetrics(self._workings))
+        ProcessCollector(registry=registry)
         return registry

@@ -18,6 +18,7 @@ from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 from ingest.journal_limits import JournalLimits
+from ingest.journal_notes import Notes
 from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
 from ingest.loss import StoreLosses
@@ -96,6 +97,7 @@ class Journal:
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
         self._file = JournalFile(path, self)
+        self._notes = Notes(self._file)
 
     @property
     def quarantined(self) -> int:
@@ -151,6 +153,10 @@ class Journal:
     def load_state(self, key: str) -> bytes | None:
         """What was last saved under a key; None if nothing was, or if it is damaged."""
         return self._file.run(lambda: self._load_state(key))
+
+    def recall(self, name: str) -> list[bytes]:
+        """Notes of that name that were kept with the latest batches, oldest first."""
+        return self._file.run(lambda: self._notes.recall(name))
 
     def save_state(self, key: str, body: bytes) -> None:
         """Keep bytes under a key, in place of what was there."""
@@ -235,6 +241,7 @@ class Journal:
                     origin,
                 )
                 self._file.write(INSERT, *row.values())
+            self._notes.keep(note for batch in batches if batch.whole for note in batch.notes)
         self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:

@@ -85,12 +85,16 @@ class Spool:
         memory_limit: int = MEMORY_LIMIT,
         commit: float = 0.0,
     ) -> None:
-        """Batches of up to ``commit`` seconds are committed together; 0 commits each as it comes."""
+        """What was accepted is on disk after ``commit`` seconds, if the disk takes half of that at most.
+
+        0 commits each batch as it comes.
+        """
         self._journal = journal
         self._stores = stores
         self._clock = clock
         self._memory_limit = memory_limit
-        self._commit = commit
+        self._pause = commit / 2
+        self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
@@ -105,6 +109,8 @@ class Spool:
         self._listeners: list[Settled] = []
         self._catalogues: deque[tuple[int, KeptCatalogue]] = deque()
         """Catalogues to come, and the number of the last batch before each."""
+        self._notes: list[tuple[str, bytes]] = []
+        """To be kept with the next batch."""
         self._last = 0
         """Number of the latest batch put."""
         self._settled = 0
@@ -122,6 +128,8 @@ class Spool:
             self._put_empty(batch)
             return
         full = False
+        if self._notes:
+            batch, self._notes = replace(batch, notes=tuple(self._notes)), []
         with self._lock:
             self._waiting.append(batch)
             self._waiting_size += batch.nbytes
@@ -149,9 +157,26 @@ class Spool:
                 self._lost_numbers.add(batch.number)
         self._arrived.set()
 
+    def note(self, number: int, name: str, note: bytes) -> None:
+        """Keep a note with the batch of that number, which is still open; one that is not gets none."""
+        if number > self._last:
+            self._notes.append((name, note))
+
+    async def recall(self, name: str) -> list[bytes]:
+        """Notes of that name that were kept with the latest batches, oldest first; none if the journal
+        cannot be used now.
+        """
+        with contextlib.suppress(JournalUnavailableError):
+            return await self._on_thread(lambda: self._journal.recall(name))
+        return []
+
     def hurry(self) -> None:
         """Commit what was put without waiting for the end of the pause between two commits."""
         self._hurried.set()
+
+    def before_commit(self, hand_over: Callable[[], None]) -> None:
+        """Have what is still open put, so that it need not wait for another commit."""
+        self._hand_over = hand_over
 
     def on_settled(self, listener: Settled) -> None:
         """Tell a listener, on the event loop's thread, what has become of the tick's batches.
@@ -188,12 +213,11 @@ class Spool:
         await self._on_thread(self._refresh)
         trim_at = loop.time()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(trim_at):
-                    await self._arrived.wait()
+            await self._arrival(trim_at)
+            self._hand_over()
             self._arrived.clear()
             self._hurried.clear()
-            due = loop.time() + self._commit
+            due = loop.time() + self._pause
             available = await self._on_thread(self._flush)
             self._tell_settled()
             if loop.time() >= trim_at:
@@ -207,6 +231,16 @@ class Spool:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(due):
                         await self._hurried.wait()
+
+    async def _arrival(self, latest: float) -> None:
+        """Return when something is there to be committed, or at a time of the loop."""
+        loop = asyncio.get_running_loop()
+        while not self._arrived.is_set() and loop.time() < latest:
+            self._hand_over()
+            until = min(latest, loop.time() + self._pause) if self._pause else latest
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._arrived.wait()
 
     async def flush(self) -> bool:
         """Journal what waits now, whatever the pace. False if the journal cannot be used."""

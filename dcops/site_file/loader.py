@@ -32,7 +32,7 @@ from dcops.site_file.metering import warn_unmetered
 from dcops.site_file.outputs import read_journal, read_notifiers, read_stores
 from dcops.site_file.paths import check_paths
 from dcops.site_file.problems import Findings, Place, SiteProblems
-from dcops.site_file.profiles import ProfileLibrary, read_library
+from dcops.site_file.profiles import Overlay, ProfileLibrary, read_library
 from dcops.site_file.registry import Known, RegisteredT, Registry
 from dcops.site_file.secrets import SecretRef
 from dcops.site_file.sections import Sections, read_sections
@@ -56,7 +56,7 @@ def load(path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = Non
     sections = read_sections(Path(path), findings)
     loaded = None
     if sections is not None:
-        loaded = _Loading(sections, {**shipped(), **(extra_profiles or {})}).run()
+        loaded = _Loading(sections, Overlay(extra_profiles or {}, shipped())).run()
     if loaded is None or findings.problems:
         raise SiteProblems(findings.problems)
     return loaded

@@ -25,7 +25,16 @@ from collectors.health import (
     RefusedValue,
 )
 from console.app import build_app
+from console.collection_models import TotalsAnswer
 from console.context import ConsoleContext
+from console.process_models import (
+    LoopAnswer,
+    ProcessAnswer,
+    Spread,
+    StallAnswer,
+    StoreAnswer,
+    TicksAnswer,
+)
 from console.showing import Showing
 from console.site import SiteRefusedError
 from console.site_models import Reloaded, SiteAnswer, SiteMistake
@@ -177,6 +186,33 @@ class FakeCollection:
         return before - len(self.taught)
 
 
+SPREAD = Spread(bounds=(0.05, 0.1), counts=(998, 1, 1))
+
+
+def process() -> ProcessAnswer:
+    """A process that has run for a while, with one long stall."""
+    return ProcessAnswer(
+        time="2026-01-01T00:00:00.000Z",
+        version="0.1.0",
+        cpu={"collect": 12.5, "tick": 3.25},
+        memory=123_000_000,
+        points=100,
+        unread=2,
+        polls=TotalsAnswer(polls_due=1000, polls_done=999, polls_missed=1, polls_failed=0, samples=999),
+        lateness=SPREAD,
+        ticks=TicksAnswer(ticks=1000, late=0, durations=SPREAD),
+        loop=LoopAnswer(
+            lateness=SPREAD,
+            longest=0.25,
+            long_ones=(StallAnswer(ended="2026-01-01T00:00:00.000Z", seconds=0.25),),
+        ),
+        readings=99_900,
+        dropped=0,
+        journal_waiting=0,
+        stores=(StoreAnswer(store="history", up=True, written=99_000, waiting=900, lag=1.5),),
+    )
+
+
 @dataclass
 class FakeKeeper:
     """Says of a site what it is told to."""
@@ -290,6 +326,7 @@ class Plant:
             take_snapshot=self.take_snapshot,
             metrics=self.metrics,
             readiness=lambda: self.checks,
+            process=process,
             ticks=self.ticks,
             keeper=self.keeper,
         )

@@ -25,6 +25,7 @@ EXAMPLES = {
     "/api/v1/collection/endpoints/{id}": ["gw-1", "broker"],
     "/api/v1/collection/lessons": ["", "?device=b1-h1-r1-cdu"],
     "/api/v1/site": [""],
+    "/api/v1/process": [""],
     "/api/v1/openapi.json": [""],
     "/healthz": [""],
     "/readyz": [""],

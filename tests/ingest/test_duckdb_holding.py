@@ -278,3 +278,25 @@ async def test_a_restart_without_a_change_notes_nothing_anew(tmp_path: Path, clo
     with duckdb.connect(path, read_only=True) as connection:
         rows = connection.execute("SELECT since, hold FROM hold WHERE series = 1").fetchall()
     assert rows == [(NOON // 1_000_000, 625_000)]
+
+
+async def test_the_backlog_after_what_is_new_is_read_as_it_was_stored(
+    store: DuckHistory, tmp_path: Path
+) -> None:
+    feeder = Feeder(store)
+    await feeder.feed((1800, 6.0))
+    for of, second in ((HELD, 0), (HELD, 590), (ALWAYS, 600), (ALWAYS, 610), (HELD, 1200)):
+        feeder.of = of
+        await feeder.feed((second, 5.0))
+    found = told(await minutes(store, 0, 35))
+    assert [minute for minute, _, code, _ in found if code == 192] == [
+        *map(float, range(11)),
+        *map(float, range(20, 35)),
+    ]
+    assert [minute for minute, _, _, held in found if held][:9] == [*map(float, range(1, 9)), 21.0]
+    await store.close()
+    with duckdb.connect(tmp_path / "history.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT (since - ?) / 1000, hold FROM hold WHERE series = 1 ORDER BY since", [NOON // 1_000_000]
+        ).fetchall()
+    assert rows == [(0, 625_000), (600, 0), (1200, 625_000)]

@@ -224,3 +224,24 @@ async def test_a_listener_that_is_to_be_told_no_more_is_not(tmp_path: Path) -> N
         spool.put(numbered(2))
         await until(lambda: spool.stats.appended == 4)
     assert told == [1]
+
+
+async def test_what_is_open_is_asked_for_before_each_commit_and_does_not_wait_for_a_tick(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(Journal(tmp_path / "journal.db", catalogue(), ("a",)), ("a",), StillClock(), commit=0.02)
+    still_open = [numbered(1), numbered(2)]
+
+    def hand_over() -> None:
+        if still_open:
+            spool.put(still_open.pop(0))
+
+    spool.before_commit(hand_over)
+    async with running(spool):
+        await until(lambda: spool.stats.appended == 4)
+    assert [
+        entry.batch.values[0] for entry in Journal(tmp_path / "journal.db", catalogue(), ("a",)).read("a", 9)
+    ] == [
+        1001.0,
+        1002.0,
+    ]

@@ -22,8 +22,9 @@ from ingest.stores.history.holding import (
     spans_of_holding,
     stepped,
 )
+from ingest.stores.history.hot import HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, LEVELS, MILLISECOND, RAW_COLUMNS, Level
-from ingest.stores.history.schema import floors, hot_numbers, hot_table, watermarks
+from ingest.stores.history.schema import floors, watermarks
 
 _SERIES = "SELECT id, derived, counter, period FROM series LEFT JOIN usual ON id = series WHERE name = ?"
 _REGIMES = "SELECT since, hold FROM hold WHERE series = ? ORDER BY since"
@@ -43,7 +44,7 @@ class DamagedFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Readings of one series by time, each time once."""
+    """Readings of one series: arrays of one length."""
 
     time: NDArray[np.int64]
     """Ms."""
@@ -99,8 +100,8 @@ class Manifest:
 
     files: Mapping[str, Sequence[StoredFile]]
     """Those that count, by level, oldest first."""
-    hot: Sequence[str]
-    """Tables of hot rows, oldest first."""
+    hot: Sequence[HotTable]
+    """Tables of hot rows, oldest first; in a table that is written, what is new appears by itself."""
     floors: Mapping[str, int]
     """Before which ms there is nothing any more, by level."""
     marks: Mapping[str, int | None]
@@ -109,12 +110,11 @@ class Manifest:
     """Those that were asked for, by name."""
 
     @classmethod
-    def load(cls, cursor: duckdb.DuckDBPyConnection) -> "Manifest":
-        """As of now."""
+    def load(cls, cursor: duckdb.DuckDBPyConnection, hot: Sequence[HotTable]) -> "Manifest":
+        """As of now; the tables were asked for before: what is not in them is in files."""
         files: dict[str, list[StoredFile]] = {key: [] for key in LEVELS}
         for file in live_files(cursor):
             files[file.level.key].append(file)
-        hot = [hot_table(number) for number in hot_numbers(cursor)]
         return cls(files, hot, floors(cursor), watermarks(cursor), {})
 
 
@@ -140,11 +140,11 @@ class SeriesReader:
         return self._series.is_counter
 
     def readings(self, start: int, stop: int) -> Readings:
-        """As they came."""
-        parts = [self._scan(self._series.level, RAW_COLUMNS, start, stop), self._hot(start, stop)]
-        time = np.concatenate([part["time"] for part in parts]).astype(np.int64)
-        value = np.concatenate([_floats(part["value"]) for part in parts])
-        quality = np.concatenate([part["quality"] for part in parts]).astype(np.uint8)
+        """By time, each time once."""
+        stored, hot = self._scan(self._series.level, RAW_COLUMNS, start, stop), self._hot(start, stop)
+        time = np.concatenate([stored["time"].astype(np.int64), hot.time])
+        value = np.concatenate([_floats(stored["value"]), hot.value])
+        quality = np.concatenate([stored["quality"].astype(np.uint8), hot.quality])
         chosen = buckets.last_of_equals(time)
         return Readings(time[chosen], value[chosen], quality[chosen])
 
@@ -244,7 +244,7 @@ class SeriesReader:
 
     def _late_steps(self, start: int, stop: int, step: int, floor: int) -> list[int]:
         """Numbers of steps with hot rows: stored buckets do not know of those."""
-        time = self._hot(_ms(max(start, floor)), _ms(stop))["time"].astype(np.int64) * MILLISECOND
+        time = self._hot(_ms(max(start, floor)), _ms(stop)).time * MILLISECOND
         return [int(place) for place in np.unique((time - start) // step)]
 
     def _rows(self, level: Level | None, start: int, stop: int) -> Rows:
@@ -267,13 +267,14 @@ class SeriesReader:
             quality=np.asarray(stored["quality"], np.uint8)[chosen],
         )
 
-    def _hot(self, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
-        where = _WHERE.format(series=self._series.id, start=start, stop=stop)
-        scans = [
-            f"SELECT time, value, quality FROM {table} WHERE {where}"  # noqa: S608 - our own names
-            for table in self._manifest.hot
-        ]
-        return self._cursor.execute(" UNION ALL ".join(scans)).fetchnumpy()
+    def _hot(self, start: int, stop: int) -> Readings:
+        """In the order they came."""
+        parts = [part for table in self._manifest.hot for part in table.of_series(self._series.id)]
+        time = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+        within = (time >= start) & (time < stop)
+        value = np.concatenate([np.empty(0), *(part[1] for part in parts)])[within]
+        quality = np.concatenate([np.empty(0, np.uint8), *(part[2] for part in parts)])[within]
+        return Readings(time[within], value, quality)
 
     def _scan(self, level: Level, columns: str, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
         """Rows of all files, of equal times the one that counts last."""
