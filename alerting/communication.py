@@ -23,6 +23,7 @@ from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
 from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, shard_groups
+from facility.moves import Moves
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
 
@@ -114,10 +115,13 @@ class Communication:
                 left.append(alarm)
         return tuple(left)
 
-    def take_over(self, other: "Communication") -> None:
+    def take_over(self, other: "Communication", moves: Moves) -> None:
         """Go on, as if nothing had happened, from the site as it was before."""
-        before = {device: at for at, device in enumerate(other._ids)}
-        places = np.array([before.get(device, -1) for device in self._ids], dtype=np.int64)
+        places = moves.places(self._firsts, other._firsts)
+        lost = np.flatnonzero(places < 0)
+        if lost.size:  # new, or with other points: it is told by its id
+            before = {device: at for at, device in enumerate(other._ids)}
+            places[lost] = [before.get(self._ids[at], -1) for at in lost]
         self._silent.take_over(other._silent, places)
         self._blind.take_over(other._blind, places)
         self._groups.take_over(other._groups)

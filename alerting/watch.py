@@ -64,7 +64,7 @@ class AlarmWatch:
         what nothing watches any more.
         """
         self._process.take_over(other._process, moves)
-        self._communication.take_over(other._communication)
+        self._communication.take_over(other._communication, moves)
 
     def resume(self, now: int) -> None:
         """Go on from the alarms a restored board shows; those nothing watches any more are cleared.

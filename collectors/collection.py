@@ -138,7 +138,8 @@ class Collection:
         _check_brokers(change.plan)
         here = {reader.id: reader for reader in self._readers}
         kept = {device: reader for device, reader in here.items() if device in change.kept}
-        self._lessons.give_back(reader.lesson for device, reader in here.items() if device not in kept)
+        gone = tuple(reader for device, reader in here.items() if device not in kept)
+        self._lessons.give_back(reader.lesson for reader in gone)
         endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
         factory = self._factory(kept.values())
         readers, moved, scans = [], [], []
@@ -153,7 +154,12 @@ class Collection:
             if at % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return Changeover(
-            change=change, endpoints=endpoints, readers=readers, moved=tuple(moved), scans=tuple(scans)
+            change=change,
+            endpoints=endpoints,
+            readers=readers,
+            gone=gone,
+            moved=tuple(moved),
+            scans=tuple(scans),
         )
 
     def flush(self) -> None:
@@ -163,11 +169,9 @@ class Collection:
     def change(self, over: "Changeover") -> None:
         """Go over to what was prepared, at once. What is kept goes on without a missed poll."""
         change, plan = over.change, over.change.plan
-        staying = {id(reader) for reader in over.readers}
-        for reader in self._readers:
-            if id(reader) not in staying:
-                self._past.update(_polls(reader))
-                reader.retire()
+        for reader in over.gone:
+            self._past.update(_polls(reader))
+            reader.retire()
         for name in change.closed:
             self._endpoints.pop(name).stop()
         made = self._endpoints | over.endpoints
@@ -175,7 +179,7 @@ class Collection:
         for reader, binding in over.moved:
             reader.binding = binding
         self._readers = over.readers
-        self._schedule.change(change.restarted | change.removed, over.scans)
+        self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
         self._predictions.clear()
         self._change_brokers(change)
@@ -369,6 +373,8 @@ class Changeover:
     """Those opened."""
     readers: list[DeviceReader]
     """All of them, in the order of the plan."""
+    gone: tuple[DeviceReader, ...]
+    """Those that read no more."""
     moved: tuple[tuple[DeviceReader, ModbusBinding], ...]
     """Those kept whose points have other indices."""
     scans: tuple[Scan, ...]

@@ -23,6 +23,7 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.background import let_go
 from dcops.cpu_stages import CpuStages
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics
@@ -292,9 +293,11 @@ class Platform:
         self.collection.change(over)
         self._crew.change(successor.crew)
         self._plan = successor.change.plan
+        former = (self.live, self._pages.current)
         self.live = live
         live.alarms.resume(self._clock.now())
         self._pages.change(successor.shown)
+        await let_go(*(each for each in former if each not in {live, successor.shown}))
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
