@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.history_campus import measure as measure_campus
 from bench.report import machine, resident, verdict
 from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
@@ -41,7 +42,6 @@ _DEVICES, _FIELDS, _PERIOD = 100, 10, 10
 _SERIES = _DEVICES * _FIELDS
 _RATE = 10_000
 _SCANS_A_WRITE = 180
-_WRITES_A_FILE = 3
 _YEAR = 365
 # Base, swing over a day, noise and resolution: W, W, V, A, °C, %RH, Hz, L/s; a counter and a state follow.
 _GAUGES = (
@@ -115,8 +115,13 @@ def main() -> bool:
     parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
     parser.add_argument("--days", type=int, default=7, help="days of readings (default: 7)")
     parser.add_argument("--seconds", type=int, default=90, help="of questions beside writing (default: 90)")
+    parser.add_argument("--series", type=int, help="at the size of a campus instead: so many series")
+    parser.add_argument("--minutes", type=int, default=20, help="of the campus (default: 20)")
     args = parser.parse_args(sys.argv[1:] if sys.argv[0].endswith("history.py") else [])
     print(f"{machine()}, duckdb {version('duckdb')}\n")
+    if args.series:
+        measure_campus(args.series, args.minutes)
+        return True
     with tempfile.TemporaryDirectory(prefix="dcops-bench-") as folder:
         return asyncio.run(_measure(Path(folder) / "history.duckdb", args.days, args.seconds))
 
@@ -164,8 +169,8 @@ async def _fill(history: DuckHistory, clock: SetClock, days: int) -> None:
         count = min(_SCANS_A_WRITE, scans - first)
         clock.time = _FIRST + (first + count) * _PERIOD * NANOSECONDS
         await history.write([JournalEntry("bench", first + 1, catalogue, plant.scans(first, count))])
-        if first // _SCANS_A_WRITE % _WRITES_A_FILE == _WRITES_A_FILE - 1:
-            await history.compact()  # at the pace of a plant it is never behind
+        # At the pace of a plant compaction is never behind.
+        await asyncio.get_running_loop().run_in_executor(history._compactor, lambda: None)  # noqa: SLF001
     clock.time += 2 * 3600 * NANOSECONDS
     await history.compact()
     readings = scans * _SERIES

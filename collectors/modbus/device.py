@@ -22,9 +22,11 @@ from collectors.modbus.readout import NEVER, Readout
 from collectors.modbus.unit import Unit
 from collectors.planning import Block, cheapest_read
 from collectors.profiles import Manners, Table
+from collectors.schedule import offset_of
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.quality import Quality
-from facility.sample import Sample
+from facility.sample import NANOSECONDS, Sample
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +48,10 @@ class DeviceReader:
         "_forgotten",
         "_harvest",
         "_last_success",
+        "_lateness",
         "_lessons",
+        "_period",
+        "_place",
         "_plans",
         "_readout",
         "_short",
@@ -76,8 +81,10 @@ class DeviceReader:
         clock: Clock,
         harvest: Harvest,
         lessons: Lessons,
+        lateness: Durations,
         random: Random,
     ) -> None:
+        """``lateness`` counts the time from the place of each scan on the grid to its end."""
         self.id = binding.device
         self.unit = unit
         self.manners = _merged(binding.manners, binding.profile.manners)
@@ -94,6 +101,9 @@ class DeviceReader:
         self._clock = clock
         self._harvest = harvest
         self._lessons = lessons
+        self._lateness = lateness
+        self._period = round(binding.period * NANOSECONDS)
+        self._place = offset_of(binding.device, self._period)
         self._contact = contact_with(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
         self._readout = Readout(binding.device, plans, unit.number, self.lesson, clock.now())
@@ -126,6 +136,15 @@ class DeviceReader:
     def texts(self) -> Mapping[str, str]:
         """What the device tells of itself."""
         return self._contact.texts
+
+    @property
+    def plans(self) -> Sequence[GroupPlan]:
+        """How its groups are read; shared by all devices of its profile."""
+        return self._plans
+
+    def retire(self) -> None:
+        """It is of the site no more: what is under way ends, and nothing comes of it."""
+        self._harvest = Harvest(lambda _: None, lambda _: None)
 
     def begin(self) -> Request | None:
         """Start a scan; returns its first read, None if there is nothing to ask.
@@ -199,6 +218,7 @@ class DeviceReader:
             self._send_none(now, Quality.CONFIG_ERROR if self._contact.foreign else Quality.COMM_FAILURE)
             return
         self.polls_done += 1
+        self._lateness.add((now - self._place) % self._period)
         self._failed_in_a_row = 0
         self._last_success = now
         if self._short is not None:

@@ -1,6 +1,6 @@
 """Whether endpoints can keep the periods that are asked of them, and what would mend it if not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class _Reading:
     plan: PlannedDevice
 
 
-def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
+def check_bus_time(registry: Registry, profiles: Mapping[str, Profile], period: float) -> None:
     """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can."""
     groups: dict[str, tuple[Group, ...]] = {}
     behind: dict[str, list[_Reading]] = {}

@@ -30,8 +30,11 @@ from ingest.stores.history import upkeep
 from ingest.stores.history.compaction import Compaction, CompactionStoppedError
 from ingest.stores.history.database import Database
 from ingest.stores.history.export import Selection, export, series_like
-from ingest.stores.history.levels import MILLISECOND, Retention
+from ingest.stores.history.hot import HotRows
+from ingest.stores.history.levels import MILLISECOND, MINUTE, Retention
 from ingest.stores.history.reading import DamagedFileError, Manifest, SeriesReader
+from ingest.stores.history.schema import transaction
+from ingest.stores.history.sealing import GRACE
 from ingest.stores.history.upkeep import Info
 from ingest.stores.history.writing import HotWriter
 
@@ -44,11 +47,16 @@ _T = TypeVar("_T")
 MAX_STEPS = 100_000
 """Most buckets one question may ask for."""
 HOT_ROWS = 500_000
-"""So many readings in the order they came are searched in some 3 ms; then they are sorted into a file."""
-HOT_AGE = 3_600_000
-"""Ms after which they are at the latest."""
+"""So many readings in the order they came are enough for files of a good size."""
+LEAST_HOT_AGE, MOST_HOT_AGE = 60_000, 3_600_000
+"""Ms: if there are so many they are sorted into files after the first, else after the second."""
+MOST_HOT_ROWS = 8_000_000
+"""So many are sorted at once, to bound memory: 9 bytes each, and as much again while that goes on."""
+MOST_WAITING_ROWS = 20_000_000
+"""So many may wait in memory; then writing waits for sorting, and is refused after ``_PATIENCE`` seconds."""
+_PATIENCE = 10.0
 _MOST_TRIES = 1000
-"""As often one question is asked again: without a file that turns out damaged, or after a change."""
+"""As often one question is asked again, without a file that turns out damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +71,14 @@ class Buckets:
     last: NDArray[np.float64]
     coverage: NDArray[np.float64]
     """Share of the expected readings that came and are usable, 0…1: usable ones × the usual distance of two
-    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file."""
+    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file.
+    Of what is stored by exception, the share of the time that usable readings stand for."""
     quality: QualityArray
     """The worst of the usable readings; of all if none is usable."""
+    held: NDArray[np.bool_]
+    """Of which steps nothing is stored, because what was stored before still stood."""
+    hold: int
+    """Ns that a reading stored last stands for when none follows; 0 if every reading is stored."""
     resolution: int
     """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
 
@@ -73,29 +86,30 @@ class Buckets:
 class DuckHistory:
     """The history in one file and a folder. Three threads of its own write, read and compact."""
 
-    any_order = False
-    """What was taken is known by the last position alone."""
+    any_order = True
+    """What was taken is known by ranges of positions."""
 
     def __init__(
         self, path: Path, clock: Clock, retention: Retention | None = None, name: str = "history"
     ) -> None:
         self.damaged_files = 0
         """Files found damaged by questions since the start; see ``compaction.damaged`` for the others."""
-        self.compaction = Compaction(
-            upkeep.files_folder(path), retention or Retention(), lambda: self._closing
-        )
-        self._database = Database(path)
         self._folder = upkeep.files_folder(path)
+        self._rows = HotRows(self._folder.path)
+        self.compaction = Compaction(
+            self._folder, self._rows, retention or Retention(), lambda: self._closing
+        )
+        self._database = Database(path, self._folder.path)
         self._clock = clock
         self._name = name
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
-        self._hot = HotWriter()
+        self._hot = HotWriter(self._rows)
         self._catalogue: Catalogue | None = None
         self._manifest: Manifest | None = None
         self._version = 0
-        self._sealed = clock.now() // MILLISECOND
+        self._sealed = _minute_closed(clock.now() // MILLISECOND) + GRACE
         self._running = threading.Event()
         self._closing = False
         self._interrupt: Callable[[], None] = lambda: None
@@ -111,7 +125,7 @@ class DuckHistory:
         return self._database.quarantined
 
     async def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Keep these in one transaction; entries that are in already are left out.
+        """Keep these, each entry whole or not at all; those that are in already are left out.
 
         Raises:
             StoreUnavailableError: the file cannot be written now.
@@ -136,10 +150,11 @@ class DuckHistory:
         if step is not None:
             counter, found = await self._steps(series, start, stop, step)
             values = found.last if counter else found.mean
-            return History(found.times, values, found.quality, found.resolution)
+            held = found.held if found.hold or found.held.any() else None
+            return History(found.times, values, found.quality, found.resolution, held, found.hold)
         if stop < start:
             raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
-        return await self._read(series, lambda reader: _raw(reader, start, stop))
+        return await self._read(series, lambda reader: _raw(reader, start, stop, self._clock.now()))
 
     async def buckets(self, series: str, start: int, stop: int, step: int) -> Buckets:
         """Least, mean, greatest and last usable value of each step, and its coverage; as ``history``."""
@@ -178,7 +193,7 @@ class DuckHistory:
         """
         path = self._database.path
         return await self._run(
-            self._reader, lambda: self._database.use(lambda cursor: upkeep.describe(cursor, path))
+            self._reader, lambda: self._database.use(lambda cursor: upkeep.describe(cursor, path, self._rows))
         )
 
     async def check(self) -> list[str]:
@@ -200,7 +215,7 @@ class DuckHistory:
             HistoryCopyError: the file can't be written.
             StoreUnavailableError: the history cannot be used now.
         """
-        work = lambda cursor: export(cursor, self._folder, chosen, output)  # noqa: E731
+        work = lambda cursor: export(cursor, self._folder, self._rows, chosen, output)  # noqa: E731
         return await self._run(self._compactor, lambda: self._database.use(work))
 
     async def series_like(self, pattern: str) -> list[str]:
@@ -221,6 +236,7 @@ class DuckHistory:
         self._interrupt()
         for each in (self._compactor, self._reader):
             await self._run(each, lambda: None)
+        await self._run(self._writer, self._hot.forget)
         await self._run(self._writer, self._database.close)
         for each in (self._compactor, self._reader, self._writer):
             each.shutdown()
@@ -231,29 +247,53 @@ class DuckHistory:
     # In the writer's thread
 
     def _write(self, entries: Sequence[JournalEntry]) -> None:
-        try:
-            self._database.use(lambda cursor: self._hot.write(cursor, entries))
-        except StoreUnavailableError:
-            self._hot.forget()
-            raise
-        if entries and entries[-1].catalogue is not self._catalogue:
+        if not self._rows.wait_for_room(MOST_WAITING_ROWS, 0.0):
+            self._start_compaction()
+            if not self._rows.wait_for_room(MOST_WAITING_ROWS, _PATIENCE):
+                waiting = f"{MOST_WAITING_ROWS} readings wait to be sorted into files"
+                mend = "see the log for what stops that, or give the machine a faster disk"
+                raise StoreUnavailableError(f"history {self._database.path}: {waiting}; {mend}")
+        noted = self._hot.notes.changes
+        self._use_hot(lambda cursor: self._hot.write(cursor, entries))
+        if entries and (entries[-1].catalogue is not self._catalogue or self._hot.notes.changes != noted):
             self._catalogue = entries[-1].catalogue
             self._forget_manifest()
-        age = self._clock.now() // MILLISECOND - self._sealed
-        if self._hot.hot_rows >= HOT_ROWS or age >= HOT_AGE:
-            self._seal()
-            if not self._running.is_set():
-                self._running.set()
-                self._compactor.submit(self._compact_behind)
+        now = self._clock.now() // MILLISECOND
+        if self._is_due(now):
+            self._seal_at(now, _minute_closed(now))
+            self._start_compaction()
+
+    def _start_compaction(self) -> None:
+        if not self._running.is_set():
+            self._running.set()
+            self._compactor.submit(self._compact_behind)
+
+    def _is_due(self, now: int) -> bool:
+        """Whether hot rows are to become files: when buckets have just closed, unless there are too many."""
+        age = now - self._sealed
+        rows = self._use_hot(lambda cursor: self._rows.current(cursor).rows)
+        if age < 0 or rows >= MOST_HOT_ROWS:
+            return True
+        least = LEAST_HOT_AGE if rows >= HOT_ROWS else MOST_HOT_AGE
+        return age >= least
 
     def _seal(self) -> None:
-        self._sealed = self._clock.now() // MILLISECOND
-        try:
-            self._database.use(lambda cursor: self._hot.seal(cursor, self._sealed))
-        except StoreUnavailableError:
-            self._hot.forget()
-            raise
+        self._seal_at(self._clock.now() // MILLISECOND, None)
+
+    def _seal_at(self, now: int, cut: int | None) -> None:
+        """Seal hot rows; those from ``cut`` on stay hot."""
+        # As if just after a minute has closed, so that the next time is, too.
+        self._sealed = now if cut is None else cut + GRACE
+        self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut, MOST_HOT_ROWS))
         self._forget_manifest()
+
+    def _use_hot(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        try:
+            return self._database.use(work)
+        except BaseException:
+            self._hot.forget()
+            self._forget_manifest()
+            raise
 
     # In the compactor's thread
 
@@ -263,6 +303,9 @@ class DuckHistory:
         except StoreUnavailableError as error:
             if not self._closing:
                 _log.warning("history is not compacted, readings stay where they are: %s", error)
+        except Exception:
+            _log.exception("history is not compacted, readings stay where they are")
+            raise
         finally:
             self._running.clear()
 
@@ -279,6 +322,7 @@ class DuckHistory:
             try:
                 self.compaction.run(cursor, now)
             except duckdb.Error:
+                self.compaction.forget()
                 if self._closing or not self.compaction.put_damaged_aside(cursor):
                     raise
                 self.compaction.run(cursor, now)
@@ -296,7 +340,7 @@ class DuckHistory:
             raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
         if (stop - start) // step > MAX_STEPS:
             raise ValueError(f"{(stop - start) // step} steps are asked for, {MAX_STEPS} are allowed")
-        return await self._read(series, lambda reader: _stepped(reader, start, stop, step))
+        return await self._read(series, lambda reader: _stepped(reader, start, stop, step, self._clock.now()))
 
     async def _read(self, series: str, work: Callable[[SeriesReader], _T]) -> _T:
         return await self._run(
@@ -306,32 +350,28 @@ class DuckHistory:
     def _read_with(
         self, cursor: duckdb.DuckDBPyConnection, series: str, work: Callable[[SeriesReader], _T]
     ) -> _T:
-        """Ask within one transaction; again without a file that turns out damaged."""
+        """Ask; again without a file that turns out damaged."""
         for _ in range(_MOST_TRIES):
-            cursor.execute("BEGIN")
+            manifest = self._current_manifest(cursor)
             try:
-                return work(SeriesReader(cursor, self._folder, self._current_manifest(cursor), series))
+                return work(SeriesReader(cursor, self._folder, manifest, series))
             except DamagedFileError as error:
-                damaged: DamagedFileError | None = error
-            except duckdb.CatalogException:
-                damaged = None  # what was hot has become a file
-            finally:
-                cursor.execute("ROLLBACK")
-            if damaged is not None:
                 self.damaged_files += 1
-                self._folder.put_aside(cursor, damaged.file, damaged.reason)
+                self._folder.put_aside(cursor, error.file, error.reason)
             self._forget_manifest()
         raise StoreUnavailableError(f"history {self._database.path}: too many files are damaged; see the log")
 
     def _current_manifest(self, cursor: duckdb.DuckDBPyConnection) -> Manifest:
         """The one that is known if nothing has changed since, else a new one.
 
-        Between a change and its being known the old one still serves: what it lists is removed only later,
-        in this thread; but for tables of hot rows, which then are missing, and that is noticed.
+        Between a change and its being known the old one still serves: its tables of hot rows are kept as
+        long as it is, and the files it lists are removed only later, in this thread.
         """
         if self._manifest is None:
             version = self._version
-            made = Manifest.load(cursor)
+            hot = self._rows.tables(cursor)
+            with transaction(cursor):
+                made = Manifest.load(cursor, hot)
             if version != self._version:
                 return made
             self._manifest = made
@@ -343,20 +383,38 @@ class DuckHistory:
         self._manifest = None
 
 
-def _raw(reader: SeriesReader, start: int, stop: int) -> History:
+def _minute_closed(now: int) -> int:
+    """Ms up to which buckets of a minute are closed."""
+    return (now - GRACE) // MINUTE.length * MINUTE.length
+
+
+def _raw(reader: SeriesReader, start: int, stop: int, now: int) -> History:
     found = reader.readings(-(-start // MILLISECOND), -(-stop // MILLISECOND))
-    return History(found.time * MILLISECOND, found.value, found.quality)
+    times = found.time * MILLISECOND
+    if not reader.by_exception:
+        return History(times, found.value, found.quality)
+    held = np.zeros(len(times), dtype=np.bool_)
+    values, quality = found.value, found.quality
+    if start < min(now, stop, *times[:1].tolist()):
+        before = reader.standing_at(start)
+        count = len(before.time)
+        times = np.append(np.full(count, start), times)
+        values, quality = np.append(before.value, values), np.append(before.quality, quality)
+        held = np.append(np.ones(count, dtype=np.bool_), held)
+    return History(times, values, quality, held=held, hold=reader.hold)
 
 
-def _stepped(reader: SeriesReader, start: int, stop: int, step: int) -> tuple[bool, Buckets]:
-    rows, length = reader.steps(start, stop, step)
+def _stepped(reader: SeriesReader, start: int, stop: int, step: int, now: int) -> tuple[bool, Buckets]:
+    rows, held, length = reader.steps(start, stop, step, now)
     return reader.is_counter, Buckets(
         times=rows.time,
         minimum=rows.minimum,
         mean=rows.mean,
         maximum=rows.maximum,
         last=rows.last,
-        coverage=np.minimum(rows.covered * (MILLISECOND / step), 1.0),
+        coverage=np.minimum(rows.covered / (step / MILLISECOND), 1.0),
         quality=rows.quality,
+        held=held,
+        hold=reader.hold,
         resolution=length,
     )

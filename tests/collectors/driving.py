@@ -12,6 +12,7 @@ from collectors.modbus.layout import group_plans
 from collectors.modbus.unit import Patience, Unit
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
+from facility.durations import Durations
 from facility.point_types import POINT_TYPES
 from tests.collectors.conftest import HandClock, Samples, binding, seeded
 
@@ -63,6 +64,7 @@ class Drive:
         self.samples = Samples()
         self.lessons = lessons or Lessons()
         self.harvest = Harvest(self.samples.append, soon=lambda _: None)
+        self.lateness = Durations()
         self._profile = profile
         self._plans = group_plans(profile)
         self.reader = self.beside(unit=1)
@@ -76,6 +78,7 @@ class Drive:
             clock=self.clock,
             harvest=self.harvest,
             lessons=self.lessons,
+            lateness=self.lateness,
             random=seeded(),
         )
 

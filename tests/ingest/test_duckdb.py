@@ -137,6 +137,23 @@ async def test_what_is_delivered_twice_is_kept_once(store: DuckHistory) -> None:
     assert rows(found) == [(0.0, 2.0, 192)]
 
 
+async def test_whatever_the_order_of_delivery_each_entry_is_kept_once(tmp_path: Path) -> None:
+    path = tmp_path / "history.duckdb"
+    for turn in range(3):
+        store = DuckHistory(path, StillClock())
+        assert store.any_order
+        # A reading that differs would show if an entry were taken again.
+        value = float(turn)
+        await store.write([grid(8, 8, value), grid(9, 9, value)])
+        await store.write([grid(3, 3, value), grid(9, 9, 7.0)])
+        if turn == 1:
+            await store.compact()
+        await store.write([grid(1, 1, value), grid(2, 2, value), grid(3, 3, 7.0), grid(8, 8, 7.0)])
+        kept = rows(await store.history("grid.active_power", NOON, LATER))
+        assert kept == [(float(n), 0.0, 192) for n in (1, 2, 3, 8, 9)]
+        await store.close()
+
+
 async def test_positions_of_another_journal_are_not_taken_for_known_ones(store: DuckHistory) -> None:
     await store.write([grid(7, 0, 1.0)])
     await store.write([entry(1, sample(GRID, NOON + SECOND, [2.0, 1.0]), journal="two")])

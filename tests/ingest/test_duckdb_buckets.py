@@ -164,6 +164,57 @@ async def test_much_is_compacted_by_itself(store: DuckHistory, clock: StillClock
     assert (await files(store))["device"] == 1
 
 
+async def test_what_is_compacted_by_itself_ends_where_buckets_do(
+    store: DuckHistory, clock: StillClock
+) -> None:
+    await store.write([steady(1, 0, 364)])
+    clock.time += HOUR + 50 * SECOND
+    await store.write([steady(2, 3640, 1)])
+    await store.check()  # waits its turn behind the compaction
+    levels = {level.level: level for level in (await store.describe()).levels}
+    assert levels["device"].last == (NOON + HOUR - 10 * SECOND) // 1_000_000
+    assert (levels["hot"].rows, levels["device"].rows) == (10, 720)
+    found = await store.history(POWER, NOON, NOON + 2 * HOUR, HOUR)
+    assert (rows(found), found.resolution) == ([(0.0, 5.0, 192), (3600.0, 5.0, 192)], HOUR)
+    assert len((await store.history(POWER, NOON, NOON + 2 * HOUR)).times) == 365
+
+
+async def test_devices_and_parts_of_them_that_overlap_are_sorted(
+    store: DuckHistory, clock: StillClock
+) -> None:
+    await store.write(
+        [
+            meter(1, [(10, 2.0, 20.0), (0, 1.0, 10.0), (50, 4.0, 50.0)]),
+            entry(2, sample(GRID + 1, NOON + 5 * SECOND, [15.0]), sample(GRID, NOON + 20 * SECOND, [3.0])),
+            entry(3, sample(GRID + 1, NOON + 10 * SECOND, [21.0])),
+        ]
+    )
+    await compact_at(store, clock, NOON + HOUR)
+    assert rows(await store.history(POWER, NOON, NOON + HOUR)) == [
+        (0.0, 1.0, 192),
+        (10.0, 2.0, 192),
+        (20.0, 3.0, 192),
+        (50.0, 4.0, 192),
+    ]
+    assert rows(await store.history(ENERGY, NOON, NOON + HOUR)) == [
+        (0.0, 10.0, 192),
+        (5.0, 15.0, 192),
+        (10.0, 21.0, 192),
+        (50.0, 50.0, 192),
+    ]
+    assert rows(await store.history(ENERGY, NOON, NOON + HOUR, HOUR)) == [(0.0, 50.0, 192)]
+
+
+async def test_jitter_is_no_new_distance_and_another_pace_is(store: DuckHistory, clock: StillClock) -> None:
+    await store.write([meter(1, [(10 * n + n % 3 / 100, 1.0, 1.0) for n in range(90)])])
+    await compact_at(store, clock, NOON + 20 * MINUTE)
+    await store.write([meter(2, [(3600 + 30 * n, 1.0, 1.0) for n in range(30)])])
+    await compact_at(store, clock, NOON + 2 * HOUR)
+    found = await store.buckets(POWER, NOON, NOON + 2 * HOUR, 15 * MINUTE)
+    assert found.coverage.tolist()[0] == pytest.approx(1.0, rel=0.01)
+    assert found.coverage.tolist()[4] == pytest.approx(1.0, rel=0.01)
+
+
 async def test_every_level_goes_in_its_time(tmp_path: Path, clock: StillClock) -> None:
     kept = Retention(device=2 * DAY, minute=20 * DAY, quarter=200 * DAY, hour=2000 * DAY)
     store = DuckHistory(tmp_path / "history.duckdb", clock, kept)

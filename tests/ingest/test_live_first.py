@@ -16,6 +16,7 @@ from ingest.errors import StoreUnavailableError
 from ingest.journal import Journal, JournalEntry
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
+from ingest.stores.duckdb import DuckHistory
 from tests.ingest.plant import DEVICE_POINTS, SECOND, SteppedClock, catalogue, sample, until
 
 SCANS = 90
@@ -151,3 +152,41 @@ def sorted_streams(positions: Sequence[int]) -> list[int]:
     assert live == sorted(live)
     assert late == sorted(late)
     return list(positions)
+
+
+class Recorded(DuckHistory):
+    """The embedded history, and in which order it was given what."""
+
+    def __init__(self, path: Path, clock: SteppedClock) -> None:
+        super().__init__(path, clock)
+        self.positions: list[int] = []
+
+    async def write(self, entries: Sequence[JournalEntry]) -> None:
+        await super().write(entries)
+        self.positions += [entry.position for entry in entries]
+
+
+async def test_the_embedded_history_gets_the_newest_first_and_each_once(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    journal = Journal(tmp_path / "journal.db", catalogue(), ("history", "again"))
+    began = clock.now() + SECOND
+    for number in range(30):
+        journal.append([gather([sample(0, began + number * SECOND, [float(number), 1.0])], clock.now())])
+        clock.step(SECOND)
+    spool = Spool(journal, ("history", "again"), clock)
+    history = Recorded(tmp_path / "history.duckdb", clock)
+    letters = DeadLetters(tmp_path / "letters", clock)
+    delivery = Delivery(spool=spool, store=history, dead_letters=letters, clock=clock)
+    await delivery.finish()
+    newest = history.positions[0]
+    assert newest in (28, 29)
+    assert history.positions == [*range(newest, 31), *range(1, newest)]
+    # A cursor that was lost gives everything again, in another order.
+    again = DuckHistory(tmp_path / "history.duckdb", clock, name="again")
+    await history.close()
+    again.any_order = False  # type: ignore[misc]
+    await Delivery(spool=spool, store=again, dead_letters=letters, clock=clock).finish()
+    kept = await again.history("grid.active_power", began, began + 60 * SECOND)
+    assert kept.values.tolist() == [float(number) for number in range(30)]
+    await again.close()
+    await spool.close()

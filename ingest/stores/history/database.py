@@ -17,17 +17,19 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _LOCKED = "Could not set lock"
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "1GB"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
 
 class Database:
     """The file. Cursors may be used in several threads, each in one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folder: Path) -> None:
+        """Prepare; ``folder`` is that of the files."""
         self.path = path
         self.quarantined = 0
         """Files put aside because they are no DuckDB database, since the start."""
+        self._folder = folder
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -70,7 +72,7 @@ class Database:
         connection = duckdb.connect(self.path, config=_CONFIG)
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
-            prepare(connection)
+            prepare(connection, self._folder)
         except BaseException:
             connection.close()
             raise

@@ -16,20 +16,24 @@ from pathlib import Path
 import duckdb
 
 from ingest.stores.history.levels import LEVELS, Level
+from ingest.stores.history.memory import give_back
 
 _log = logging.getLogger(__name__)
 
 ROW_GROUP = 32_768
 """Rows: what one question reads at least. Smaller ones make larger files with slower beginnings."""
+EFFORT, FINAL_EFFORT = 1, 3
+"""Of zstd: for files that are merged again, and for those that stay."""
 _COPY = (
     "COPY ({query}) TO '{path}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, "
-    f"ROW_GROUP_SIZE {ROW_GROUP})"
+    f"COMPRESSION_LEVEL {{effort}}, ROW_GROUP_SIZE {ROW_GROUP}, RETURN_STATS)"
 )
+_MUCH = 100_000
+"""Rows that take memory worth giving back."""
 _COLUMNS = (
     "number, name, level, partition, rank, tier, rows, bytes, sha256,"
     " first_series, last_series, first_time, last_time"
 )
-_MEASURE = "SELECT count(*), min(series), max(series), min(time), max(time) FROM read_parquet('{path}')"
 _PUBLISH = """
 UPDATE file SET state = 'live', rank = ?, tier = ?, rows = ?, bytes = ?, sha256 = ?,
     first_series = ?, last_series = ?, first_time = ?, last_time = ? WHERE number = ?
@@ -88,7 +92,13 @@ class Folder:
         return self.path / file.name
 
     def write(
-        self, cursor: duckdb.DuckDBPyConnection, level: Level, partition: int, query: str
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        partition: int,
+        query: str,
+        *,
+        effort: int = EFFORT,
     ) -> StoredFile | None:
         """Keep what a query gives; the file does not count yet. None if it gives nothing.
 
@@ -97,18 +107,20 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         number, name = _reserve(cursor, level, partition)
         path, unfinished = self.path / name, self.path / f"{name}.tmp"
-        cursor.execute(_COPY.format(query=query, path=quoted(unfinished)))
-        measured = cursor.execute(_MEASURE.format(path=quoted(unfinished))).fetchone()
-        if measured is None or not measured[0]:
+        (answer,) = cursor.execute(
+            _COPY.format(query=query, path=quoted(unfinished), effort=effort)
+        ).fetchall()
+        rows, size, statistics = answer[1], answer[2], answer[4]
+        if not rows:
             unfinished.unlink()
             return None
+        ranges = [int(statistics[f'"{name}"'][end]) for name in ("series", "time") for end in ("min", "max")]
+        if rows >= _MUCH:
+            give_back()
         make_durable(unfinished)
         unfinished.replace(path)
         make_durable(self.path)
-        rows, *ranges = measured
-        return StoredFile(
-            number, name, level, partition, number, 0, rows, path.stat().st_size, checksum(path), *ranges
-        )
+        return StoredFile(number, name, level, partition, number, 0, rows, size, checksum(path), *ranges)
 
     def remove(self, cursor: duckdb.DuckDBPyConnection, state: str) -> None:
         """Remove what does not count: ``writing`` between two writes, ``obsolete`` where nobody reads."""
@@ -166,9 +178,7 @@ def day(time: int) -> str:
 
 
 def _reserve(cursor: duckdb.DuckDBPyConnection, level: Level, partition: int) -> tuple[int, str]:
-    row = cursor.execute("SELECT nextval('number')").fetchone()
-    assert row is not None  # noqa: S101 - a sequence always answers
-    number = int(row[0])
+    ((number,),) = cursor.execute("SELECT nextval('number')").fetchall()
     name = f"{level.key}-{day(partition).replace('-', '')}-{number:08d}.parquet"
     cursor.execute(
         "INSERT INTO file (number, name, level, partition, state) VALUES (?, ?, ?, ?, 'writing')",

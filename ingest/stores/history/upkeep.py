@@ -11,8 +11,8 @@ import duckdb
 from ingest.errors import HistoryCopyError
 from ingest.stores.history.compaction import damage
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, make_durable, quoted, scan
+from ingest.stores.history.hot import HotRows, log_name
 from ingest.stores.history.levels import LEVELS, RAW
-from ingest.stores.history.schema import hot_numbers, hot_table
 
 FILES_SUFFIX = ".files"
 """The folder of the files is named as the database, with this in the place of its suffix."""
@@ -51,10 +51,10 @@ def files_folder(database: Path) -> Folder:
     return Folder(database.with_suffix(FILES_SUFFIX))
 
 
-def describe(cursor: duckdb.DuckDBPyConnection, database: Path) -> Info:
+def describe(cursor: duckdb.DuckDBPyConnection, database: Path, hot: HotRows) -> Info:
     """What is in a history."""
     files = live_files(cursor)
-    levels = [_hot_info(cursor)]
+    levels = [_hot_info(cursor, hot)]
     for key in LEVELS:
         own = [file for file in files if file.level.key == key]
         levels.append(
@@ -80,11 +80,6 @@ def problems(cursor: duckdb.DuckDBPyConnection, folder: Folder) -> Iterator[str]
     files = live_files(cursor)
     for file in files:
         yield from _file_problems(cursor, folder, file)
-    for number in hot_numbers(cursor):
-        try:
-            cursor.execute(_RANGES.format(rows=hot_table(number))).fetchall()
-        except duckdb.Error as error:
-            yield f"newest readings can't be read: {str(error).splitlines()[0]}"
     aside = "SELECT name, rows, level, partition FROM file WHERE state = 'damaged' ORDER BY number"
     for name, rows, level, partition in cursor.execute(aside).fetchall():
         yield f"{name} was put aside: {rows} rows of {level} from {day(partition)} are missing; restore it"
@@ -134,8 +129,13 @@ def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link
         cursor.execute(f'COPY FROM DATABASE "{name}" TO backup')
     finally:
         cursor.execute("DETACH backup")
-    files = live_files(cursor)
     source = files_folder(database)
+    for (number,) in cursor.execute("SELECT number FROM hot").fetchall():
+        log = source.path / log_name(number)
+        if log.exists():  # with all that was appended since, which is whole up to its last frame
+            shutil.copyfile(log, copied.path / log.name)
+            make_durable(copied.path / log.name)
+    files = live_files(cursor)
     for file in files:
         place = copied.place(file)
         if link:
@@ -180,21 +180,16 @@ def _gaps(files: list[StoredFile]) -> Iterator[str]:
                 )
 
 
-def _hot_info(cursor: duckdb.DuckDBPyConnection) -> LevelInfo:
-    rows, first, last = 0, [], []
-    for number in hot_numbers(cursor):
-        found = cursor.execute(_RANGES.format(rows=hot_table(number))).fetchone()
-        if found is not None and found[0]:
-            rows += found[0]
-            first.append(found[3])
-            last.append(found[4])
+def _hot_info(cursor: duckdb.DuckDBPyConnection, hot: HotRows) -> LevelInfo:
+    tables = hot.tables(cursor)
+    times = [block.time for table in tables for block in table.blocks if block.rows]
     return LevelInfo(
         level="hot",
         files=0,
-        rows=rows,
+        rows=sum(table.rows for table in tables),
         bytes=0,
-        first=min(first, default=None),
-        last=max(last, default=None),
+        first=min((int(each.min()) for each in times), default=None),
+        last=max((int(each.max()) for each in times), default=None),
     )
 
 

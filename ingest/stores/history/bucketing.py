@@ -1,0 +1,154 @@
+"""Buckets and usual distances of readings that lie sorted in arrays: what a seal makes before it writes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facility.quality import FIRST_UNCERTAIN, QualityArray
+from ingest.stores.history.sorting import Sorted
+
+FEWEST = 9
+"""Readings of a series in one file from which its usual distance is taken."""
+FEWEST_AT_FIRST = 5
+"""The same as long as none is known."""
+_TOLERANCE = 0.01
+"""As long as the median is within this share of the known distance, that is kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BucketRows:
+    """Buckets by series and time, in the columns of their files. NaN becomes NULL there."""
+
+    series: NDArray[np.uint32]
+    time: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    total: NDArray[np.float64]
+    last: NDArray[np.float64]
+    usable: NDArray[np.uint32]
+    covered: NDArray[np.float32]
+    quality: QualityArray
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[np.uint32]) -> BucketRows:
+    """Buckets of ``length`` ms of the readings in ``[start, stop)``.
+
+    Args:
+        rows: the readings.
+        start: the first bucket's beginning, ms.
+        stop: the last one's end.
+        length: of each.
+        periods: usual distance of two readings by number of series, ms; 0 where it is unknown.
+    """
+    if len(rows) and (int(rows.time.min()) < start or int(rows.time.max()) >= stop):
+        within = (rows.time >= start) & (rows.time < stop)
+        rows = Sorted(rows.series[within], rows.time[within], rows.value[within], rows.quality[within])
+    series, time, value, quality = rows.series, rows.time // length, rows.value, rows.quality
+    begins = np.flatnonzero(np.append(True, (series[1:] != series[:-1]) | (time[1:] != time[:-1])))
+    begins = begins[: len(rows)]
+    whose = series[begins]
+    usable = (quality >= FIRST_UNCERTAIN) & ~np.isnan(value)
+    if usable.all():
+        count = np.diff(np.append(begins, len(rows)))
+        minimum, maximum, total = (
+            each.reduceat(value, begins) if len(rows) else value for each in (np.minimum, np.maximum, np.add)
+        )
+        last = value[begins + count - 1]
+        worst = np.minimum.reduceat(quality, begins) if len(rows) else quality
+    else:
+        count = np.add.reduceat(usable, begins, dtype=np.int64)
+        none = count == 0
+        minimum = np.fmin.reduceat(np.where(usable, value, np.nan), begins)
+        maximum = np.fmax.reduceat(np.where(usable, value, np.nan), begins)
+        total = np.where(none, np.nan, np.add.reduceat(np.where(usable, value, 0.0), begins))
+        latest = np.maximum.reduceat(np.where(usable, np.arange(len(rows)), -1), begins)
+        last = np.where(none, np.nan, value[latest])
+        worst_usable = np.minimum.reduceat(np.where(usable, quality, 255), begins)
+        worst = np.where(none, np.minimum.reduceat(quality, begins), worst_usable)
+    known = periods[whose]
+    covered = np.where(count == 0, 0.0, np.where(known == 0, np.nan, count * known.astype(np.float64)))
+    return BucketRows(
+        whose,
+        time[begins] * length,
+        minimum,
+        maximum,
+        total,
+        last,
+        count.astype(np.uint32),
+        covered.astype(np.float32),
+        worst.astype(np.uint8),
+    )
+
+
+def weighed(
+    made: BucketRows, rows: Sorted, within: tuple[int, int], length: int, holds: NDArray[np.int64]
+) -> BucketRows:
+    """The same buckets, those of what is stored by exception weighed by time: each reading counts until the
+    next one or for its hold, the first of a bucket from its beginning on.
+
+    Args:
+        made: the buckets.
+        rows: the readings they were made of.
+        within: from when to when, ms.
+        length: of each.
+        holds: ms a reading stands, by number of series; 0 of what is always stored.
+    """
+    start, stop = within
+    chosen = (holds[rows.series] > 0) & (rows.time >= start) & (rows.time < stop)
+    if not chosen.any():
+        return made
+    series, time = rows.series[chosen], rows.time[chosen]
+    value, quality = rows.value[chosen], rows.quality[chosen]
+    bucket = time // length
+    first = np.append(True, (series[1:] != series[:-1]) | (bucket[1:] != bucket[:-1]))
+    last = np.append(first[1:], True)
+    until = np.where(last, (bucket + 1) * length, np.append(time[1:], 0))
+    weight = np.minimum(until - time, holds[series]) + np.where(first, time - bucket * length, 0)
+    usable = (quality >= FIRST_UNCERTAIN) & ~np.isnan(value)
+    weight = np.where(usable, weight, 0).astype(np.float64)
+    begins = np.flatnonzero(first)
+    covered = np.add.reduceat(weight, begins)
+    mean = np.add.reduceat(np.where(usable, value, 0.0) * weight, begins) / np.where(
+        covered > 0, covered, np.nan
+    )
+    which = holds[made.series] > 0
+    total, whole = made.total.copy(), made.covered.copy()
+    total[which] = mean * made.usable[which]
+    whole[which] = covered
+    return replace(made, total=total, covered=whole)
+
+
+def changed_periods(
+    rows: Sorted, periods: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Series whose usual distance is not the known one, and the new ones: medians in ms.
+
+    Jitter of milliseconds is no change.
+    """
+    begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+    whose = rows.series[begins]
+    count = np.diff(np.append(begins, len(rows)))
+    known = periods[whose].astype(np.float64)
+    fewest = np.where(known == 0, FEWEST_AT_FIRST, FEWEST)
+    asked = count >= fewest
+    if not asked.any():
+        return whose[:0], periods[:0]
+    gaps = np.diff(rows.time, append=0)
+    gaps[np.append(begins[1:], len(rows)) - 1] = -1  # to another series
+    expected = np.repeat(known, count)
+    short = np.add.reduceat((gaps >= 0) & (gaps < expected * (1 - _TOLERANCE)), begins, dtype=np.int64)
+    long = np.add.reduceat(gaps > expected * (1 + _TOLERANCE), begins, dtype=np.int64)
+    asked &= 2 * np.maximum(short, long) > count - 1
+    asked_rows = np.repeat(asked, count) & (gaps >= 0)
+    asked_gaps = gaps[asked_rows]
+    number = np.repeat(np.arange(len(begins)), count)[asked_rows]
+    asked_gaps = asked_gaps[np.lexsort((asked_gaps, number))]
+    gaps_of = count[asked] - 1
+    first = np.cumsum(gaps_of) - gaps_of
+    medians = (asked_gaps[first + (gaps_of - 1) // 2] + asked_gaps[first + gaps_of // 2]) / 2
+    fits = medians < np.iinfo(np.uint32).max
+    return whose[asked][fits], medians[fits].astype(np.uint32)

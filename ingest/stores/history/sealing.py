@@ -1,0 +1,326 @@
+"""From sealed hot rows to sorted files, and the buckets that this closes or changes."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.stores.history import queries
+from ingest.stores.history.bucketing import BucketRows, bucketed, changed_periods, weighed
+from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
+from ingest.stores.history.holds import latest_holds
+from ingest.stores.history.hot import HotRows, HotTable
+from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
+from ingest.stores.history.memory import give_back
+from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
+from ingest.stores.history.schema import floors, transaction, watermarks
+from ingest.stores.history.sorting import Sorter
+
+_log = logging.getLogger(__name__)
+
+GRACE = 10_000
+"""Ms that a bucket waits after its end; what comes later makes it anew."""
+_MOST_BUCKETS = 250_000
+"""Put into one file."""
+
+_ALL_SERIES = (0, 2**32 - 1)
+_NO_DIRTY = "CREATE OR REPLACE TEMP TABLE dirty (series UINTEGER, time BIGINT)"
+_DIRTY = """
+INSERT INTO dirty SELECT DISTINCT series, time // {length} * {length} AS bucket FROM {rows}
+WHERE time >= {start} AND time < {stop} AND series BETWEEN {first} AND {last}
+"""
+_IN_DIRTY = """
+time >= {start} AND time < {stop}
+    AND (series, time // {length} * {length}) IN (SELECT series, time FROM dirty)
+"""
+_KEEP_PERIODS = """
+DELETE FROM usual WHERE series IN (SELECT series FROM newest);
+INSERT INTO usual SELECT series, period FROM newest;
+"""
+_SORTED_COLUMNS = "series, time, value, quality"
+
+
+class Sealing:
+    """Turns sealed tables into files. In the compactor's thread."""
+
+    def __init__(self, folder: Folder, hot: HotRows, retention: Retention, go_on: Callable[[], None]) -> None:
+        """Prepare; ``go_on`` is called between steps and may raise to stop."""
+        self.too_late = 0
+        """Readings left out since the start, as they were older than what is kept."""
+        self._folder = folder
+        self._hot = hot
+        self._retention = retention
+        self._go_on = go_on
+        self._derived = np.empty(0, np.bool_)
+        self._periods: NDArray[np.uint32] | None = None
+
+    def forget(self) -> None:
+        """What was learnt last may not have been kept."""
+        self._periods = None
+
+    def run(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
+        """All sealed tables there are now. Also called within long merges: hot rows cost memory."""
+        while len(self._hot.tables(cursor)) > 1:
+            self._go_on()
+            self._seal(cursor, self._hot.tables(cursor)[0], now)
+            give_back()
+
+    def _seal(self, cursor: duckdb.DuckDBPyConnection, table: HotTable, now: int) -> None:
+        sealed = now if table.sealed is None else table.sealed
+        horizon = self._horizons(cursor, sealed)
+        marks = watermarks(cursor)
+        closed = {level.key: _closed(marks[level.key], sealed, level) for level in BUCKETS}
+        oldest = max(horizon[level.key] for level in (*RAW, MINUTE, QUARTER))
+        edge = self._edge(cursor, marks[MINUTE.key], closed[MINUTE.key], oldest)
+        made = list(self._slices(cursor, table, horizon, (edge, closed[MINUTE.key])))
+        fresh = [file for file in made if file.level in RAW]
+        began = marks[MINUTE.key]
+        if began is not None:
+            # Up to the edge other files have readings of these buckets, too.
+            made += self._closed_buckets(cursor, MINUTE, RAW, fresh, (began, edge))
+            made += self._late_buckets(cursor, MINUTE, RAW, fresh, (oldest, began))
+        for finer, level in ((MINUTE, BUCKETS[1]), (BUCKETS[1], BUCKETS[2])):
+            fresh = [file for file in made if file.level == finer]
+            began, stop = marks[level.key], closed[level.key]
+            begin = oldest if began is None else began
+            made += self._closed_buckets(cursor, level, (finer,), fresh, (begin, stop))
+            made += self._late_buckets(cursor, level, (finer,), fresh, (oldest, begin))
+        # One seal is one run: merging counts runs, not the files each consists of.
+        rank = max((file.rank for file in made), default=0)
+        with transaction(cursor):
+            publish(cursor, [replace(file, rank=rank) for file in made])
+            for level in BUCKETS:
+                cursor.execute("UPDATE level SET watermark = ? WHERE key = ?", [closed[level.key], level.key])
+            cursor.execute("DELETE FROM hot WHERE number = ?", [table.number])
+        self._hot.drop(table.number)
+
+    # Readings, and the buckets that only they are in
+
+    def _slices(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: HotTable,
+        horizon: dict[str, int],
+        closing: tuple[int, int],
+    ) -> Iterator[StoredFile]:
+        """Files of readings, and of the 1-min buckets in ``closing``."""
+        derived = self._kinds(cursor)
+        holds = latest_holds(cursor, len(derived))
+        sorter = Sorter(table.blocks, table.cut)
+        for of_derived, start, rows in sorter.partitions(DEVICE.partition, derived):
+            level = DERIVED if of_derived else DEVICE
+            stop = start + level.partition
+            if stop <= horizon[level.key]:
+                self.too_late += rows
+                _log.warning("history: %d readings of %s come too late to be kept", rows, day(start))
+                continue
+            buckets: list[BucketRows] = []
+            for part in sorter.parts(start, stop, derived, of_derived=of_derived):
+                yield self._file(cursor, level, start, part, _SORTED_COLUMNS)
+                periods = self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
+                made = bucketed(part, *closing, MINUTE.length, periods)
+                if holds is not None:
+                    made = weighed(made, part, closing, MINUTE.length, holds)
+                buckets.append(made)
+                if sum(map(len, buckets)) >= _MOST_BUCKETS:
+                    yield from self._minute_file(cursor, start, buckets)
+                    buckets = []
+            yield from self._minute_file(cursor, start, buckets)
+
+    def _minute_file(
+        self, cursor: duckdb.DuckDBPyConnection, start: int, parts: Sequence[BucketRows]
+    ) -> Iterator[StoredFile]:
+        if not sum(map(len, parts)):
+            return
+        names = [each.name for each in fields(BucketRows)]
+        rows = BucketRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        partition = start // MINUTE.partition * MINUTE.partition
+        yield self._file(cursor, MINUTE, partition, rows, MINUTE.columns)
+
+    def _file(
+        self, cursor: duckdb.DuckDBPyConnection, level: Level, partition: int, rows: object, columns: str
+    ) -> StoredFile:
+        self._go_on()
+        cursor.register("incoming", {name: getattr(rows, name) for name in columns.split(", ")})
+        try:
+            query = f"SELECT {columns} FROM incoming"  # noqa: S608 - our own names
+            file = self._folder.write(cursor, level, partition, query)
+        finally:
+            cursor.unregister("incoming")
+        assert file is not None  # noqa: S101 - there are rows
+        return file
+
+    def _edge(self, cursor: duckdb.DuckDBPyConnection, began: int | None, stop: int, oldest: int) -> int:
+        """From which time on no other file has readings of the buckets that close now."""
+        if began is None:
+            return oldest // MINUTE.length * MINUTE.length
+        last = max((file.last_time for file in self._overlapping(cursor, RAW, began, stop)), default=None)
+        if last is None:
+            return began
+        return min((last // MINUTE.length + 1) * MINUTE.length, stop)
+
+    def _learnt(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        series: NDArray[np.uint32],
+        found: NDArray[np.uint32],
+    ) -> NDArray[np.uint32]:
+        """Usual distances by number of series, after some were found new."""
+        periods = self._known_periods(cursor)
+        if len(series):
+            cursor.register("newest", {"series": series, "period": found})
+            with transaction(cursor):
+                cursor.execute(_KEEP_PERIODS)
+            cursor.unregister("newest")
+            periods[series] = found
+        return periods
+
+    def _kinds(self, cursor: duckdb.DuckDBPyConnection) -> NDArray[np.bool_]:
+        """Whether a series is derived, by its number."""
+        # All rows are fetched, always: what is left in the cursor stands in the way of handing it arrays.
+        ((last,),) = cursor.execute("SELECT coalesce(max(id), 0) FROM series").fetchall()
+        if last >= len(self._derived):
+            found = cursor.execute("SELECT id FROM series WHERE derived").fetchnumpy()["id"]
+            self._derived = np.zeros(last + 1, np.bool_)
+            self._derived[found] = True
+        return self._derived
+
+    def _known_periods(self, cursor: duckdb.DuckDBPyConnection) -> NDArray[np.uint32]:
+        if self._periods is None:
+            found = cursor.execute("SELECT series, period FROM usual").fetchnumpy()
+            self._periods = np.zeros(len(self._derived), np.uint32)
+            self._periods[found["series"]] = found["period"]
+        missing = len(self._derived) - len(self._periods)
+        if missing > 0:
+            self._periods = np.append(self._periods, np.zeros(missing, np.uint32))
+        return self._periods
+
+    # Buckets made of what is in files
+
+    def _closed_buckets(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        sources: Sequence[Level],
+        fresh: Sequence[StoredFile],
+        times: tuple[int, int],
+    ) -> Iterator[StoredFile]:
+        """All buckets of a time: it has come to its end since the last seal."""
+        start, stop = times
+        for first, last in _stretches(fresh, self._overlapping(cursor, sources, start, stop), times, sources):
+            yield from self._of_files(cursor, level, sources, fresh, (first, last), queries.TIME)
+
+    def _late_buckets(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        sources: Sequence[Level],
+        fresh: Sequence[StoredFile],
+        times: tuple[int, int],
+    ) -> Iterator[StoredFile]:
+        """Closed buckets that something came late for, whole."""
+        start, stop = times
+        late = [file for file in fresh if file.first_time < stop and file.last_time >= start]
+        if not late:
+            return
+        for part in series_ranges(late, MOST_ROWS):
+            yield from self._dirty_buckets(cursor, level, sources, (fresh, late), (start, stop), part)
+
+    def _dirty_buckets(  # noqa: PLR0917 - what is read, in which order it is narrowed
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        sources: Sequence[Level],
+        files: tuple[Sequence[StoredFile], Sequence[StoredFile]],
+        times: tuple[int, int],
+        part: tuple[int, int],
+    ) -> Iterator[StoredFile]:
+        """Buckets of a range of series that late files have something for."""
+        fresh, late = files
+        cursor.execute(_NO_DIRTY)
+        for file in late:
+            rows = scan([self._folder.place(file)])
+            limits = {"start": times[0], "stop": times[1], "first": part[0], "last": part[1]}
+            cursor.execute(_DIRTY.format(length=level.length, rows=rows, **limits))
+        span = sources[0].partition
+        query = f"SELECT time // {span} * {span} AS start, min(time), max(time) FROM dirty GROUP BY start"  # noqa: S608
+        for _, first, last in sorted(cursor.execute(query).fetchall()):
+            within = (first, last + level.length)
+            yield from self._of_files(cursor, level, sources, fresh, within, _IN_DIRTY, part)
+
+    def _of_files(  # noqa: PLR0917 - what is read, in which order it is narrowed
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        level: Level,
+        sources: Sequence[Level],
+        fresh: Sequence[StoredFile],
+        times: tuple[int, int],
+        where: str,
+        part: tuple[int, int] = _ALL_SERIES,
+    ) -> Iterator[StoredFile]:
+        """Buckets of rows in a time and of some series that fit a condition, within one partition of what
+        they are made of.
+        """
+        start, stop = times
+        own = [file for file in fresh if file.first_time < stop and file.last_time >= start]
+        files = [*self._overlapping(cursor, sources, start, stop), *own]
+        partition = start // level.partition * level.partition
+        by_exception = queries.some_by_exception(cursor)
+        for begin, end in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
+            self._go_on()
+            first, last = max(begin, part[0]), min(end, part[1])
+            if first > last:
+                continue
+            within = [f for f in files if f.first_series <= last and f.last_series >= first]
+            chosen = where.format(start=start, stop=stop, length=level.length)
+            rows = queries.of_files(
+                map(self._folder.place, within),
+                sources[0].columns,
+                f"{chosen} AND series BETWEEN {first} AND {last}",
+                apart=lie_apart(within),
+            )
+            query = queries.bucketed(rows, level, sources[0], by_exception=by_exception)
+            file = self._folder.write(cursor, level, partition, query)
+            if file is not None:
+                yield file
+
+    def _overlapping(
+        self, cursor: duckdb.DuckDBPyConnection, levels: Sequence[Level], start: int, stop: int
+    ) -> list[StoredFile]:
+        keys = [level.key for level in levels]
+        where = "list_contains(?, level) AND first_time < ? AND last_time >= ?"
+        return live_files(cursor, where, keys, stop, start)
+
+    def _horizons(self, cursor: duckdb.DuckDBPyConnection, now: int) -> dict[str, int]:
+        """Before which time nothing is taken any more, by level."""
+        known = floors(cursor)
+        return {key: max(known[key], now - age) for key, age in self._retention.ages().items()}
+
+
+def _closed(mark: int | None, now: int, level: Level) -> int:
+    """Up to which time all buckets are closed."""
+    return max(mark or 0, (now - GRACE) // level.length * level.length)
+
+
+def _stretches(
+    fresh: Sequence[StoredFile],
+    known: Sequence[StoredFile],
+    times: tuple[int, int],
+    sources: Sequence[Level],
+) -> Iterator[tuple[int, int]]:
+    """Parts of a time in which there is something, each within one partition of the sources."""
+    start, stop = times
+    span = sources[0].partition
+    partitions = {
+        day
+        for file in (*fresh, *known)
+        if file.first_time < stop and file.last_time >= start
+        for day in range(file.first_time // span, file.last_time // span + 1)
+    }
+    for number in sorted(partitions):
+        first, last = max(start, number * span), min(stop, (number + 1) * span)
+        if first < last:
+            yield first, last
