@@ -163,7 +163,10 @@ class Places:
 
     def _end(self, scan: Scan) -> None:
         """A scan is over, however it went."""
-        scan.yield_place()
+        connection = scan.connection
+        if scan.placed and connection is not None:
+            scan.placed = False
+            connection.places -= 1
         scan.connection = None
         scans = self._scans
         self._scans = () if len(scans) == 1 and scans[0] is scan else _without(scans, scan)
