@@ -49,7 +49,7 @@ from dcops.stopping import StopBudget
 from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.counters import Finding
-from facility.moves import find_moves
+from facility.moves import find_moves, unmoved
 from facility.sample import NANOSECONDS
 from ingest.catalogues import keep_catalogue
 from ingest.delivery import Delivery, Pace
@@ -218,14 +218,13 @@ class Platform:
         """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
         plan = loaded.plan_with_passwords(self._environ)
         change = compare(self.collection.plan, plan)
-        live = LiveSite(loaded, change.plan, self.board)
-        return Successor(
-            live=live,
-            change=change,
-            moves=find_moves(self.live.catalogue, live.catalogue),
-            kept=keep_catalogue(live.catalogue),
-            shown=Shown(self._view(live)),
-        )
+        live = LiveSite(loaded, change.plan, self.board, like=self.live)
+        if live.image is self.live.image:
+            moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
+        else:
+            moves = find_moves(self.live.catalogue, live.catalogue)
+            kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
+        return Successor(live=live, change=change, moves=moves, kept=kept, shown=shown)
 
     async def go_over(self, successor: Successor) -> None:
         """Put a site in the place of the one that runs. That itself happens in one turn of the loop, between
@@ -241,9 +240,10 @@ class Platform:
             device_points=live.loaded.site.point_count,
             derive=live.derived,
         )
-        self.by_exception.use(live.storing, live.catalogue.point_count)
-        self.spool.change_catalogue(successor.kept)
-        self._named.use(live.catalogue)
+        if successor.kept is not None:
+            self.by_exception.use(live.storing, live.catalogue.point_count)
+            self.spool.change_catalogue(successor.kept)
+            self._named.use(live.catalogue)
         self.collection.change(over)
         self.live = live
         live.alarms.resume(self._clock.now())

@@ -37,6 +37,11 @@ class Moves:
         return np.where((wanted >= 0) & (before[at] == wanted), at, NOWHERE).astype(np.int64)
 
 
+def unmoved(catalogue: Catalogue) -> Moves:
+    """All series are where they were."""
+    return Moves(np.arange(catalogue.point_count, dtype=np.int64))
+
+
 def find_moves(before: Catalogue, now: Catalogue) -> Moves:
     """How the series of one catalogue are found in another; a series of another unit is another one."""
     earlier = np.full(now.point_count, NOWHERE, dtype=np.int64)
@@ -61,10 +66,11 @@ def taken_over(values: NDArray[np.generic], before: NDArray[np.generic], places:
 
 
 def _find_fields(earlier: Ints, before: Group, now: Group) -> None:
-    known = {each: offset for offset, each in enumerate(before.fields)}
+    known = {(each.name, each.unit, each.behaviour): offset for offset, each in enumerate(before.fields)}
     for offset, each in enumerate(now.fields):
-        if each in known:
-            earlier[now.first + offset] = before.first + known[each]
+        at = known.get((each.name, each.unit, each.behaviour))
+        if at is not None:
+            earlier[now.first + offset] = before.first + at
 
 
 def places_of(devices: Sequence[str], before: Sequence[str]) -> Ints:

@@ -112,6 +112,13 @@ class LiveImage:
         self.quality[there] = other.quality[places]
         self.late, self._newest = other.late, other._newest
 
+    def forget(self, first: int, count: int) -> None:
+        """Show so many points as if they had never been read."""
+        place = slice(first, first + count)
+        self.values[place] = np.nan
+        self.times[place] = 0
+        self.quality[place] = Quality.WAITING_FOR_DATA
+
     def set_back(self, now: int) -> None:
         """The clock was set back to ``now``: no reading is from later, so that the next one is taken."""
         np.minimum(self.times, now, out=self.times)

@@ -24,6 +24,7 @@ An MQTT profile names a topic and, in ``path``, the keys and list places of each
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -92,9 +93,14 @@ def read_files(files: Iterable[Path]) -> dict[str, Profile]:
 
 def shipped() -> dict[str, Profile]:
     """The profiles that come with the platform, by name."""
+    return {profile.name: profile for profile in _shipped()}
+
+
+@cache
+def _shipped() -> tuple[Profile, ...]:
+    """Read once a process: the files are the program's own, and a site may be loaded many times."""
     bases = Bases(shipped=shipped_texts())
-    profiles = [_read_profile(text, bases) for text in bases.shipped.values()]
-    return {profile.name: profile for profile in profiles}
+    return tuple(_read_profile(text, bases) for text in bases.shipped.values())
 
 
 def shipped_texts() -> dict[str, ProfileText]:

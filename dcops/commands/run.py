@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from dcops.garbage import no_search, search_all_again, spare_what_lives
+from dcops.garbage import no_search, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose
 from dcops.platform import Platform, Settings
@@ -60,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
     )
     left_behind: list[str] = []
     code = run_async("dcops run", lambda: _serve(loaded, settings, left_behind))
-    search_all_again()
     leave(code, left_behind)
     return code
 
