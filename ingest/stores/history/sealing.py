@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.stores.history import queries
-from ingest.stores.history.bucketing import BucketRows, bucketed, changed_periods
+from ingest.stores.history.bucketing import BucketRows, SparseSeries, bucketed, changed_periods
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
 from ingest.stores.history.hot import HotRows, HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
@@ -55,6 +55,7 @@ class Sealing:
         self._go_on = go_on
         self._derived = np.empty(0, np.bool_)
         self._periods: NDArray[np.uint32] | None = None
+        self._sparse = SparseSeries()
 
     def forget(self) -> None:
         """What was learnt last may not have been kept."""
@@ -118,7 +119,9 @@ class Sealing:
             buckets: list[BucketRows] = []
             for part in sorter.parts(start, stop, derived, of_derived=of_derived):
                 yield self._file(cursor, level, start, part, _SORTED_COLUMNS)
-                periods = self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
+                self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
+                sparse = self._sparse.changed_periods(part, self._known_periods(cursor))
+                periods = self._learnt(cursor, *sparse)
                 buckets.append(bucketed(part, *closing, MINUTE.length, periods))
                 if sum(map(len, buckets)) >= _MOST_BUCKETS:
                     yield from self._minute_file(cursor, start, buckets)
