@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench bench-neighbours format lock
+.PHONY: install demo test check bench bench-neighbours bench-campus soak format lock
 
 install: .venv/installed
 
@@ -34,6 +34,13 @@ bench: install
 
 bench-neighbours: install
 	$(BIN)/python -m bench neighbours
+
+soak: install
+	tests/servers/install
+	$(BIN)/python -m bench.soak $(ARGS)
+
+bench-campus: install
+	$(BIN)/python -m bench.campus $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -5,12 +5,14 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """Where an alarm comes from; the two are never mixed in one list without saying so."""
+    """Where an alarm comes from; they are never mixed in one list without saying so."""
 
     PROCESS = "process"
     """A measured value is where it must not be."""
     COMMUNICATION = "communication"
     """Values do not arrive, so nothing can be said about the process."""
+    PLATFORM = "platform"
+    """The platform itself needs a person, or it loses what it has read."""
 
 
 class Priority(StrEnum):
@@ -31,7 +33,7 @@ class Alarm:
     category: Category
     priority: Priority
     device: str
-    """Id of the device, else of the space or endpoint it is about."""
+    """Id of the device, else of the space or endpoint it is about, or the part of the platform."""
     point: str
     """Name of the point; empty if the alarm is about a whole device."""
     space: str

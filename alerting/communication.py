@@ -104,6 +104,15 @@ class Communication:
                 left.append(alarm)
         return tuple(left)
 
+    def take_over(self, other: "Communication") -> None:
+        """Go on, as if nothing had happened, from the site as it was before."""
+        before = {device: at for at, device in enumerate(other._ids)}
+        places = np.array([before.get(device, -1) for device in self._ids], dtype=np.int64)
+        self._silent.take_over(other._silent, places)
+        self._blind.take_over(other._blind, places)
+        self._groups.take_over(other._groups)
+        self._outage.take_over(other._outage)
+
     @property
     def _end(self) -> int:
         return self._author.site.point_count

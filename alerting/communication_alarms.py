@@ -1,15 +1,12 @@
 """What communication alarms say, and how much they matter."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from alerting.alarms import Alarm, Category, Priority
-from alerting.messages import place, words
+from alerting.messages import moment, place, words
 from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, Group
 from facility.devices import Device
 from facility.quality import text
-from facility.sample import NANOSECONDS
 from facility.site import Site
 
 DEVICE_SILENT = "device-silent"
@@ -34,7 +31,7 @@ class CommunicationAuthor:
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
         """A device of which nothing is current; ``last`` is its last reading (ns), 0 if there was none."""
         device = self.site.device(device_id)
-        heard = f"no reading since {_moment(last, self.site)}" if last else "never read"
+        heard = f"no reading since {moment(last, self.site)}" if last else "never read"
         via = self._endpoints.get(device_id)
         reached = f" Check the endpoint {via} if its other devices are slow too." if via else ""
         return self._alarm(
@@ -89,7 +86,7 @@ class CommunicationAuthor:
             space,
             message=(
                 f"{endpoint} in {place(self.site, space)}: all {group.members.size} devices silent, "
-                f"stale since {_moment(since, self.site)}"
+                f"stale since {moment(since, self.site)}"
             ),
             action="Check the gateway or broker: its power, its network path, and whether its port answers.",
             now=now,
@@ -106,7 +103,7 @@ class CommunicationAuthor:
             priority=Priority.HIGH,
             message=(
                 f"Feed {group.feed} in {place(self.site, group.about)}: all "
-                f"{group.members.size} {what} devices silent, stale since {_moment(since, self.site)}; "
+                f"{group.members.size} {what} devices silent, stale since {moment(since, self.site)}; "
                 f"feed {other} still answers"
             ),
             action=(
@@ -176,9 +173,3 @@ def common_space(site: Site, spaces: list[str]) -> str:
     paths = [[space.id for space in site.ancestors(each)] for each in unique]
     shared = set(paths[0]).intersection(*paths[1:])
     return next(space for space in paths[0] if space in shared)
-
-
-def _moment(time: int, site: Site) -> str:
-    """Time (ns) on the clocks of the site, as its page and its people have it."""
-    there = datetime.fromtimestamp(time // NANOSECONDS, ZoneInfo(site.timezone))
-    return there.strftime("%Y-%m-%d %H:%M:%S %Z")

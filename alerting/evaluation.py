@@ -19,6 +19,7 @@ from alerting.rules import Direction
 from alerting.selection import RulePlan
 from alerting.timers import Timers
 from facility.catalogue import Catalogue, Group
+from facility.moves import Moves
 from facility.quality import QualityArray, is_good
 from facility.site import Site
 
@@ -71,6 +72,13 @@ class Evaluation:
         """Go on from alarms an earlier run left active; returned are those no rule watches any more."""
         by_name = {watch.name: watch for watch in self._watches}
         return tuple(a for a in alarms if a.rule not in by_name or not by_name[a.rule].adopt(a))
+
+    def take_over(self, other: "Evaluation", moves: Moves) -> None:
+        """Go on from the same rules over the site as it was before; a rule that is another begins anew."""
+        before = {watch.name: watch for watch in other._watches}
+        for watch in self._watches:
+            if watch.name in before:
+                watch.take_over(before[watch.name], moves)
 
     @property
     def entries(self) -> int:
@@ -136,6 +144,19 @@ class _RuleWatch:
         self._join(at, alarm.id)
         self._up = np.flatnonzero(self._active)
         return True
+
+    def take_over(self, other: "_RuleWatch", moves: Moves) -> None:
+        if other._plan.rule != self._plan.rule:
+            return
+        places = moves.places(self._plan.points, other._plan.points)
+        there = np.flatnonzero(places >= 0)
+        for at in there[other._active[places[there]]]:
+            owner = other._author.owner(other._plan, int(places[at]))
+            alarm_id = other._standing[owner].alarm_id
+            if self._author.writes(self._plan, alarm_id):
+                self._join(int(at), alarm_id)
+        self._up = np.flatnonzero(self._active)
+        self._timers.take_over(other._timers, places)
 
     def _disagreeing(self) -> Ints:
         """Positions, ascending, whose value says otherwise than their alarm; good or not."""
@@ -220,6 +241,14 @@ class _Author:
             return self._catalogue.index(f"{alarm.device}.{alarm.point}")
         except KeyError:
             return -1
+
+    def writes(self, plan: RulePlan, alarm_id: str) -> bool:
+        """Whether the point an alarm of a rule is about is still there."""
+        series = alarm_id.removeprefix(f"{plan.rule.name}:")
+        try:
+            return int(self._catalogue.index(series)) >= 0
+        except KeyError:
+            return False
 
     def owner(self, plan: RulePlan, position: int) -> str:
         """Id of the device, or group of a space's rollups, that a point belongs to."""

@@ -1,9 +1,12 @@
 """What an alarm says: templates filled in with names, places and amounts that people read."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from math import isfinite
+from zoneinfo import ZoneInfo
 
 from alerting.rules import Rule
+from facility.sample import NANOSECONDS
 from facility.site import Site
 
 PLACEHOLDERS = ("device", "name", "place", "point", "value", "limit", "kind", "feed")
@@ -66,6 +69,12 @@ def process_message(rule: Rule, site: Site, excess: Excess) -> str:
         kind=words(device.kind) if device is not None else "",
         feed=device.feed or "" if device is not None else "",
     )
+
+
+def moment(time: int, site: Site) -> str:
+    """Time (ns) on the clocks of the site, as its page and its people have it."""
+    there = datetime.fromtimestamp(time // NANOSECONDS, ZoneInfo(site.timezone))
+    return there.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def name_of(site: Site, owner: str) -> str:

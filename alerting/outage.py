@@ -25,6 +25,10 @@ class Outage:
         self._returned = 0
         self.raised = False
 
+    def take_over(self, other: "Outage") -> None:
+        """Go on from the outage of the site as it was before."""
+        self.raised, self._returned = other.raised, other._returned
+
     @property
     def endpoints(self) -> int:
         """How many there are."""

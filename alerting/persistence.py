@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.moves import taken_over
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -51,6 +53,13 @@ class Persistence:
         quiet = self._by_exception & (waited >= 2 * self._periods)
         over: Flags = good & ~first & (again | quiet)
         return over
+
+    def take_over(self, other: "Persistence", places: Ints) -> None:
+        """Go on from the same condition of other devices; ``places`` says which each was, if any."""
+        taken_over(self.raised, other.raised, places)
+        taken_over(self.since, other.since, places)
+        taken_over(self._returned, other._returned, places)
+        taken_over(self._first_good, other._first_good, places)
 
     def restart(self, which: Flags, now: int) -> None:
         """Begin the delay anew for those of these devices whose condition holds."""

@@ -11,6 +11,7 @@ from alerting.alarms import Priority
 from alerting.amounts import read_deadband, read_delay, read_limit
 from alerting.communication_alarms import DEVICE_BLIND, DEVICE_SILENT, NETWORK_SILENT
 from alerting.messages import PLACEHOLDERS
+from alerting.platform_alarms import PLATFORM_RULES
 from alerting.rule_files import RawRule, RuleProblem
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
 from alerting.selection import matches
@@ -41,8 +42,8 @@ KEYS = (
 """Every key of an entry."""
 _EXCLUSIVE = (_DIRECTIONS, ("point", "quantity"))
 
-RESERVED = (DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT)
-"""Names of the communication alarms, which are not rules."""
+RESERVED = (DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT, *PLATFORM_RULES)
+"""Names of the alarms that are not rules: those of communication and those of the platform itself."""
 SITE_RUNBOOK = "site-rules"
 """Runbook anchor of a site's own rules that give none."""
 
@@ -79,7 +80,7 @@ def parse_rules(entries: Iterable[RawRule], site: Site, *, defaults: Iterable[Ra
             problems.append(RuleProblem(raw.file, raw.line, "a rule needs a name: add 'name: …'"))
         elif name in RESERVED:
             problems.append(
-                _problem(raw, "name", f"{name!r} is the name of a communication alarm; take another")
+                _problem(raw, "name", f"{name!r} is the name of an alarm that is always on; take another")
             )
         elif name in own:
             first = own[name]

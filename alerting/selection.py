@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
 from facility.catalogue import Catalogue, carried
-from facility.devices import Device, PointSpec
+from facility.devices import Device
 from facility.site import Site
 
 
@@ -95,15 +95,14 @@ def matches(selector: Selector, site: Site) -> Iterator[Match]:
 def _device_points(selector: Selector, site: Site) -> Iterator[Match]:
     wanted = _named(selector)
     spaces = _spaces(selector, site)
-    found: dict[int, NDArray[np.int64]] = {}
-    for device in site.devices:
+    arrays: dict[tuple[int, ...], NDArray[np.int64]] = {}
+    for at, offsets in site.having(selector.point):
+        device = site.devices[at]
         if not _meets(selector, device) or device.space not in spaces or not wanted(device.id):
             continue
-        offsets = found.get(id(device.points))
-        if offsets is None:
-            offsets = found[id(device.points)] = _offsets(device.points, selector.point)
-        if offsets.size:
-            yield Match(device.id, offsets, device.rated_power, device.rated_current)
+        if offsets not in arrays:
+            arrays[offsets] = np.array(offsets, dtype=np.int64)
+        yield Match(device.id, arrays[offsets], device.rated_power, device.rated_current)
 
 
 def _rollups(selector: Selector, site: Site) -> Iterator[Match]:
@@ -112,10 +111,6 @@ def _rollups(selector: Selector, site: Site) -> Iterator[Match]:
     for space, quantities, _ in carried(site):
         if space.id in spaces and wanted(space.id) and any(q.key == selector.quantity for q in quantities):
             yield Match(space.id, np.zeros(1, dtype=np.int64), space.rated_power, None)
-
-
-def _offsets(points: tuple[PointSpec, ...], type_key: str) -> NDArray[np.int64]:
-    return np.array([at for at, point in enumerate(points) if point.type.key == type_key], dtype=np.int64)
 
 
 def _meets(selector: Selector, device: Device) -> bool:

@@ -121,6 +121,14 @@ class SilenceGroups:
         self.raised[at] = True
         return True
 
+    def take_over(self, other: "SilenceGroups") -> None:
+        """Go on from the groups of the site as it was before."""
+        for alarm_id, at in self._places.items():
+            before = other._places.get(alarm_id)
+            if before is not None:
+                self.raised[at] = other.raised[before]
+                self._returned[at] = other._returned[before]
+
     def standing(self) -> list[int]:
         """Groups whose alarm is up."""
         return [int(at) for at in np.flatnonzero(self.raised)]

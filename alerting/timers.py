@@ -48,6 +48,20 @@ class Timers:
         lasted = self.seen - self._since >= delays
         return np.flatnonzero(lasted & ~self._still)
 
+    def take_over(self, other: "Timers", places: Ints) -> None:
+        """Let timers of other entries go on; ``places`` says which of those each entry was, if any."""
+        now_at = np.full(other.running.size, -1, dtype=np.int64)
+        there = np.flatnonzero(places >= 0)
+        now_at[places[there]] = there
+        positions = now_at[other.positions]
+        kept = np.flatnonzero(positions >= 0)
+        kept = kept[np.argsort(positions[kept])]
+        self.positions = positions[kept]
+        self.seen = other.seen[kept]
+        self._since = other._since[kept]
+        self._still = other._still[kept]
+        self.running[self.positions] = True
+
     def drop(self, places: Ints) -> None:
         """End the timers at these places."""
         self.running[self.positions[places]] = False

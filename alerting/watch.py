@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from alerting.alarms import Category
 from alerting.board import AlarmBoard
 from alerting.communication import Communication
 from alerting.evaluation import Evaluation, Image
 from alerting.rules import Rule
 from alerting.selection import plan_rules
 from facility.catalogue import Catalogue
+from facility.moves import Moves
 from facility.site import Site
 
 _log = logging.getLogger(__name__)
@@ -47,8 +49,19 @@ class AlarmWatch:
         self._process.watch(now)
         self._communication.watch(now)
 
+    def take_over(self, other: "AlarmWatch", moves: Moves) -> None:
+        """Go on, delays and all, from the watch over the site as it was before; ``resume`` then sees to
+        what nothing watches any more.
+        """
+        self._process.take_over(other._process, moves)
+        self._communication.take_over(other._communication)
+
     def resume(self, now: int) -> None:
-        """Go on from the alarms a restored board shows; those nothing watches any more are cleared."""
-        left = self._communication.adopt(self._process.adopt(self._board.active()))
+        """Go on from the alarms a restored board shows; those nothing watches any more are cleared.
+
+        What the platform says of itself is not of the site, and not seen to here.
+        """
+        ours = tuple(each for each in self._board.active() if each.category is not Category.PLATFORM)
+        left = self._communication.adopt(self._process.adopt(ours))
         for alarm in left:
             self._board.clear(alarm.id, now)

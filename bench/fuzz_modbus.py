@@ -82,6 +82,10 @@ class HandDeadlines(Deadlines):
         """Wait."""
         self._due[waiting] = at
 
+    def start_in(self, waiting: Expiring, seconds: float) -> None:
+        """Wait for so long."""
+        self.start(waiting, self._now + seconds)
+
     def stop(self, waiting: Expiring) -> float:
         """Wait no more."""
         return self._due.pop(waiting, float("inf"))

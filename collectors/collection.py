@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from collectors.backoff import Backoff
-from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
+from collectors.changes import PlanChange
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
 from collectors.harvest import Harvest
 from collectors.health import (
@@ -25,15 +27,19 @@ from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
-from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.link import Inbox
 from collectors.modbus.prediction import Prediction, measured_cycle, predict
 from collectors.modbus.scan import Scan
-from collectors.modbus.unit import Patience, Unit
+from collectors.modbus.unit import Patience
 from collectors.mqtt import Subscriber
+from collectors.readers import ReaderFactory
 from collectors.schedule import Schedule
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.sample import Emit, EmitScans
+
+_AT_ONCE = 100
+"""Devices prepared in one go, so that the loop goes on in between."""
 
 
 class Collection:
@@ -76,34 +82,109 @@ class Collection:
         self._harvest = Harvest(emit, emit_scans)
         self._keeping = keeping
         self._set_aside = set_aside
+        self.lateness = Durations()
+        """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
         dial = self._dial
+        self._patience = patience or Patience()
+        self._past: Counter[str] = Counter()
+        """Polls of devices that are read no more, by what became of them."""
         self._endpoints = {each.id: self._endpoint(each, dial) for each in plan.endpoints}
-        self._subscribers = {each.id: self._subscriber(each) for each in plan.brokers}
-        self._readers = self._modbus_devices(patience or Patience())
+        self._subscribers = {each.id: self._subscriber(each, plan) for each in plan.brokers}
+        factory = self._factory(())
+        self._readers = [factory.make(binding) for binding in plan.modbus]
         self._predictions: dict[str, Prediction] = {}
         """By endpoint, as they are asked for."""
-        self._schedule = Schedule(clock, [self._scan(reader) for reader in self._readers])
-        self._check_brokers()
+        self._schedule = Schedule(clock, [_scan(reader, self._endpoints) for reader in self._readers])
+        self._tasks: asyncio.TaskGroup | None = None
+        self._scheduling: asyncio.Task[None] | None = None
+        self._reading: dict[str, asyncio.Task[None]] = {}
+        """The tasks of the subscribers, by broker."""
+        _check_brokers(plan)
 
     async def run(self) -> None:
         """Collect until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
                 tasks.create_task(self._opener.run(), name="opening connections")
                 for endpoint in self._endpoints.values():
                     endpoint.start()
                 for subscriber in self._subscribers.values():
-                    tasks.create_task(subscriber.run(), name=f"broker {subscriber.broker.id}")
-                tasks.create_task(self._schedule.run(), name="schedule of polls")
+                    self._begin(tasks, subscriber, None)
+                self._scheduling = tasks.create_task(self._schedule.run(), name="schedule of polls")
                 tasks.create_task(self._lessons.run(), name="lessons")
+                await asyncio.Event().wait()
         finally:
+            self._tasks = None
             for endpoint in self._endpoints.values():
                 endpoint.stop()
             self._deadlines.close()
             self._harvest.flush()
+
+    @property
+    def plan(self) -> CollectionPlan:
+        """What is collected at present."""
+        return self._plan
+
+    async def prepare(self, change: PlanChange) -> "Changeover":
+        """Make what is new of another plan, a little at a time; nothing is opened or read yet.
+
+        Raises:
+            BindingError: the plan names endpoints or brokers it does not have.
+        """
+        _check_brokers(change.plan)
+        here = {reader.id: reader for reader in self._readers}
+        kept = {device: reader for device, reader in here.items() if device in change.kept}
+        self._lessons.give_back(reader.lesson for device, reader in here.items() if device not in kept)
+        endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
+        factory = self._factory(kept.values())
+        readers, moved, scans = [], [], []
+        for at, binding in enumerate(change.plan.modbus):
+            reader = kept.get(binding.device)
+            if reader is None:
+                reader = factory.make(binding)
+                scans.append(_scan(reader, self._endpoints | endpoints))
+            elif reader.binding.first != binding.first:
+                moved.append((reader, binding))
+            readers.append(reader)
+            if at % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return Changeover(
+            change=change, endpoints=endpoints, readers=readers, moved=tuple(moved), scans=tuple(scans)
+        )
+
+    def flush(self) -> None:
+        """Hand on what was read before the points get other indices."""
+        self._harvest.flush()
+
+    def change(self, over: "Changeover") -> None:
+        """Go over to what was prepared, at once. What is kept goes on without a missed poll."""
+        change, plan = over.change, over.change.plan
+        staying = {id(reader) for reader in over.readers}
+        for reader in self._readers:
+            if id(reader) not in staying:
+                self._past.update(_polls(reader))
+                reader.retire()
+        for name in change.closed:
+            self._endpoints.pop(name).stop()
+        made = self._endpoints | over.endpoints
+        self._endpoints = {each.id: made[each.id] for each in plan.endpoints}
+        for reader, binding in over.moved:
+            reader.binding = binding
+        self._readers = over.readers
+        self._schedule.change(change.restarted | change.removed, over.scans)
+        self._plan = plan
+        self._predictions.clear()
+        self._change_brokers(change)
+        if self._tasks is not None:
+            for endpoint in over.endpoints.values():
+                endpoint.start()
+            if self._scheduling is not None:
+                self._scheduling.cancel()
+            self._scheduling = self._tasks.create_task(self._schedule.run(), name="schedule of polls")
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device: those over Modbus in plan order, then those over MQTT."""
@@ -126,7 +207,7 @@ class Collection:
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
-        pushed: Counter[str] = Counter()
+        pushed = Counter(self._past)
         for subscriber in self._subscribers.values():
             pushed.update(subscriber.polls())
         readers = self._readers
@@ -146,6 +227,55 @@ class Collection:
             states=Counter([each.state for each in readers] + [each.state for each in pushed]),
             refused=sum(len(each.lesson.refused) for each in readers),
             identity_changes=sum(each.identity_changes for each in readers),
+        )
+
+    def _change_brokers(self, change: PlanChange) -> None:
+        plan = change.plan
+        ending: dict[str, asyncio.Task[None] | None] = {}
+        for name in change.left:
+            gone = self._subscribers.pop(name)
+            gone.stop()
+            self._past.update(gone.polls())
+            ending[name] = task = self._reading.pop(name, None)
+            if task is not None:
+                task.cancel()
+        for broker in plan.brokers:
+            subscriber = self._subscribers.get(broker.id)
+            if subscriber is None:
+                subscriber = self._subscribers[broker.id] = self._subscriber(broker, plan)
+                if self._tasks is not None:
+                    self._begin(self._tasks, subscriber, ending.get(broker.id))
+                continue
+            subscriber.change([each for each in plan.mqtt if each.broker == broker.id], change.kept)
+            if self._tasks is not None:
+                self._tasks.create_task(subscriber.follow(), name=f"changing broker {broker.id}")
+        self._subscribers = {each.id: self._subscribers[each.id] for each in plan.brokers}
+
+    def _begin(
+        self, tasks: asyncio.TaskGroup, subscriber: Subscriber, after: asyncio.Task[None] | None
+    ) -> None:
+        """Have a subscriber run, once another one that has its name at the broker has ended."""
+
+        async def read() -> None:
+            try:
+                if after is not None:
+                    await asyncio.wait([after])
+                await subscriber.run()
+            finally:
+                subscriber.close()
+
+        name = subscriber.broker.id
+        self._reading[name] = tasks.create_task(read(), name=f"broker {name}")
+
+    def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
+        return ReaderFactory(
+            clock=self._clock,
+            harvest=self._harvest,
+            lessons=self._lessons,
+            random=self._random,
+            lateness=self.lateness,
+            patience=self._patience,
+            beside=beside,
         )
 
     def texts(self, device: str) -> dict[str, str]:
@@ -203,8 +333,8 @@ class Collection:
         """Connect to an endpoint."""
         return connector_of(config, self._deadlines, errors, self._inbox)(lost)
 
-    def _subscriber(self, broker: MqttBroker) -> Subscriber:
-        bindings = [binding for binding in self._plan.mqtt if binding.broker == broker.id]
+    def _subscriber(self, broker: MqttBroker, plan: CollectionPlan) -> Subscriber:
+        bindings = [binding for binding in plan.mqtt if binding.broker == broker.id]
         return Subscriber(
             broker,
             bindings,
@@ -215,42 +345,42 @@ class Collection:
             set_aside=self._set_aside,
         )
 
-    def _modbus_devices(self, patience: Patience) -> list[DeviceReader]:
-        plans: dict[int, tuple[GroupPlan, ...]] = {}
-        units: dict[tuple[str, int], Unit] = {}
-        readers = []
-        for binding in self._plan.modbus:
-            profile = binding.profile
-            if id(profile) not in plans:
-                plans[id(profile)] = group_plans(profile)
-            key = (binding.endpoint, binding.unit)
-            if key not in units:
-                units[key] = Unit(binding.unit, binding.period, patience, self._random)
-            readers.append(
-                DeviceReader(
-                    binding,
-                    plans[id(profile)],
-                    units[key],
-                    clock=self._clock,
-                    harvest=self._harvest,
-                    lessons=self._lessons,
-                    random=self._random,
-                )
-            )
-        return readers
 
-    def _scan(self, reader: DeviceReader) -> Scan:
-        binding = reader.binding
-        endpoint = self._endpoints.get(binding.endpoint)
-        if endpoint is None:
-            raise BindingError(
-                f"device {binding.device}: there is no endpoint {binding.endpoint!r} in the plan"
-            )
-        return Scan(endpoint, reader)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changeover:
+    """What a collection needs to go over to another plan, made beforehand."""
 
-    def _check_brokers(self) -> None:
-        for binding in self._plan.mqtt:
-            if binding.broker not in self._subscribers:
-                raise BindingError(
-                    f"device {binding.device}: there is no broker {binding.broker!r} in the plan"
-                )
+    change: PlanChange
+    endpoints: dict[str, Endpoint]
+    """Those opened."""
+    readers: list[DeviceReader]
+    """All of them, in the order of the plan."""
+    moved: tuple[tuple[DeviceReader, ModbusBinding], ...]
+    """Those kept whose points have other indices."""
+    scans: tuple[Scan, ...]
+    """Of those made."""
+
+
+def _scan(reader: DeviceReader, endpoints: Mapping[str, Endpoint]) -> Scan:
+    binding = reader.binding
+    endpoint = endpoints.get(binding.endpoint)
+    if endpoint is None:
+        raise BindingError(f"device {binding.device}: there is no endpoint {binding.endpoint!r} in the plan")
+    return Scan(endpoint, reader)
+
+
+def _polls(reader: DeviceReader) -> dict[str, int]:
+    return {
+        "due": reader.polls_due,
+        "done": reader.polls_done,
+        "missed": reader.polls_missed,
+        "failed": reader.polls_failed,
+        "samples": reader.samples,
+    }
+
+
+def _check_brokers(plan: CollectionPlan) -> None:
+    known = {each.id for each in plan.brokers}
+    for binding in plan.mqtt:
+        if binding.broker not in known:
+            raise BindingError(f"device {binding.device}: there is no broker {binding.broker!r} in the plan")

@@ -6,6 +6,7 @@ scans in one array take hardly longer than one.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from collectors.decode import Decoder, Payload
 from facility.sample import Emit, EmitScans, Sample, Scans
@@ -14,15 +15,16 @@ Soon = Callable[[Callable[[], None]], object]
 """Has something called in the next turn of the loop."""
 
 
-class _Sheaf:
-    """Complete scans that one decoder takes apart."""
+class Scanned(Protocol):
+    """The device a scan is of."""
 
-    __slots__ = ("firsts", "scans", "times")
+    def spoil(self, error: Exception, time: int) -> None:
+        """What was read at a time, ns since the epoch, cannot be taken apart, by a fault of our own."""
+        ...
 
-    def __init__(self) -> None:
-        self.firsts: list[int] = []
-        self.times: list[int] = []
-        self.scans: list[Sequence[Payload]] = []
+
+_Row = tuple[Scanned, int, int, Sequence[Payload]]
+"""A complete scan: the device, its first point, when, and what each read gave."""
 
 
 class Harvest:
@@ -39,9 +41,10 @@ class Harvest:
         self._emit = emit
         self._emit_scans = emit_scans
         self._soon = soon or _in_next_turn
-        self._sheaves: dict[Decoder, _Sheaf] = {}
+        self._sheaves: dict[Decoder, list[_Row]] = {}
+        """By what takes them apart."""
 
-    def add(self, decoder: Decoder, first: int, time: int, scan: Sequence[Payload]) -> None:
+    def add(self, decoder: Decoder, first: int, time: int, scan: Sequence[Payload], device: Scanned) -> None:
         """A complete scan.
 
         Args:
@@ -49,15 +52,14 @@ class Harvest:
             first: index of its first point, over the whole site.
             time: end of the read, ns since the epoch.
             scan: what each block read gave; those that failed are the same in all scans of a decoder.
+            device: told if it cannot be taken apart.
         """
         sheaf = self._sheaves.get(decoder)
         if sheaf is None:
             if not self._sheaves:
                 self._soon(self.flush)
-            sheaf = self._sheaves[decoder] = _Sheaf()
-        sheaf.firsts.append(first)
-        sheaf.times.append(time)
-        sheaf.scans.append(scan)
+            sheaf = self._sheaves[decoder] = []
+        sheaf.append((device, first, time, scan))
 
     def emit(self, sample: Sample) -> None:
         """Hand a sample on, behind all that was added before."""
@@ -69,12 +71,28 @@ class Harvest:
         """Hand on all that was added."""
         sheaves, self._sheaves = self._sheaves, {}
         for decoder, sheaf in sheaves.items():
-            scans = Scans(sheaf.firsts, sheaf.times, *decoder.decode_all(sheaf.scans))
+            _, firsts, times, read = zip(*sheaf, strict=True)
+            try:
+                decoded = decoder.decode_all(read)
+            except Exception:  # noqa: BLE001 - of one device; it is found by taking each alone
+                self._one_by_one(decoder, sheaf)
+                continue
+            scans = Scans(firsts, times, *decoded)
             if self._emit_scans is not None:
                 self._emit_scans(scans)
                 continue
             for sample in scans.samples():
                 self._emit(sample)
+
+    def _one_by_one(self, decoder: Decoder, sheaf: Sequence[_Row]) -> None:
+        """Hand on what can be taken apart, and tell the devices of which it cannot."""
+        for device, first, time, scan in sheaf:
+            try:
+                decoded = decoder.decode(scan)
+            except Exception as error:  # noqa: BLE001 - the others are to be handed on
+                device.spoil(error, time)
+            else:
+                self._emit(Sample(first, time, *decoded))
 
 
 def _in_next_turn(call: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ class DeviceState(StrEnum):
     """Not read yet."""
     ONLINE = "online"
     SUSPECT = "suspect"
-    """The last scan failed, or messages are late."""
+    """The last scan failed, some read of it is never answered, or messages are late."""
     DORMANT = "dormant"
     """Given up for now; asked now and then until it answers."""
 
@@ -49,6 +49,8 @@ class DeviceHealth:
     """Empty if there was none."""
     refused: int = 0
     """Values it is known not to have, and is not asked for."""
+    silent: int = 0
+    """Reads it keeps silent on while it answers others; they are asked for seldom."""
     identity_changes: int = 0
     """How often another device was found in its place."""
     cycle: float = nan

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -105,7 +105,8 @@ class Lessons:
         self._profiles: list[ModbusProfile] = []
         self._lessons: list[Lesson] = []
         """Columns, a row a device: it takes less than a tuple each."""
-        self._hashes: dict[int, str] = {}
+        self._hashes: dict[int, tuple[ModbusProfile, str]] = {}
+        """Of maps, by the identity of their profiles, which are kept so that no other one gets it."""
         self._kept = _read(document) if document is not None else {}
         self._changed = asyncio.Event()
         self._saving = threading.Lock()
@@ -124,6 +125,20 @@ class Lessons:
         self._profiles.append(profile)
         self._lessons.append(lesson)
         return lesson
+
+    def give_back(self, lessons: Iterable[Lesson]) -> None:
+        """Lessons of devices that are read no more, or anew: the next one of the same kind takes them up."""
+        given = set(map(id, lessons))
+        rows = list(self._rows())
+        staying = [row for row in rows if id(row[-1]) not in given]
+        for endpoint, unit, profile, lesson in rows:
+            if lesson and id(lesson) in given:
+                self._kept[self._key(endpoint, unit, profile)] = lesson
+        # Other lists, for those there are may just be written to a document.
+        self._endpoints = [row[0] for row in staying]
+        self._units = [row[1] for row in staying]
+        self._profiles = [row[2] for row in staying]
+        self._lessons = [row[3] for row in staying]
 
     def changed(self) -> None:
         """Some lesson is another now."""
@@ -153,27 +168,29 @@ class Lessons:
 
     def document(self) -> bytes:
         """All lessons, as the constructor takes them."""
-        return _framed([self._line(at) for at, lesson in enumerate(self._lessons) if lesson])
+        return _framed([self._line(*row) for row in self._rows() if row[-1]])
 
     async def _document_by_and_by(self) -> bytes:
         """The same, with others having their turn in between."""
         lines = []
-        for at, lesson in enumerate(self._lessons):
-            if lesson:
-                lines.append(self._line(at))
+        for at, row in enumerate(self._rows()):
+            if row[-1]:
+                lines.append(self._line(*row))
             if at % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return _framed(lines)
 
-    def _line(self, at: int) -> str:
-        key = self._key(self._endpoints[at], self._units[at], self._profiles[at])
-        return json.dumps(_written(key, self._lessons[at]), ensure_ascii=False)
+    def _rows(self) -> Iterator[tuple[str, int, ModbusProfile, Lesson]]:
+        return zip(self._endpoints, self._units, self._profiles, self._lessons, strict=True)
+
+    def _line(self, endpoint: str, unit: int, profile: ModbusProfile, lesson: Lesson) -> str:
+        return json.dumps(_written(self._key(endpoint, unit, profile), lesson), ensure_ascii=False)
 
     def _key(self, endpoint: str, unit: int, profile: ModbusProfile) -> LessonKey:
         found = self._hashes.get(id(profile))
         if found is None:
-            found = self._hashes[id(profile)] = map_hash(profile)
-        return LessonKey(endpoint, unit, profile.name, found)
+            found = self._hashes[id(profile)] = (profile, map_hash(profile))
+        return LessonKey(endpoint, unit, profile.name, found[1])
 
     def _next_number(self) -> int:
         """Of the next document, by which a later one is told from an earlier one."""

@@ -5,11 +5,13 @@ QoS 1 is acknowledged once what came of it is kept, so that nothing is lost betw
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from hashlib import blake2b
 
 from collectors.backoff import Backoff
 from collectors.config import MqttBinding, MqttBroker, MqttVersion
@@ -77,6 +79,7 @@ class Subscriber:
         self._window = Window(broker.in_flight, self._keeping.hurry)
         self._connection: Connection | None = None
         self._version = broker.version or MqttVersion.NEW
+        self._greets_in_old = False
         self._connections = 0
         self._resumed_until = 0.0
         self._stopping = False
@@ -88,18 +91,22 @@ class Subscriber:
         self._told: set[str] = set()
         self._told_down = False
         self._strangers: set[str] = set()
-        decoders: dict[int, PayloadDecoder] = {}
+        self._emit = emit
+        self._past: Counter[str] = Counter()
+        """Messages of devices that are here no more, by what became of them."""
+        self._asked: list[str] = []
+        """What this connection has been asked for."""
+        self._left: set[str] = set()
+        """What the session may still have and is not wanted any more."""
+        self._asking = asyncio.Lock()
         self._devices: dict[str, list[MqttDevice]] = {}
-        for binding in bindings:
-            key = id(binding.profile)
-            if key not in decoders:
-                decoders[key] = PayloadDecoder(binding.profile)
-            device = MqttDevice(binding, decoders[key], emit, self._errors)
-            self._devices.setdefault(binding.topic, []).append(device)
+        self._place(bindings, frozenset())
         self._keeping.listen(self._settled)
 
     async def run(self) -> None:
         """Keep the subscription alive until cancelled; then wait a moment for what was taken to be kept."""
+        if self.broker.persistent:
+            self._receipts.recall(await self._keeping.recall(self.broker.id))
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         # The library waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
@@ -115,6 +122,27 @@ class Subscriber:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.pause())
 
+    def change(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
+        """Read these devices from now on; those kept go on as they are. ``follow`` tells the broker."""
+        before = set(self._wanted())
+        self._place(bindings, kept)
+        self._left = (self._left | before) - set(self._wanted())
+
+    async def follow(self) -> None:
+        """Ask a connection that stands for what has changed; another one is asked for everything anyway."""
+        connection = self._connection
+        if connection is not None and self.state is EndpointState.CONNECTED:
+            with contextlib.suppress(MqttError, OSError, ValueError):
+                await self._subscribe(connection)
+
+    def stop(self) -> None:
+        """Take nothing from now on; ``run`` is then to be cancelled."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Hear no more of what is kept; ``run`` has ended for good."""
+        self._keeping.tell_no_more(self._settled)
+
     def devices(self) -> list[DeviceHealth]:
         """How reading each device goes."""
         now = self._clock.now()
@@ -122,7 +150,7 @@ class Subscriber:
 
     def polls(self) -> Counter[str]:
         """Messages of all devices by what became of them."""
-        total: Counter[str] = Counter()
+        total = Counter(self._past)
         for devices in self._devices.values():
             for device in devices:
                 total.update(device.polls)
@@ -148,6 +176,7 @@ class Subscriber:
         """One connection, from its opening to its loss."""
         connection = Connection(self.broker, version=self._version, opened=self._opened, take=self._take)
         self._connection = connection
+        self._asked = []
         try:
             async with connection:
                 try:
@@ -161,15 +190,24 @@ class Subscriber:
             self._connection = None
 
     def _try_old(self, error: Exception) -> bool:
-        """Whether to try the old version at once; at every other connection the new one is tried first."""
+        """Whether to try the old version at once.
+
+        A broker that has greeted in the old one is spoken to in it from then on, for one that does not answer
+        to the new one costs its silence each time; until it wants another one after all.
+        """
         if self.broker.version is not None:
             return False
-        try_old = self._version is MqttVersion.NEW and wants_another_version(error)
-        self._version = MqttVersion.OLD if try_old else MqttVersion.NEW
-        return try_old
+        another = wants_another_version(error)
+        if self._version is MqttVersion.OLD:
+            self._greets_in_old = self._greets_in_old and not another
+            self._version = MqttVersion.OLD if self._greets_in_old else MqttVersion.NEW
+            return False
+        self._version = MqttVersion.OLD if another else MqttVersion.NEW
+        return another
 
     def _opened(self, resumed: bool) -> None:  # noqa: FBT001 - a callback
         """The broker has greeted us; messages may follow at once."""
+        self._greets_in_old = self._version is MqttVersion.OLD
         self._receipts.reconnect(resumed=resumed)
         if resumed:
             self._resumed_until = asyncio.get_running_loop().time() + _CATCHING_UP
@@ -182,15 +220,45 @@ class Subscriber:
         self._connections += 1
 
     async def _subscribe(self, connection: Connection) -> None:
+        """Ask for what is wanted and this connection was not asked for; leave what is wanted no more."""
+        async with self._asking:
+            while (wanted := self._wanted()) != self._asked or self._left:
+                # What is retained is needed when nothing is shown yet, and not at every connection.
+                retained = self._connections == 1 or bool(self._asked)
+                fresh = [topic for topic in wanted if topic not in set(self._asked)]
+                left = sorted(self._left)
+                refused = await connection.ask_for(fresh, self.broker.qos, retained=retained)
+                if left:
+                    await connection.unsubscribe(left)
+                self._left.difference_update(left)
+                self._asked = wanted
+                for topic in refused:
+                    self._errors["refused"] += 1
+                    self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
+                    self._tell_once(logging.ERROR, self._last_error)
+
+    def _wanted(self) -> list[str]:
         topics = subscriptions(self._devices)
-        if self.broker.share:
-            topics = [f"$share/{self.broker.share}/{topic}" for topic in topics]
-        # What is retained is needed at the start, when nothing is shown yet, and not at every connection.
-        refused = await connection.ask_for(topics, self.broker.qos, retained=self._connections == 1)
-        for topic in refused:
-            self._errors["refused"] += 1
-            self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
-            self._tell_once(logging.ERROR, self._last_error)
+        return [f"$share/{self.broker.share}/{topic}" for topic in topics] if self.broker.share else topics
+
+    def _place(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
+        """Make the devices, but for those kept, which only learn where their points are now."""
+        there = {each.binding.device: each for devices in self._devices.values() for each in devices}
+        decoders = {id(each.binding.profile): each.decoder for each in there.values()}
+        placed: dict[str, list[MqttDevice]] = {}
+        for binding in bindings:
+            device = there.pop(binding.device, None) if binding.device in kept else None
+            if device is None:
+                key = id(binding.profile)
+                if key not in decoders:
+                    decoders[key] = PayloadDecoder(binding.profile)
+                device = MqttDevice(binding, decoders[key], self._emit, self._errors)
+            else:
+                device.move(binding)
+            placed.setdefault(binding.topic, []).append(device)
+        for gone in there.values():
+            self._past.update(gone.polls)
+        self._devices = placed
 
     def _take(self, message: Arrival) -> None:
         """A message has come. One that is not acknowledged comes again at the next connection."""
@@ -200,12 +268,15 @@ class Subscriber:
         if not message.mid:
             self._use(message)
             return
-        digest = hash((message.topic, message.payload))
+        digest = _digest(message)
         if self._receipts.knows(message.mid, digest, again=message.again):
             self._errors["again"] += 1
         else:
             self._use(message)
-            self._receipts.take(message.mid, digest, self._keeping.number())
+            number = self._keeping.number()
+            note = self._receipts.take(message.mid, digest, number)
+            if self.broker.persistent:
+                self._keeping.note(number, self.broker.id, note)
             self._window.took(self._receipts.waiting)
         self._acknowledge()
         if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:
@@ -329,6 +400,12 @@ def subscriptions(topics: Iterable[str]) -> list[str]:
         words = topic.split("/")
         by_depth.setdefault(len(words), []).append(words)
     return ["/".join(_shared(column) for column in zip(*rows, strict=True)) for rows in by_depth.values()]
+
+
+def _digest(message: Arrival) -> int:
+    """Of topic and payload; the same in another process."""
+    content = b"\0".join((message.topic.encode(), message.payload))
+    return int.from_bytes(blake2b(content, digest_size=8).digest())
 
 
 def _shared(words: Sequence[str]) -> str:

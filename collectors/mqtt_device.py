@@ -13,6 +13,10 @@ LATE_PERIODS = 3
 SHORTEST_PATIENCE = 30.0
 """A device is late after three periods without a message, but not before so many seconds."""
 
+_MILLISECOND = NANOSECONDS // 1000
+_MOST_AHEAD = 30 * NANOSECONDS
+"""Of the time of arrival: no message is stamped further ahead, however many come at once."""
+
 
 class MqttDevice:
     """Takes one device's messages and hands their values on."""
@@ -28,7 +32,22 @@ class MqttDevice:
         self._errors = errors
         self._last_success: int | None = None
         self._last_error = ""
+        self._stamped = 0
         self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
+
+    @property
+    def binding(self) -> MqttBinding:
+        """Which messages carry it, and where its points are."""
+        return self._binding
+
+    @property
+    def decoder(self) -> PayloadDecoder:
+        """What reads its messages; shared by all devices of its profile."""
+        return self._decoder
+
+    def move(self, binding: MqttBinding) -> None:
+        """Its points have other indices now, and nothing else of it has changed."""
+        self._binding = binding
 
     def take(self, payload: bytes, now: int, *, retained: bool, held: bool = False) -> None:
         """A message that arrived now.
@@ -52,8 +71,17 @@ class MqttDevice:
         self.polls["samples"] += 1
         if not retained:
             self._last_success = now
-        time = now if reading.time is None else reading.time
+        time = self._stamp(now) if reading.time is None else reading.time
         self._emit(Sample(self._binding.first, time, reading.values, quality))
+
+    def _stamp(self, now: int) -> int:
+        """The time of arrival; of messages that come together each has a ms of its own, in their order.
+
+        Most stores tell readings of a series apart by no less.
+        """
+        following = self._stamped + _MILLISECOND
+        self._stamped = following if now < following < now + _MOST_AHEAD else now
+        return self._stamped
 
     def fail(self, reason: str) -> None:
         """A message could not be read."""

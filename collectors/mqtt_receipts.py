@@ -4,9 +4,13 @@ A broker sends a message again, under its old packet identifier, until it has ou
 gives the identifier to no other message before that. So a message is known by its identifier and content.
 """
 
+import struct
 from collections import deque
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+
+_NOTE = struct.Struct("<HQ")
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +59,20 @@ class Receipts:
             self._waiting.append(receipt)
         return True
 
-    def take(self, mid: int, digest: int, number: int) -> None:
-        """Note a new message, what came of which is in a batch."""
+    def take(self, mid: int, digest: int, number: int) -> bytes:
+        """Remember a new message, what came of which is in a batch; what to note of it with the batch."""
         receipt = _Receipt(mid, digest, number)
         self._known[mid] = receipt
         self._waiting.append(receipt)
+        return _NOTE.pack(mid, digest)
+
+    def recall(self, notes: Iterable[bytes]) -> None:
+        """Remember messages that an earlier process has taken and kept, by what it noted: oldest first."""
+        for note in notes:
+            for mid, digest in _NOTE.iter_unpack(note):
+                receipt = _Receipt(mid, digest, 0, waiting=False, acknowledged=True)
+                self._known[mid] = receipt
+                self._remember(receipt)
 
     def settle(self, through: int, lost: AbstractSet[int]) -> None:
         """All batches up to a number are kept, but for those lost: messages in these were never taken."""

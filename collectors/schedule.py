@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import zlib
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,21 +64,47 @@ class Schedule:
 
     def __init__(self, clock: Clock, jobs: Iterable[Job]) -> None:
         self._clock = clock
-        slots: dict[tuple[int, int], _Slot] = {}
-        for job in jobs:
-            period = round(job.period * NANOSECONDS)
-            offset = offset_of(job.id, period)
-            slot = slots.setdefault((period, offset), _Slot(0, len(slots), period, offset, []))
-            slot.jobs.append(job)
-        self._slots = list(slots.values())
+        self._slots: list[_Slot] = []
+        self._made = 0
+        self._placed = False
+        self._add(jobs)
 
     async def run(self) -> None:
-        """Fire jobs until cancelled; the first ones within their period."""
-        self._place(self._clock.now())
+        """Fire jobs until cancelled, or there are none; the first ones within their period.
+
+        Run again after that, it goes on as if it had never ended.
+        """
+        if not self._placed:
+            self._place(self._clock.now())
         while self._slots:
             await self._clock.sleep_until(self._slots[0].due)
             await asyncio.sleep(0)
             self.fire_due(self._clock.now())
+
+    def change(self, removed: AbstractSet[str], added: Iterable[Job]) -> None:
+        """Take jobs out by their ids and put others in; those that stay keep their places and times.
+
+        A ``run`` that sleeps meanwhile is to be cancelled and begun again, for another slot may be the next.
+        """
+        for slot in self._slots:
+            slot.jobs = [job for job in slot.jobs if job.id not in removed]
+        self._slots = [slot for slot in self._slots if slot.jobs]
+        self._add(added)
+        heapq.heapify(self._slots)
+
+    def _add(self, jobs: Iterable[Job]) -> None:
+        slots = {(slot.period, slot.offset): slot for slot in self._slots}
+        now = self._clock.now()
+        for job in jobs:
+            period = round(job.period * NANOSECONDS)
+            offset = offset_of(job.id, period)
+            slot = slots.get((period, offset))
+            if slot is None:
+                slot = slots[period, offset] = _Slot(0, self._made, period, offset, [])
+                slot.place_after(now)
+                self._made += 1
+                self._slots.append(slot)
+            slot.jobs.append(job)
 
     def fire_due(self, now: int) -> None:
         """Fire what is due at a time, each job once, and set it to its next slot."""
@@ -95,6 +122,7 @@ class Schedule:
 
     def _place(self, now: int) -> None:
         """Put every slot on the grid after ``now``: at the start, and when the clock was set back."""
+        self._placed = True
         for slot in self._slots:
             slot.place_after(now)
         heapq.heapify(self._slots)

@@ -6,16 +6,21 @@ import orjson
 from aiohttp import web
 
 from console.assets import load_assets, serve_asset
-from console.changes import FORGET_PATH, SNAPSHOT_PATH, forget_handler, snapshot_handler
-from console.context import ConsoleContext
+from console.changes import (
+    FORGET_PATH,
+    RELOAD_PATH,
+    SNAPSHOT_PATH,
+    forget_handler,
+    reload_handler,
+    snapshot_handler,
+)
 from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
-from console.live import LiveFeed
 from console.metrics import OVERVIEW_PATH, POINTS_PATH, overview_handler, points_handler
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
-from console.routes import Route, api_routes
-from console.spaces import SpacePlan
+from console.routes import Route
+from console.showing import Showing
 from console.stream import Stream
 
 MAX_STREAMS = 32
@@ -23,45 +28,44 @@ _MAX_BODY = 1024
 
 
 def build_app(
-    view: ConsoleContext,
+    showing: Showing,
     *,
     names: frozenset[str] | None = LOOPBACK_NAMES,
     max_streams: int = MAX_STREAMS,
 ) -> web.Application:
-    """The application over a view of the running platform.
+    """The application.
 
     Args:
-        view: what it shows.
+        showing: the view of the running platform that it shows at present.
         names: host names it answers to, None for any; see ``console.guard.allowed_names``.
         max_streams: how many event streams may be open at once.
     """
-    plan = SpacePlan(view.site, view.catalogue)
-    feed = LiveFeed(view, plan)
-    routes = api_routes(view, plan, feed)
+    routes = showing.current.routes
     app = web.Application(middlewares=[build_guard(names)], client_max_size=_MAX_BODY)
     app.on_response_prepare.append(add_headers)
     for route in routes:
-        app.router.add_get(route.path, _api_handler(route))
-    app.router.add_post(FORGET_PATH, forget_handler(view))
-    app.router.add_post(SNAPSHOT_PATH, snapshot_handler(view))
-    app.router.add_get("/api/v1/stream", Stream(view, feed, max_streams).handle, allow_head=False)
+        app.router.add_get(route.path, _api_handler(route, showing))
+    app.router.add_post(FORGET_PATH, forget_handler(showing))
+    app.router.add_post(SNAPSHOT_PATH, snapshot_handler(showing))
+    app.router.add_post(RELOAD_PATH, reload_handler(showing))
+    app.router.add_get("/api/v1/stream", Stream(showing, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
-    app.router.add_get(OVERVIEW_PATH, overview_handler(view))
-    app.router.add_get(POINTS_PATH, points_handler(view, plan))
-    _add_health(app, view)
+    app.router.add_get(OVERVIEW_PATH, overview_handler(showing))
+    app.router.add_get(POINTS_PATH, points_handler(showing))
+    _add_health(app, showing)
     _add_pages(app)
 
     async def end_streams(_: web.Application) -> None:
-        view.ticks.close()
+        showing.current.view.ticks.close()
 
     app.on_shutdown.append(end_streams)
     return app
 
 
-def _api_handler(route: Route) -> Handler:
+def _api_handler(route: Route, showing: Showing) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         arguments = read_arguments(route.parameters, list(request.query.items()), request.match_info)
-        return json_response(await route.answer(arguments))
+        return json_response(await showing.current.answers[route.path](arguments))
 
     return handle
 
@@ -79,12 +83,14 @@ def _description_handler(routes: tuple[Route, ...]) -> Handler:
     return handle
 
 
-def _add_health(app: web.Application, view: ConsoleContext) -> None:
+def _add_health(app: web.Application, showing: Showing) -> None:
     async def healthz(_: web.Request) -> web.StreamResponse:
         return json_response(Alive(status="alive"))
 
     async def readyz(_: web.Request) -> web.StreamResponse:
-        checks = tuple(Check(check=check, ok=ok, detail=detail) for check, ok, detail in view.readiness())
+        checks = tuple(
+            Check(check=check, ok=ok, detail=detail) for check, ok, detail in showing.current.view.readiness()
+        )
         ready = all(check.ok for check in checks)
         return json_response(Readiness(ready=ready, checks=checks), 200 if ready else 503)
 

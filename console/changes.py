@@ -13,41 +13,56 @@ from aiohttp import hdrs, web
 
 from console.collection import forget_lessons
 from console.collection_models import ForgetRequest
-from console.context import ConsoleContext
 from console.errors import BadRequestError, ForbiddenError, UnavailableError
 from console.guard import LOOPBACK_NAMES, Handler, host_name, json_response
 from console.models import Snapshot
+from console.showing import Showing
+from console.site import SiteRefusedError
 from ingest.errors import HistoryCopyError, StoreUnavailableError
 
 FORGET_PATH = "/api/v1/collection/lessons/forget"
+RELOAD_PATH = "/api/v1/site/reload"
 SNAPSHOT_PATH = "/api/v1/history/snapshot"
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
-def forget_handler(view: ConsoleContext) -> Handler:
+def forget_handler(showing: Showing) -> Handler:
     """Answers ``POST /api/v1/collection/lessons/forget`` with body ``{"device": ID}``, or ``"all"``."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         check_origin(request)
         wanted = _forget_request(await request.read())
-        return json_response(forget_lessons(view, wanted.device))
+        return json_response(forget_lessons(showing.current.view, wanted.device))
 
     return handle
 
 
-def snapshot_handler(view: ConsoleContext) -> Handler:
+def snapshot_handler(showing: Showing) -> Handler:
     """Answers ``POST /api/v1/history/snapshot`` with body ``{}``: a copy of the history, made now."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         check_origin(request)
         try:
-            folder = await view.take_snapshot()
+            folder = await showing.current.view.take_snapshot()
         except (StoreUnavailableError, HistoryCopyError) as error:
             raise UnavailableError(
                 "no_snapshot", f"the history can't be copied: {error}", "see the log"
             ) from error
         return json_response(Snapshot(folder=str(folder.resolve())))
+
+    return handle
+
+
+def reload_handler(showing: Showing) -> Handler:
+    """Answers ``POST /api/v1/site/reload`` with body ``{}``: the site's files are read and taken up now."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_origin(request)
+        try:
+            return json_response(await showing.current.view.keeper.reload())
+        except SiteRefusedError as error:
+            return json_response(error.body, error.status)
 
     return handle
 

@@ -41,6 +41,7 @@ def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
         polls_failed=health.polls_failed,
         last_error=health.last_error,
         refused=health.refused,
+        silent=health.silent,
         identity_changes=health.identity_changes,
         cycle=number(health.cycle),
     )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from alerting.alarms import Alarm
 from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from console.process_models import ProcessAnswer
+from console.site import SiteKeeper
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -101,6 +103,8 @@ ReadHistory = Callable[[str, int, int, int | None], Awaitable[History]]
 """(series, start, stop, step), ns, as ``ingest.stores.ReadableStore.history``, with the same errors."""
 TakeSnapshot = Callable[[], Awaitable[Path]]
 """Copies the history into a folder of its own, linked where possible, and says which."""
+ReadProcess = Callable[[], ProcessAnswer]
+"""How the process itself does, now."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
 """(check, passed, detail) of everything that must work to collect and to store."""
 
@@ -119,4 +123,6 @@ class ConsoleContext:
     take_snapshot: TakeSnapshot
     metrics: Metrics
     readiness: ReadReadiness
+    process: ReadProcess
     ticks: TickSignal
+    keeper: SiteKeeper

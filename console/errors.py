@@ -4,6 +4,7 @@ ApiError              carries status, code, message and mend; becomes the JSON a
 ├─ BadRequestError    400: the caller's parameters
 ├─ ForbiddenError     403: a change that is not taken from there
 ├─ NotFoundError      404: no such node, series or path
+├─ SiteRefusedError   422: the site's files have mistakes; in console.site
 └─ UnavailableError   503: something behind the API, for now
 """
 

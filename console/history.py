@@ -74,6 +74,8 @@ class HistoryReader:
             times=tuple((found.times // 1_000_000).tolist()),
             values=tuple(number(value) for value in found.values.tolist()),
             quality=tuple(found.quality.tolist()),
+            held=tuple(found.held.tolist()) if found.held is not None else None,
+            hold=found.hold / NANOSECONDS if found.held is not None else None,
         )
 
     def _span(self, arguments: Arguments) -> tuple[int, int]:

@@ -7,11 +7,10 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from console.context import ConsoleContext
 from console.errors import NotFoundError
 from console.guard import Handler
 from console.parameters import Arguments, Parameter, read_arguments
-from console.spaces import SpacePlan
+from console.showing import Showing, Shown
 from facility.devices import DeviceKind
 from facility.spaces import LEVELS
 
@@ -36,36 +35,35 @@ POINTS_PARAMETERS = (
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def overview_handler(view: ConsoleContext) -> Handler:
+def overview_handler(showing: Showing) -> Handler:
     """Spaces, key figures and everything's health."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         arguments = read_arguments(OVERVIEW_PARAMETERS, list(request.query.items()), {})
         levels = frozenset(arguments.several("level"))
-        return await _send(request, view.metrics.overview(levels or None))
+        return await _send(request, showing.current.view.metrics.overview(levels or None))
 
     return handle
 
 
-def points_handler(view: ConsoleContext, plan: SpacePlan) -> Handler:
+def points_handler(showing: Showing) -> Handler:
     """Single points of devices."""
-    kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         arguments = read_arguments(POINTS_PARAMETERS, list(request.query.items()), {})
-        return await _send(request, view.metrics.points(_chosen(view, plan, kinds, arguments)))
+        shown = showing.current
+        return await _send(request, shown.view.metrics.points(_chosen(shown, arguments)))
 
     return handle
 
 
-def _chosen(
-    view: ConsoleContext, plan: SpacePlan, kinds: NDArray[np.object_], arguments: Arguments
-) -> NDArray[np.int64]:
+def _chosen(shown: Shown, arguments: Arguments) -> NDArray[np.int64]:
     """Where the devices asked for are among the site's.
 
     Raises:
         NotFoundError: there is no such device or space.
     """
+    view, plan, kinds = shown.view, shown.plan, shown.kinds
     node = arguments.text("node")
     chosen = np.ones(len(kinds), dtype=np.bool_)
     if node is not None and node in plan.at:

@@ -161,6 +161,7 @@ class DeviceHealthAnswer:
     polls_failed: int
     last_error: str
     refused: Annotated[int, "values it is known not to have, and is not asked for"]
+    silent: Annotated[int, "reads it keeps silent on while it answers others; asked for seldom"]
     identity_changes: Annotated[int, "how often another device was found in its place"]
     cycle: Annotated[float | None, "seconds of its endpoint's time one reading takes, smoothed"]
 
@@ -190,7 +191,7 @@ class DeviceNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryAnswer:
-    """What was stored of one series; the three lists run in parallel."""
+    """What was stored of one series; the lists run in parallel."""
 
     series: str
     unit: str
@@ -203,6 +204,14 @@ class HistoryAnswer:
     times: Annotated[tuple[int, ...], "ms since the epoch; of a bucket its start"]
     values: tuple[float | None, ...]
     quality: tuple[int, ...]
+    held: Annotated[
+        tuple[bool, ...] | None,
+        "whether nothing is stored there because what was stored before still stood;"
+        " null of a series of which every reading is stored",
+    ]
+    hold: Annotated[
+        float | None, "seconds a stored reading stands when none follows; null where held is null"
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +248,7 @@ class AlarmAnswer:
     id: str
     rule: str
     state: Literal["active", "recent"]
-    category: Annotated[str, "process or communication"]
+    category: Annotated[str, "process, communication or platform"]
     priority: Priority
     device: Annotated[str, "device or space id"]
     point: str

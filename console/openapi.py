@@ -5,12 +5,13 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
-from console.changes import FORGET_PATH, SNAPSHOT_PATH
+from console.changes import FORGET_PATH, RELOAD_PATH, SNAPSHOT_PATH
 from console.collection_models import ForgetRequest, Forgotten
 from console.metrics import OVERVIEW_PARAMETERS, OVERVIEW_PATH, POINTS_PARAMETERS, POINTS_PATH
 from console.models import Alive, ErrorAnswer, LiveTick, Readiness, Snapshot, SnapshotRequest
 from console.parameters import Kind, Parameter
 from console.routes import Route
+from console.site_models import Reloaded, ReloadRefused, ReloadRequest
 
 Schema = dict[str, object]
 
@@ -107,6 +108,7 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
             Forgotten,
             components,
         ),
+        RELOAD_PATH: _reload(components),
         SNAPSHOT_PATH: _post(
             "Copy the history into a new folder on this machine; taken from this machine only",
             SnapshotRequest,
@@ -141,6 +143,17 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
+def _reload(components: dict[str, Schema]) -> Schema:
+    return _post(
+        "Read the site's files and take up what has changed, while all else goes on; taken from this machine"
+        " only",
+        ReloadRequest,
+        Reloaded,
+        components,
+        refused=ReloadRefused,
+    )
+
+
 def _get(
     summary: str,
     responses: Mapping[str, Schema],
@@ -156,15 +169,20 @@ def _get(
     }
 
 
-def _post(summary: str, body: type, answer: type, components: dict[str, Schema]) -> Schema:
+def _post(
+    summary: str, body: type, answer: type, components: dict[str, Schema], *, refused: type | None = None
+) -> Schema:
     content = {"application/json": {"schema": schema_of(body, components)}}
     answered = _content("it is done", "application/json", schema_of(answer, components))
+    responses = {"200": answered, "default": _refusal(components)}
+    if refused is not None:
+        responses["422"] = _content("why not", "application/json", schema_of(refused, components))
     return {
         "post": {
             "summary": summary,
             "parameters": [],
             "requestBody": {"required": True, "content": content},
-            "responses": {"200": answered, "default": _refusal(components)},
+            "responses": responses,
         }
     }
 

@@ -27,6 +27,8 @@ from console.models import (
 from console.nodes import Nodes
 from console.parameters import Arguments, Kind, Parameter
 from console.points import Points
+from console.process_models import ProcessAnswer
+from console.site_models import SiteAnswer
 from console.spaces import SpacePlan
 from facility.quantities import Window
 
@@ -54,7 +56,12 @@ class Route:
 
 def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
     """The routes under ``/api/v1`` but for the stream and the description."""
-    return (*_value_routes(view, plan, feed), *_judgement_routes(view, plan), *_collection_routes(view))
+    return (
+        *_value_routes(view, plan, feed),
+        *_judgement_routes(view, plan),
+        *_collection_routes(view),
+        _site_route(view),
+    )
 
 
 def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[Route, ...]:
@@ -142,6 +149,18 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
     )
 
 
+def _site_route(view: ConsoleContext) -> Route:
+    async def site(_: Arguments) -> SiteAnswer:
+        return view.keeper.status()
+
+    return Route(
+        path="/api/v1/site",
+        summary="The site that runs, and how it went when it was last to be loaded anew",
+        answers=(SiteAnswer,),
+        answer=site,
+    )
+
+
 def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
     """How collecting goes, what it costs and what it has taught."""
 
@@ -153,6 +172,9 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
 
     async def lessons(arguments: Arguments) -> LessonList:
         return list_lessons(view, arguments)
+
+    async def process(_: Arguments) -> ProcessAnswer:
+        return view.process()
 
     return (
         Route(
@@ -184,5 +206,11 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
             answers=(LessonList,),
             answer=lessons,
             parameters=(Parameter(name="device", note="only this device"),),
+        ),
+        Route(
+            path="/api/v1/process",
+            summary="How the process does: CPU by stage, memory, lateness of polls, stalls, what stores lack",
+            answers=(ProcessAnswer,),
+            answer=process,
         ),
     )

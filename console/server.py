@@ -8,8 +8,8 @@ from collections.abc import Callable
 from aiohttp import web
 
 from console.app import build_app
-from console.context import ConsoleContext
 from console.guard import allowed_names
+from console.showing import Showing
 
 _RETRY = 2.0
 _GRACE = 2.0
@@ -17,14 +17,14 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def serve(
-    view: ConsoleContext,
+    showing: Showing,
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
     on_listening: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve until cancelled. Port 0 takes a free one; ``on_listening`` is told which."""
-    app = build_app(view, names=allowed_names(host))
+    app = build_app(showing, names=allowed_names(host))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
     await runner.setup()
     try:

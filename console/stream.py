@@ -2,6 +2,7 @@
 
 A client that can't keep up skips ticks and next gets everything that changed since the one it had; what
 waits for it is never more than one message. One that takes nothing at all is dropped.
+When the site was loaded anew, it gets all of it again.
 """
 
 import asyncio
@@ -9,9 +10,8 @@ import logging
 
 from aiohttp import ClientConnectionResetError, web
 
-from console.context import ConsoleContext
 from console.errors import UnavailableError
-from console.live import LiveFeed
+from console.showing import Showing
 
 HEARTBEAT = 15.0
 """Seconds without a tick after which a comment keeps the connection open."""
@@ -24,9 +24,9 @@ _LOGGER = logging.getLogger(__name__)
 class Stream:
     """The stream and who is on it."""
 
-    def __init__(self, view: ConsoleContext, feed: LiveFeed, max_clients: int) -> None:
-        self._ticks = view.ticks
-        self._feed = feed
+    def __init__(self, showing: Showing, max_clients: int) -> None:
+        self._ticks = showing.current.view.ticks
+        self._showing = showing
         self._max_clients = max_clients
         self.clients = 0
         self.dropped = 0
@@ -67,9 +67,13 @@ class Stream:
         return response
 
     async def _send(self, response: web.StreamResponse) -> None:
-        seen = self._ticks.number
-        await _write(response, b"retry: 2000\nevent: snapshot\n", self._feed.message(None))
+        head = b"retry: 2000\n"
+        seen, shown = -1, None
         while True:
+            if self._showing.current is not shown:
+                shown, seen = self._showing.current, self._ticks.number
+                await _write(response, head + b"event: snapshot\n", shown.feed.message(None))
+                head = b""
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     number = await self._ticks.after(seen)
@@ -78,8 +82,9 @@ class Stream:
                 continue
             if number is None:
                 return
-            await _write(response, b"event: tick\nid: %d\n" % number, self._feed.message(seen))
-            seen = number
+            if self._showing.current is shown:
+                await _write(response, b"event: tick\nid: %d\n" % number, shown.feed.message(seen))
+                seen = number
 
 
 async def _write(response: web.StreamResponse, head: bytes, data: bytes | None) -> None:

@@ -10,6 +10,7 @@ _COMMANDS = {
     "demo": "show the live page of a simulated data centre",
     "check": "find every mistake in a site",
     "run": "collect, compute, store and show a site",
+    "reload": "have a running dcops take up what has changed in its site",
     "collection": "show how collecting goes, and what reading devices has taught",
     "history": "show, check, copy and export what is stored",
     "simulate": "serve the devices of a site on the wire",

@@ -1,17 +1,25 @@
-"""What the platform remembers across a restart, as bytes: counters, windows of key figures, alarms."""
+"""What the platform remembers across a restart, as bytes: counters, windows of key figures, shares."""
 
 import io
 import json
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facility.derived import Remembered
-from facility.energy import CounterState
+from facility.energy import CounterStates
+from facility.energy_totals import DeviceCounters
 from facility.kpis import Snapshot
 from facility.quantities import Window
+from facility.rollups import DeviceShares
 
-FORMAT = 1
+FORMAT = 2
+"""1: each counter and share by itself in the header, which took long to write."""
+
+_STATES = tuple(field.name for field in fields(CounterStates))
+_Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class MemoryUnreadableError(ValueError):
@@ -29,57 +37,123 @@ def encode(remembered: Remembered) -> bytes:
         "rolling": len(remembered.rolling),
         "fixed": [str(window) for window in remembered.fixed],
         "first": remembered.first is not None,
-        "counters": [[energy, device, asdict(s)] for (energy, device), s in remembered.counters.items()],
-        "shares": [[rollup, device, share] for (rollup, device), share in remembered.shares.items()],
+        "counters": list(remembered.counters),
+        "shares": list(remembered.shares),
     }
     width = len(remembered.ratios)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "header": _text(json.dumps(header)),
+        "times": np.array([each.time for each in snapshots], dtype=np.int64),
+        "upper": _rows([each.upper for each in snapshots], width),
+        "lower": _rows([each.lower for each in snapshots], width),
+        "covered": _rows([each.covered for each in snapshots], width),
+    }
+    for energy, counters in remembered.counters.items():
+        arrays[f"counters.{energy}.devices"] = _text("\n".join(counters.devices))
+        arrays |= {f"counters.{energy}.{name}": getattr(counters.states, name) for name in _STATES}
+    for rollup, each in remembered.shares.items():
+        arrays[f"shares.{rollup}.devices"] = _text("\n".join(each.devices))
+        arrays[f"shares.{rollup}.shares"] = each.shares
     body = io.BytesIO()
-    np.savez(
-        body,
-        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        times=np.array([each.time for each in snapshots], dtype=np.int64),
-        upper=_rows([each.upper for each in snapshots], width),
-        lower=_rows([each.lower for each in snapshots], width),
-        covered=_rows([each.covered for each in snapshots], width),
-    )
+    np.savez(body, allow_pickle=False, **arrays)
     return body.getvalue()
 
 
 def decode(body: bytes) -> Remembered:
-    """What ``encode`` was given.
+    """What ``encode`` was given, by this version or an earlier one.
 
     Raises:
-        MemoryUnreadableError: the bytes are cut short, altered or of another version.
+        MemoryUnreadableError: the bytes are cut short, altered or of a later version.
     """
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-            header = json.loads(stored["header"].tobytes())
-            _expect_format(header["format"])
-            columns = (stored["times"], stored["upper"], stored["lower"], stored["covered"])
-            snapshots = [
-                Snapshot(int(time), upper, lower, covered)
-                for time, upper, lower, covered in zip(*columns, strict=True)
-            ]
+            arrays = {name: stored[name] for name in stored.files}
+        header = json.loads(arrays["header"].tobytes())
+        _expect_format(header["format"])
+        columns = (arrays["times"], arrays["upper"], arrays["lower"], arrays["covered"])
+        snapshots = [
+            Snapshot(int(time), upper, lower, covered)
+            for time, upper, lower, covered in zip(*columns, strict=True)
+        ]
         rolling = header["rolling"]
         fixed = {Window(name): snapshots[rolling + at] for at, name in enumerate(header["fixed"])}
+        first_format = header["format"] == 1
         return Remembered(
-            {(energy, device): CounterState(**state) for energy, device, state in header["counters"]},
+            _counters_of_1(header["counters"]) if first_format else _counters(arrays, header["counters"]),
             tuple(header["ratios"]),
             tuple(snapshots[:rolling]),
             fixed,
             snapshots[-1] if header["first"] else None,
-            {(rollup, device): share for rollup, device, share in header.get("shares", [])},
+            _shares_of_1(header.get("shares", [])) if first_format else _shares(arrays, header["shares"]),
         )
     except Exception as error:  # any damage to the bytes surfaces as some error of zip, numpy or json
         raise MemoryUnreadableError(f"remembered figures cannot be read: {error}") from error
 
 
 def _expect_format(found: object) -> None:
-    if found != FORMAT:
+    if found not in {1, FORMAT}:
         raise ValueError(f"format {found}, expected {FORMAT}")
 
 
-def _rows(
-    arrays: list[np.ndarray[tuple[int], np.dtype[np.float64]]], width: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _counters(arrays: _Arrays, energies: Iterable[str]) -> dict[str, DeviceCounters]:
+    return {
+        energy: DeviceCounters(
+            _lines(arrays[f"counters.{energy}.devices"]),
+            _states({name: arrays[f"counters.{energy}.{name}"] for name in _STATES}),
+        )
+        for energy in energies
+    }
+
+
+def _states(columns: _Arrays) -> CounterStates:
+    floats = {name: column.astype(np.float64) for name, column in columns.items() if name != "time"}
+    return CounterStates(time=columns["time"].astype(np.int64), **floats)
+
+
+def _shares(arrays: _Arrays, rollups: Iterable[str]) -> dict[str, DeviceShares]:
+    return {
+        rollup: DeviceShares(
+            _lines(arrays[f"shares.{rollup}.devices"]),
+            arrays[f"shares.{rollup}.shares"].astype(np.float64),
+        )
+        for rollup in rollups
+    }
+
+
+def _counters_of_1(rows: Iterable[tuple[str, str, dict[str, float]]]) -> dict[str, DeviceCounters]:
+    """Rows of (energy, device, state)."""
+    of_energy: dict[str, list[tuple[str, dict[str, float]]]] = {}
+    for energy, device, state in rows:
+        of_energy.setdefault(energy, []).append((device, state))
+    return {
+        energy: DeviceCounters(
+            tuple(device for device, _ in states),
+            _states({name: np.array([state.get(name, 0) for _, state in states]) for name in _STATES}),
+        )
+        for energy, states in of_energy.items()
+    }
+
+
+def _shares_of_1(rows: Iterable[tuple[str, str, float]]) -> dict[str, DeviceShares]:
+    """Rows of (rollup, device, share)."""
+    of_rollup: dict[str, list[tuple[str, float]]] = {}
+    for rollup, device, share in rows:
+        of_rollup.setdefault(rollup, []).append((device, share))
+    return {
+        rollup: DeviceShares(
+            tuple(device for device, _ in shares), np.array([share for _, share in shares], dtype=np.float64)
+        )
+        for rollup, shares in of_rollup.items()
+    }
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _lines(text: NDArray[np.generic]) -> tuple[str, ...]:
+    return tuple(text.tobytes().decode().split("\n")) if text.size else ()
+
+
+def _rows(arrays: Sequence[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
     return np.array(arrays, dtype=np.float64).reshape(len(arrays), width)

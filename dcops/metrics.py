@@ -11,7 +11,9 @@ from prometheus_client.registry import Collector
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from collectors.health import CollectionTotals, DeviceState, DeviceTally
+from dcops.reload_state import ReloadState
 from facility.counters import Finding
+from facility.sample import NANOSECONDS
 from ingest.stores.duckdb import DuckHistory
 
 
@@ -21,6 +23,41 @@ class BuildMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """``dcops_build_info``."""
         yield InfoMetricFamily("dcops_build", "Version of dcops.", value={"version": version("dcops")})
+
+
+class SiteMetrics(Collector):
+    """How it goes with loading the site anew."""
+
+    def __init__(self, state: Callable[[], ReloadState]) -> None:
+        self._state = state
+
+    def collect(self) -> Iterable[Metric]:
+        """What the last try came to, and how many there were."""
+        state = self._state()
+        yield GaugeMetricFamily(
+            "dcops_site_reload_success",
+            "1 if the site runs as its files say, 0 if they were refused when they were last read.",
+            value=float(state.up_to_date),
+        )
+        yield GaugeMetricFamily(
+            "dcops_site_reload_last_success_timestamp_seconds",
+            "When the site that runs was loaded.",
+            value=state.loaded / NANOSECONDS,
+        )
+        reloads = CounterMetricFamily(
+            "dcops_site_reloads", "Times the site was to be loaded anew.", labels=["outcome"]
+        )
+        reloads.add_metric(["done"], state.reloads)
+        reloads.add_metric(["refused"], state.refused)
+        yield reloads
+        yield GaugeMetricFamily(
+            "dcops_site_reload_duration_seconds", "How long the last one took.", value=state.seconds
+        )
+        yield GaugeMetricFamily(
+            "dcops_site_needs_restart",
+            "Sections of the site that have changed and are taken up by a restart only.",
+            value=float(len(state.needs_restart)),
+        )
 
 
 class Collecting(Protocol):

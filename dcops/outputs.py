@@ -23,7 +23,6 @@ from dcops.site_file import (
 from facility.catalogue import Catalogue
 from ingest.stores import ReadableStore, Store
 from ingest.stores.http_client import HttpTarget
-from ingest.stores.influx import InfluxStore, InfluxTarget
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
 from ingest.stores.victoria import VictoriaStore
 
@@ -37,6 +36,13 @@ class SiteStores:
     """How many times as fast as it came a backlog is written to each."""
     answering: ReadableStore | None
     """The one that answers for the past; None if that is the platform's own store."""
+    told: tuple[InfluxV1Store | VictoriaStore, ...] = ()
+    """Those that must know the catalogue to answer."""
+
+    def use(self, catalogue: Catalogue) -> None:
+        """The site has another catalogue from now on."""
+        for store in self.told:
+            store.use(catalogue)
 
 
 def build_stores(
@@ -44,6 +50,7 @@ def build_stores(
 ) -> SiteStores:
     """The stores a site names. A secret that cannot be had is left out: the store refuses and says so."""
     stores: list[Store] = []
+    told: list[InfluxV1Store | VictoriaStore] = []
     answering: ReadableStore | None = None
     for config in configs:
         if isinstance(config, InfluxStoreConfig):
@@ -51,12 +58,17 @@ def build_stores(
             continue
         store = _readable(config, catalogue, environ)
         stores.append(store)
+        told.append(store)
         if config.history:
             answering = store
-    return SiteStores(tuple(stores), tuple(config.backlog_rate for config in configs), answering)
+    rates = tuple(config.backlog_rate for config in configs)
+    return SiteStores(tuple(stores), rates, answering, tuple(told))
 
 
-def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> InfluxStore:
+def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> Store:
+    # Its library has hundreds of modules: a fifth of all that a start imports, and most sites need none.
+    from ingest.stores.influx import InfluxStore, InfluxTarget  # noqa: PLC0415
+
     target = InfluxTarget(
         url=config.url,
         org=config.org,
@@ -69,7 +81,7 @@ def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> InfluxStor
 
 def _readable(
     config: InfluxV1StoreConfig | VictoriaStoreConfig, catalogue: Catalogue, environ: Mapping[str, str]
-) -> ReadableStore:
+) -> InfluxV1Store | VictoriaStore:
     target = HttpTarget(
         url=config.url,
         username=config.username,

@@ -10,21 +10,26 @@ from itertools import islice
 from pathlib import Path
 
 import aiohttp
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
-from alerting.errors import SnapshotError
-from alerting.evaluation import Image
-from alerting.watch import AlarmWatch
+from alerting.platform_alarms import PlatformAlarms
+from collectors.changes import compare
 from collectors.collection import Collection
+from collectors.config import CollectionPlan
 from collectors.keeping import Keeping
 from console.context import ConsoleContext
 from console.server import serve
+from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.cpu_stages import CpuStages
+from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
+from dcops.keepsakes import Keepsakes
 from dcops.lessons_file import open_lessons
-from dcops.memory import MemoryUnreadableError, decode, encode
+from dcops.live_site import LiveSite, Successor
+from dcops.loop_watch import LoopWatch
 from dcops.metrics import (
     AlarmMetrics,
     BuildMetrics,
@@ -32,29 +37,32 @@ from dcops.metrics import (
     CorrectionMetrics,
     HistoryMetrics,
     NotificationMetrics,
+    SiteMetrics,
 )
 from dcops.outputs import build_notifier, build_stores
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
+from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
+from dcops.reloading import Reloader
 from dcops.scrape import Scrape
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
 from dcops.stages import stage
 from dcops.stopping import StopBudget
-from facility.catalogue import build_catalogue
+from facility.catalogue import Catalogue
 from facility.clock import Clock
-from facility.derived import Derived
+from facility.counters import Finding
+from facility.moves import find_moves, unmoved
 from facility.sample import NANOSECONDS
+from ingest.catalogues import keep_catalogue
 from ingest.delivery import Delivery, Pace
-from ingest.errors import JournalUnavailableError
-from ingest.exposition import Exposition
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
-from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
-from ingest.point_exposition import PointExposition
+from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
 from ingest.spool import Spool
-from ingest.staleness import StalenessPlan
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory
+from ingest.storing import ByException
 from ingest.tick import Tick
 from simulators.recording import Recorder
 
@@ -63,11 +71,6 @@ _log = logging.getLogger(__name__)
 HISTORY_FILE = "history.duckdb"
 """In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
-_FIGURES = "figures"
-_ALARMS = "alarms"
-_SAVE_SECONDS = 60.0
-_ALARM_SECONDS = 1.0
-"""Between two looks whether alarms have changed and are to be saved."""
 _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
@@ -90,6 +93,8 @@ class Settings:
     """Seconds of the clock a real second."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
+    load: Callable[[], LoadedSite] | None = None
+    """Reads the site anew; None if it is not to be loaded anew."""
     on_listening: Callable[[int], None] = lambda _: None
     """Told the port once the console is served."""
 
@@ -101,48 +106,55 @@ class Platform:
         self, loaded: LoadedSite, clock: Clock, settings: Settings, environ: Mapping[str, str]
     ) -> None:
         """Wire everything; nothing is connected yet, and of files only the lessons are read."""
-        site = loaded.site
-        self.catalogue = build_catalogue(site)
-        self.image = LiveImage(self.catalogue.point_count)
-        self.derived = Derived(site, self.catalogue)
         self.board = AlarmBoard()
         self.signal = TickSignal()
-        self._loaded = loaded
         self._clock = clock
         self._settings = settings
         self._environ = environ
         plan = loaded.plan_with_passwords(environ)
-        endpoints = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
-        seen = Image(self.image.values, self.image.times, self.image.quality)
-        self._alarms = AlarmWatch(site, self.catalogue, loaded.rules, self.board, seen, endpoints=endpoints)
+        self.live = live = LiveSite(loaded, plan, self.board)
+        """What is computed of the site as it is loaded now."""
+        self.cpu = CpuStages()
+        self.loop = LoopWatch(clock)
         self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
-        named = build_stores(loaded.stores, self.catalogue, environ)
+        self._named = named = build_stores(loaded.stores, live.catalogue, environ)
         self._stores = (self.history, *named.stores)
         self._answering = named.answering or self.history
         names = tuple(store.name for store in self._stores)
         kept = loaded.journal
-        journal = Journal(settings.data / "journal.sqlite", self.catalogue, names, kept.limits)
+        journal = Journal(settings.data / "journal.sqlite", live.catalogue, names, kept.limits)
         self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        self.by_exception = ByException(self.spool.put)
+        self.by_exception.use(live.storing, live.catalogue.point_count)
+        self.spool.on_settled(self.by_exception.settled)
         self.tick = Tick(
-            image=self.image,
-            staleness=StalenessPlan(site, frozenset(b.device for b in plan.mqtt)),
-            device_points=site.point_count,
+            image=live.image,
+            staleness=live.staleness,
+            device_points=loaded.site.point_count,
             clock=clock,
-            hand_over=self.spool.put,
-            derive=self.derived,
-            watch=self._watch,
+            hand_over=self.by_exception,
+            derive=self.cpu.timed("rollups", live.derived),
+            watch=self.cpu.timed("alarms", self._watch),
         )
+        self.cpu.also("tick", lambda: self.tick.stats.cpu, holding=("rollups", "alarms"))
+        accept = self.cpu.timed("validate", self.tick.accept)
+        self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
         self.collection = Collection(
             plan,
             clock,
-            self._recorder or self.tick.accept,
-            emit_scans=None if self._recorder else self.tick.accept_scans,
+            self._recorder or accept,
+            emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
             lessons=open_lessons(settings.data),
             keeping=Keeping(
-                number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
+                number=lambda: self.tick.open_number,
+                hurry=self._hurry,
+                note=self.spool.note,
+                recall=self.spool.recall,
+                listen=self.spool.on_settled,
+                tell_no_more=self.spool.tell_no_more,
             ),
             set_aside=self._rejected.put,
         )
@@ -159,14 +171,41 @@ class Platform:
             )
             for store, rate in zip(self._stores, rates, strict=True)
         )
+        self._workings = Workings(
+            clock=clock,
+            cpu=self.cpu,
+            loop=self.loop,
+            collection=self.collection,
+            tick=self.tick,
+            live=lambda: self.live,
+            spool=self.spool,
+            deliveries=self.deliveries,
+        )
         self._notifiers: list[Notifier] = []
-        self._restored = False
+        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock)
+        self._pipeline = self._registry()
+        self.reloader = Reloader(self, settings.load, loaded, clock)
+        self._pages = Showing(self._view(live))
+        self._disk = DiskSpace(settings.data)
+        self._own_alarms = PlatformAlarms(self.board)
+        self._conditions = PipelineConditions(
+            Pipeline(
+                folder=settings.data,
+                memory=kept.memory,
+                spool=self.spool,
+                tick=self.tick,
+                deliveries=self.deliveries,
+                notifiers=lambda: self._notifiers,
+                free=self._disk,
+            ),
+            settings.speed,
+        )
         self.stopping = StopBudget()
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""
-        await self._restore()
-        async with AsyncExitStack() as stages:
+        await self._keepsakes.restore()
+        async with stage({"loop watch": self.loop.run()}), AsyncExitStack() as stages:
             for each in (
                 self._telling(),
                 self._journalling(),
@@ -174,10 +213,61 @@ class Platform:
                 self._showing(),
                 self._ticking(),
                 self._collecting(),
+                stage({"reload": self.reloader.run()}),
             ):
                 await stages.enter_async_context(each)
             await until.wait()
             self.stopping.begin()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All series of the site as it is loaded now."""
+        return self.live.catalogue
+
+    @property
+    def image(self) -> LiveImage:
+        """What they are now."""
+        return self.live.image
+
+    @property
+    def plan(self) -> CollectionPlan:
+        """What is collected."""
+        return self.collection.plan
+
+    def build(self, loaded: LoadedSite) -> Successor:
+        """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
+        plan = loaded.plan_with_passwords(self._environ)
+        change = compare(self.collection.plan, plan)
+        live = LiveSite(loaded, change.plan, self.board, like=self.live)
+        if live.image is self.live.image:
+            moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
+        else:
+            moves = find_moves(self.live.catalogue, live.catalogue)
+            kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
+        return Successor(live=live, change=change, moves=moves, kept=kept, shown=shown)
+
+    async def go_over(self, successor: Successor) -> None:
+        """Put a site in the place of the one that runs. That itself happens in one turn of the loop, between
+        two ticks: what was read before is of the one site, what is read after of the other.
+        """
+        over = await self.collection.prepare(successor.change)
+        live = successor.live
+        self.collection.flush()
+        live.take_over(self.live, successor.moves, successor.change.anew)
+        self.tick.change_site(
+            image=live.image,
+            staleness=live.staleness,
+            device_points=live.loaded.site.point_count,
+            derive=self.cpu.timed("rollups", live.derived),
+        )
+        if successor.kept is not None:
+            self.by_exception.use(live.storing, live.catalogue.point_count)
+            self.spool.change_catalogue(successor.kept)
+            self._named.use(live.catalogue)
+        self.collection.change(over)
+        self.live = live
+        live.alarms.resume(self._clock.now())
+        self._pages.change(successor.shown)
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
@@ -198,6 +288,7 @@ class Platform:
             ("collection", totals.polls_done > 0, f"{totals.polls_done} polls done"),
             ("tick", age is not None and age <= late, "none yet" if age is None else f"{age:.0f} s ago"),
             ("journal", journal.available, journal.error or "accepting"),
+            ("site", True, self.reloader.detail()),
         ]
         checks.extend(
             (f"store {each.name}", each.stats.available, each.stats.error or "taking readings")
@@ -212,16 +303,16 @@ class Platform:
             self._notifiers = [
                 build_notifier(
                     config,
-                    site=self._loaded.site.name,
+                    site=self.live.loaded.site.name,
                     session=session,
                     active=self.board.active,
                     environ=self._environ,
                 )
-                for config in self._loaded.notifiers
+                for config in self.live.loaded.notifiers
             ]
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
-            self._alarms.resume(self._clock.now())
+            self.live.alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
                 left = self.stopping.left(_DRAIN_SECONDS)
@@ -231,7 +322,7 @@ class Platform:
     async def _journalling(self) -> AsyncIterator[None]:
         async with stage({"journal": self.spool.run()}):
             yield
-            await self._save()
+            await self._keepsakes.save()
         await self.spool.close()
 
     @asynccontextmanager
@@ -250,7 +341,7 @@ class Platform:
     async def _showing(self) -> AsyncIterator[None]:
         settings = self._settings
         console = serve(
-            self._context(), host=settings.host, port=settings.port, on_listening=settings.on_listening
+            self._pages, host=settings.host, port=settings.port, on_listening=settings.on_listening
         )
         async with stage({"console": console}):
             yield
@@ -258,7 +349,11 @@ class Platform:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        ticking = {"tick": self.tick.run(self._settings.tick_period), "memory": self._save_regularly()}
+        ticking = {
+            "tick": self.tick.run(self._settings.tick_period),
+            "memory": self._keepsakes.run(),
+            "disk space": self._disk.run(),
+        }
         async with stage(ticking):
             yield
         self.tick.close(self._clock.now())
@@ -271,7 +366,7 @@ class Platform:
             yield
 
     def _recording_to(self, path: Path) -> Recorder:
-        series = tuple(islice(self.catalogue.series(), self._loaded.site.point_count))
+        series = tuple(islice(self.live.catalogue.series(), self.live.loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
 
     def _hurry(self) -> None:
@@ -280,89 +375,50 @@ class Platform:
         self.spool.hurry()
 
     def _watch(self, now: int) -> None:
-        self._alarms.watch(now)
+        self.live.alarms.watch(now)
+        site = self.live.loaded.site
+        self._own_alarms.watch(self._conditions(site, now), site.campus.id, now)
         self.signal.notify(now)
 
-    def _context(self) -> ConsoleContext:
+    def _view(self, live: LiveSite) -> ConsoleContext:
         return ConsoleContext(
-            site=self._loaded.site,
-            catalogue=self.catalogue,
+            site=live.loaded.site,
+            catalogue=live.catalogue,
             clock=self._clock,
-            image=self.image,
+            image=live.image,
             alarms=self.board,
             collection=self.collection,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
-            metrics=self._scrape(),
+            metrics=Scrape(
+                live=live,
+                endpoints=EndpointExposition(self.collection),
+                pipeline=self._pipeline,
+                clock=self._clock,
+                cpu=self.cpu,
+            ),
             readiness=self.readiness,
+            process=self._workings.answer,
             ticks=self.signal,
+            keeper=self.reloader,
         )
 
-    def _scrape(self) -> Scrape:
-        return Scrape(
-            site=Exposition(self._loaded.site, self.catalogue),
-            points=PointExposition(self._loaded.site),
-            endpoints=EndpointExposition(self.collection),
-            pipeline=self._registry(),
-            image=self.image,
-            clock=self._clock,
-        )
+    def _corrections(self) -> Mapping[Finding, int]:
+        return self.live.derived.corrections()
 
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
         registry.register(BuildMetrics())
-        registry.register(TickMetrics(self.tick, self.image))
+        registry.register(SiteMetrics(lambda: self.reloader.state))
+        registry.register(TickMetrics(self.tick))
+        registry.register(StoringMetrics(self.by_exception))
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))
         registry.register(CollectionMetrics(self.collection))
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))
-        registry.register(CorrectionMetrics(self.derived.corrections))
+        registry.register(CorrectionMetrics(self._corrections))
+        registry.register(ProcessMetrics(self._workings))
+        ProcessCollector(registry=registry)
         return registry
-
-    async def _restore(self) -> None:
-        """Take up what an earlier run remembered. What can't be read is begun anew, which is said."""
-        try:
-            figures = await self.spool.load_state(_FIGURES)
-            alarms = await self.spool.load_state(_ALARMS)
-        except JournalUnavailableError as error:
-            # Saving waits too: what is remembered there must not be overwritten by a beginning.
-            _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
-            return
-        try:
-            if figures is not None:
-                self.derived.restore(decode(figures))
-            if alarms is not None:
-                self.board.restore(alarms)
-        except (MemoryUnreadableError, SnapshotError) as error:
-            _log.warning("starting without what was remembered: %s", error)
-        self._restored = True
-
-    async def _save(self) -> None:
-        if not self._restored:
-            await self._restore()
-            if self._restored:
-                self._alarms.resume(self._clock.now())
-            return
-        with contextlib.suppress(JournalUnavailableError):
-            await self.spool.save_state(_FIGURES, encode(self.derived.remember()))
-            await self.spool.save_state(_ALARMS, self.board.snapshot())
-
-    async def _save_regularly(self) -> None:
-        """Save everything now and then, and alarms soon after they change."""
-        loop = asyncio.get_running_loop()
-        due, saved = loop.time() + _SAVE_SECONDS, self._alarm_changes()
-        while True:
-            await asyncio.sleep(_ALARM_SECONDS)
-            changes = self._alarm_changes()
-            if loop.time() >= due:
-                await self._save()
-                due, saved = loop.time() + _SAVE_SECONDS, changes
-            elif changes != saved and self._restored:
-                with contextlib.suppress(JournalUnavailableError):
-                    await self.spool.save_state(_ALARMS, self.board.snapshot())
-                    saved = changes
-
-    def _alarm_changes(self) -> int:
-        return self.board.raised_total + self.board.cleared_total

@@ -72,6 +72,17 @@ async def stop_on_signal(duration: float | None = None) -> AsyncIterator[asyncio
                 loop.remove_signal_handler(number)
 
 
+@asynccontextmanager
+async def heed_signal(number: signal.Signals, call: Callable[[], None]) -> AsyncIterator[None]:
+    """Have something called whenever a signal comes."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(number, call)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+
+
 def load_site(path: str) -> LoadedSite | None:
     """The site of a command's argument; None after its mistakes were printed, one a line."""
     try:

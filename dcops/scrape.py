@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from dcops.cpu_stages import CpuStages
 from dcops.endpoint_metrics import EndpointExposition
+from dcops.live_site import LiveSite
 from facility.clock import Clock
-from ingest.exposition import Exposition
-from ingest.live_image import LiveImage
-from ingest.point_exposition import PointExposition
+
+EXPOSITION = "exposition"
+"""The stage its CPU time counts for."""
 
 
 class Scrape:
@@ -20,26 +22,29 @@ class Scrape:
     def __init__(
         self,
         *,
-        site: Exposition,
-        points: PointExposition,
+        live: LiveSite,
         endpoints: EndpointExposition,
         pipeline: CollectorRegistry,
-        image: LiveImage,
         clock: Clock,
+        cpu: CpuStages,
     ) -> None:
-        self._site = site
-        self._points = points
+        self._site = live.exposition
+        self._points = live.points
         self._endpoints = endpoints
         self._pipeline = pipeline
-        self._image = image
+        self._image = live.image
         self._clock = clock
+        self._cpu = cpu
 
     def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
         """Spaces, key figures, health of devices and endpoints, the pipeline; spaces of some levels only."""
-        yield from self._site.pieces(self._image, self._clock.now(), levels)
-        yield from self._endpoints.pieces()
-        yield generate_latest(self._pipeline)
+        return self._cpu.steps(EXPOSITION, self._overview(levels))
 
     def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
         """Single points of devices, given by where they are among the site's devices; all if None."""
-        return self._points.pieces(self._image, devices)
+        return self._cpu.steps(EXPOSITION, self._points.pieces(self._image, devices))
+
+    def _overview(self, levels: frozenset[str] | None) -> Iterator[bytes]:
+        yield from self._site.pieces(self._image, self._clock.now(), levels)
+        yield from self._endpoints.pieces()
+        yield generate_latest(self._pipeline)

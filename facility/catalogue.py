@@ -4,11 +4,11 @@ A group is what is written together: one device, the rollups of one space, one k
 over one window. A group is one line of line protocol, and its points have consecutive indices.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from facility.devices import Device
+from facility.devices import Device, DeviceKind
 from facility.point_types import Behaviour
 from facility.quantities import (
     ENERGIES,
@@ -21,6 +21,7 @@ from facility.quantities import (
 )
 from facility.site import Site
 from facility.spaces import Space
+from facility.storing import StoringRule, hold
 
 ROLLUP = "rollup"
 """Measurement of the rollups of spaces."""
@@ -35,6 +36,8 @@ class Field:
     name: str
     unit: str
     behaviour: Behaviour = Behaviour.GAUGE
+    hold: int = 0
+    """ns that a stored reading stands for when none follows; 0 if every reading is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,8 @@ class Catalogue:
                 yield f"{group.id}.{each.name}"
 
 
-def build_catalogue(site: Site) -> Catalogue:
-    """The catalogue of a site."""
+def build_catalogue(site: Site, storing: Sequence[StoringRule] = ()) -> Catalogue:
+    """The catalogue of a site; ``storing`` says which points are stored by exception."""
     groups: list[Group] = []
     first = 0
 
@@ -107,11 +110,12 @@ def build_catalogue(site: Site) -> Catalogue:
         groups.append(Group(group_id, measurement, tuple(sorted(tags.items())), fields, first))
         first += len(fields)
 
-    alike: dict[int, tuple[Field, ...]] = {}
+    alike: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
     for device in site.devices:
-        fields = alike.get(id(device.points))
+        key = (id(device.points), device.kind, device.period)
+        fields = alike.get(key)
         if fields is None:
-            fields = alike[id(device.points)] = _device_fields(device)
+            fields = alike[key] = _device_fields(device, storing)
         add(device.id, device.kind, _device_tags(site, device), fields)
     for space, quantities, energies in carried(site):
         add(space.id, ROLLUP, _space_tags(site, space), rollup_fields(quantities, energies))
@@ -200,8 +204,10 @@ def _figures(
             yield f"wue.{window}", (Field("wue", "L/kWh"), Field("coverage", "1")), tags
 
 
-def _device_fields(device: Device) -> tuple[Field, ...]:
-    return tuple(Field(p.name, p.type.unit, p.type.behaviour) for p in device.points)
+def _device_fields(device: Device, storing: Sequence[StoringRule]) -> tuple[Field, ...]:
+    return tuple(
+        Field(p.name, p.type.unit, p.type.behaviour, hold(storing, device, p)) for p in device.points
+    )
 
 
 def _device_tags(site: Site, device: Device) -> dict[str, str]:

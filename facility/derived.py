@@ -8,12 +8,12 @@ import numpy as np
 
 from facility.catalogue import Catalogue, carried
 from facility.counters import Finding
-from facility.energy import CounterState
-from facility.energy_totals import Amount, SpaceEnergy, energy_totals
+from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
+from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
-from facility.rollups import RollupPlan
+from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
 from facility.sources import Floats, Instant, Ints
@@ -46,16 +46,16 @@ class _Instant:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What must outlive the process: counters by (energy, device), and the windows of key figures."""
+    """What must outlive the process: counters by energy, and the windows of key figures."""
 
-    counters: Mapping[tuple[str, str], CounterState]
+    counters: Mapping[str, DeviceCounters]
     ratios: tuple[str, ...]
     """Names of the ratios, in the order of the snapshots' arrays."""
     rolling: tuple[Snapshot, ...]
     fixed: Mapping[Window, Snapshot]
     first: Snapshot | None
-    shares: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """What each source usually draws of its rating, by (rollup, device)."""
+    shares: Mapping[str, DeviceShares] = field(default_factory=dict)
+    """What each source usually draws of its rating, by rollup."""
 
 
 class Derived:
@@ -99,11 +99,7 @@ class Derived:
 
     def remember(self) -> Remembered:
         """What to give to ``restore`` after a restart."""
-        counters = {
-            (each.quantity.key, device): state
-            for each in self._energies
-            for device, state in each.states().items()
-        }
+        counters = {each.quantity.key: each.remember() for each in self._energies}
         windows = self._windows
         return Remembered(
             counters,
@@ -117,9 +113,8 @@ class Derived:
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
         for each in self._energies:
-            each.restore(
-                {d: state for (key, d), state in remembered.counters.items() if key == each.quantity.key}
-            )
+            if each.quantity.key in remembered.counters:
+                each.restore(remembered.counters[each.quantity.key])
         self._rollups.restore_shares(remembered.shares)
         columns = [
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
@@ -131,6 +126,30 @@ class Derived:
             self._windows.first = _rearranged(remembered.first, places)
         if remembered.rolling:
             self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
+
+    def take_over(self, other: "Derived", moves: Moves) -> None:
+        """Go on, as if nothing had happened, from what was computed of the site as it was before.
+
+        A ratio over a window is that of what was used in it, so where meters came or went, what is
+        remembered of the amounts is moved by what they had counted.
+        """
+        self._rollups.take_over(other._rollups, moves)
+        before = {each.quantity.key: each for each in other._energies}
+        steps: dict[SpaceEnergy, float] = {}
+        for each in self._energies:
+            if each.quantity.key in before:
+                steps |= each.take_over(before[each.quantity.key], moves)
+        names = other._ratio_names()
+        places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
+        upper = np.array([steps.get(ratio.upper, 0.0) for ratio in self._ratios], dtype=np.float64)
+        lower = np.array([steps.get(ratio.lower, 0.0) for ratio in self._ratios], dtype=np.float64)
+        windows, known = self._windows, other._windows
+        windows.rolling = [_stepped(_rearranged(each, places), upper, lower) for each in known.rolling]
+        windows.fixed = {w: _stepped(_rearranged(s, places), upper, lower) for w, s in known.fixed.items()}
+        if known.first is not None:
+            windows.first = _stepped(_rearranged(known.first, places), upper, lower)
+        taken_over(self._covered, other._covered, places)
+        self._noted_at = other._noted_at
 
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
@@ -237,3 +256,8 @@ def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
         np.where(held, snapshot.lower[places], np.nan),
         np.where(held, snapshot.covered[places], 0.0),
     )
+
+
+def _stepped(snapshot: Snapshot, upper: Floats, lower: Floats) -> Snapshot:
+    """A snapshot of amounts that are greater by so much."""
+    return Snapshot(snapshot.time, snapshot.upper + upper, snapshot.lower + lower, snapshot.covered)

@@ -7,12 +7,12 @@ a total is exact again once everything has been heard.
 """
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facility.counters import PLAUSIBLE_FACTOR, Finding, counter_delta
+from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
@@ -58,17 +58,19 @@ class _Reset:
         return seconds <= _RETURN_SECONDS and 0 <= current - self.reading <= limit
 
 
-@dataclass(frozen=True, slots=True)
-class CounterState:
-    """What must be remembered of one counter to go on after a restart."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CounterStates:
+    """What must be remembered of counters to go on after a restart; shapes (counters,)."""
 
-    reading: float
-    time: int
-    counted: float
-    estimated: float
-    open: float = 0.0
+    reading: Floats
+    """The last one; NaN if there was none."""
+    time: Ints
+    """Of that reading, ns; 0 if nothing is known."""
+    counted: Floats
+    estimated: Floats
+    open: Floats
     """What was carried since the reading."""
-    open_estimated: float = 0.0
+    open_estimated: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +171,59 @@ class CounterBook:
         known = rates.weights[np.maximum(self._rates, 0)]
         return np.where(self._rates >= 0, known, rates.weights.mean())
 
-    def states(self) -> dict[int, CounterState]:
-        """What to remember, by place in the book."""
-        return {
-            int(at): CounterState(
-                float(self._reading[at]),
-                int(self._time[at]),
-                float(self._counted[at]),
-                float(self._estimated[at]),
-                float(self._open[at]),
-                float(self._open_estimated[at]),
-            )
-            for at in np.flatnonzero(self._time > 0)
-        }
+    def states(self) -> CounterStates:
+        """What to remember."""
+        return CounterStates(
+            self._reading.copy(),
+            self._time.copy(),
+            self._counted.copy(),
+            self._estimated.copy(),
+            self._open.copy(),
+            self._open_estimated.copy(),
+        )
 
-    def restore(self, states: Mapping[int, CounterState]) -> None:
-        """Go on from what was remembered; the delta over the time between is taken like any other."""
-        for at, state in states.items():
-            self._reading[at], self._time[at] = state.reading, state.time
-            self._counted[at], self._estimated[at] = state.counted, state.estimated
-            self._open[at], self._open_estimated[at] = state.open, state.open_estimated
+    def restore(self, states: CounterStates, places: Ints) -> None:
+        """Go on from what was remembered; the delta over the time between is taken like any other.
+
+        Args:
+            states: of all counters of then.
+            places: of each counter of now among those, or NOWHERE.
+        """
+        taken_over(self._reading, states.reading, places)
+        taken_over(self._time, states.time, places)
+        taken_over(self._counted, states.counted, places)
+        taken_over(self._estimated, states.estimated, places)
+        taken_over(self._open, states.open, places)
+        taken_over(self._open_estimated, states.open_estimated, places)
+
+    @property
+    def counted(self) -> Floats:
+        """What each has counted up to the last update; 0 if nothing is known."""
+        return self._counted + self._open
+
+    def take_over(self, other: "CounterBook", moves: Moves) -> None:
+        """Go on, as if nothing had happened, from the counters of the site as it was before."""
+        places = moves.places(self.points, other.points)
+        for mine, before in (
+            (self._reading, other._reading),
+            (self._time, other._time),
+            (self._counted, other._counted),
+            (self._estimated, other._estimated),
+            (self._just_reset, other._just_reset),
+            (self._highest_power, other._highest_power),
+            (self._open, other._open),
+            (self._open_estimated, other._open_estimated),
+            (self._own_rate, other._own_rate),
+        ):
+            taken_over(mine, before, places)
+        self._carried_to = other._carried_to
+        now_at = {int(before): at for at, before in enumerate(places) if before >= 0}
+        self._resets = {now_at[at]: reset for at, reset in other._resets.items() if at in now_at}
+        self.event_counts = dict(other.event_counts)
+        point_at = {int(other.points[before]): int(self.points[at]) for before, at in now_at.items()}
+        self.events.extend(
+            replace(event, point=point_at[event.point]) for event in other.events if event.point in point_at
+        )
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:

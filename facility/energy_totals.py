@@ -1,6 +1,5 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -8,7 +7,8 @@ import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.devices import Device
-from facility.energy import CounterBook, CounterState
+from facility.energy import CounterBook, CounterStates
+from facility.moves import Moves, places_of
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
@@ -30,6 +30,15 @@ class Amount:
     """Share of the expected load whose counters are read now."""
     carried: float
     """Share of it that is read or estimated now; the rest stands still."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceCounters:
+    """Counters of one energy as they are remembered."""
+
+    devices: tuple[str, ...]
+    """Whose each is."""
+    states: CounterStates
 
 
 class EnergyTotals:
@@ -84,13 +93,36 @@ class EnergyTotals:
             key: Amount(float(amount[at]), float(coverage[at]), float(carried[at])) for key, at in self._asked
         }
 
-    def states(self) -> dict[str, CounterState]:
-        """What to remember of each counter, by device."""
-        return {self._devices[at]: state for at, state in self.book.states().items()}
+    def remember(self) -> DeviceCounters:
+        """What must outlive the process."""
+        return DeviceCounters(self._devices, self.book.states())
 
-    def restore(self, states: Mapping[str, CounterState]) -> None:
-        """Go on from what was remembered."""
-        self.book.restore({at: states[d] for at, d in enumerate(self._devices) if d in states})
+    def restore(self, remembered: DeviceCounters) -> None:
+        """Go on from what was remembered, also of other devices."""
+        self.book.restore(remembered.states, places_of(self._devices, remembered.devices))
+
+    def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
+        """Go on from the same energy of the site as it was before.
+
+        Returns:
+            By how much the amount of each space is another now, as meters came, went or moved.
+        """
+        self.book.take_over(other.book, moves)
+        before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
+        published = dict(zip(other._members.spaces, other._published, strict=True))
+        steps: dict[SpaceEnergy, float] = {}
+        for at, (space, counted) in enumerate(
+            zip(self._members.spaces, self._counted_by_space(), strict=True)
+        ):
+            if space in before:
+                step = float(counted - before[space])
+                self._published[at] = published[space] + step
+                steps[space, self.quantity.key] = step
+        return steps
+
+    def _counted_by_space(self) -> Floats:
+        counted: Floats = np.add.reduceat(self.book.counted[self._members.sources], self._members.starts)
+        return counted
 
     def _mark(
         self, total: Floats, estimated: Floats, coverage: Floats, out: Floats, marks: QualityArray

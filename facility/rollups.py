@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue, carried, is_source
 from facility.devices import Boundary, DeviceKind
+from facility.moves import Moves, places_of, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import QUANTITIES, Aggregate, Quantity
 from facility.site import Site
@@ -54,12 +55,21 @@ def members_by_space(site: Site, sources: SourceSet, chosen: Bools) -> Members:
     return Members(spaces, np.array(flat, dtype=np.int64), starts.astype(np.int64))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceShares:
+    """What the sources of a rollup usually draw of their ratings, as it is remembered."""
+
+    devices: tuple[str, ...]
+    """Whose each is."""
+    shares: Floats
+    """NaN where nothing was learned."""
+
+
 class RollupPlan:
     """Everything needed to roll a site up, prepared once."""
 
     def __init__(self, site: Site, catalogue: Catalogue, first: int) -> None:
         """Prepare; ``first`` is the index of the first derived point."""
-        self._site = site
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
         carriers = {space.id: {q.key for q in quantities} for space, quantities, _ in carried(site)}
@@ -80,34 +90,39 @@ class RollupPlan:
             ]
             slot_array = np.array(slots, dtype=np.int64)
             self._totals.append(Total(quantity, key, members.sources, members.starts, slot_array))
+        self._named = tuple(self._name_sets(site))
 
     def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:
         """What every source of every set adds now."""
         return {key: each.estimate(instant) for key, each in self.sets.items() if len(each)}
 
-    def shares(self) -> dict[tuple[str, str], float]:
-        """What each source usually draws of its rating, as far as learned, by (rollup, device)."""
-        return {
-            (name, device): float(share)
-            for name, sources, devices in self._named_sets()
-            for device, share in zip(devices, sources.shares(), strict=True)
-            if np.isfinite(share)
-        }
+    def shares(self) -> dict[str, DeviceShares]:
+        """What each source usually draws of its rating, by rollup."""
+        return {name: DeviceShares(devices, sources.shares()) for name, sources, devices in self._named}
 
-    def restore_shares(self, shares: Mapping[tuple[str, str], float]) -> None:
-        """Go on from what was learned before."""
-        for name, sources, devices in self._named_sets():
-            sources.restore_shares(np.array([shares.get((name, device), np.nan) for device in devices]))
+    def restore_shares(self, shares: Mapping[str, DeviceShares]) -> None:
+        """Go on from what was learned before, also of other devices."""
+        for name, sources, devices in self._named:
+            if name in shares:
+                known = np.full(len(devices), np.nan)
+                taken_over(known, shares[name].shares, places_of(devices, shares[name].devices))
+                sources.restore_shares(known)
 
-    def _named_sets(self) -> Iterator[tuple[str, SourceSet, list[str]]]:
-        """Each set once, by the first rollup that uses it, with the ids of its devices."""
+    def take_over(self, other: "RollupPlan", moves: Moves) -> None:
+        """Go on from what the plan of the site as it was before has learned."""
+        for key, sources in self.sets.items():
+            if key in other.sets:
+                sources.take_over(other.sets[key], moves)
+
+    def _name_sets(self, site: Site) -> Iterator[tuple[str, SourceSet, tuple[str, ...]]]:
+        """Each set that learns once, by the first rollup that uses it, with the ids of its devices."""
         names: dict[SourceKey, str] = {}
         for total in self._totals:
             names.setdefault(total.key, total.quantity.key)
         for key, name in names.items():
             sources = self.sets[key]
             if sources.additive:
-                yield name, sources, [self._site.devices[at].id for at in sources.devices]
+                yield name, sources, tuple(site.devices[at].id for at in sources.devices)
 
     def write(self, estimates: Mapping[SourceKey, Estimate], out: Floats, out_quality: QualityArray) -> None:
         """Write each total's value, coverage and age into the derived arrays."""

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.devices import Device, DeviceKind
+from facility.devices import Device, DeviceKind, PointSpec
 from facility.spaces import LEVELS, Level, Space
 
 
@@ -80,16 +80,29 @@ class Site:
         self, type_key: str, kinds: frozenset[DeviceKind] | None = None
     ) -> Iterator[tuple[int, int]]:
         """(device index, point index) of every point of a type, on the given kinds or on all."""
-        alike: dict[int, tuple[int, ...]] = {}
         firsts = self.first_points.tolist()
-        for at, device in enumerate(self.devices):
-            if kinds is None or device.kind in kinds:
-                offsets = alike.get(id(device.points))
-                if offsets is None:
-                    found = [n for n, point in enumerate(device.points) if point.type.key == type_key]
-                    offsets = alike[id(device.points)] = tuple(found)
+        for at, offsets in self.having(type_key):
+            if kinds is None or self.devices[at].kind in kinds:
                 for offset in offsets:
                     yield at, firsts[at] + offset
+
+    def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
+        """Devices with points of a type, in site order: (device index, places of those points in it)."""
+        found: list[tuple[int, tuple[int, ...]]] = []
+        for points, places in self._alike:
+            offsets = tuple(n for n, point in enumerate(points) if point.type.key == type_key)
+            if offsets:
+                found.extend((at, offsets) for at in places)
+        found.sort()
+        return found
+
+    @cached_property
+    def _alike(self) -> tuple[tuple[tuple[PointSpec, ...], list[int]], ...]:
+        """Each tuple of points that devices have, with the indices of the devices that have it."""
+        found: dict[int, tuple[tuple[PointSpec, ...], list[int]]] = {}
+        for at, device in enumerate(self.devices):
+            found.setdefault(id(device.points), (device.points, []))[1].append(at)
+        return tuple(found.values())
 
     def ancestors(self, space_id: str) -> Iterator[Space]:
         """The space itself, then each one it stands in, up to the campus."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.devices import Boundary, Device, DeviceKind
+from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
@@ -125,6 +126,21 @@ class SourceSet:
     def restore_shares(self, shares: Floats) -> None:
         """Go on from what was learned; NaN where nothing was."""
         self._shares = shares.copy()
+
+    def take_over(self, other: "SourceSet", moves: Moves) -> None:
+        """Go on from what the same set of the site as it was before has learned and last known."""
+        places = moves.places(self.points, other.points)
+        taken_over(self._shares, other._shares, places)
+        taken_over(self._last, other._last, places)
+        taken_over(self._last_at, other._last_at, places)
+        learned = {
+            int(meter): float(share)
+            for stage in other._stages
+            for meter, share in zip(stage.meters, stage.delivered, strict=True)
+        }
+        for stage in self._stages:
+            for at, meter in enumerate(moves.earlier[stage.meters].tolist()):
+                stage.delivered[at] = learned.get(meter, stage.delivered[at])
 
     def _expected(self) -> Floats:
         """Expected load of each source, for weighing: its rating times its usual share."""

@@ -58,6 +58,8 @@ class Batch:
     """Counted from 1 by the tick since its start; not kept: 0 of a batch read back."""
     whole: bool = True
     """False if the tick had to leave out some of what it accepted; not kept either."""
+    notes: tuple[tuple[str, bytes], ...] = ()
+    """(name, note) to be journalled with it: see ``ingest.journal_notes``; not part of its bytes."""
 
     @property
     def point_count(self) -> int:

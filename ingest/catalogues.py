@@ -2,12 +2,28 @@
 
 import hashlib
 import zlib
+from dataclasses import dataclass
 
 import orjson
 
 from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
 from ingest.errors import BatchCorruptError
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCatalogue:
+    """A catalogue and how it is kept beside the batches that count over it."""
+
+    catalogue: Catalogue
+    body: bytes
+    digest: str
+
+
+def keep_catalogue(catalogue: Catalogue) -> KeptCatalogue:
+    """The catalogue, encoded: a tenth of a second's work for a campus."""
+    body = encode_catalogue(catalogue)
+    return KeptCatalogue(catalogue, body, digest(body))
 
 
 def encode_catalogue(catalogue: Catalogue) -> bytes:
@@ -22,7 +38,12 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
             which = known[id(group.fields)] = sets.setdefault(group.fields, len(sets))
         groups.append([group.id, group.measurement, group.tags, which])
     fields = [[[each.name, each.unit, each.behaviour] for each in one] for one in sets]
-    content = {"devices": catalogue.device_count, "fields": fields, "groups": groups}
+    content: dict[str, object] = {"devices": catalogue.device_count, "fields": fields, "groups": groups}
+    holds = [
+        [at, place, each.hold] for at, one in enumerate(sets) for place, each in enumerate(one) if each.hold
+    ]
+    if holds:  # apart from the fields, so that a dcops that does not know of them reads the rest
+        content["holds"] = holds
     return zlib.compress(orjson.dumps(content), 1)
 
 
@@ -34,9 +55,13 @@ def decode_catalogue(data: bytes) -> Catalogue:
     """
     try:
         content = orjson.loads(zlib.decompress(data))
+        holds = {(at, place): hold for at, place, hold in content.get("holds", ())}
         sets = [
-            tuple(Field(name, unit, Behaviour(behaviour)) for name, unit, behaviour in one)
-            for one in content["fields"]
+            tuple(
+                Field(name, unit, Behaviour(behaviour), holds.get((at, place), 0))
+                for place, (name, unit, behaviour) in enumerate(one)
+            )
+            for at, one in enumerate(content["fields"])
         ]
         groups: list[Group] = []
         first = 0

@@ -8,15 +8,17 @@ import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, encode
-from ingest.catalogues import decode_catalogue, digest, encode_catalogue
+from ingest.catalogues import KeptCatalogue, decode_catalogue, digest, keep_catalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 from ingest.journal_limits import JournalLimits
+from ingest.journal_notes import Notes
 from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
 from ingest.loss import StoreLosses
@@ -85,23 +87,27 @@ class Journal:
         """Batches left out because their bytes are damaged, since the start."""
         self.salvaged = Salvaged()
         """What was taken over from damaged files, since the start."""
-        self._catalogue = catalogue
+        self._kept = keep_catalogue(catalogue)
         self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
         self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
         self._identity = ""
-        self._catalogue_body = encode_catalogue(catalogue)
-        self._catalogue_digest = digest(self._catalogue_body)
         self._catalogue_id = 0
         self._catalogues: dict[int, Catalogue] = {}
         self._file = JournalFile(path, self)
+        self._notes = Notes(self._file)
 
     @property
     def quarantined(self) -> int:
         """Damaged files put aside since the start."""
         return self._file.quarantined
+
+    def use(self, kept: KeptCatalogue) -> None:
+        """What is appended from now on counts over another catalogue."""
+        self._kept = kept
+        self._file.run(self._keep_catalogue)
 
     def append(self, batches: Sequence[Batch]) -> None:
         """Keep these durably, all or none."""
@@ -148,6 +154,10 @@ class Journal:
         """What was last saved under a key; None if nothing was, or if it is damaged."""
         return self._file.run(lambda: self._load_state(key))
 
+    def recall(self, name: str) -> list[bytes]:
+        """Notes of that name that were kept with the latest batches, oldest first."""
+        return self._file.run(lambda: self._notes.recall(name))
+
     def save_state(self, key: str, body: bytes) -> None:
         """Keep bytes under a key, in place of what was there."""
         statement = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)"
@@ -166,12 +176,13 @@ class Journal:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
+            self._catalogues.clear()
             self._keep_catalogue()
             self._load_marks()
 
     def salvage(self, damaged: Path, target: Path, room: int) -> str:
         """For the file alone: make a new file of what is sound in a damaged one; returns what came of it."""
-        found = salvage(damaged, target, self._catalogue_body, min(room, self.limits.size))
+        found = salvage(damaged, target, self._kept.body, min(room, self.limits.size))
         self.salvaged += found
         return (
             f"{found.batches} batches ({found.points} readings) are taken over from it, "
@@ -179,7 +190,7 @@ class Journal:
         )
 
     def _keep_catalogue(self) -> None:
-        body, name = self._catalogue_body, self._catalogue_digest
+        body, name = self._kept.body, self._kept.digest
         found = self._file.one("SELECT id, body FROM catalogue WHERE digest = ?", name)
         if found is None:
             self._catalogue_id = self._file.write(
@@ -189,7 +200,9 @@ class Journal:
             self._catalogue_id = int(found[0])
             if found[1] != body:
                 self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
-        self._catalogues = {self._catalogue_id: self._catalogue}
+        # The one before stays at hand, for what was appended last is read next.
+        latest = dict(islice(reversed(self._catalogues.items()), 1))
+        self._catalogues = latest | {self._catalogue_id: self._kept.catalogue}
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
@@ -211,7 +224,7 @@ class Journal:
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        origin = Origin(self._identity, self._catalogue_digest, self._taken).encode()
+        origin = Origin(self._identity, self._kept.digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1
@@ -228,6 +241,7 @@ class Journal:
                     origin,
                 )
                 self._file.write(INSERT, *row.values())
+            self._notes.keep(note for batch in batches if batch.whole for note in batch.notes)
         self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:

@@ -49,16 +49,29 @@ class LineEncoder:
         self._field_sets: dict[tuple[Field, ...], tuple[tuple[str, ...], str, tuple[str, ...]]] = {}
 
     def encode(self, batch: Batch) -> Iterator[Lines]:
-        """One piece a group and time; nothing for those without any field."""
+        """One piece a group and time; nothing for those without any field.
+
+        What follows each other of one group and time, with others left out between, is one piece.
+        """
         values, quality = batch.values.tolist(), batch.quality.tolist()
         at = 0
         runs = zip(batch.first.tolist(), batch.count.tolist(), batch.time.tolist(), strict=True)
+        fields, points, former = "", 0, (-1, 0, 0)
         for first, count, time in runs:
             for number, offset, size in self._parts(first, count):
-                line = self._line(number, offset, values[at : at + size], quality[at : at + size], time)
+                more = self._fields(number, offset, values[at : at + size], quality[at : at + size])
                 at += size
-                if line:
-                    yield Lines(line.encode(), size)
+                number_before, time_before, stop = former
+                if number == number_before and time == time_before and offset >= stop:
+                    fields = f"{fields},{more}" if fields and more else fields or more
+                    points += size if more else 0
+                else:
+                    if fields:
+                        yield self._line(number_before, fields, time_before, points)
+                    fields, points = more, size if more else 0
+                former = (number, time, offset + size)
+        if fields:
+            yield self._line(former[0], fields, former[1], points)
 
     def _parts(self, first: int, count: int) -> Iterator[tuple[int, int, int]]:
         """(group number, offset in it, points) of each group that these points reach into."""
@@ -71,17 +84,21 @@ class LineEncoder:
             yield number, offset, size
             first, number = first + size, number + 1
 
-    def _line(self, number: int, offset: int, values: list[float], quality: list[int], time: int) -> str:
+    def _line(self, number: int, fields: str, time: int, points: int) -> Lines:
+        template = self._templates[number] or self._prepare(number)
+        return Lines(f"{template.head}{fields} {time}\n".encode(), points)
+
+    def _fields(self, number: int, offset: int, values: list[float], quality: list[int]) -> str:
         template = self._templates[number] or self._prepare(number)
         if len(values) == len(template.fields) and min(quality) >= FIRST_GOOD and all(map(isfinite, values)):
-            return f"{template.head}{template.whole % tuple(values)} {time}\n"
+            return template.whole % tuple(values)
         parts = []
         for at, (value, code) in enumerate(zip(values, quality, strict=True), offset):
             if isfinite(value):
                 parts.append(f"{template.fields[at]}={value!r}")
             if code < FIRST_GOOD:
                 parts.append(f"{template.qualities[at]}={code}i")
-        return f"{template.head}{','.join(parts)} {time}\n" if parts else ""
+        return ",".join(parts)
 
     def _prepare(self, number: int) -> _Template:
         group = self._groups[number]

@@ -98,6 +98,27 @@ class LiveImage:
         self.times[place] = sample.time
         self.quality[place] = sample.quality
 
+    def take_over(self, other: "LiveImage", earlier: NDArray[np.int64]) -> None:
+        """Show what another image shows, of a site as it was before.
+
+        Args:
+            other: that image.
+            earlier: index of each point in it, negative for those that are new; shape (points,).
+        """
+        there = earlier >= 0
+        places = earlier[there]
+        self.values[there] = other.values[places]
+        self.times[there] = other.times[places]
+        self.quality[there] = other.quality[places]
+        self.late, self._newest = other.late, other._newest
+
+    def forget(self, first: int, count: int) -> None:
+        """Show so many points as if they had never been read."""
+        place = slice(first, first + count)
+        self.values[place] = np.nan
+        self.times[place] = 0
+        self.quality[place] = Quality.WAITING_FOR_DATA
+
     def set_back(self, now: int) -> None:
         """The clock was set back to ``now``: no reading is from later, so that the next one is taken."""
         np.minimum(self.times, now, out=self.times)

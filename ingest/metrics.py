@@ -11,8 +11,8 @@ from facility.clock import Clock
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery
-from ingest.live_image import LiveImage
 from ingest.spool import Spool, SpoolStats
+from ingest.storing import ByException
 from ingest.tick import Tick
 
 _STORE = ("store",)
@@ -22,9 +22,8 @@ _STALE = int(Quality.COMM_FAILURE_LAST_VALUE)
 class TickMetrics(Collector):
     """How ticks go and what became of samples."""
 
-    def __init__(self, tick: Tick, image: LiveImage) -> None:
+    def __init__(self, tick: Tick) -> None:
         self._tick = tick
-        self._image = image
 
     def collect(self) -> Iterable[Metric]:
         """As of now."""
@@ -53,7 +52,7 @@ class TickMetrics(Collector):
 
     def _points(self) -> Metric:
         family = GaugeMetricFamily("dcops_points", "Points by quality.", labels=["quality"])
-        codes = np.bincount(self._image.quality, minlength=256)
+        codes = np.bincount(self._tick.image.quality, minlength=256)
         parts = {
             "good": codes[192:].sum(),
             "uncertain": codes[64:192].sum(),
@@ -64,6 +63,19 @@ class TickMetrics(Collector):
         for quality, count in parts.items():
             family.add_metric([quality], int(count))
         return family
+
+
+class StoringMetrics(Collector):
+    """What report by exception comes to."""
+
+    def __init__(self, by_exception: ByException) -> None:
+        self._counts = by_exception.counts
+
+    def collect(self) -> Iterable[Metric]:
+        """As of the last batch."""
+        counts = self._counts
+        yield _counter("dcops_readings_held", "Readings that one stored before stands for.", counts.held)
+        yield _counter("dcops_readings_ended", "Of those, stored after all before a change.", counts.ended)
 
 
 class JournalMetrics(Collector):

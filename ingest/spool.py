@@ -18,6 +18,7 @@ from typing import TypeVar
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch
+from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
 from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
@@ -84,12 +85,16 @@ class Spool:
         memory_limit: int = MEMORY_LIMIT,
         commit: float = 0.0,
     ) -> None:
-        """Batches of up to ``commit`` seconds are committed together; 0 commits each as it comes."""
+        """What was accepted is on disk after ``commit`` seconds, if the disk takes half of that at most.
+
+        0 commits each batch as it comes.
+        """
         self._journal = journal
         self._stores = stores
         self._clock = clock
         self._memory_limit = memory_limit
-        self._commit = commit
+        self._pause = commit / 2
+        self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
@@ -102,6 +107,10 @@ class Spool:
         self._error = ""
         self._snapshot = SpoolStats()
         self._listeners: list[Settled] = []
+        self._catalogues: deque[tuple[int, KeptCatalogue]] = deque()
+        """Catalogues to come, and the number of the last batch before each."""
+        self._notes: list[tuple[str, bytes]] = []
+        """To be kept with the next batch."""
         self._last = 0
         """Number of the latest batch put."""
         self._settled = 0
@@ -111,8 +120,16 @@ class Spool:
         self._changed = asyncio.Event()
 
     def put(self, batch: Batch) -> None:
-        """Take a batch for the journal; the oldest waiting ones make place if memory is full."""
+        """Take a batch for the journal; the oldest waiting ones make place if memory is full.
+
+        One in which nothing is left to be stored takes no room; it is settled with those before it.
+        """
+        if not batch.point_count:
+            self._put_empty(batch)
+            return
         full = False
+        if self._notes:
+            batch, self._notes = replace(batch, notes=tuple(self._notes)), []
         with self._lock:
             self._waiting.append(batch)
             self._waiting_size += batch.nbytes
@@ -133,9 +150,33 @@ class Spool:
             )
         self._arrived.set()
 
+    def _put_empty(self, batch: Batch) -> None:
+        with self._lock:
+            self._last = batch.number
+            if not batch.whole:
+                self._lost_numbers.add(batch.number)
+        self._arrived.set()
+
+    def note(self, number: int, name: str, note: bytes) -> None:
+        """Keep a note with the batch of that number, which is still open; one that is not gets none."""
+        if number > self._last:
+            self._notes.append((name, note))
+
+    async def recall(self, name: str) -> list[bytes]:
+        """Notes of that name that were kept with the latest batches, oldest first; none if the journal
+        cannot be used now.
+        """
+        with contextlib.suppress(JournalUnavailableError):
+            return await self._on_thread(lambda: self._journal.recall(name))
+        return []
+
     def hurry(self) -> None:
         """Commit what was put without waiting for the end of the pause between two commits."""
         self._hurried.set()
+
+    def before_commit(self, hand_over: Callable[[], None]) -> None:
+        """Have what is still open put, so that it need not wait for another commit."""
+        self._hand_over = hand_over
 
     def on_settled(self, listener: Settled) -> None:
         """Tell a listener, on the event loop's thread, what has become of the tick's batches.
@@ -143,6 +184,15 @@ class Spool:
         A batch is lost if it went from memory before it could be journalled, or was not whole.
         """
         self._listeners.append(listener)
+
+    def tell_no_more(self, listener: Settled) -> None:
+        """Forget a listener."""
+        self._listeners.remove(listener)
+
+    def change_catalogue(self, kept: KeptCatalogue) -> None:
+        """What is put from now on counts over another catalogue; what waits is journalled with its own."""
+        with self._lock:
+            self._catalogues.append((self._last, kept))
 
     @property
     def stats(self) -> SpoolStats:
@@ -163,12 +213,11 @@ class Spool:
         await self._on_thread(self._refresh)
         trim_at = loop.time()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(trim_at):
-                    await self._arrived.wait()
+            await self._arrival(trim_at)
+            self._hand_over()
             self._arrived.clear()
             self._hurried.clear()
-            due = loop.time() + self._commit
+            due = loop.time() + self._pause
             available = await self._on_thread(self._flush)
             self._tell_settled()
             if loop.time() >= trim_at:
@@ -182,6 +231,16 @@ class Spool:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(due):
                         await self._hurried.wait()
+
+    async def _arrival(self, latest: float) -> None:
+        """Return when something is there to be committed, or at a time of the loop."""
+        loop = asyncio.get_running_loop()
+        while not self._arrived.is_set() and loop.time() < latest:
+            self._hand_over()
+            until = min(latest, loop.time() + self._pause) if self._pause else latest
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._arrived.wait()
 
     async def flush(self) -> bool:
         """Journal what waits now, whatever the pace. False if the journal cannot be used."""
@@ -259,10 +318,11 @@ class Spool:
 
     def _flush(self) -> bool:
         """On the journal's thread: append what waits now. False if the journal cannot be used."""
-        # While the journal is away one batch is enough to try it.
-        batches = self._next_batches(0 if self._error else COMMIT_BYTES)
-        last = self._waiting[-1] if batches else None
+        batches: tuple[Batch, ...] = ()
         try:
+            # While the journal is away one batch is enough to try it.
+            batches = self._next_batches(0 if self._error else COMMIT_BYTES)
+            last = self._waiting[-1] if batches else None
             if not batches:
                 self._journal.size()
             while batches:
@@ -279,16 +339,31 @@ class Spool:
         return not self._error
 
     def _next_batches(self, limit: int) -> tuple[Batch, ...]:
-        """What waits longest: one batch if there is any, and more up to that many bytes."""
+        """What waits longest and has one catalogue: one batch if there is any, more up to so many bytes."""
+        self._take_up_catalogue()
         chosen: list[Batch] = []
         size = 0
         with self._lock:
+            last = self._catalogues[0][0] if self._catalogues else None
             for batch in self._waiting:
                 size += batch.nbytes
-                if chosen and size > limit:
+                if (chosen and size > limit) or (last is not None and batch.number > last):
                     break
                 chosen.append(batch)
         return tuple(chosen)
+
+    def _take_up_catalogue(self) -> None:
+        """On the journal's thread: the catalogue of what is appended next."""
+        while True:
+            with self._lock:
+                if not self._catalogues:
+                    return
+                last, kept = self._catalogues[0]
+                if self._waiting and self._waiting[0].number <= last:
+                    return
+            self._journal.use(kept)
+            with self._lock:
+                self._catalogues.popleft()
 
     def _forget(self, batches: tuple[Batch, ...]) -> None:
         """Take what was appended out of memory; some of it may have been dropped in the meantime."""

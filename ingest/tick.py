@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS, Sample, Scans
 from ingest.batch import Batch, gather
@@ -64,15 +65,21 @@ class TickStats:
     """Seconds the last one took."""
     total: float = 0.0
     """Seconds all of them took."""
+    cpu: float = 0.0
+    """Seconds of CPU all of them took."""
+    spread: Durations = field(default_factory=Durations, init=False)
+    """How long they took."""
     _durations: deque[float] = field(
         default_factory=lambda: deque(maxlen=_DURATIONS_KEPT), init=False, repr=False
     )
 
-    def add(self, seconds: float) -> None:
+    def add(self, seconds: float, cpu: float = 0.0) -> None:
         """Note one tick."""
         self.ticks += 1
         self.last = seconds
         self.total += seconds
+        self.cpu += cpu
+        self.spread.add(int(seconds * NANOSECONDS))
         self._durations.append(seconds)
 
     def quantile(self, share: float) -> float:
@@ -126,6 +133,21 @@ class Tick:
         """Number of the batch that holds, or will hold, what was accepted last."""
         return self._handed_over + 1 if self._open else self._handed_over
 
+    @property
+    def image(self) -> LiveImage:
+        """What it writes to."""
+        return self._image
+
+    def change_site(
+        self, *, image: LiveImage, staleness: StalenessPlan, device_points: int, derive: Derive
+    ) -> None:
+        """Go on with another site; what is open is handed over first, for it counts over the one before."""
+        self._hand_over_open(self._clock.now())
+        self._image = image
+        self._staleness = staleness
+        self._device_points = device_points
+        self._derive = derive
+
     def accept(self, sample: Sample) -> None:
         """Show a reading and keep it for the journal. Never blocks and never raises; refusals are counted."""
         if not self._well_formed(sample):
@@ -158,7 +180,7 @@ class Tick:
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         image = self._image
         if now < self._closed:
             image.set_back(now)
@@ -171,7 +193,7 @@ class Tick:
         if self._watch is not None:
             self._watch(now)
         self._hand_over_open(now)
-        self.stats.add(time.perf_counter() - began)
+        self.stats.add(time.perf_counter() - began, time.thread_time() - cpu)
 
     def hurry(self) -> None:
         """Hand what is open to the journal now, for those who wait for it. Nothing is closed by it."""
@@ -239,7 +261,7 @@ class Tick:
 
     def _keep_derived(self, derived: Sample, now: int) -> None:
         slot = now // self._derived_period
-        if slot != self._derived_slot:
+        if slot != self._derived_slot and derived.values.size:
             self._derived_slot = slot
             self._keep(derived)
 

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 
 from collectors.config import ModbusEndpoint, ModbusProtocol
-from collectors.modbus import Connect, Errors, Link, Lost
+from collectors.modbus import Connect, Errors, Link, Lost, plain_tcp
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.link import Inbox, TcpLink, UdpLink
 from collectors.modbus.rtu import Belated, RtuLink
@@ -51,7 +51,7 @@ class TcpConnector:
                     server_hostname=endpoint.server_name or endpoint.host,
                 )
             else:
-                await loop.create_connection(lambda: link, endpoint.host, endpoint.port)
+                await plain_tcp.connect(link, endpoint.host, endpoint.port)
         return link
 
 

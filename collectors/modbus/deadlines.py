@@ -39,6 +39,12 @@ class Deadlines:
         if at < self._timer_at:
             self._set(at)
 
+    def start_in(self, waiting: Expiring, seconds: float) -> None:
+        """The same after so long."""
+        self._waiting[waiting] = at = monotonic() + seconds
+        if at < self._timer_at:
+            self._set(at)
+
     def stop(self, waiting: Expiring) -> float:
         """Do not expire it; returns when it would have been, infinity if it was not waiting."""
         return self._waiting.pop(waiting, math.inf)

@@ -1,5 +1,6 @@
 """One device over Modbus: its scan, and what becomes of it."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +18,17 @@ from collectors.modbus.frames import Request, read_request
 from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
 from collectors.modbus.prediction import PlannedDevice
-from collectors.modbus.readout import Readout
+from collectors.modbus.readout import NEVER, Readout
 from collectors.modbus.unit import Unit
 from collectors.planning import Block, cheapest_read
 from collectors.profiles import Manners, Table
+from collectors.schedule import offset_of
 from facility.clock import Clock
+from facility.durations import Durations
 from facility.quality import Quality
-from facility.sample import Sample
+from facility.sample import NANOSECONDS, Sample
+
+_LOG = logging.getLogger(__name__)
 
 _SMOOTHING = 0.125
 
@@ -43,7 +48,10 @@ class DeviceReader:
         "_forgotten",
         "_harvest",
         "_last_success",
+        "_lateness",
         "_lessons",
+        "_period",
+        "_place",
         "_plans",
         "_readout",
         "_short",
@@ -73,8 +81,10 @@ class DeviceReader:
         clock: Clock,
         harvest: Harvest,
         lessons: Lessons,
+        lateness: Durations,
         random: Random,
     ) -> None:
+        """``lateness`` counts the time from the place of each scan on the grid to its end."""
         self.id = binding.device
         self.unit = unit
         self.manners = _merged(binding.manners, binding.profile.manners)
@@ -91,9 +101,12 @@ class DeviceReader:
         self._clock = clock
         self._harvest = harvest
         self._lessons = lessons
+        self._lateness = lateness
+        self._period = round(binding.period * NANOSECONDS)
+        self._place = offset_of(binding.device, self._period)
         self._contact = contact_with(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
-        self._readout = Readout(plans, unit.number, self.lesson, clock.now())
+        self._readout = Readout(binding.device, plans, unit.number, self.lesson, clock.now())
         self._short: GroupReader | None = None
         """The only group, while it is being read and nothing else can come up."""
         self._forgotten = False
@@ -111,7 +124,7 @@ class DeviceReader:
         profile = self.binding.profile
         if profile.sunspec is not None:
             return read_request(self.unit.number, Block(Table.HOLDING, profile.sunspec.bases[0], 2, ()))
-        return read_request(self.unit.number, cheapest_read(profile, self._plans[0].group.blocks))
+        return read_request(self.unit.number, cheapest_read(profile, (self._readout.likeliest,)))
 
     @property
     def planned(self) -> PlannedDevice:
@@ -124,24 +137,35 @@ class DeviceReader:
         """What the device tells of itself."""
         return self._contact.texts
 
-    def begin(self) -> None:
-        """Start a scan.
+    @property
+    def plans(self) -> Sequence[GroupPlan]:
+        """How its groups are read; shared by all devices of its profile."""
+        return self._plans
+
+    def retire(self) -> None:
+        """It is of the site no more: what is under way ends, and nothing comes of it."""
+        self._harvest = Harvest(lambda _: None, lambda _: None)
+
+    def begin(self) -> Request | None:
+        """Start a scan; returns its first read, None if there is nothing to ask.
 
         Where the device has one group and nothing is to be learned, as nearly always, the group is read
         without asking anybody else what comes next.
         """
         self._spent = 0.0
+        if self._short is not None and self._attend_at == NEVER:
+            return self._short.begin()
         now = self._clock.now()
         if now >= self._attend_at:
             self._short = None
             self._attend(now)
-            return
+            return self.next_request()
         readout = self._readout
         self._short = group = readout.alone
-        if group is None:
-            readout.begin()
-        else:
-            group.begin()
+        if group is not None:
+            return group.begin()
+        readout.begin(now)
+        return self.next_request()
 
     def next_request(self) -> Request | None:
         """The next read of the scan, the same until it is answered; None if the scan is complete."""
@@ -149,15 +173,17 @@ class DeviceReader:
             return self._short.next_request()
         return self._contact.question or self._readout.next_request()
 
-    def take(self, data: bytes, seconds: float) -> None:
-        """The data of the read last asked for, and the time it took of the bus."""
+    def take(self, data: bytes, seconds: float) -> Request | None:
+        """The data of the read last asked for, and its time of the bus; returns the next read."""
         self._spent += seconds
         if self._short is not None:
-            self._short.take(data, seconds)
-        elif self._contact.question is None:
-            self._readout.take(data, seconds)
+            return self._short.take(data, seconds)
+        if self._contact.question is None:
+            if self._readout.take(data, seconds):
+                self._lessons.changed()
         else:
             self._hear(data, seconds)
+        return self.next_request()
 
     def refuse(self, fault: Fault, seconds: float) -> None:
         """The read last asked for was answered with an exception."""
@@ -168,15 +194,31 @@ class DeviceReader:
         else:
             self._hear(fault, seconds)
 
+    def puts_up_with(self, fault: Fault, seconds: float) -> bool:
+        """The read last asked for got no answer, or none of use: whether the scan goes on without it.
+
+        It does where the device has answered the rest of the scan and keeps silent on this read.
+        """
+        self._leave_short_way()
+        if self._contact.question is not None:
+            return False
+        words = self._readout.puts_up_with(fault, seconds, self._clock.now())
+        if words:
+            self._spent += seconds
+            self.last_error = words
+        return bool(words)
+
     def complete(self, now: int) -> None:
         """Every read has been answered, the last one now, ns since the epoch: hand the values on."""
         self.busy = False
-        self.cycle = self._spent if math.isnan(self.cycle) else self._smoothed()
+        cycle = self.cycle
+        self.cycle = self._spent if math.isnan(cycle) else cycle + _SMOOTHING * (self._spent - cycle)
         if self._short is None and (self._contact.foreign or self._contact.busy):
             self.polls_failed += 1
             self._send_none(now, Quality.CONFIG_ERROR if self._contact.foreign else Quality.COMM_FAILURE)
             return
         self.polls_done += 1
+        self._lateness.add((now - self._place) % self._period)
         self._failed_in_a_row = 0
         self._last_success = now
         if self._short is not None:
@@ -206,6 +248,17 @@ class DeviceReader:
         if self._failed_in_a_row == 1:
             self._send_none(self._clock.now(), Quality.COMM_FAILURE)
 
+    def spoil(self, error: Exception, time: int) -> None:
+        """What the last scan gave cannot be taken apart: it has failed, though it was complete."""
+        reason = f"{type(error).__name__} while it was decoded: {error}"
+        if self.last_error != reason:
+            _LOG.error("device %s: %s", self.id, reason, exc_info=error)
+        self.last_error = reason
+        self.polls_done -= 1
+        self.polls_failed += 1
+        self._failed_in_a_row = 1
+        self._send_none(time, Quality.BAD)
+
     def returned(self) -> None:
         """The unit had been given up and answers again; it may have been replaced."""
         self._contact.ask_soon()
@@ -228,7 +281,7 @@ class DeviceReader:
         """Online, suspect or dormant."""
         state = self.unit.state
         if state is not DeviceState.DORMANT and (
-            self._failed_in_a_row or self._contact.foreign or self._contact.busy
+            self._failed_in_a_row or self._contact.foreign or self._contact.busy or self._readout.silent
         ):
             return DeviceState.SUSPECT
         return state
@@ -251,6 +304,7 @@ class DeviceReader:
             polls_failed=self.polls_failed,
             last_error=self.last_error,
             refused=len(self.lesson.refused),
+            silent=self._readout.silent,
             identity_changes=self.identity_changes,
             cycle=self.cycle,
         )
@@ -277,7 +331,7 @@ class DeviceReader:
         if self._contact.is_due(now) or (readout.refusing is not None and self.lesson.start is not None):
             self._contact.open(self.probe, now)
         again = now >= readout.ask_again_at
-        readout.begin()
+        readout.begin(now)
         if again and readout.ask_again(now):
             self._lessons.changed()
         self._plan_attending()
@@ -303,9 +357,6 @@ class DeviceReader:
         if self._readout.refusing is not None or self._contact.foreign or self._contact.busy:
             self._attend_at = 0
 
-    def _smoothed(self) -> float:
-        return self.cycle + _SMOOTHING * (self._spent - self.cycle)
-
     def _send_none(self, now: int, quality: Quality) -> None:
         """All points without a value."""
         count = len(self.binding.profile.points)
@@ -320,7 +371,7 @@ class DeviceReader:
         if group.disturbed:
             self._harvest.emit(Sample(first, now, *group.decode()))
         else:
-            self._harvest.add(group.decoder, first, now, group.harvested())
+            self._harvest.add(group.decoder, first, now, group.harvested(), self)
 
 
 def _merged(own: Manners, others: Manners) -> Manners:

@@ -205,8 +205,9 @@ class Endpoint(Places):
         device = scan.device
         scan.begin(connection)
         self._scans = (*self._scans, scan)
-        device.begin()
-        request = device.probe if scan.probing else device.next_request()
+        request = device.begin()
+        if scan.probing:
+            request = device.probe
         if request is None:
             self._go_on(scan, None, self._clock.now())
         else:
@@ -262,7 +263,12 @@ class Endpoint(Places):
             if answer.kind is not FaultKind.TIMEOUT:
                 self._heard(device.unit, connection, seconds)
             if _is_dead(answer, scan.asked):
-                self._abandon(scan, connection, answer)
+                if scan.probing or not device.puts_up_with(answer, cost):
+                    self._abandon(scan, connection, answer)
+                else:
+                    self._last_error = f"unit {device.unit.number}: {device.last_error}"
+                    self._settle(connection, answer)
+                    self._go_on(scan, device.next_request(), self._clock.now())
                 return
         else:
             self._heard(device.unit, connection, seconds)
@@ -272,11 +278,13 @@ class Endpoint(Places):
             _LOG.info("unit %d behind endpoint %s (%s) answers again", *self._names(device))
         if scan.probing:
             scan.probing = False
+            request = device.next_request()
         elif isinstance(answer, Fault):
             device.refuse(answer, cost)
+            request = device.next_request()
         else:
-            device.take(answer, cost)
-        self._go_on(scan, device.next_request(), time)
+            request = device.take(answer, cost)
+        self._go_on(scan, request, time)
 
     def broke(self, scan: Scan, error: Exception) -> None:
         """Reading a device went wrong in a way that is our own fault: its scan fails, others go on."""
@@ -318,11 +326,14 @@ class Endpoint(Places):
         if connection.silent >= enough and connection.link is not None:
             silent, connection.silent = connection.silent, 0
             connection.link.close(f"no reply to {silent} reads in a row")
-        elif self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
-            connection.renew("a reply may come late")
-            self._next()
         else:
+            self._settle(connection, fault)
             self._next()
+
+    def _settle(self, connection: Connection, fault: Fault) -> None:
+        """See to it that a reply that may come late is not taken for another."""
+        if self.config.protocol is ModbusProtocol.RTU_TCP and fault.kind in _UNSETTLING:
+            connection.renew("a reply may come late")
 
     def _blame(self, scan: Scan, reason: str) -> None:
         """A scan failed because of its unit, or while it was being read."""

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.decode import Decoder, Payload
+from collectors.decode import Payload
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
-from collectors.modbus import Fault
+from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
-from collectors.modbus.layout import GroupPlan, moved_request
+from collectors.modbus.layout import GroupPlan, Requests, moved_request
+from collectors.modbus.silence import Silences
 from collectors.planning import Block, Group, split_block
 from facility.quality import Quality, QualityArray
 
@@ -95,7 +96,9 @@ class GroupReader:
         "_shift",
         "_trial",
         "_unit",
+        "decoder",
         "disturbed",
+        "first",
         "plain",
         "trusted",
         "wait",
@@ -106,6 +109,8 @@ class GroupReader:
         """Scans until it is read again."""
         self.trusted = False
         """Whether the device is known to answer something."""
+        self.first = plan.group.first
+        """Place in the profile of its first point."""
         self._plan = plan
         self._unit = unit
         self._lesson = lesson
@@ -121,11 +126,6 @@ class GroupReader:
         """What it reads, as planned."""
         return self._plan.group
 
-    @property
-    def first(self) -> int:
-        """Place in the profile of its first point."""
-        return self._plan.group.first
-
     def lay_out(self, shift: int | None = None) -> None:
         """Plan the reads by what has been learned; ``shift`` is added to all addresses from now on."""
         if shift is not None:
@@ -136,6 +136,8 @@ class GroupReader:
         if splits:
             cuts |= {self._plan.address(place) for _, place in splits}
         self._layout = self._plan.layout(self._lesson.refused, cuts)
+        self.decoder = self._layout.decoder
+        """What takes a scan apart in which nothing was disturbed."""
         self._blocks = self._layout.blocks
         self._requests = self._layout.requests(self._unit, self._shift)
         self.plain = self._layout.whole and self.group.every == 1 and not splits
@@ -151,17 +153,18 @@ class GroupReader:
         """Set if the device seems not to have something that was asked for in this scan."""
         return None if self._trial is None else self._trial.lacks
 
-    def begin(self) -> None:
-        """Start a scan from the first read."""
+    def begin(self) -> Request | None:
+        """Start a scan; returns its first read."""
         self._payloads = ()
         if self._trial is not None:
             self._trial.scan += 1
         if self.disturbed:
             self.drop_scan()
+        return (self._requests[0] if self._requests else None) or self.next_request()
 
     def ask_again(self) -> bool:
         """In this scan, see whether one refused value or one cut is still needed; False if there is none."""
-        refused = [at for at, request in enumerate(self._requests) if request is None]
+        refused = [at for at, code in enumerate(self._layout.codes) if code]
         cuts = [each for each in self._plan.addresses() if each in self._lesson.cuts]
         if not refused and not cuts:
             return False
@@ -186,15 +189,18 @@ class GroupReader:
             request = requests[at]
             if request is not None:
                 return request
-            self._payloads += (quality_of(self._layout.codes[at]),)
+            code = self._layout.codes[at]
+            self._payloads += (quality_of(code) if code else Quality.COMM_FAILURE,)
         return None
 
-    def take(self, data: bytes, seconds: float) -> None:
-        """The data of the read last asked for, and the time it took."""
-        cost = self._costs[len(self._payloads)]
+    def take(self, data: bytes, seconds: float) -> Request | None:
+        """The data of the read last asked for, and the time it took; returns the next read."""
+        payloads = self._payloads
+        cost = self._costs[len(payloads)]
         cost.count += 1
         cost.seconds += seconds
-        self._payloads += (data,)
+        self._payloads = payloads = (*payloads, data)
+        return self.next_request() if len(payloads) < len(self._requests) else None
 
     def refuse(self, fault: Fault, seconds: float) -> str:
         """The read last asked for was answered with an exception: ask for less, or mark its points.
@@ -214,15 +220,41 @@ class GroupReader:
             self._ask_for_less(trial, at, fault.code)
         return f"{fault} reading {cost.text}"
 
+    def put_off(self, silences: Silences) -> tuple[tuple[int, Request], ...]:
+        """Leave reads out of this scan; returns each and its number, by which it can be made up for."""
+        silent = {at: request for at, request in enumerate(self.requests) if request in silences}
+        if silent:
+            self.disturbed = True
+            self._requests = tuple(
+                None if at in silent else request for at, request in enumerate(self._requests)
+            )
+        return tuple((at, request) for at, request in silent.items() if request is not None)
+
+    def make_up(self, at: int, answer: Answer, seconds: float) -> None:
+        """A read that was put off was done after all."""
+        cost = self._costs[at]
+        cost.count += 1
+        cost.seconds += seconds
+        if isinstance(answer, bytes):
+            payload: Payload = answer
+        else:
+            payload = quality_of(answer.code) if answer.code else Quality.COMM_FAILURE
+        self._payloads = (*self._payloads[:at], payload, *self._payloads[at + 1 :])
+
+    @property
+    def requests(self) -> Requests:
+        """Its reads by what was learned, None for those that are refused."""
+        return self._layout.requests(self._unit, self._shift)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What each of them reads."""
+        return self._layout.blocks
+
     @property
     def answered(self) -> bool:
         """Whether any read of this scan gave data."""
         return any(not isinstance(payload, Quality) for payload in self._payloads)
-
-    @property
-    def decoder(self) -> Decoder:
-        """What takes a scan apart in which nothing was disturbed."""
-        return self._layout.decoder
 
     def harvested(self) -> tuple[Payload, ...]:
         """What the reads of a scan gave in which nothing was disturbed; they are not kept."""

@@ -10,7 +10,7 @@ it has overtaken in a table, so that one read at a time, the usual case, needs n
 
 import asyncio
 from enum import StrEnum
-from typing import cast
+from typing import Protocol, cast
 
 from collectors.modbus import Answer, Done, Errors, Fault, FaultKind, Lost
 from collectors.modbus.deadlines import Deadlines
@@ -49,6 +49,18 @@ class Inbox:
 
     def __init__(self) -> None:
         self.view = memoryview(bytearray(_ROOM))
+
+
+class Wire(Protocol):
+    """What a link asks of the connection under it."""
+
+    def write(self, data: bytes) -> None:
+        """Send it."""
+        ...
+
+    def abort(self) -> None:
+        """Close it at once; what has not been sent is dropped."""
+        ...
 
 
 class _Overtaken:
@@ -151,8 +163,7 @@ class TransactionLink:
         self._transaction = transaction = (self._transaction + 1) % _TRANSACTIONS
         self._request = request
         self._done = done
-        deadlines = self._deadlines
-        deadlines.start(self, deadlines.now() + (self._timeout if timeout is None else timeout))
+        self._deadlines.start_in(self, self._timeout if timeout is None else timeout)
         return request.frame(transaction)
 
     def _set_aside(self) -> None:
@@ -227,11 +238,11 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
         super().__init__(timeout=timeout, deadlines=deadlines, errors=errors, lost=lost)
         self._inbox = inbox
         self._rest = b""
-        self._transport: asyncio.Transport | None = None
+        self._transport: Wire | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop: the connection stands."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+    def connection_made(self, transport: asyncio.BaseTransport | Wire) -> None:
+        """Called by the loop, or by PlainTcp: the connection stands."""
+        self._transport = cast("Wire", transport)
 
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:
         """Begin a read; the link must be open."""

@@ -165,7 +165,8 @@ class Places:
         """A scan is over, however it went."""
         scan.yield_place()
         scan.connection = None
-        self._scans = _without(self._scans, scan)
+        scans = self._scans
+        self._scans = () if len(scans) == 1 and scans[0] is scan else _without(scans, scan)
         if self._held:
             self._held = _without(self._held, scan)
 
@@ -179,6 +180,4 @@ class Places:
 
 
 def _without(scans: tuple[Scan, ...], scan: Scan) -> tuple[Scan, ...]:
-    if not scans or (len(scans) == 1 and scans[0] is scan):
-        return ()
     return tuple(each for each in scans if each is not scan)

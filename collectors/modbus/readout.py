@@ -1,6 +1,7 @@
 """All values of a device: which groups are due, and what becomes of what it refuses."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from collectors.health import ReadCost
 from collectors.lessons import Lesson
@@ -8,6 +9,8 @@ from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
 from collectors.modbus.group import GroupReader
 from collectors.modbus.layout import GroupPlan
+from collectors.modbus.silence import Silences
+from collectors.planning import Block
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 
@@ -17,17 +20,44 @@ NEVER = 1 << 62
 """A time that does not come, ns."""
 
 
+class _Late(NamedTuple):
+    """A read that was put off to the end of its scan."""
+
+    group: GroupReader
+    at: int
+    request: Request
+
+
 class Readout:
-    """A scan reads the groups that are due; a device that refuses everything is asked for one value."""
+    """A scan reads the groups that are due; a device that refuses everything is asked for one value.
 
-    __slots__ = ("_at", "_due", "_groups", "_lesson", "_lone", "_turn", "ask_again_at", "refusing")
+    What keeps silent while the rest is answered is asked for last, and seldom.
+    """
 
-    def __init__(self, plans: Sequence[GroupPlan], unit: int, lesson: Lesson, now: int) -> None:
+    __slots__ = (
+        "_at",
+        "_device",
+        "_due",
+        "_groups",
+        "_late",
+        "_lesson",
+        "_lone",
+        "_silences",
+        "_turn",
+        "ask_again_at",
+        "refusing",
+    )
+
+    def __init__(self, device: str, plans: Sequence[GroupPlan], unit: int, lesson: Lesson, now: int) -> None:
         self.refusing: Quality | None = None
         """Set while the device refuses everything: with what its values are told."""
         self.ask_again_at = NEVER
         """When to ask next for something refused, ns."""
+        self._device = device
         self._lesson = lesson
+        self._silences: Silences | None = None
+        self._late: tuple[_Late, ...] = ()
+        """Reads of this scan that were put off to its end."""
         self._groups = tuple(GroupReader(plan, unit, lesson) for plan in plans)
         self._due: tuple[GroupReader, ...] = ()
         self._at = 0
@@ -36,10 +66,10 @@ class Readout:
         self.lay_out()
         self.plan_asking_again(now)
 
-    def begin(self) -> None:
+    def begin(self, now: int) -> None:
         """Start a scan."""
         self._at = 0
-        self._due = ()
+        self._due = self._late = ()
         self._lone = None
         if self.refusing is not None:
             self._lone = self._next_single_value()
@@ -52,22 +82,27 @@ class Readout:
         self._due = groups if due == len(groups) else tuple(each for each in groups if each.wait <= 0)
         for group in self._due:
             group.begin()
+        if self._silences is not None:
+            self._put_off(self._silences, now)
 
     @property
     def alone(self) -> GroupReader | None:
         """The only group, if every scan reads all of it and nothing is known to be refused."""
         group = self._groups[0]
-        return group if len(self._groups) == 1 and group.plain and self.refusing is None else None
+        if len(self._groups) > 1 or self.refusing is not None or self._silences is not None:
+            return None
+        return group if group.plain else None
 
     def go_on(self) -> None:
         """Go on with a scan of the only group where it is."""
         self._at = 0
         self._due = self._groups
+        self._late = ()
         self._lone = None
 
     def skip(self) -> None:
         """Read nothing more in this scan."""
-        self._due = ()
+        self._due = self._late = ()
         self._lone = None
 
     def next_request(self) -> Request | None:
@@ -77,22 +112,62 @@ class Readout:
             if request is not None:
                 return request
             self._at += 1
-        return self._lone
+        return self._late[0].request if self._late else self._lone
 
-    def take(self, data: bytes, seconds: float) -> None:
-        """The data of the read last asked for, and the time it took of the bus."""
-        if self._lone is None:
+    def take(self, data: bytes, seconds: float) -> bool:
+        """The data of the read last asked for, and its time of the bus; True if the lesson is another now."""
+        if self._at < len(self._due):
             self._due[self._at].take(data, seconds)
+        elif self._lone is None:
+            self._make_up(data, seconds)
         else:
-            self._hear_lone(data)
+            return self._hear_lone(data)
+        return False
 
     def refuse(self, fault: Fault, seconds: float) -> str:
         """The read last asked for was answered with an exception; returns what was refused, in words."""
-        if self._lone is None:
+        if self._at < len(self._due):
             return self._due[self._at].refuse(fault, seconds)
+        if self._lone is None:
+            return f"{fault} reading {self._make_up(fault, seconds).text}"
         words = f"{fault} reading {self._lone.text}"
         self._hear_lone(fault)
         return words
+
+    def puts_up_with(self, fault: Fault, seconds: float, now: int) -> str:
+        """The read last asked for got no answer, or none of use.
+
+        Returns:
+            What was not answered, in words, if the scan is complete without it; empty if it has failed.
+        """
+        if self._lone is not None:
+            return ""
+        if self._at < len(self._due):
+            request = self._due[self._at].next_request()
+            if request is not None:
+                self._suspect(request)
+            return ""
+        if self._silences is None or not any(group.answered for group in self._due):
+            return ""
+        late, self._late = self._late[0], ()
+        late.group.make_up(late.at, fault, seconds)
+        self._silences.prove(late.request, now)
+        return f"{fault} reading {late.request.text}, while other reads are answered"
+
+    @property
+    def silent(self) -> int:
+        """How many reads are not answered while others are."""
+        return 0 if self._silences is None else self._silences.proven
+
+    @property
+    def likeliest(self) -> Block:
+        """The first block of which nothing says that the device keeps silent on it."""
+        if self._silences is not None:
+            for group in self._groups:
+                for block, request in zip(group.blocks, group.requests, strict=True):
+                    if request is not None and request not in self._silences:
+                        return block
+        return self._groups[0].group.blocks[0]
 
     @property
     def read(self) -> Sequence[GroupReader]:
@@ -124,7 +199,10 @@ class Readout:
     def ask_again(self, now: int) -> bool:
         """Ask for one refused value in this scan, outside of its block; True if the lesson may change."""
         self.plan_asking_again(now)
-        return any(group.ask_again() for group in self._due)
+        asked = any(group.ask_again() for group in self._due)
+        if self._silences is not None:
+            self._put_off(self._silences, now)
+        return asked
 
     def lay_out(self) -> None:
         """Plan the reads of all groups by what has been learned."""
@@ -148,20 +226,62 @@ class Readout:
         for group in self._groups:
             yield from group.costs()
 
+    def _suspect(self, request: Request) -> None:
+        """A scan broke off at a read; where all are suspected it is the device that is silent."""
+        if self._silences is None:
+            self._silences = Silences(self._device)
+        self._silences.suspect(request)
+        if all(each in self._silences for each in self._requests()):
+            self._silences = None
+
+    def _put_off(self, silences: Silences, now: int) -> None:
+        """Ask for what keeps silent at the end of this scan, or not at all, but not for nothing else."""
+        silences.retain(self._requests())
+        if not silences:
+            self._silences = None
+            return
+        late = self._put_off_due(silences)
+        if not any(group.reads for group in self._due):
+            for group in set(self._groups) - set(self._due):
+                group.begin()
+            self._due = self._groups
+            late = self._put_off_due(silences)
+        self._late = tuple(each for each in late if silences.is_due(each.request, now))
+
+    def _put_off_due(self, silences: Silences) -> list[_Late]:
+        return [_Late(group, *each) for group in self._due for each in group.put_off(silences)]
+
+    def _make_up(self, answer: Answer, seconds: float) -> Request:
+        """What was put off has been answered; returns what it was."""
+        late, self._late = self._late[0], self._late[1:]
+        late.group.make_up(late.at, answer, seconds)
+        if self._silences is not None:
+            self._silences.answered(late.request)
+            if not self._silences:
+                self._silences = None
+        return late.request
+
+    def _requests(self) -> Iterator[Request]:
+        """All reads of the device."""
+        for group in self._groups:
+            yield from filter(None, group.requests)
+
     def _next_single_value(self) -> Request:
         requests = [request for group in self._groups for request in group.single_values]
         self._turn += 1
         return requests[self._turn % len(requests)]
 
-    def _hear_lone(self, answer: Answer) -> None:
-        """If a device that refused everything answers, all is asked for again."""
+    def _hear_lone(self, answer: Answer) -> bool:
+        """If a device that refused everything answers, all is asked for again; True if that is unlearned."""
         self._lone = None
         if isinstance(answer, Fault):
-            return
+            return False
         self.refusing = None
-        if not any(group.reads for group in self._groups):
+        learned = not any(group.reads for group in self._groups)
+        if learned:
             self._lesson.refused = {}
             self.lay_out()
         self.read_all_next()
         for group in self._groups:
             group.trusted = True
+        return learned

@@ -23,7 +23,8 @@ An MQTT profile names a topic and, in ``path``, the keys and list places of each
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -90,11 +91,36 @@ def read_files(files: Iterable[Path]) -> dict[str, Profile]:
     return found
 
 
-def shipped() -> dict[str, Profile]:
-    """The profiles that come with the platform, by name."""
-    bases = Bases(shipped=shipped_texts())
-    profiles = [_read_profile(text, bases) for text in bases.shipped.values()]
-    return {profile.name: profile for profile in profiles}
+class ShippedProfiles(Mapping[str, Profile]):
+    """The profiles that come with the platform, by name. Each is read when it is asked for: sites use few."""
+
+    def __init__(self) -> None:
+        self._bases = Bases(shipped=shipped_texts())
+        self._read: dict[str, Profile] = {}
+
+    def __getitem__(self, name: str) -> Profile:
+        """The profile of that name."""
+        if name not in self._read:
+            self._read[name] = _read_profile(self._bases.shipped[name], self._bases)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._bases.shipped
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bases.shipped)
+
+    def __len__(self) -> int:
+        return len(self._bases.shipped)
+
+
+@cache
+def shipped() -> Mapping[str, Profile]:
+    """The profiles that come with the platform, by name.
+
+    One for the process: the files are the program's own, and a site may be loaded many times.
+    """
+    return ShippedProfiles()
 
 
 def shipped_texts() -> dict[str, ProfileText]:

@@ -59,6 +59,7 @@ export class AlarmPanel {
       h("div", { class: "alarm-head" },
         h("span", { class: "priority" }, `${MARKS[alarm.priority]} ${alarm.priority}`),
         alarm.category === "communication" ? h("span", { class: "category", title: "communication alarm" }, "comm.") : null,
+        alarm.category === "platform" ? h("span", { class: "category", title: "alarm of dcops itself" }, "dcops") : null,
         h("span", { class: "alarm-age muted" })),
       h("button", { type: "button", class: "link place", onclick: () => this.open(target, alarm.space) }, place),
       h("p", { class: "message" }, alarm.message),

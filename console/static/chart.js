@@ -115,7 +115,8 @@ export class Chart {
     let at = this.answer.times.findIndex((each) => each > time);
     at = Math.max(0, (at < 0 ? this.answer.times.length : at) - 1);
     const value = this.answer.values[at];
-    const shown = value === null ? DASH : quantity(value, this.answer.unit);
+    const held = this.answer.held?.[at] ? ", held" : "";
+    const shown = value === null ? DASH : quantity(value, this.answer.unit) + held;
     setText(this.readout, `${clockTime(this.answer.times[at], this.live.timezone, this.range !== "1h")} · ${shown}`);
   }
 }

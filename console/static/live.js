@@ -80,7 +80,13 @@ export class Live {
     this.source?.close();
     const source = new EventSource("/api/v1/stream");
     this.source = source;
-    source.addEventListener("snapshot", (event) => this.take(JSON.parse(event.data), true));
+    let begun = false;
+    source.addEventListener("snapshot", (event) => {
+      this.take(JSON.parse(event.data), true);
+      // Not the first one: the site may have been loaded anew, with other names and ratings.
+      if (begun) this.loadStructure();
+      begun = true;
+    });
     source.addEventListener("tick", (event) => this.take(JSON.parse(event.data), false));
     source.addEventListener("error", () => {
       this.setState("lost");

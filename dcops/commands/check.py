@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from collectors.config import CollectionPlan, ModbusBinding, ModbusProtocol
 from collectors.modbus.prediction import PlannedDevice, planned, predict
 from collectors.planning import Group, plan_groups
+from dcops.garbage import no_search
 from dcops.site_file import LoadedSite, SiteProblems, load
 from facility.catalogue import build_catalogue
 from facility.spaces import LEVELS
+from facility.storing import plan_storing
 
 _EXAMPLE = """examples:
   dcops check site/
@@ -45,7 +47,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Print a summary, or all mistakes; 1 if there are any."""
     try:
-        loaded = load(args.site)
+        with no_search():
+            loaded = load(args.site)
     except SiteProblems as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -72,7 +75,10 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     yield f"{loaded.path}: {site.name}, no mistakes"
     yield f"  spaces     {_counts(_plural(level, levels[level]) for level in LEVELS)}"
     yield f"  devices    {len(site.devices):,}: {_counts(sorted(kinds.items()))}"
-    yield f"  points     {site.point_count:,} read, {derived:,} derived"
+    storing = plan_storing(site, loaded.storing)
+    held = int((storing.rule > 0).sum()) if storing is not None else 0
+    by_exception = f", {held:,} stored by exception" if held else ""
+    yield f"  points     {site.point_count:,} read{by_exception}, {derived:,} derived"
     yield f"  endpoints  {_counts([*buses, ('MQTT', len(plan.brokers))])}"
     yield f"  polls      {_polls(plan):.1f} a second, in {_requests(plan):.1f} requests"
     yield from _bus_time(plan)

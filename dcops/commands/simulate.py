@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
+from dcops.garbage import no_search
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds
 from dcops.pace import Pace
@@ -68,7 +69,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal or the duration; 1 if the site, the scenario or the world is wrong."""
     configure(verbose=args.verbose)
-    loaded = load_site(args.site)
+    with no_search():
+        loaded = load_site(args.site)
     if loaded is None:
         return 1
     return run_async("dcops simulate", lambda: _serve(loaded, args))
@@ -76,16 +78,17 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
     clock = ScaledClock(time.time_ns(), args.speed)
-    simulation = Simulation(
-        loaded.site,
-        loaded.plan,
-        _source(loaded, args, clock.now()),
-        clock,
-        _scenario(args.scenario, loaded),
-        start_broker=args.broker,
-        resolution=Pace(args.speed).resolution,
-        tls=_tls(args.tls_certificate, args.tls_key, args.tls_client_ca),
-    )
+    with no_search():
+        simulation = Simulation(
+            loaded.site,
+            loaded.plan,
+            _source(loaded, args, clock.now()),
+            clock,
+            _scenario(args.scenario, loaded),
+            start_broker=args.broker,
+            resolution=Pace(args.speed).resolution,
+            tls=_tls(args.tls_certificate, args.tls_key, args.tls_client_ca),
+        )
     async with stop_on_signal(args.duration) as stop, stage({"simulation": simulation.run()}):
         await simulation.ready.wait()
         for server in simulation.servers:

@@ -1,6 +1,6 @@
 """From checked items to the site and the plan of its collection."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from collectors.config import CollectionPlan, ModbusBinding, MqttBinding
@@ -19,7 +19,7 @@ from facility.spaces import LEVELS, Level, Space
 _KW = 1000.0
 
 
-def build_site(top: SiteItem, registry: Registry, profiles: dict[str, Profile], period: float) -> Site:
+def build_site(top: SiteItem, registry: Registry, profiles: Mapping[str, Profile], period: float) -> Site:
     """The site of the items of good shape."""
     spaces = [_space(item) for item, _ in registry.spaces.good()]
     devices = [_device(item, profiles[item.profile], period) for item, _ in registry.devices.good()]
@@ -27,7 +27,7 @@ def build_site(top: SiteItem, registry: Registry, profiles: dict[str, Profile], 
 
 
 def build_plan(
-    site: Site, registry: Registry, profiles: dict[str, Profile], topics: dict[str, str], folder: Path
+    site: Site, registry: Registry, profiles: Mapping[str, Profile], topics: dict[str, str], folder: Path
 ) -> CollectionPlan:
     """How the site's devices are read; brokers are still without passwords."""
     modbus: list[ModbusBinding] = []
@@ -69,7 +69,7 @@ def build_plan(
     )
 
 
-def build_stand_in(registry: Registry, profiles: dict[str, Profile], period: float) -> Site | None:
+def build_stand_in(registry: Registry, profiles: Mapping[str, Profile], period: float) -> Site | None:
     """A site for checking alarm rules while the real one has mistakes.
 
     What is broken is in it as far as it is known, with every point there is, so that a rule about it is

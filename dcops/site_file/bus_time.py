@@ -1,6 +1,6 @@
 """Whether endpoints can keep the periods that are asked of them, and what would mend it if not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class _Reading:
     plan: PlannedDevice
 
 
-def check_bus_time(registry: Registry, profiles: dict[str, Profile], period: float) -> None:
+def check_bus_time(registry: Registry, profiles: Mapping[str, Profile], period: float) -> None:
     """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can."""
     groups: dict[str, tuple[Group, ...]] = {}
     behind: dict[str, list[_Reading]] = {}
@@ -108,6 +108,9 @@ def _other_endpoints(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> 
     if endpoint.pause > 0:
         words = f"no pause instead of {_seconds(endpoint.pause)}"
         yield _Change("pause", words, replace(endpoint, pause=0.0), plans)
+    if endpoint.idle_close is not None:
+        words = f"no idle_close instead of {_seconds(endpoint.idle_close)}, if it may stay connected"
+        yield _Change("idle_close", words, replace(endpoint, idle_close=None), plans)
 
 
 def _other_plans(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> Iterator[_Change]:
@@ -138,6 +141,8 @@ def _requests(groups: tuple[Group, ...]) -> int:
 
 def _assumption(endpoint: ModbusEndpoint) -> str:
     turnaround = f"turnaround {_seconds(endpoint.turnaround)}"
+    if endpoint.idle_close is not None and endpoint.connect_pause:
+        turnaround += f", connect_pause {_seconds(endpoint.connect_pause)}"
     if endpoint.protocol is ModbusProtocol.RTU or not endpoint.protocol.has_transactions:
         return f"{endpoint.baud} baud, {turnaround}"
     return turnaround

@@ -36,6 +36,7 @@ _NUMBERS = re.compile(r"(.*\.)?[0-9]+\.?")
 """What ends in a number is no name but a mistyped address."""
 _LONGEST_HOST = 253
 _SERIAL_DEVICE = re.compile(r"/\S+|COM[0-9]+")
+_APART = re.compile(r"[\s,;|]+")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 _HIGHEST_UNIT = 247
@@ -68,8 +69,7 @@ def identifier(value: object) -> str:
 
 def identifiers(value: object) -> tuple[str, ...]:
     """Ids: a list in YAML; separated by spaces, commas or semicolons in a table."""
-    words = value if isinstance(value, list) else re.split(r"[\s,;|]+", text(value))
-    return tuple(dict.fromkeys(identifier(word) for word in words if word))
+    return tuple(dict.fromkeys(identifier(word) for word in _words(value) if word))
 
 
 def number(value: object) -> float:
@@ -241,6 +241,28 @@ def one_of(words: type[WordT], what: str, aside: str = "") -> Callable[[object],
         return found
 
     return read
+
+
+def several(words: type[WordT], what: str) -> Callable[[object], tuple[WordT, ...]]:
+    """A reader of one or several words of an enumeration."""
+    read_one = one_of(words, what)
+
+    def read(value: object) -> tuple[WordT, ...]:
+        return tuple(dict.fromkeys(read_one(word) for word in _words(value)))
+
+    return read
+
+
+def words(value: object) -> tuple[str, ...]:
+    """One or several words: a list, or one text with commas or blanks between them."""
+    found = tuple(dict.fromkeys(text(word) for word in _words(value)))
+    if not found:
+        raise ValueError("nothing is named; write one or several words")
+    return found
+
+
+def _words(value: object) -> list[str]:
+    return value if isinstance(value, list) else [word for word in _APART.split(text(value)) if word]
 
 
 def listed(words: list[str]) -> str:

@@ -80,6 +80,15 @@ class JournalItem(Item):
     memory: Annotated[int, PlainValidator(fields.size(8 << 20, 64 << 30))] = 256 << 20
 
 
+class StoringItem(Item):
+    """Points that are stored by exception."""
+
+    points: Annotated[tuple[str, ...], PlainValidator(fields.words)]
+    kinds: Annotated[tuple[DeviceKind, ...], PlainValidator(fields.several(DeviceKind, "device kind"))] = ()
+    deadband: Text = "0"
+    heartbeat: Annotated[float, PlainValidator(fields.duration(1.0, 7 * 86_400.0))]
+
+
 class SpaceItem(Item):
     """One space."""
 

@@ -10,6 +10,7 @@ from dcops.site_file.outputs import JournalConfig, NotifierConfig, StoreConfig, 
 from dcops.site_file.problems import Problem
 from dcops.site_file.secrets import SecretError, SecretRef
 from facility.site import Site
+from facility.storing import StoringRule
 from ingest.stores.history.levels import Retention
 
 
@@ -29,6 +30,8 @@ class LoadedSite:
     retention: Retention
     """Of the platform's own history."""
     journal: JournalConfig
+    storing: tuple[StoringRule, ...]
+    """Which points are stored by exception; of several rules that name a point the last one counts."""
     notifiers: tuple[NotifierConfig, ...]
     passwords: Mapping[str, SecretRef]
     """Where the password of each broker is, by endpoint id; brokers without one are left out."""

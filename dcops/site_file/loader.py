@@ -32,12 +32,13 @@ from dcops.site_file.metering import warn_unmetered
 from dcops.site_file.outputs import read_journal, read_notifiers, read_stores
 from dcops.site_file.paths import check_paths
 from dcops.site_file.problems import Findings, Place, SiteProblems
-from dcops.site_file.profiles import ProfileLibrary, read_library
+from dcops.site_file.profiles import Overlay, ProfileLibrary, read_library
 from dcops.site_file.registry import Known, RegisteredT, Registry
 from dcops.site_file.secrets import SecretRef
 from dcops.site_file.sections import Sections, read_sections
 from dcops.site_file.shapes import Shaped, shape, shape_in_part
 from dcops.site_file.spaces import check_spaces
+from dcops.site_file.storing import read_storing
 from facility.site import Site
 
 
@@ -55,7 +56,7 @@ def load(path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = Non
     sections = read_sections(Path(path), findings)
     loaded = None
     if sections is not None:
-        loaded = _Loading(sections, {**shipped(), **(extra_profiles or {})}).run()
+        loaded = _Loading(sections, Overlay(extra_profiles or {}, shipped())).run()
     if loaded is None or findings.problems:
         raise SiteProblems(findings.problems)
     return loaded
@@ -84,6 +85,7 @@ class _Loading:
         broken = top is None or bool(self._findings.problems)
         site = self._stand_in() if broken or top is None else self._site(top)
         rules = self._rules(site)
+        storing = read_storing(self._sections.items("storing")[0], site, self._findings)
         if broken or site is None:
             return None
         warn_endpoints(self._registry, self._folder)
@@ -96,6 +98,7 @@ class _Loading:
             rules=rules,
             stores=stores,
             journal=journal,
+            storing=storing,
             retention=retention,
             notifiers=notifiers,
             passwords=self._passwords(),

@@ -145,6 +145,10 @@ def modbus_endpoint(item: ModbusItem, folder: Path) -> ModbusEndpoint:
 
 def address_of(item: ModbusItem) -> str:
     """``host:port``, or the serial line."""
+    if isinstance(item, ModbusRtuItem):
+        return item.device
+    if isinstance(item, (ModbusAddressItem, ModbusRtuTcpItem)):
+        return f"{item.host}:{item.port}"
     return modbus_endpoint(item, Path()).address
 
 

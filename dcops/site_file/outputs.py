@@ -70,7 +70,7 @@ class JournalConfig:
     """How readings are kept on their way to the stores."""
 
     commit: float
-    """Seconds between two commits."""
+    """Seconds after which a reading is on disk at the latest."""
     limits: JournalLimits
     memory: int
     """Bytes that may wait in memory while the file cannot be written."""

@@ -92,6 +92,8 @@ class _Below:
     def __init__(self, registry: Registry, looped: set[str]) -> None:
         self._items = registry.devices.items
         self._looped = looped
+        self._boundaries = {item_id: boundary_of(item) for item_id, item in self._items.items()}
+        self._served: dict[tuple[str, frozenset[DeviceKind]], tuple[str, ...]] = {}
         self._found: dict[tuple[str, Boundary], str | None] = {}
 
     def find(self, item: DeviceItem, boundary: Boundary) -> str | None:
@@ -112,16 +114,22 @@ class _Below:
             stack.pop()
         return self._found[item.id, boundary]
 
-    def _targets(self, device_id: str, carriers: frozenset[DeviceKind]) -> list[str]:
-        item = self._items[device_id]
-        if item.kind not in carriers or device_id in self._looped:
-            return []
-        targets = (each for each in item.serves if each in self._items and each != device_id)
-        return [target for target in targets if target not in self._looped]
+    def _targets(self, device_id: str, carriers: frozenset[DeviceKind]) -> tuple[str, ...]:
+        known = self._served.get((device_id, carriers))
+        if known is None:
+            known = self._served[device_id, carriers] = self._find_targets(device_id, carriers)
+        return known
 
-    def _first(self, targets: list[str], boundary: Boundary) -> str | None:
+    def _find_targets(self, device_id: str, carriers: frozenset[DeviceKind]) -> tuple[str, ...]:
+        item = self._items[device_id]
+        if not item.serves or item.kind not in carriers or device_id in self._looped:
+            return ()
+        targets = (each for each in item.serves if each in self._items and each != device_id)
+        return tuple(target for target in targets if target not in self._looped)
+
+    def _first(self, targets: tuple[str, ...], boundary: Boundary) -> str | None:
         for target in targets:
-            if boundary_of(self._items[target]) is boundary:
+            if self._boundaries[target] is boundary:
                 return target
             below = self._found[target, boundary]
             if below is not None:

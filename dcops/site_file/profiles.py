@@ -1,7 +1,8 @@
 """The device profiles a site can name: the shipped ones and its own."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from pathlib import Path
 
 from collectors.errors import ProfileError
@@ -14,15 +15,43 @@ from dcops.site_file.problems import Findings, Place
 from facility.devices import DeviceKind
 
 
-@dataclass(slots=True)
+class Overlay(Mapping[str, Profile]):
+    """Profiles of several sources, the first that has a name. None is read before it is asked for."""
+
+    def __init__(self, *sources: Mapping[str, Profile], hidden: AbstractSet[str] = frozenset()) -> None:
+        """Names that are ``hidden``, now or later, are in none of them."""
+        self._sources = sources
+        self._hidden = hidden
+
+    def __getitem__(self, name: str) -> Profile:
+        """The profile of that name."""
+        for source in self._sources:
+            if name in source and name not in self._hidden:
+                return source[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self._hidden and any(name in source for source in self._sources)
+
+    def __iter__(self) -> Iterator[str]:
+        names = dict.fromkeys(chain.from_iterable(self._sources))
+        return (name for name in names if name not in self._hidden)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class ProfileLibrary:
     """Profiles by name. One of the site's own replaces a shipped one of the same name."""
 
-    profiles: dict[str, Profile]
-    broken: set[str] = field(default_factory=set)
-    """Names of profiles whose files have mistakes."""
-    complete: bool = True
-    """False if a file could not be read so far as to know its name."""
+    def __init__(self, given: Mapping[str, Profile]) -> None:
+        self.own: dict[str, Profile] = {}
+        """Those of the site's files."""
+        self.broken: set[str] = set()
+        """Names of profiles whose files have mistakes."""
+        self.complete = True
+        """False if a file could not be read so far as to know its name."""
+        self.profiles: Mapping[str, Profile] = Overlay(self.own, given, hidden=self.broken)
 
     def __contains__(self, name: str) -> bool:
         return name in self.profiles or name in self.broken
@@ -45,7 +74,7 @@ def read_library(
     They may extend each other and the shipped ones, whatever the order of the files. Mistakes in profile
     files are noted among the site's.
     """
-    library = ProfileLibrary(dict(given))
+    library = ProfileLibrary(given)
     files = tuple(_files(node, folder, library, findings))
     texts = list(_texts(files, library, findings))
     bases = Bases(own=texts_by_name(texts), shipped=shipped_texts() if texts else {})
@@ -101,7 +130,7 @@ def _add(
         findings.add(Place(document.file, 1), f"profile {profile.name!r} stands in {first} too; rename one")
         return
     own[profile.name] = document.file
-    library.profiles[profile.name] = profile
+    library.own[profile.name] = profile
 
 
 def _note_broken(text: str, library: ProfileLibrary) -> None:
@@ -110,4 +139,4 @@ def _note_broken(text: str, library: ProfileLibrary) -> None:
         library.complete = False
         return
     library.broken.add(name)
-    library.profiles.pop(name, None)
+    library.own.pop(name, None)

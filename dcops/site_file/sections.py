@@ -15,7 +15,7 @@ from dcops.site_file.tables import Table, read_table
 SITE_FILE = "site.yaml"
 """The file that makes a folder a site."""
 
-_LISTS = ("spaces", "endpoints", "devices", "profiles", "stores", "notify")
+_LISTS = ("spaces", "endpoints", "devices", "profiles", "stores", "notify", "storing")
 _MAPPINGS = ("collection", "history", "alarms", "journal")
 _TOP_KEYS = (*sorted(keys_of(SiteItem)), *_LISTS, *_MAPPINGS)
 _COLUMNS: dict[str, tuple[frozenset[str], frozenset[str]]] = {

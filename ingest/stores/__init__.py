@@ -23,6 +23,11 @@ class History:
     """Shape (n,); of a bucket, the worst of what its value is made of."""
     resolution: int = 0
     """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
+    held: NDArray[np.bool_] | None = None
+    """Shape (n,): of which entries nothing is stored, because what was stored before still stood; None
+    if every reading of the series is stored."""
+    hold: int = 0
+    """Ns that a reading stored last stands for when none follows; 0 if every reading is stored."""
 
 
 class Store(Protocol):
@@ -57,6 +62,9 @@ class ReadableStore(Store, Protocol):
 
     async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
         """Readings of one series (``GROUP.FIELD``) in ``[start, stop)``, ns UTC.
+
+        Of a series that is stored by exception there may be an entry at ``start`` before them: what was
+        stored earlier and stands then.
 
         With a step (ns), one entry for each ``[start + k·step, start + (k+1)·step)``: the mean of its
         usable values, for a counter the last of them; or NaN and a bad quality.

@@ -71,9 +71,14 @@ class Buckets:
     last: NDArray[np.float64]
     coverage: NDArray[np.float64]
     """Share of the expected readings that came and are usable, 0…1: usable ones × the usual distance of two
-    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file."""
+    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file.
+    Of what is stored by exception, the share of the time that usable readings stand for."""
     quality: QualityArray
     """The worst of the usable readings; of all if none is usable."""
+    held: NDArray[np.bool_]
+    """Of which steps nothing is stored, because what was stored before still stood."""
+    hold: int
+    """Ns that a reading stored last stands for when none follows; 0 if every reading is stored."""
     resolution: int
     """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
 
@@ -145,10 +150,11 @@ class DuckHistory:
         if step is not None:
             counter, found = await self._steps(series, start, stop, step)
             values = found.last if counter else found.mean
-            return History(found.times, values, found.quality, found.resolution)
+            held = found.held if found.hold or found.held.any() else None
+            return History(found.times, values, found.quality, found.resolution, held, found.hold)
         if stop < start:
             raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
-        return await self._read(series, lambda reader: _raw(reader, start, stop))
+        return await self._read(series, lambda reader: _raw(reader, start, stop, self._clock.now()))
 
     async def buckets(self, series: str, start: int, stop: int, step: int) -> Buckets:
         """Least, mean, greatest and last usable value of each step, and its coverage; as ``history``."""
@@ -247,8 +253,9 @@ class DuckHistory:
                 waiting = f"{MOST_WAITING_ROWS} readings wait to be sorted into files"
                 mend = "see the log for what stops that, or give the machine a faster disk"
                 raise StoreUnavailableError(f"history {self._database.path}: {waiting}; {mend}")
+        noted = self._hot.notes.changes
         self._use_hot(lambda cursor: self._hot.write(cursor, entries))
-        if entries and entries[-1].catalogue is not self._catalogue:
+        if entries and (entries[-1].catalogue is not self._catalogue or self._hot.notes.changes != noted):
             self._catalogue = entries[-1].catalogue
             self._forget_manifest()
         now = self._clock.now() // MILLISECOND
@@ -333,7 +340,7 @@ class DuckHistory:
             raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
         if (stop - start) // step > MAX_STEPS:
             raise ValueError(f"{(stop - start) // step} steps are asked for, {MAX_STEPS} are allowed")
-        return await self._read(series, lambda reader: _stepped(reader, start, stop, step))
+        return await self._read(series, lambda reader: _stepped(reader, start, stop, step, self._clock.now()))
 
     async def _read(self, series: str, work: Callable[[SeriesReader], _T]) -> _T:
         return await self._run(
@@ -381,20 +388,33 @@ def _minute_closed(now: int) -> int:
     return (now - GRACE) // MINUTE.length * MINUTE.length
 
 
-def _raw(reader: SeriesReader, start: int, stop: int) -> History:
+def _raw(reader: SeriesReader, start: int, stop: int, now: int) -> History:
     found = reader.readings(-(-start // MILLISECOND), -(-stop // MILLISECOND))
-    return History(found.time * MILLISECOND, found.value, found.quality)
+    times = found.time * MILLISECOND
+    if not reader.by_exception:
+        return History(times, found.value, found.quality)
+    held = np.zeros(len(times), dtype=np.bool_)
+    values, quality = found.value, found.quality
+    if start < min(now, stop, *times[:1].tolist()):
+        before = reader.standing_at(start)
+        count = len(before.time)
+        times = np.append(np.full(count, start), times)
+        values, quality = np.append(before.value, values), np.append(before.quality, quality)
+        held = np.append(np.ones(count, dtype=np.bool_), held)
+    return History(times, values, quality, held=held, hold=reader.hold)
 
 
-def _stepped(reader: SeriesReader, start: int, stop: int, step: int) -> tuple[bool, Buckets]:
-    rows, length = reader.steps(start, stop, step)
+def _stepped(reader: SeriesReader, start: int, stop: int, step: int, now: int) -> tuple[bool, Buckets]:
+    rows, held, length = reader.steps(start, stop, step, now)
     return reader.is_counter, Buckets(
         times=rows.time,
         minimum=rows.minimum,
         mean=rows.mean,
         maximum=rows.maximum,
         last=rows.last,
-        coverage=np.minimum(rows.covered * (MILLISECOND / step), 1.0),
+        coverage=np.minimum(rows.covered / (step / MILLISECOND), 1.0),
         quality=rows.quality,
+        held=held,
+        hold=reader.hold,
         resolution=length,
     )

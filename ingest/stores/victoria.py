@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -19,7 +20,7 @@ from ingest.stores import History
 from ingest.stores.http_client import HttpClient, HttpTarget
 from ingest.stores.line_output import LineOutput
 from ingest.stores.line_writer import REQUEST_BYTES
-from ingest.stores.read_back import Buckets, SeriesPlace, check_times, locate, readings
+from ingest.stores.read_back import Buckets, SeriesPlace, check_times, locate, readings, with_held
 
 _MENDS = {
     401: "user name or password are not accepted; give valid ones",
@@ -67,6 +68,10 @@ class VictoriaStore:
         """Under which its cursor is kept."""
         return self._name
 
+    def use(self, catalogue: Catalogue) -> None:
+        """Answer for the series of another catalogue from now on."""
+        self._catalogue = catalogue
+
     async def write(self, entries: Sequence[JournalEntry]) -> None:
         """Send these, in requests of bounded size.
 
@@ -88,7 +93,8 @@ class VictoriaStore:
         """
         check_times(start, stop, step)
         place = locate(self._catalogue, series)
-        work = lambda: self._history(place, start, stop, step)  # noqa: E731
+        ask = partial(self._history, place)
+        work = lambda: with_held(place, ask, start, stop, step)  # noqa: E731
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
 
     async def close(self) -> None:

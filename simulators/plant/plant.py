@@ -122,7 +122,7 @@ class Plant:
     def values(self) -> Floats:
         """Value of every point of the site's devices in base units; overwritten when the plant moves on."""
         if not self._fresh:
-            self._points.fill(self._shown())
+            self._points.fill(self._shown(), self._time)
             self._fresh = True
         return self._points.values
 

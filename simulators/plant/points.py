@@ -1,8 +1,9 @@
 """Puts what the plant's models show into one array over the points of the site."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import Behaviour
 from facility.site import Site
-from simulators.plant.noise import Floats, draw
+from simulators.plant.noise import Floats, Noise, draw
 
 Shown = dict[DeviceKind, dict[str, Floats]]
 """For each kind: readings by name, one element a device of the kind in site order."""
@@ -21,6 +22,12 @@ _PLAUSIBLE = {"°C": 22.0, "%RH": 45.0, "Hz": 50.0}
 _PART = re.compile(r"(?:outlet|circuit)_(\d+)_(current|power)")
 """A metered part of a device, which takes a share of one phase."""
 _PHASES = 3
+_UNREST = 0.02
+"""How far the parts of a phase stray from their usual shares, as a part of these."""
+_STEP = 2.0
+"""Seconds in which they do so."""
+_LEAST = 1e-9
+"""Keeps a phase without parts from dividing by nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,31 @@ class _Copy:
     reading: str
     points: Ints
     rows: Ints
-    shares: Floats | None
+    shares: "_Shares | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Which share of a phase its parts draw: always the whole of it together, each now more, now less."""
+
+    usual: Floats
+    first: Floats
+    second: Floats
+    """Two ways to stray from the usual, each without a sum."""
+
+    @classmethod
+    def joined(cls, shares: Sequence[Self]) -> Self:
+        """Those of several parts, one after the other."""
+        return cls(
+            np.concatenate([each.usual for each in shares]),
+            np.concatenate([each.first for each in shares]),
+            np.concatenate([each.second for each in shares]),
+        )
+
+    def at(self, unrest: Floats) -> Floats:
+        """The shares, given how far things stray in either way now."""
+        shares: Floats = self.usual + unrest[0] * self.first + unrest[1] * self.second
+        return shares
 
 
 class PointMap:
@@ -75,7 +106,9 @@ class PointMap:
         seed: decides where counters stand at the start: at what some thousand hours have counted.
         """
         self.values = np.zeros(site.point_count)
-        gathered: dict[tuple[DeviceKind, str, bool], list[tuple[Ints, Ints, Floats]]] = {}
+        whole: dict[tuple[DeviceKind, str], list[tuple[Ints, Ints]]] = {}
+        shared: dict[tuple[DeviceKind, str], list[tuple[Ints, Ints, _Shares]]] = {}
+        self._unrest = Noise(seed, 92, 2, _STEP)
         hours = draw(seed, 90, len(site.devices), 300.0, 3000.0)
         counters, starts, moduli = [], [], []
         for group in alike(site):
@@ -92,36 +125,49 @@ class PointMap:
                 if name is None:
                     self.values[index] = _PLAUSIBLE.get(point.type.unit, 0.0)
                     continue
-                whole = np.ones(len(index))
-                gathered.setdefault((group.kind, name, False), []).append((index, group.rows, whole))
+                whole.setdefault((group.kind, name), []).append((index, group.rows))
             for name, index, shares in _parts(group, seed):
                 if name in readings:
-                    gathered.setdefault((group.kind, name, True), []).append((index, group.rows, shares))
+                    shared.setdefault((group.kind, name), []).append((index, group.rows, shares))
         self._copies = [
             _Copy(
                 kind,
                 name,
-                np.concatenate([each[0] for each in parts]),
-                np.concatenate([each[1] for each in parts]),
-                np.concatenate([each[2] for each in parts]) if shared else None,
+                np.concatenate([points for points, _ in found]),
+                np.concatenate([rows for _, rows in found]),
+                None,
             )
-            for (kind, name, shared), parts in gathered.items()
+            for (kind, name), found in whole.items()
+        ]
+        self._copies += [
+            _Copy(
+                kind,
+                name,
+                np.concatenate([points for points, _, _ in found]),
+                np.concatenate([rows for _, rows, _ in found]),
+                _Shares.joined([shares for _, _, shares in found]),
+            )
+            for (kind, name), found in shared.items()
         ]
         nothing = np.zeros(0)
         self._counters = np.concatenate([nothing, *counters]).astype(np.int64)
         self._start = np.concatenate([nothing, *starts])
         self._moduli = np.concatenate([nothing, *moduli])
 
-    def fill(self, shown: Shown) -> Floats:
-        """All points at once; the array is the map's own and is overwritten by the next call."""
+    def fill(self, shown: Shown, time: float) -> Floats:
+        """All points at once; the array is the map's own and is overwritten by the next call.
+
+        ``time`` is in seconds.
+        """
+        unrest = _UNREST * self._unrest.at(time)
         for copy in self._copies:
             read = shown[copy.kind][copy.reading][copy.rows]
-            self.values[copy.points] = read if copy.shares is None else read * copy.shares
+            self.values[copy.points] = read if copy.shares is None else read * copy.shares.at(unrest)
         self.values[self._counters] = np.mod(self.values[self._counters] + self._start, self._moduli)
         return self.values
 
 
-def _parts(group: Alike, seed: int) -> Iterator[tuple[str, Ints, Floats]]:
+def _parts(group: Alike, seed: int) -> Iterator[tuple[str, Ints, _Shares]]:
     """The metered parts of like devices: the reading of the phase each is on, its points, its shares.
 
     A part is on the phase that follows from its number, 1 on L1, 2 on L2 …; those of a phase add up to it.
@@ -133,12 +179,17 @@ def _parts(group: Alike, seed: int) -> Iterator[tuple[str, Ints, Floats]]:
     ]
     if not found:
         return
-    most = max(number for _, number, _ in found)
-    weights = draw(seed, 91, len(group.devices) * (most + 1), 0.4, 1.6).reshape(len(group.devices), -1)
-    present = np.zeros(most + 1, dtype=np.bool_)
-    present[[number for _, number, _ in found]] = True
-    weights[:, ~present] = 0.0
+    slots = max(number for _, number, _ in found) + 1
+    there = np.isin(np.arange(slots), [number for _, number, _ in found])
+    random = draw(seed, 91, 3 * len(group.devices) * slots, -1.0, 1.0).reshape(3, len(group.devices), slots)
+    usual, first, second = (1 + 0.6 * random[0]) * there, random[1], random[2]
+    for phase in range(_PHASES):
+        mine = slice(phase + 1, None, _PHASES)
+        usual[:, mine] /= np.maximum(usual[:, mine].sum(axis=1, keepdims=True), _LEAST)
+        for way in (first, second):
+            way[:, mine] = usual[:, mine] * (
+                way[:, mine] - (usual[:, mine] * way[:, mine]).sum(axis=1, keepdims=True)
+            )
     for offset, number, quantity in found:
-        phase = (number - 1) % _PHASES
-        of_phase = weights[:, phase + 1 :: _PHASES].sum(axis=1)
-        yield f"{quantity}_l{phase + 1}", group.firsts + offset, weights[:, number] / of_phase
+        shares = _Shares(usual[:, number], first[:, number], second[:, number])
+        yield f"{quantity}_l{(number - 1) % _PHASES + 1}", group.firsts + offset, shares

@@ -47,7 +47,7 @@ def pdu_profile(outlets: int) -> ProfileFile:
                 for phase in (1, 2, 3)
             ),
             "{name: active_energy, address: 22, data: u32, unit: Wh, modulus: 4294967296}",
-            *_parts("outlet", outlets),
+            *_parts("outlet", outlets, watts=1),
         ],
     )
 
@@ -104,7 +104,7 @@ def panel_profile() -> ProfileFile:
                 for phase in (1, 2, 3)
             ),
             "{name: active_energy, address: 10, data: u32, unit: Wh, modulus: 4294967296}",
-            *_parts("circuit", CIRCUITS),
+            *_parts("circuit", CIRCUITS, watts=10),
         ],
     )
 
@@ -125,7 +125,8 @@ def _profile(name: str, kind: str, what: str, points: Iterable[str], order: str 
     return ProfileFile(name=name, text="\n".join(lines) + "\n")
 
 
-def _parts(part: str, count: int) -> list[str]:
+def _parts(part: str, count: int, *, watts: int) -> list[str]:
+    """Currents and powers of parts; ``watts`` is what their meters resolve."""
     currents = [
         f"{{name: {part}_{number:02}_current, type: current, address: {_PARTS_AT + number - 1}, data: u16,"
         " unit: A, scale: 0.01, invalid: [0xFFFF]}"
@@ -133,7 +134,7 @@ def _parts(part: str, count: int) -> list[str]:
     ]
     powers = [
         f"{{name: {part}_{number:02}_power, type: power, address: {_PARTS_AT + count + number - 1},"
-        " data: u16, unit: W, scale: 10, invalid: [0xFFFF]}"
+        f" data: u16, unit: W, scale: {watts}, invalid: [0xFFFF]}}"
         for number in range(1, count + 1)
     ]
     return currents + powers

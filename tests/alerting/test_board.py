@@ -54,7 +54,7 @@ def test_counts_name_every_category_and_priority() -> None:
     board.raise_alarm(make_alarm())
     counts = board.counts()
     assert counts[Category.PROCESS, Priority.HIGH] == 1
-    assert (len(counts), sum(counts.values())) == (6, 1)
+    assert (len(counts), sum(counts.values())) == (9, 1)
 
 
 def test_a_snapshot_carries_active_and_recent_alarms_over() -> None:

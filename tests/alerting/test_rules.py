@@ -113,7 +113,7 @@ def test_every_problem_of_every_rule_is_told_with_file_line_and_mend(plant: Plan
         f"site.yaml:17: {two}message: lacks {{place}}, {{value}}, {{limit}}; {see}",
         "site.yaml:19: a rule needs a name: add 'name: …'",
         "site.yaml:20: rule 'two' stands already at site.yaml:8; rename one",
-        "site.yaml:21: 'device-silent' is the name of a communication alarm; take another",
+        "site.yaml:21: 'device-silent' is the name of an alarm that is always on; take another",
     ]
 
 

@@ -12,6 +12,7 @@ from collectors.modbus.layout import group_plans
 from collectors.modbus.unit import Patience, Unit
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
+from facility.durations import Durations
 from facility.point_types import POINT_TYPES
 from tests.collectors.conftest import HandClock, Samples, binding, seeded
 
@@ -31,6 +32,8 @@ class Registers:
         self.code = code
         self.codes: dict[int, int] = {}
         """Exceptions of single registers, whether they hold something or not."""
+        self.silent: set[int] = set()
+        """Registers that are never answered."""
         self.most = 125
         self.identification: bytes | Fault | None = Fault(FaultKind.EXCEPTION, 1)
         self.asked: list[tuple[int, int]] = []
@@ -41,6 +44,8 @@ class Registers:
         address, count = struct.unpack(">HH", request.tail[-4:])
         self.asked.append((address, count))
         places = range(address, address + count)
+        if not self.silent.isdisjoint(places):
+            return SILENCE
         for place in places:
             if place in self.codes:
                 return Fault(FaultKind.EXCEPTION, self.codes[place])
@@ -59,13 +64,21 @@ class Drive:
         self.samples = Samples()
         self.lessons = lessons or Lessons()
         self.harvest = Harvest(self.samples.append, soon=lambda _: None)
-        self.reader = DeviceReader(
-            binding(1, profile=profile),
-            group_plans(profile),
-            Unit(1, 1.0, Patience(), seeded()),
+        self.lateness = Durations()
+        self._profile = profile
+        self._plans = group_plans(profile)
+        self.reader = self.beside(unit=1)
+
+    def beside(self, unit: int = 2, first: int = 0) -> DeviceReader:
+        """The reader of one more device of this kind."""
+        return DeviceReader(
+            binding(unit, first=first, profile=self._profile),
+            self._plans,
+            Unit(unit, 1.0, Patience(), seeded()),
             clock=self.clock,
             harvest=self.harvest,
             lessons=self.lessons,
+            lateness=self.lateness,
             random=seeded(),
         )
 
@@ -78,9 +91,10 @@ class Drive:
             assert self.reader.next_request() is request or self.reader.next_request() == request
             answer = device.answer(request)
             if answer is SILENCE:
-                self.reader.fail("no reply in time")
-                break
-            if isinstance(answer, Fault):
+                if not self.reader.puts_up_with(Fault(FaultKind.TIMEOUT), seconds):
+                    self.reader.fail("no reply in time")
+                    break
+            elif isinstance(answer, Fault):
                 self.reader.refuse(answer, seconds)
             else:
                 self.reader.take(answer, seconds)

@@ -1,7 +1,8 @@
 """From a broker to the journal: subscriber, tick and journal of a few devices.
 
-Run as a program, it is what gets killed: ``python -m tests.collectors.mqtt_pipeline PORT FOLDER [stuck]``
-prints whether it is connected and how many samples it has accepted; with ``stuck`` its journal never answers.
+Run as a program, it is what gets killed: ``python -m tests.collectors.mqtt_pipeline PORT FOLDER [HOW]``
+prints whether it is connected and how many samples it has accepted and journalled readings of. With ``stuck``
+its journal never answers; with ``mute`` it acknowledges nothing.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.health import EndpointHealth
 from collectors.keeping import Keeping, SetAside
+from collectors.mqtt_connection import Connection
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from facility.catalogue import build_catalogue
@@ -138,7 +140,11 @@ class Pipeline:
             hand_over=self.spool.put,
         )
         keeping = Keeping(
-            number=lambda: self.tick.open_number, hurry=self._hurry, listen=self.spool.on_settled
+            number=lambda: self.tick.open_number,
+            hurry=self._hurry,
+            note=self.spool.note,
+            recall=self.spool.recall,
+            listen=self.spool.on_settled,
         )
         self.collection = Collection(plan, clock, self._accept, keeping=keeping, set_aside=set_aside)
 
@@ -171,13 +177,15 @@ class Pipeline:
         self.tick.accept(sample)
 
 
-async def main(port: int, folder: Path, *, stuck: bool) -> None:
+async def main(port: int, folder: Path, *, stuck: bool, mute: bool) -> None:
+    if mute:
+        Connection.acknowledge = lambda *_: None
     journal = SlowJournal(folder) if stuck else open_journal(folder)
     pipeline = Pipeline(port, journal, in_flight=100)
     async with pipeline.running():
         told = ""
         while True:
-            state = f"{pipeline.health.state} {len(pipeline.samples)}"
+            state = f"{pipeline.health.state} {len(pipeline.samples)} {pipeline.spool.stats.appended}"
             if state != told:
                 told = state
                 print(state, flush=True)  # noqa: T201
@@ -185,4 +193,4 @@ async def main(port: int, folder: Path, *, stuck: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), stuck="stuck" in sys.argv))
+    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), stuck="stuck" in sys.argv, mute="mute" in sys.argv))

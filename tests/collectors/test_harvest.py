@@ -2,8 +2,11 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 
-from collectors.decode import Decoder
+import pytest
+
+from collectors.decode import Decoder, Payload
 from collectors.harvest import Harvest
 from collectors.planning import plan_blocks
 from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
@@ -12,8 +15,16 @@ from facility.point_types import POINT_TYPES
 from facility.quality import Quality
 from facility.sample import Sample, Scans
 from tests.collectors.conftest import Samples
+from tests.collectors.driving import Drive, profile_of
 
 NOON = 1_767_268_800_000_000_000
+
+
+class Sound:
+    """A device whose scans can be taken apart."""
+
+    def spoil(self, error: Exception, time: int) -> None:
+        raise AssertionError((error, time))
 
 
 def decoder_of(*registers: Register, types: tuple[str, ...] = ()) -> Decoder:
@@ -36,7 +47,7 @@ def floats(*, order: Order = Order.ABCD, scale: float = 1.0) -> Decoder:
 
 def held(harvest: Harvest, decoder: Decoder, *rows: tuple[int, int, str]) -> None:
     for first, time, data in rows:
-        harvest.add(decoder, first, time, (bytes.fromhex(data),))
+        harvest.add(decoder, first, time, (bytes.fromhex(data),), Sound())
 
 
 def test_what_is_decoded_alike_is_handed_on_together() -> None:
@@ -101,7 +112,7 @@ def test_a_read_that_is_refused_in_all_scans_leaves_the_others_good() -> None:
     samples = Samples()
     harvest = Harvest(samples.append, soon=lambda _: None)
     for first in (0, 2):
-        harvest.add(decoder, first, NOON, (bytes.fromhex("0007"), Quality.NOT_CONNECTED))
+        harvest.add(decoder, first, NOON, (bytes.fromhex("0007"), Quality.NOT_CONNECTED), Sound())
     harvest.flush()
     assert [each.values[0] for each in samples] == [7.0, 7.0]
     assert [each.quality.tolist() for each in samples] == [[192, 8], [192, 8]]
@@ -124,3 +135,38 @@ async def test_the_next_turn_of_the_loop_hands_it_on() -> None:
     assert samples == []
     await asyncio.sleep(0)
     assert [each.first for each in samples] == [0, 2]
+
+
+def test_a_fault_of_our_own_in_decoding_one_device_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = Decoder.decode_all
+    guilty = b"\0\x0d"
+
+    def broken(decoder: Decoder, scans: Sequence[Sequence[Payload]]) -> object:
+        if any(guilty in scan for scan in scans):
+            raise ZeroDivisionError("a fault")
+        return sound(decoder, scans)
+
+    monkeypatch.setattr(Decoder, "decode_all", broken)
+    it = Drive(profile_of(words=[0]))
+    neighbour = it.beside(first=1)
+    for value in (13, 7):
+        for reader, word in ((it.reader, value), (neighbour, 5)):
+            reader.begin()
+            reader.take(word.to_bytes(2), 0.01)
+            reader.complete(NOON)
+        it.harvest.flush()
+    assert [(each.first, each.quality.tolist()) for each in it.samples] == [
+        (0, [0]),
+        (1, [192]),
+        (0, [192]),
+        (1, [192]),
+    ]
+    assert [each.values.tolist() for each in it.samples[1:]] == [[5.0], [7.0], [5.0]]
+    assert (it.reader.polls_done, it.reader.polls_failed) == (1, 1)
+    assert (neighbour.polls_done, neighbour.polls_failed) == (2, 0)
+    assert it.reader.last_error == "ZeroDivisionError while it was decoded: a fault"
+    assert [record.getMessage() for record in caplog.records] == [
+        "device device-1: ZeroDivisionError while it was decoded: a fault"
+    ]

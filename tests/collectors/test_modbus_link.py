@@ -1,7 +1,6 @@
 """The TCP link against servers that answer late, twice, wrongly, not at all."""
 
 import asyncio
-import math
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import Request, identify_request, read_request
-from collectors.modbus.link import LinkState, TcpLink, UdpLink
+from collectors.modbus.link import LinkState, TcpLink
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -347,78 +346,6 @@ async def test_an_identification_that_does_not_add_up_is_none(body: str) -> None
 def _deliver(link: TcpLink, data: bytes) -> None:
     link.get_buffer(-1)[: len(data)] = data
     link.buffer_updated(len(data))
-
-
-class Datagrams(asyncio.DatagramTransport):
-    """Takes what is sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[bytes] = []
-
-    def sendto(self, data: object, addr: object = None) -> None:
-        assert isinstance(data, bytes)
-        self.sent.append(data)
-
-    def abort(self) -> None:
-        """Nothing to do."""
-
-
-@pytest.mark.parametrize(
-    ("datagram", "counted"),
-    [
-        (data_frame(1, 7, 3, GOOD) + b"\0", "oversized"),
-        (data_frame(1, 7, 3, GOOD)[:-1], "truncated"),
-        (data_frame(1, 7, 3, GOOD)[:8], "truncated"),
-        (b"", "truncated"),
-        (2 * data_frame(1, 7, 3, GOOD), "oversized"),
-        (b"\0\1\0\1" + data_frame(1, 7, 3, GOOD)[4:], "garbage"),
-        (data_frame(1, 8, 3, GOOD), "wrong_unit"),
-        (data_frame(9000, 7, 3, GOOD), "foreign"),
-    ],
-)
-async def test_a_datagram_that_is_no_answer_is_dropped_and_the_next_one_taken(
-    datagram: bytes, counted: str
-) -> None:
-    errors: Counter[str] = Counter()
-    deadlines = Deadlines()
-    link = UdpLink(timeout=1.0, deadlines=deadlines, errors=errors, lost=lambda _: None)
-    transport = Datagrams()
-    link.connection_made(transport)
-    answers: list[Answer] = []
-    link.read(READ, answers.append)
-    link.datagram_received(datagram, None)
-    assert answers == []
-    link.datagram_received(data_frame(1, 7, 3, GOOD), None)
-    assert answers == [GOOD]
-    assert errors == {counted: 1}
-    assert transport.sent == [READ.frame(1)]
-    deadlines.close()
-
-
-async def test_deadlines_expire_in_time_the_near_before_the_far() -> None:
-    expired: list[str] = []
-
-    class Waiting:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def expire(self) -> None:
-            expired.append(self.name)
-
-    deadlines = Deadlines()
-    began = deadlines.now()
-    far, near, stopped = Waiting("far"), Waiting("near"), Waiting("stopped")
-    deadlines.start(far, began + 0.08)
-    deadlines.start(near, began + 0.02)
-    deadlines.start(stopped, began + 0.05)
-    assert deadlines.stop(stopped) == began + 0.05
-    assert deadlines.stop(stopped) == math.inf
-    await until(lambda: expired == ["near"])
-    assert deadlines.now() < began + 0.08
-    await until(lambda: expired == ["near", "far"])
-    assert deadlines.now() >= began + 0.08
-    deadlines.close()
 
 
 async def test_a_refused_connection_is_an_oserror() -> None:

@@ -59,14 +59,14 @@ def child(port: int, folder: Path, *words: str) -> Iterator["subprocess.Popen[st
             process.kill()
 
 
-async def connected(process: "subprocess.Popen[str]", accepted: int = 0) -> None:
-    """Wait until a child is connected and has accepted so many samples."""
+async def connected(process: "subprocess.Popen[str]", accepted: int = 0, appended: int = 0) -> None:
+    """Wait until a child is connected, has accepted so many samples and journalled so many readings."""
     assert process.stdout is not None
     while line := await asyncio.to_thread(process.stdout.readline):
-        state, count = line.split()
-        if state == "connected" and int(count) >= accepted:
+        state, samples, readings = line.split()
+        if state == "connected" and int(samples) >= accepted and int(readings) >= appended:
             return
-    pytest.fail(f"it ended and did not accept {accepted}")
+    pytest.fail(f"it ended and did not accept {accepted} or journal {appended}")
 
 
 async def drained(pipeline: Pipeline) -> None:
@@ -109,6 +109,26 @@ async def test_kills_at_any_moment_lose_nothing_and_make_nothing_of_their_own(
     assert set(found) == {reading(number) for number in range(4000)}
     # What was journalled and not acknowledged before a kill is there twice, and the same: one reading.
     assert len({(point, at) for point, at, _ in found}) == 4000
+
+
+async def test_what_was_journalled_and_not_acknowledged_before_a_kill_is_taken_once_also_without_a_time(
+    broker: Server, tmp_path: Path
+) -> None:
+    untimed = [(topic(number % 10), json.dumps({"temperature": 0.25 * number})) for number in range(100)]
+    with child(broker.port, tmp_path, "mute") as process:
+        await connected(process)
+        await publish(broker.port, untimed)
+        await connected(process, 100, 200)
+    pipeline = Pipeline(broker.port, open_journal(tmp_path))
+    async with pipeline.running():
+        await until(lambda: pipeline.health.errors.get("again") == 100, "redelivery")
+        await publish(broker.port, untimed[:10])  # the same again, as new ones
+        await drained(pipeline)
+    assert [value for _, _, value in journalled(tmp_path)] == [
+        *(0.25 * number for number in range(100)),
+        *(0.25 * number for number in range(10)),
+    ]
+    await nothing_waits(broker.port, tmp_path / "after")
 
 
 async def test_a_broker_that_restarts_brings_what_was_not_acknowledged(

@@ -93,3 +93,31 @@ def test_acknowledged_ones_are_remembered_up_to_the_limit() -> None:
     receipts.due(MANY)
     receipts.reconnect(resumed=True)
     assert [receipts.knows(mid, mid, again=True) for mid in (1, 2, 3)] == [False, True, True]
+
+
+def test_what_an_earlier_process_noted_is_known_when_it_comes_again_and_acknowledged_at_once() -> None:
+    before = Receipts(10)
+    notes = [before.take(1, 111, 1) + before.take(2, 2**64 - 1, 1), before.take(65535, 333, 2)]
+    receipts = Receipts(10)
+    receipts.recall(notes)
+    receipts.reconnect(resumed=True)
+    assert receipts.due(MANY) == []
+    assert receipts.knows(2, 2**64 - 1, again=True)
+    assert receipts.knows(65535, 333, again=True)
+    assert receipts.due(MANY) == [2, 65535]
+    assert not receipts.knows(1, 111, again=False), "the identifier is that of another message by now"
+    assert not receipts.knows(1, 112, again=True)
+
+
+def test_what_an_earlier_process_noted_is_forgotten_with_its_session() -> None:
+    receipts = Receipts(10)
+    receipts.recall([Receipts(10).take(1, 111, 1)])
+    receipts.reconnect(resumed=False)
+    assert not receipts.knows(1, 111, again=True)
+
+
+def test_no_more_notes_are_remembered_than_messages_can_be_under_way() -> None:
+    before = Receipts(10)
+    receipts = Receipts(2)
+    receipts.recall([before.take(mid, 100 + mid, 1) for mid in (1, 2, 3)])
+    assert [receipts.knows(mid, 100 + mid, again=True) for mid in (1, 2, 3)] == [False, True, True]

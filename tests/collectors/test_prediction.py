@@ -74,3 +74,21 @@ def test_the_measured_cycle_is_the_sum_of_the_scans_shared_by_what_is_read_at_on
     endpoint = ModbusEndpoint(id="gw", host="x", port=502, connections=2)
     assert math.isnan(measured_cycle(endpoint, [math.nan]))
     assert measured_cycle(endpoint, [0.2, math.nan, 0.4]) == pytest.approx(0.3)
+
+
+def test_a_connection_that_is_closed_while_idle_is_opened_for_each_scan() -> None:
+    device = planned(plan_groups(profile_of(words=[0])), 10.0, Manners())
+    endpoint = ModbusEndpoint(id="gw", host="x", port=502, turnaround=0.01, connect_pause=2.0, idle_close=4.0)
+    # a reading takes 10 ms, connecting 10 ms and 2 s of pause
+    assert predict(endpoint, [device]).utilisation == pytest.approx(0.202)
+    assert predict(endpoint, [device]).cycle == pytest.approx(2.02)
+    # two devices: one is due each 5 s, and between them it is idle for 4.99 s
+    assert predict(endpoint, [device] * 2).utilisation == pytest.approx(0.404)
+    # three: each 3.33 s, so it stays open
+    assert predict(endpoint, [device] * 3).utilisation == pytest.approx(0.003)
+
+
+def test_a_connection_that_stays_open_does_not_pay_for_opening() -> None:
+    device = planned(plan_groups(profile_of(words=[0])), 10.0, Manners())
+    endpoint = ModbusEndpoint(id="gw", host="x", port=502, turnaround=0.01, connect_pause=2.0)
+    assert predict(endpoint, [device]).utilisation == pytest.approx(0.001)

@@ -14,6 +14,7 @@ from collectors.profiles import (
     Register,
     Table,
     TimeFormat,
+    reader,
 )
 from collectors.profiles.reader import read_files, read_profile, shipped
 from facility.devices import DeviceKind, PointSpec
@@ -240,3 +241,21 @@ def test_every_32_bit_counter_of_the_shipped_profiles_knows_where_it_rolls_over(
                     continue
                 if point.type.behaviour == "counter":
                     assert point.modulus == round(2**32 * source.scale), (profile.name, point.name)
+
+
+def test_shipped_profiles_are_read_as_they_are_asked_for(monkeypatch):
+    read: list[str] = []
+    read_profile = reader._read_profile
+
+    def noting(document, bases):
+        read.append(document.file)
+        return read_profile(document, bases)
+
+    monkeypatch.setattr(reader, "_read_profile", noting)
+    offered = reader.shipped()
+    assert "rack-pdu" in offered
+    assert len(list(offered)) == len(offered) > 70
+    assert read == []
+    assert offered["rack-pdu"] is offered["rack-pdu"]
+    assert [Path(file).name for file in read] == ["rack-pdu.yaml"]
+    assert [name for name, profile in offered.items() if profile.name != name] == []

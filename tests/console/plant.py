@@ -25,7 +25,19 @@ from collectors.health import (
     RefusedValue,
 )
 from console.app import build_app
+from console.collection_models import TotalsAnswer
 from console.context import ConsoleContext
+from console.process_models import (
+    LoopAnswer,
+    ProcessAnswer,
+    Spread,
+    StallAnswer,
+    StoreAnswer,
+    TicksAnswer,
+)
+from console.showing import Showing
+from console.site import SiteRefusedError
+from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.ticks import TickSignal
 from facility.catalogue import Catalogue, build_catalogue
 from facility.derived import Derived
@@ -174,6 +186,75 @@ class FakeCollection:
         return before - len(self.taught)
 
 
+SPREAD = Spread(bounds=(0.05, 0.1), counts=(998, 1, 1))
+
+
+def process() -> ProcessAnswer:
+    """A process that has run for a while, with one long stall."""
+    return ProcessAnswer(
+        time="2026-01-01T00:00:00.000Z",
+        version="0.1.0",
+        cpu={"collect": 12.5, "tick": 3.25},
+        memory=123_000_000,
+        points=100,
+        unread=2,
+        polls=TotalsAnswer(polls_due=1000, polls_done=999, polls_missed=1, polls_failed=0, samples=999),
+        lateness=SPREAD,
+        ticks=TicksAnswer(ticks=1000, late=0, durations=SPREAD),
+        loop=LoopAnswer(
+            lateness=SPREAD,
+            longest=0.25,
+            long_ones=(StallAnswer(ended="2026-01-01T00:00:00.000Z", seconds=0.25),),
+        ),
+        readings=99_900,
+        dropped=0,
+        journal_waiting=0,
+        stores=(StoreAnswer(store="history", up=True, written=99_000, waiting=900, lag=1.5),),
+    )
+
+
+@dataclass
+class FakeKeeper:
+    """Says of a site what it is told to."""
+
+    refusal: SiteRefusedError | None = None
+    asked: int = 0
+
+    def status(self) -> SiteAnswer:
+        return SiteAnswer(
+            time="2026-03-01T12:00:00Z",
+            site="Test",
+            path="/sites/site.yaml",
+            devices=3,
+            points=12,
+            loaded="2026-03-01T11:00:00Z",
+            reloads=1,
+            refused=1,
+            tried="2026-03-01T11:30:00Z",
+            up_to_date=False,
+            error="2 mistakes",
+            mistakes=(SiteMistake(file="site.yaml", line=3, message="no such space"),),
+            needs_restart=("stores",),
+        )
+
+    async def reload(self) -> Reloaded:
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return Reloaded(
+            time="2026-03-01T12:00:00Z",
+            devices=4,
+            points=16,
+            added=("pdu-4",),
+            removed=(),
+            changed=("pdu-1",),
+            rules=False,
+            needs_restart=(),
+            warnings=(),
+            seconds=0.25,
+        )
+
+
 @dataclass
 class FakeMetrics:
     """Says in its text what it was asked for."""
@@ -193,6 +274,7 @@ class FakeHistory:
 
     asked: list[tuple[str, int, int, int | None]] = field(default_factory=list)
     error: Exception | None = None
+    hold: int = 0
 
     async def __call__(self, series: str, start: int, stop: int, step: int | None) -> History:
         self.asked.append((series, start, stop, step))
@@ -204,7 +286,8 @@ class FakeHistory:
         values = 2.1e6 + 1e5 * np.sin(phase / 9.0) + 4e4 * ((phase // 20) % 2)
         values[len(values) // 2 : len(values) // 2 + 3] = np.nan
         quality = np.where(np.isnan(values), Quality.BAD, Quality.GOOD).astype(np.uint8)
-        return History(times, values, quality)
+        held = phase % 2 == 1 if self.hold else None
+        return History(times, values, quality, held=held, hold=self.hold)
 
 
 @dataclass
@@ -219,6 +302,7 @@ class Plant:
     history: FakeHistory = field(default_factory=FakeHistory)
     checks: list[tuple[str, bool, str]] = field(default_factory=lambda: [("journal", True, "12 batches")])
     silent: set[str] = field(default_factory=set)
+    keeper: FakeKeeper = field(default_factory=FakeKeeper)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
 
     def __post_init__(self) -> None:
@@ -242,7 +326,9 @@ class Plant:
             take_snapshot=self.take_snapshot,
             metrics=self.metrics,
             readiness=lambda: self.checks,
+            process=process,
             ticks=self.ticks,
+            keeper=self.keeper,
         )
 
     async def take_snapshot(self) -> Path:
@@ -293,7 +379,7 @@ class Plant:
     @asynccontextmanager
     async def client(self, **options: object) -> AsyncIterator[TestClient]:
         """A client of the console over this plant."""
-        app = build_app(self.view(), **options)
+        app = build_app(Showing(self.view()), **options)
         async with TestClient(TestServer(app)) as client:
             yield client
 

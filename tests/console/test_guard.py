@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from console.guard import allowed_names
 from console.server import serve
+from console.showing import Showing
 from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
@@ -135,7 +136,9 @@ async def test_a_taken_port_is_waited_for_and_said_once(plant: Plant, monkeypatc
     async with asyncio.timeout(10):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            server = asyncio.create_task(serve(plant.view(), port=port, on_listening=listening.set_result))
+            server = asyncio.create_task(
+                serve(Showing(plant.view()), port=port, on_listening=listening.set_result)
+            )
             await noted.enough.wait()
         assert await listening == port
         url = f"http://127.0.0.1:{port}/healthz"

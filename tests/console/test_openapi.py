@@ -6,6 +6,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from console.app import build_app
+from console.showing import Showing
+from console.site import SiteRefusedError
+from console.site_models import SiteMistake
 from tests.console.plant import START, Plant, alarm
 from tests.console.test_nodes import get
 from tests.console.test_stream import listen, next_event
@@ -21,6 +24,8 @@ EXAMPLES = {
     "/api/v1/collection": ["", "?state=online"],
     "/api/v1/collection/endpoints/{id}": ["gw-1", "broker"],
     "/api/v1/collection/lessons": ["", "?device=b1-h1-r1-cdu"],
+    "/api/v1/site": [""],
+    "/api/v1/process": [""],
     "/api/v1/openapi.json": [""],
     "/healthz": [""],
     "/readyz": [""],
@@ -100,12 +105,24 @@ async def test_every_path_answers_what_its_description_says(plant: Plant) -> Non
         schema = copied["responses"]["200"]["content"]["application/json"]["schema"]
         async with client.post("/api/v1/history/snapshot", json={}) as response:
             assert violations(await response.json(), schema, components) == []
+        reload = described["paths"]["/api/v1/site/reload"]["post"]["responses"]
+        schema = reload["200"]["content"]["application/json"]["schema"]
+        async with client.post("/api/v1/site/reload", json={}) as response:
+            assert violations(await response.json(), schema, components) == []
+        schema = reload["422"]["content"]["application/json"]["schema"]
+        mistake = SiteMistake(file="devices.csv", line=7, message="no such space")
+        plant.keeper.refusal = SiteRefusedError("bad_site", "1 mistake", "mend it", [mistake])
+        async with client.post("/api/v1/site/reload", json={}) as response:
+            assert response.status == 422
+            refused = await response.json()
+        assert violations(refused, schema, components) == []
+        assert refused["mistakes"] == [{"file": "devices.csv", "line": 7, "message": "no such space"}]
         error = await get(client, "/api/v1/nodes/nowhere", 404)
         assert violations(error, components["ErrorAnswer"], components) == []
 
 
 async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -> None:
-    app = build_app(plant.view())
+    app = build_app(Showing(plant.view()))
     served = {
         resource.canonical
         for resource in app.router.resources()
@@ -116,6 +133,7 @@ async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -
     assert served - {"/", "/static/{name}"} == set(described["paths"])
     scraped = {"/metrics", "/metrics/points"}
     others = {"/api/v1/stream", "/api/v1/collection/lessons/forget", "/api/v1/history/snapshot"}
+    others.add("/api/v1/site/reload")
     assert set(EXAMPLES) | scraped | others == set(described["paths"])
 
 

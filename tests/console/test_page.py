@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from console.server import serve
+from console.showing import Showing
 from tests.console.plant import Plant, alarm
 from tests.servers.browser import chromium
 
@@ -31,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 async def serving(plant: Plant, port: int = 0) -> AsyncIterator[int]:
     """The console on a port of its own."""
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(plant.view(), port=port, on_listening=listening.set_result))
+    task = asyncio.create_task(serve(Showing(plant.view()), port=port, on_listening=listening.set_result))
     try:
         yield await listening
     finally:

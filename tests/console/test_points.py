@@ -102,6 +102,16 @@ async def test_history_takes_iso_and_epoch_times_alike(plant: Plant) -> None:
     assert answer["quality"] == [192, 192, 0, 0, 0]
 
 
+async def test_history_tells_what_is_held(plant: Plant) -> None:
+    path = "/api/v1/history?series=campus.power&start=1767225600&stop=1767225900&step=1m"
+    async with plant.client() as client:
+        always = await get(client, path)
+        plant.history.hold = 625 * NANOSECONDS
+        held = await get(client, path)
+    assert (always["held"], always["hold"]) == (None, None)
+    assert (held["held"], held["hold"]) == ([False, True, False, True, False], 625.0)
+
+
 async def test_buckets_begin_at_whole_steps(plant: Plant) -> None:
     async with plant.client() as client:
         path = "/api/v1/history?series=campus.power&start=1767225725&stop=1767225900&step=1m"

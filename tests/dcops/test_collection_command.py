@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from collectors.health import DeviceCost
 from console.app import build_app
+from console.showing import Showing
 from dcops.cli import main
 from tests.console.plant import Plant, build_site, health
 from tests.dcops.lines import lines_of
@@ -21,7 +22,7 @@ async def plant() -> AsyncIterator[tuple[Plant, str]]:
     found.read_all()
     found.tick()
     found.collection.told = {CDU: {"serial": "BX1234"}}
-    server = TestServer(build_app(found.view()))
+    server = TestServer(build_app(Showing(found.view())))
     await server.start_server()
     yield found, f"http://127.0.0.1:{server.port}"
     await server.close()

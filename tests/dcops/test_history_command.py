@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from console.app import build_app
+from console.showing import Showing
 from dcops.cli import main
 from dcops.snapshots import Snapshots
 from ingest.stores.duckdb import DuckHistory
@@ -63,7 +64,7 @@ async def running(data: Path) -> AsyncIterator[str]:
     plant.history_in_use = DuckHistory(data / "history.duckdb", StillClock(NOON + HOUR))
     plant.folder = data / "snapshots"
     await plant.history_in_use.write([steady(3, 780, 1, power=9.0)])
-    server = TestServer(build_app(plant.view()))
+    server = TestServer(build_app(Showing(plant.view())))
     await server.start_server()
     yield f"http://127.0.0.1:{server.port}"
     await server.close()

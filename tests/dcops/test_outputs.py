@@ -38,7 +38,7 @@ async def test_the_store_that_a_site_chooses_answers_for_the_past(tmp_path: Path
     stores = 'stores:\n  - {kind: victoriametrics, url: "http://127.0.0.1:1", history: true}\n'
     for site, chosen in ((SITE, "history"), (SITE + stores, "victoriametrics")):
         platform = Platform(load(write_site(tmp_path, site)), StillClock(), Settings(data=tmp_path), {})
-        answering = platform._context().history.__self__
+        answering = platform._view(platform.live).history.__self__
         assert answering.name == chosen
         for store in platform._stores:
             await store.close()

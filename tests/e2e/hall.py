@@ -72,7 +72,10 @@ async def running_hall(
     port: int | None = None,
     simulate: bool = True,
     load_kind: LoadKind = LoadKind.AUTO,
+    begin_with: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Hall]:
+    """``begin_with`` changes the site's files for the platform, which can then reload them; all of it as it
+    was written is simulated."""
     loaded = load(write_small_site(folder / "site", shape=shape, extra=extra))
     pace = Pace(speed)
     if speed > 1:
@@ -91,12 +94,16 @@ async def running_hall(
         start_broker=True,
         resolution=pace.resolution,
     )
+    if begin_with is not None:
+        begin_with(folder / "site")
+        loaded = load(folder / "site")
     port = port or free_port()
     listening = asyncio.Event()
     settings = Settings(
         data=folder / "data",
         port=port,
         tick_period=pace.tick_period,
+        load=lambda: load(folder / "site"),
         on_listening=lambda _: listening.set(),
     )
     platform = Platform(loaded, clock, settings, {"DCOPS_INFLUXDB_TOKEN": "test"})

@@ -64,5 +64,9 @@ async def test_a_damaged_journal_is_said_counted_and_gone_on_from(tmp_path, capl
         assert hall.platform.spool.stats.available
         assert hall.value("campus.facility_energy") >= before, "what was counted lay in a sound page"
         assert await metric(hall, "dcops_journal_files_damaged_total") == 1.0
+        listed = {alarm["id"]: alarm for alarm in (await hall.get("/api/v1/alarms"))["alarms"]}
+        alarm = listed["journal-damaged:journal"]
+        assert (alarm["category"], alarm["priority"]) == ("platform", "medium")
+        assert "1 damaged files put aside" in alarm["message"]
     assert len(said(caplog, "is damaged")) == 1
     assert path.with_name("journal.sqlite.damaged-1").exists()

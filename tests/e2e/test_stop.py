@@ -1,6 +1,7 @@
 """SIGTERM ends the program within five seconds, whoever does not answer, and nothing accepted is lost."""
 
 import contextlib
+import re
 import signal
 import socket
 import sqlite3
@@ -84,3 +85,19 @@ stores:
     (kept,) = file.execute("SELECT COUNT(*) FROM batch").fetchone()
     file.close()
     assert kept > 0, "what the store lacks waits in the journal"
+
+
+def test_a_plain_stop_says_nothing_but_what_the_log_says(tmp_path):
+    site = write_small_site(tmp_path / "site")
+    port = free_port()
+    command = [sys.executable, "-m", "dcops", "run", site, "--data", tmp_path / "data", "--port", str(port)]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log, cwd=ROOT) as program:
+        try:
+            wait_for(lambda: "dcops_ticks_total" in metrics(port))
+            program.send_signal(signal.SIGTERM)
+            code = program.wait(30)
+        finally:
+            program.kill()
+    said = (tmp_path / "log").read_text()
+    assert code == 0
+    assert [line for line in said.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT", line)] == []

@@ -140,7 +140,7 @@ def test_state_survives_a_restart_and_the_time_between_is_counted_exactly():
     meter.at(10)
     states = meter.book.states()
     after = Meter()
-    after.book.restore(states)
+    after.book.restore(states, np.array([0]))
     after.read(1000, 900_000.0)
     assert after.at(1000) == (899_000.0, 0.0)
 

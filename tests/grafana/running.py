@@ -54,7 +54,7 @@ def answered_platform(folder: Path, now: int) -> Platform:
 
 def scans(platform: Platform, time: int, scan: int) -> Iterator[Sample]:
     """One reading of every device; counters have counted what the power says."""
-    site = platform._loaded.site
+    site = platform.live.loaded.site
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
         power = POWER.get(device.kind, 2e4)
         values = [reading(point.type, power, scan) for point in device.points]

@@ -40,7 +40,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 
 @pytest.fixture(scope="module")
 def scraped(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    metrics = platform._context().metrics
+    metrics = platform._view(platform.live).metrics
     text = b"".join((*metrics.overview(), *metrics.points()))
     polls = count(1)
     none_done = b'dcops_polls_total{outcome="done"} 0.0'

@@ -53,7 +53,7 @@ class Pipeline:
             clock=self.clock,
         )
         self.registry = CollectorRegistry()
-        self.registry.register(TickMetrics(self.tick, self.image))
+        self.registry.register(TickMetrics(self.tick))
         self.registry.register(JournalMetrics(self.spool))
         self.registry.register(DeliveryMetrics([self.delivery], self.spool, self.clock))
 

@@ -5,7 +5,7 @@ import ssl
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ import pytest
 import trustme
 from aiohttp import web
 
+from facility.catalogue import Catalogue, build_catalogue
 from facility.quality import Quality
+from facility.storing import StoringRule
 from ingest.batch import gather
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
 from ingest.journal import JournalEntry
@@ -22,10 +24,11 @@ from ingest.stores.duckdb import DuckHistory
 from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
 from ingest.stores.victoria import VictoriaStore
-from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample
+from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample, site
 from tests.servers import processes
 
 MINUTES = 30
+DAY = 86_400 * SECOND
 START = NOON - 13 * SECOND
 """Not on a whole minute: buckets begin where the question does."""
 
@@ -81,6 +84,12 @@ def ask(url: str, data: bytes | None = None, **query: str) -> None:
 @pytest.fixture
 async def stores(tmp_path: Path):
     """(embedded, InfluxDB 1, VictoriaMetrics), each with the same half hour, delivered twice."""
+    async with running(tmp_path, catalogue(), entries()) as made:
+        yield made
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, of: Catalogue, written: Sequence[JournalEntry]):
     async with AsyncExitStack() as stack:
         influx = await stack.enter_async_context(processes.influxd(tmp_path / "influx"))
         victoria = await stack.enter_async_context(processes.victoria_metrics(tmp_path / "vm"))
@@ -89,12 +98,12 @@ async def stores(tmp_path: Path):
         await asyncio.to_thread(ask, f"{influx.url}/query", b"", q=policy)
         place = InfluxDatabase(database="plant", retention_policy="long")
         made: list[ReadableStore] = [
-            DuckHistory(tmp_path / "history.duckdb", StillClock()),
-            InfluxV1Store(HttpTarget(url=influx.url), place, catalogue()),
-            VictoriaStore(HttpTarget(url=f"{victoria.url}/"), catalogue()),
+            DuckHistory(tmp_path / "history.duckdb", StillClock(NOON + 3600 * SECOND)),
+            InfluxV1Store(HttpTarget(url=influx.url), place, of),
+            VictoriaStore(HttpTarget(url=f"{victoria.url}/"), of),
         ]
         for store in (*made, *made):  # what is delivered twice is there once
-            await store.write(entries())
+            await store.write(written)
         await asyncio.to_thread(ask, f"{victoria.url}/internal/force_flush")
         yield made
         for store in made:
@@ -122,6 +131,52 @@ async def test_readings_and_means_are_the_same_everywhere(stores: Sequence[Reada
             assert np.isfinite(expected.values).any()
             for store in servers:
                 same(await store.history(series, start, stop, step), expected)
+
+
+async def test_what_is_held_is_held_everywhere(tmp_path: Path) -> None:
+    of = build_catalogue(site(), (StoringRule(points=frozenset({"active_power"}), heartbeat=300 * SECOND),))
+    readings = (
+        (0, 5.0, 192),
+        (300, 5.0, 192),
+        (310, 8.0, 64),
+        (320, np.nan, 24),
+        (620, 9.0, 192),
+        (1500, 9.5, 192),
+    )
+    written = [
+        JournalEntry(
+            "one",
+            at + 1,
+            of,
+            gather(
+                [sample(0, NOON + second * SECOND, [value, float(second)], [code, 192])],
+                NOON + second * SECOND,
+            ),
+        )
+        for at, (second, value, code) in enumerate(readings)
+    ]
+    async with running(tmp_path, of, written) as (embedded, *servers):
+        for start, stop, step in (
+            (NOON + 100 * SECOND, NOON + 1800 * SECOND, None),
+            (NOON + 300 * SECOND, NOON + 1800 * SECOND, None),
+            (NOON + 95 * SECOND, NOON + 1800 * SECOND, 60 * SECOND),
+            (NOON, NOON + 1800 * SECOND, 900 * SECOND),
+        ):
+            expected = await embedded.history("grid.active_power", start, stop, step)
+            assert expected.held is not None
+            for store in servers:
+                found = await store.history("grid.active_power", start, stop, step)
+                same(found, expected)
+                np.testing.assert_array_equal(found.held, expected.held)
+                assert found.hold == expected.hold == 325 * SECOND
+            long = [
+                await store.history("grid.active_power", NOON - 8 * DAY, NOON + 2400 * SECOND, 600 * SECOND)
+                for store in servers
+            ]
+            for found in long:
+                assert found.values[-4:].tolist() == [6.0, 9.0, 9.5, 9.5]
+                assert found.held.tolist()[-4:] == [False, False, False, True]
+                assert np.isnan(found.values[:-4]).all()
 
 
 async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:

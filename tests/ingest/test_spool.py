@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from facility.catalogue import build_catalogue
 from ingest import spool as spool_module
 from ingest.batch import Batch
+from ingest.catalogues import KeptCatalogue, keep_catalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Journal
 from ingest.spool import Spool
-from tests.ingest.plant import NOON, StillClock, catalogue, grid_batch, until
+from tests.ingest.plant import NOON, StillClock, catalogue, grid_batch, site, until
 
 
 def make(path: Path, memory_limit: int = 1 << 20) -> Spool:
@@ -171,3 +173,75 @@ async def test_a_pause_between_commits_is_cut_short_for_those_in_a_hurry(tmp_pat
         spool.put(numbered(2))
         spool.hurry()
         await until(lambda: spool.stats.appended == 4)
+
+
+def shorter_catalogue() -> KeptCatalogue:
+    whole = site()
+    return keep_catalogue(build_catalogue(replace(whole, devices=whole.devices[1:])))
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_batches_are_journalled_with_the_catalogue_they_were_put_under(
+    tmp_path: Path, *, away: bool
+) -> None:
+    folder = tmp_path / "data"
+    if away:
+        folder.write_text("in the way")
+    else:
+        folder.mkdir()
+    async with running(make(folder / "journal.db")) as spool:
+        spool.put(numbered(1))
+        if away:
+            await until(lambda: not spool.stats.available)
+        spool.change_catalogue(shorter_catalogue())
+        spool.put(numbered(2))
+        spool.put(numbered(3))
+        if away:
+            folder.unlink()
+        await until(lambda: spool.stats.appended == 6)
+        entries = await spool.read("a", 100)
+        assert [entry.catalogue.groups[0].id for entry in entries] == ["grid", "k1-pdu-a", "k1-pdu-a"]
+        assert entries[1].catalogue is entries[2].catalogue
+    again = Journal(folder / "journal.db", catalogue(), ("a",))
+    assert [entry.catalogue.groups[0].id for entry in again.read("a", 100)] == [
+        "grid",
+        "k1-pdu-a",
+        "k1-pdu-a",
+    ]
+
+
+async def test_a_listener_that_is_to_be_told_no_more_is_not(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    def listen(through: int, _: object) -> None:
+        told.append(through)
+
+    async with running(make(tmp_path / "journal.db")) as spool:
+        spool.on_settled(listen)
+        spool.put(numbered(1))
+        await until(lambda: told == [1])
+        spool.tell_no_more(listen)
+        spool.put(numbered(2))
+        await until(lambda: spool.stats.appended == 4)
+    assert told == [1]
+
+
+async def test_what_is_open_is_asked_for_before_each_commit_and_does_not_wait_for_a_tick(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(Journal(tmp_path / "journal.db", catalogue(), ("a",)), ("a",), StillClock(), commit=0.02)
+    still_open = [numbered(1), numbered(2)]
+
+    def hand_over() -> None:
+        if still_open:
+            spool.put(still_open.pop(0))
+
+    spool.before_commit(hand_over)
+    async with running(spool):
+        await until(lambda: spool.stats.appended == 4)
+    assert [
+        entry.batch.values[0] for entry in Journal(tmp_path / "journal.db", catalogue(), ("a",)).read("a", 9)
+    ] == [
+        1001.0,
+        1002.0,
+    ]

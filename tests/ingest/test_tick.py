@@ -332,3 +332,13 @@ def test_quantiles_are_those_of_the_last_600_ticks() -> None:
 
 def test_counts_start_at_zero() -> None:
     assert set(astuple(Bench().tick.counts)) == {0}
+
+
+def test_a_site_of_which_nothing_is_computed_has_no_empty_samples() -> None:
+    def nothing(values: object, times: object, quality: object, now: int) -> Sample:
+        return Sample(DEVICE_POINTS, now, np.empty(0), np.empty(0, dtype=np.uint8))
+
+    bench = Bench(nothing)
+    bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+    bench.tick.close(NOON + SECOND)
+    assert [list(batch.count) for batch in bench.batches] == [[2]]

@@ -124,6 +124,30 @@ def test_areas_join_across_gaps_the_device_reads_across() -> None:
     assert [image.data.hex() for image in images] == ["00000002000000000003", "0001"]
 
 
+def test_devices_written_together_lie_one_after_the_other() -> None:
+    found = profile(
+        holding(0, DataType.F32, order=Order.CDAB),
+        holding(2, DataType.U16, scale=0.1, invalid=frozenset({0xFFFF})),
+        holding(3, DataType.U32),
+        holding(5, DataType.BIT, bit=2),
+    )
+    values = np.array([[230.5, 1.0, 1234567890.0, 1.0], [nan, nan, 7.0, 0.0], [230.5, 2.0, nan, nan]])
+    (sheet,) = RegisterEncoder(found).render(values)
+    assert sheet.width == 12
+    assert sheet.data.hex() == ("80004366000a499602d2000400007fc0ffff000000070000800043660014000000000000")
+    assert dict(sheet.unreadable) == {2: frozenset({3, 4, 5})}
+    assert sheet.image(1).data.hex() == "00007fc0ffff000000070000"
+
+
+def test_values_made_whole_by_others_are_written_for_each_device() -> None:
+    found = read_profile_of(
+        "  - {name: active_power, address: 0, data: s16, exponent: power_sf}",
+        "helpers:\n  - {name: power_sf, address: 1, data: s16}\n",
+    )
+    (sheet,) = RegisterEncoder(found).render(np.array([[1234.0], [-50_000.0]]))
+    assert sheet.data.hex() == "000c0002fe0c0002"
+
+
 @pytest.mark.parametrize(
     ("register", "value", "expected"),
     [

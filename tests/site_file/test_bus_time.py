@@ -6,13 +6,13 @@ from dcops.site_file import load
 from tests.site_file.sites import HEAD, SPACES, write_site
 
 
-def site(pause: str, more: str = "") -> str:
+def site(pause: str, more: str = "", *, count: int = 10, period: str = "1s") -> str:
     devices = "".join(
         f"  - {{id: m{unit}, kind: rack_pdu, in: r1, profile: rack-pdu, endpoint: gw, unit: {unit}}}\n"
-        for unit in range(1, 11)
+        for unit in range(1, count + 1)
     )
     endpoint = f"  - {{id: gw, protocol: modbus-tcp, host: 10.0.0.1, pause: {pause}{more}}}\n"
-    return f"{HEAD}collection: {{period: 1s}}\n{SPACES}endpoints:\n{endpoint}devices:\n{devices}"
+    return f"{HEAD}collection: {{period: {period}}}\n{SPACES}endpoints:\n{endpoint}devices:\n{devices}"
 
 
 def warnings(folder: Path) -> list[str]:
@@ -40,3 +40,14 @@ def test_the_assumed_turnaround_can_be_told(tmp_path: Path) -> None:
 def test_requests_in_flight_and_connections_are_reckoned_with(tmp_path: Path) -> None:
     assert warnings(write_site(tmp_path, site("80ms", ", in_flight: 2"))) == []
     assert warnings(write_site(tmp_path, site("80ms", ", connections: 2"))) == []
+
+
+def test_a_connection_that_is_opened_for_each_scan_is_reckoned_with(tmp_path: Path) -> None:
+    opened = ", connect_pause: 8900ms, idle_close: 1s"
+    (told,) = warnings(write_site(tmp_path, site("80ms", opened, count=1, period="10s")))
+    assert told == (
+        "site.yaml:9: endpoint gw: reading its device m1 takes 90% of the time there is"
+        " (0.1 requests a second, turnaround 10ms, connect_pause 8.9s); write no idle_close instead of 1s,"
+        " if it may stay connected (1%), or period 15s instead of 10s (60%)"
+    )
+    assert warnings(write_site(tmp_path, site("80ms", opened, count=10, period="10s"))) == []

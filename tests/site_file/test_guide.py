@@ -17,6 +17,7 @@ from dcops.site_file.items import (
     MqttItem,
     SiteItem,
     SpaceItem,
+    StoringItem,
     VictoriaItem,
     WebhookItem,
 )
@@ -36,6 +37,13 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
     assert load(tmp_path).site.devices
 
 
+def test_what_the_guide_stores_by_exception_is_good(tmp_path: Path) -> None:
+    (example,) = [each for each in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL) if "storing:" in each]
+    (tmp_path / "site.yaml").write_text(SITES[0] + example, encoding="utf-8")
+
+    assert len(load(tmp_path).storing) == 4
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -48,6 +56,7 @@ def test_sites_in_the_guide_are_good(at: int, tmp_path: Path) -> None:
         InfluxItem,
         InfluxV1Item,
         JournalItem,
+        StoringItem,
         VictoriaItem,
         AlertmanagerItem,
         WebhookItem,

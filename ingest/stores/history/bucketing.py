@@ -1,6 +1,6 @@
 """Buckets and usual distances of readings that lie sorted in arrays: what a seal makes before it writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,44 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
         covered.astype(np.float32),
         worst.astype(np.uint8),
     )
+
+
+def weighed(
+    made: BucketRows, rows: Sorted, within: tuple[int, int], length: int, holds: NDArray[np.int64]
+) -> BucketRows:
+    """The same buckets, those of what is stored by exception weighed by time: each reading counts until the
+    next one or for its hold, the first of a bucket from its beginning on.
+
+    Args:
+        made: the buckets.
+        rows: the readings they were made of.
+        within: from when to when, ms.
+        length: of each.
+        holds: ms a reading stands, by number of series; 0 of what is always stored.
+    """
+    start, stop = within
+    chosen = (holds[rows.series] > 0) & (rows.time >= start) & (rows.time < stop)
+    if not chosen.any():
+        return made
+    series, time = rows.series[chosen], rows.time[chosen]
+    value, quality = rows.value[chosen], rows.quality[chosen]
+    bucket = time // length
+    first = np.append(True, (series[1:] != series[:-1]) | (bucket[1:] != bucket[:-1]))
+    last = np.append(first[1:], True)
+    until = np.where(last, (bucket + 1) * length, np.append(time[1:], 0))
+    weight = np.minimum(until - time, holds[series]) + np.where(first, time - bucket * length, 0)
+    usable = (quality >= FIRST_UNCERTAIN) & ~np.isnan(value)
+    weight = np.where(usable, weight, 0).astype(np.float64)
+    begins = np.flatnonzero(first)
+    covered = np.add.reduceat(weight, begins)
+    mean = np.add.reduceat(np.where(usable, value, 0.0) * weight, begins) / np.where(
+        covered > 0, covered, np.nan
+    )
+    which = holds[made.series] > 0
+    total, whole = made.total.copy(), made.covered.copy()
+    total[which] = mean * made.usable[which]
+    whole[which] = covered
+    return replace(made, total=total, covered=whole)
 
 
 def changed_periods(

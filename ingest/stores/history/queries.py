@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import duckdb
+
 from facility.quality import FIRST_UNCERTAIN
 from ingest.stores.history.files import scan
 from ingest.stores.history.levels import Level
@@ -33,6 +35,40 @@ SELECT series, bucket AS time,
 FROM (SELECT *, time // {length} * {length} AS bucket FROM ({rows}))
 GROUP BY series, bucket ORDER BY series, bucket
 """
+_WEIGHED_READINGS = """
+SELECT series, bucket AS time,
+    min(value) FILTER ({usable}) AS minimum, max(value) FILTER ({usable}) AS maximum,
+    count(*) FILTER ({usable}) * fsum(value * weight) FILTER ({usable})
+        / nullif(fsum(weight) FILTER ({usable}), 0) AS total,
+    arg_max(value, time) FILTER ({usable}) AS last,
+    CAST(count(*) FILTER ({usable}) AS UINTEGER) AS usable,
+    CAST(coalesce(sum(weight) FILTER ({usable}), 0) AS FLOAT) AS covered,
+    coalesce(min(quality) FILTER ({usable}), min(quality)) AS quality
+FROM (
+    SELECT *, least(coalesce(lead(time) OVER within, bucket + {length}) - time, hold)
+        + CASE row_number() OVER within WHEN 1 THEN time - bucket ELSE 0 END AS weight
+    FROM (SELECT *, time // {length} * {length} AS bucket FROM ({rows})) JOIN ({held}) USING (series)
+    WINDOW within AS (PARTITION BY series, bucket ORDER BY time))
+GROUP BY series, bucket
+"""
+_WEIGHED_BUCKETS = """
+SELECT series, bucket AS time,
+    min(minimum) AS minimum, max(maximum) AS maximum,
+    sum(usable) * fsum(total / usable * least(weight, {finer}) + last * greatest(weight - {finer}, 0))
+        FILTER (usable > 0) / nullif(fsum(weight) FILTER (usable > 0), 0) AS total,
+    arg_max(last, time) FILTER (usable > 0) AS last, CAST(sum(usable) AS UINTEGER) AS usable,
+    CAST(coalesce(sum(weight) FILTER (usable > 0), 0) AS FLOAT) AS covered,
+    coalesce(min(quality) FILTER (usable > 0), min(quality)) AS quality
+FROM (
+    SELECT *, least(coalesce(lead(time) OVER within, bucket + {length}) - time, {finer} + hold)
+        + CASE row_number() OVER within WHEN 1 THEN time - bucket ELSE 0 END AS weight
+    FROM (SELECT *, time // {length} * {length} AS bucket FROM ({rows})) JOIN ({held}) USING (series)
+    WINDOW within AS (PARTITION BY series, bucket ORDER BY time))
+GROUP BY series, bucket
+"""
+_HELD = (
+    "SELECT series, arg_max(hold, since) AS hold FROM hold GROUP BY series HAVING arg_max(hold, since) > 0"
+)
 TIME = "time >= {start} AND time < {stop}"
 """A condition to be filled in."""
 
@@ -63,8 +99,25 @@ def of_all(sources: Sequence[str], columns: str, where: str) -> str:
     return _LAST_OF_EQUALS.format(columns=columns, rows=" UNION ALL ".join(parts), where=where)
 
 
-def bucketed(rows: str, level: Level, source: Level) -> str:
-    """Buckets of a level of the rows of a finer one."""
-    if source.length:
-        return _OF_BUCKETS.format(rows=rows, length=level.length)
-    return _OF_READINGS.format(rows=rows, length=level.length, usable=_USABLE)
+def bucketed(rows: str, level: Level, source: Level, *, by_exception: bool) -> str:
+    """Buckets of a level of the rows of a finer one.
+
+    If some series are stored ``by_exception``, their values are weighed by the time each stands for: until
+    the next one, and the first one of a bucket from its beginning on.
+    """
+    plain = _OF_BUCKETS.format(rows=rows, length=level.length)
+    weighed, finer = _WEIGHED_BUCKETS, source.length
+    if not source.length:
+        plain = _OF_READINGS.format(rows=rows, length=level.length, usable=_USABLE)
+        weighed = _WEIGHED_READINGS
+    if not by_exception:
+        return plain
+    always = f"SELECT * FROM ({rows}) WHERE series NOT IN (SELECT series FROM ({_HELD}))"  # noqa: S608
+    plain = plain.replace(f"({rows})", f"({always})")
+    held = weighed.format(rows=rows, length=level.length, finer=finer, held=_HELD, usable=_USABLE)
+    return f"SELECT * FROM (({plain}) UNION ALL BY NAME ({held})) ORDER BY series, time"  # noqa: S608
+
+
+def some_by_exception(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any series is stored by exception."""
+    return bool(cursor.execute(f"SELECT 1 FROM ({_HELD}) LIMIT 1").fetchall())  # noqa: S608

@@ -7,16 +7,27 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.quality import QualityArray
+from facility.quality import FIRST_UNCERTAIN, QualityArray
 from ingest.errors import UnknownSeriesError
 from ingest.stores.history import buckets
 from ingest.stores.history.buckets import Floats, Rows
 from ingest.stores.history.files import Folder, StoredFile, live_files, scan
+from ingest.stores.history.holding import (
+    Flags,
+    Regime,
+    holds_at,
+    joined,
+    of_buckets,
+    of_readings,
+    spans_of_holding,
+    stepped,
+)
 from ingest.stores.history.hot import HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, LEVELS, MILLISECOND, RAW_COLUMNS, Level
 from ingest.stores.history.schema import floors, watermarks
 
 _SERIES = "SELECT id, derived, counter, period FROM series LEFT JOIN usual ON id = series WHERE name = ?"
+_REGIMES = "SELECT since, hold FROM hold WHERE series = ? ORDER BY since"
 _MOST_KNOWN = 10_000
 """Series that a manifest remembers."""
 _WHERE = "series = {series} AND time >= {start} AND time < {stop}"
@@ -49,7 +60,7 @@ def cover(levels: Sequence[Level], spans: Mapping[str, tuple[int, int]], start: 
     """A time, each part of it by the first of the levels that has whole buckets of it; else by readings.
 
     Args:
-        levels: coarsest first.
+        levels: those to be preferred first.
         spans: from and to which time each has closed buckets.
         start: of the time; ns, as is all.
         stop: its end.
@@ -79,6 +90,8 @@ class Series:
     is_counter: bool
     period: int | None
     """Usual distance of two readings, ms; None as long as it is unknown."""
+    regimes: tuple[Regime, ...] = ()
+    """How it was stored from when on; none if every reading always was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +148,66 @@ class SeriesReader:
         chosen = buckets.last_of_equals(time)
         return Readings(time[chosen], value[chosen], quality[chosen])
 
-    def steps(self, start: int, stop: int, step: int) -> tuple[Rows, int]:
-        """Buckets of ``step`` ns from ``start`` on; and the length of the coarsest they are made of."""
-        known, marks = self._manifest.floors, self._manifest.marks
-        floor = known[self._series.level.key] * MILLISECOND
-        spans = {b.key: (known[b.key] * MILLISECOND, (marks[b.key] or 0) * MILLISECOND) for b in BUCKETS}
+    @property
+    def by_exception(self) -> bool:
+        """Whether some of it is stored by exception."""
+        return bool(self._series.regimes)
+
+    @property
+    def hold(self) -> int:
+        """Ns that a reading stored last stands for when none follows; 0 if every reading is stored."""
+        return self._series.regimes[-1].hold if self._series.regimes else 0
+
+    def standing_at(self, time: int) -> Readings:
+        """The reading that stands at a time (ns), if one stored before does; none otherwise."""
+        regimes = self._series.regimes
+        found = self.readings(_ms(time - max(each.hold for each in regimes)), _ms(time))
+        at, value, quality = found.time[-1:], found.value[-1:], found.quality[-1:]
+        stands = (at * MILLISECOND + holds_at(regimes, at * MILLISECOND) > time) & (
+            quality >= FIRST_UNCERTAIN
+        )
+        return Readings(at[stands], value[stands], quality[stands])
+
+    def steps(self, start: int, stop: int, step: int, now: int) -> tuple[Rows, Flags, int]:
+        """Buckets of ``step`` ns from ``start`` on; which of them hold what was stored before; and the
+        length of the coarsest they are made of. Nothing is held beyond ``now``.
+        """
+        if not self._series.regimes:
+            rows, length = self._plain_steps(start, stop, step)
+            return rows, np.zeros(len(rows), dtype=np.bool_), length
+        found = []
+        for first, last, by_exception in spans_of_holding(self._series.regimes, start, stop, step):
+            if by_exception:
+                found.append(self._held_steps(first, last, step, now))
+            else:
+                rows, length = self._plain_steps(first, last, step)
+                found.append((rows, np.zeros(len(rows), dtype=np.bool_), length))
+        parts, held, lengths = zip(*found, strict=True) if found else ((), (np.zeros(0, np.bool_),), (0,))
+        return buckets.joined(list(parts)), np.concatenate(held), max(lengths)
+
+    def _held_steps(self, start: int, stop: int, step: int, now: int) -> tuple[Rows, Flags, int]:
+        """Steps of what is stored by exception: of readings, and of stored buckets where those are gone."""
+        regimes = self._series.regimes
+        began = start - max(each.hold for each in regimes)
+        floor = self._manifest.floors[self._series.level.key] * MILLISECOND
+        found = self.readings(_ms(max(began, floor)), _ms(stop))
+        time = found.time * MILLISECOND
+        parts = [of_readings(time, found.value, found.quality, holds_at(regimes, time))]
+        # The finest there are: what a coarse one holds only a part of can't be told from outside.
+        within = [each for each in BUCKETS if _length(each) <= step]
+        lengths = [0]
+        for level, first, last in cover(within, self._closed(), began, min(stop, floor)):
+            if level is not None:
+                rows = self._rows(level, first, last)
+                parts.append(of_buckets(rows, _length(level), holds_at(regimes, rows.time)))
+                lengths.append(_length(level))
+        count = -(-(stop - start) // step)
+        made, held = stepped(joined(parts), start, step, count, min(now, stop))
+        return made, held, max(lengths)
+
+    def _plain_steps(self, start: int, stop: int, step: int) -> tuple[Rows, int]:
+        floor = self._manifest.floors[self._series.level.key] * MILLISECOND
+        spans = self._closed()
         exact = [b for b in reversed(BUCKETS) if step % _length(b) == 0 and start % _length(b) == 0]
         within = [b for b in reversed(BUCKETS) if _length(b) <= step]
         plan: list[Span] = []
@@ -158,11 +226,18 @@ class SeriesReader:
         rows = _by_time(buckets.joined(parts))
         return buckets.combine(rows, start, step, count), max(lengths, default=0)
 
+    def _closed(self) -> dict[str, tuple[int, int]]:
+        """From and to which time (ns) there are stored buckets, by level."""
+        known, marks = self._manifest.floors, self._manifest.marks
+        return {b.key: (known[b.key] * MILLISECOND, (marks[b.key] or 0) * MILLISECOND) for b in BUCKETS}
+
     def _find(self, name: str) -> Series:
         row = self._cursor.execute(_SERIES, [name]).fetchone()
         if row is None:
             raise UnknownSeriesError(f"no series {name!r} was ever stored")
-        found = Series(row[0], DERIVED if row[1] else DEVICE, row[2], row[3])
+        told = self._cursor.execute(_REGIMES, [row[0]]).fetchall()
+        regimes = tuple(Regime(since * MILLISECOND, hold * MILLISECOND) for since, hold in told)
+        found = Series(row[0], DERIVED if row[1] else DEVICE, row[2], row[3], regimes)
         if len(self._manifest.series) < _MOST_KNOWN:
             self._manifest.series[name] = found
         return found

@@ -87,10 +87,12 @@ def split(runs: Runs, numbers: NDArray[np.uint32], breaks: NDArray[np.uint32]) -
     Raises:
         IndexError: a point index is none of the catalogue's.
     """
+    if not runs.count.all():
+        runs = runs.chosen(runs.count > 0)
     last = runs.first.astype(np.int64) + runs.count - 1
     if len(last) and int(last.max()) >= len(numbers):
         raise IndexError(f"point {int(last.max())} is none of {len(numbers)} points")
-    broken = (runs.count > 0) & (breaks[np.maximum(last, 0)] != breaks[runs.first])
+    broken = breaks[last] != breaks[runs.first]
     if not broken.any():
         return Runs(numbers[runs.first], runs.count, runs.time, runs.start, runs.value, runs.quality)
     # Rare: a device whose points were not all there from the beginning. Each reading is a run then.

@@ -38,6 +38,10 @@ CREATE SEQUENCE number;
 """
 HOT_COLUMNS = "series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL"
 """Of readings as rows."""
+_HOLD = (
+    "CREATE TABLE IF NOT EXISTS hold (series UINTEGER NOT NULL, since BIGINT NOT NULL, hold BIGINT NOT NULL)"
+)
+"""How long readings of a series stand, from when on, in ms. Apart from the rest: older ones do without it."""
 _FROM_1 = """
 INSERT INTO {hot} SELECT series, time // 1000000, value, quality FROM {table} ORDER BY rowid;
 DROP TABLE {table};
@@ -78,6 +82,7 @@ def prepare(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
     if found < VERSION:
         with transaction(cursor):
             _to_3(cursor, folder)
+    cursor.execute(_HOLD)
 
 
 class transaction:  # noqa: N801 - reads as a statement

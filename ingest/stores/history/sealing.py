@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.stores.history import queries
-from ingest.stores.history.bucketing import BucketRows, SparseSeries, bucketed, changed_periods
+from ingest.stores.history.bucketing import (
+    BucketRows,
+    SparseSeries,
+    bucketed,
+    changed_periods,
+    weighed,
+)
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
+from ingest.stores.history.holds import latest_holds
 from ingest.stores.history.hot import HotRows, HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
 from ingest.stores.history.memory import give_back
@@ -108,6 +115,7 @@ class Sealing:
     ) -> Iterator[StoredFile]:
         """Files of readings, and of the 1-min buckets in ``closing``."""
         derived = self._kinds(cursor)
+        holds = latest_holds(cursor, len(derived))
         sorter = Sorter(table.blocks, table.cut)
         for of_derived, start, rows in sorter.partitions(DEVICE.partition, derived):
             level = DERIVED if of_derived else DEVICE
@@ -122,7 +130,10 @@ class Sealing:
                 self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
                 sparse = self._sparse.changed_periods(part, self._known_periods(cursor))
                 periods = self._learnt(cursor, *sparse)
-                buckets.append(bucketed(part, *closing, MINUTE.length, periods))
+                made = bucketed(part, *closing, MINUTE.length, periods)
+                if holds is not None:
+                    made = weighed(made, part, closing, MINUTE.length, holds)
+                buckets.append(made)
                 if sum(map(len, buckets)) >= _MOST_BUCKETS:
                     yield from self._minute_file(cursor, start, buckets)
                     buckets = []
@@ -266,6 +277,7 @@ class Sealing:
         own = [file for file in fresh if file.first_time < stop and file.last_time >= start]
         files = [*self._overlapping(cursor, sources, start, stop), *own]
         partition = start // level.partition * level.partition
+        by_exception = queries.some_by_exception(cursor)
         for begin, end in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
             self._go_on()
             first, last = max(begin, part[0]), min(end, part[1])
@@ -279,7 +291,8 @@ class Sealing:
                 f"{chosen} AND series BETWEEN {first} AND {last}",
                 apart=lie_apart(within),
             )
-            file = self._folder.write(cursor, level, partition, queries.bucketed(rows, level, sources[0]))
+            query = queries.bucketed(rows, level, sources[0], by_exception=by_exception)
+            file = self._folder.write(cursor, level, partition, query)
             if file is not None:
                 yield file
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facility.catalogue import Catalogue
 from facility.point_types import Behaviour
 from ingest.journal import JournalEntry
+from ingest.stores.history.holds import HoldNotes
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.hot_log import Frame
 from ingest.stores.history.levels import MILLISECOND
@@ -41,6 +42,7 @@ class HotWriter:
     """Writes to the newest table of hot rows; only one may."""
 
     def __init__(self, hot: HotRows) -> None:
+        self.notes = HoldNotes()
         self._hot = hot
         self._catalogue: Catalogue | None = None
         self._numbers = np.empty(0, np.uint32)
@@ -49,6 +51,7 @@ class HotWriter:
     def forget(self) -> None:
         """The file was left, or what was written last is void: look anew next time."""
         self._catalogue = None
+        self.notes.forget()
         self._hot.forget()
 
     def write(self, cursor: duckdb.DuckDBPyConnection, entries: Sequence[JournalEntry]) -> None:
@@ -71,6 +74,7 @@ class HotWriter:
     def _runs(self, cursor: duckdb.DuckDBPyConnection, entry: JournalEntry) -> Runs:
         if entry.catalogue is not self._catalogue:
             self._number(cursor, entry.catalogue)
+        self.notes.note(cursor, entry, self._numbers)
         batch = entry.batch
         runs = made(batch.first, batch.count, batch.time // MILLISECOND, batch.values, batch.quality)
         return split(runs, self._numbers, self._breaks)

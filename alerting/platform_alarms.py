@@ -1,0 +1,149 @@
+"""Alarms of the platform itself: what is wrong with its journal, stores and notifiers, and asks for a person.
+
+Whoever knows the parts says each second which conditions hold; here is when that becomes an alarm and
+when it ends. Delays run on the clock of the tick.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from alerting.alarms import Alarm, Category, Priority
+from alerting.board import AlarmBoard
+
+JOURNAL_DROPPING = "journal-dropping"
+JOURNAL_UNAVAILABLE = "journal-unavailable"
+JOURNAL_SLOW = "journal-slow"
+JOURNAL_DAMAGED = "journal-damaged"
+DISK_FILLING = "disk-filling"
+STORE_LOSING = "store-losing"
+STORE_AT_RISK = "store-at-risk"
+STORE_FILLING = "store-filling-journal"
+STORE_UNAVAILABLE = "store-unavailable"
+STORE_BEHIND = "store-behind"
+STORE_REFUSING = "store-refusing"
+NOTIFIER_FAILING = "notifier-failing"
+
+PLATFORM_RULES = (
+    JOURNAL_DROPPING,
+    JOURNAL_UNAVAILABLE,
+    JOURNAL_SLOW,
+    JOURNAL_DAMAGED,
+    DISK_FILLING,
+    STORE_LOSING,
+    STORE_AT_RISK,
+    STORE_FILLING,
+    STORE_UNAVAILABLE,
+    STORE_BEHIND,
+    STORE_REFUSING,
+    NOTIFIER_FAILING,
+)
+"""Names of all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that may be wrong with a part of the platform, and whether it is now."""
+
+    rule: str
+    part: str
+    """What it is wrong with, such as the name of a store."""
+    cause: str = ""
+    """Conditions of one part that share a cause, gravest first: only the gravest is an alarm."""
+    holds: bool
+    priority: Priority
+    message: str
+    """What is wrong, and what is lost when; looked at only when it becomes an alarm."""
+    action: str
+    on_delay: int
+    """ns that it must hold to be an alarm."""
+    off_delay: int
+    """ns that it must not hold for the alarm to end."""
+
+    @property
+    def alarm_id(self) -> str:
+        """Id of its alarm."""
+        return f"{self.rule}:{self.part}"
+
+
+class PlatformAlarms:
+    """Raises and clears them on the board of the site."""
+
+    def __init__(self, board: AlarmBoard) -> None:
+        self._board = board
+        self._began: dict[str, int] = {}
+        """Since when each condition holds, by alarm."""
+        self._ended: dict[str, int] = {}
+        """Since when each one that was due does not hold."""
+        self._due: set[str] = set()
+
+    def watch(self, conditions: Iterable[Condition], space: str, now: int) -> None:
+        """Raise and clear what is due at ``now`` (ns, UTC).
+
+        What an earlier run left on the board goes on, and ends after its delay; alarms of parts that there
+        are no more end at once.
+
+        Args:
+            conditions: all of them, gravest first where they share part and cause.
+            space: id of the space the alarms are shown at.
+            now: time of the tick.
+        """
+        shown: set[tuple[str, str]] = set()
+        up: set[str] = set()
+        for each in conditions:
+            alarm_id = each.alarm_id
+            shares = (each.part, each.cause)
+            stands = self._is_due(each, now) and (each.holds or self._board.get(alarm_id) is not None)
+            if stands and (not each.cause or shares not in shown):
+                shown.add(shares)
+                up.add(alarm_id)
+                self._raise(each, space, now)
+        for alarm in self._board.active():
+            if alarm.category is Category.PLATFORM and alarm.id not in up:
+                self._board.clear(alarm.id, now)
+
+    def _is_due(self, each: Condition, now: int) -> bool:
+        """Whether it has held for long enough, and not ended for long enough since."""
+        key = each.alarm_id
+        if key not in self._due and self._board.get(key) is not None:
+            self._due.add(key)
+        if each.holds:
+            self._ended.pop(key, None)
+            if _lasted(self._began, key, now) >= each.on_delay:
+                self._due.add(key)
+        else:
+            self._began.pop(key, None)
+            if key in self._due and _lasted(self._ended, key, now) >= each.off_delay:
+                del self._ended[key]
+                self._due.discard(key)
+        return key in self._due
+
+    def _raise(self, each: Condition, space: str, now: int) -> None:
+        if self._board.get(each.alarm_id) is not None:
+            return
+        if not self._board.room():
+            self._board.hold_back(1)
+            return
+        self._board.raise_alarm(
+            Alarm(
+                id=each.alarm_id,
+                rule=each.rule,
+                category=Category.PLATFORM,
+                priority=each.priority,
+                device=each.part,
+                point="",
+                space=space,
+                value=None,
+                limit=None,
+                unit="",
+                message=each.message,
+                action=each.action,
+                raised=now,
+                runbook=each.rule,
+            )
+        )
+
+
+def _lasted(times: dict[str, int], key: str, now: int) -> int:
+    """How long it is so, ns; from now on if it is new, or if the clock was set back."""
+    times[key] = min(times.get(key, now), now)
+    return now - times[key]

@@ -1,0 +1,203 @@
+"""Reloading one device of a running campus: how long it takes, and what the others notice.
+
+The campus is simulated in a process of its own. One busway tap is given another timeout, which touches
+nothing but how it is read, and then another profile with fewer points, so that the points of all devices
+behind it move; each time it gets its own back. A task that wakes every 10 ms tells how long the loop keeps
+others waiting.
+"""
+
+import argparse
+import asyncio
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import uvloop
+
+from bench.report import machine, resident, verdict
+from dcops.platform import Platform, Settings
+from dcops.ports import free_base_port
+from dcops.site_file import load
+from dcops.stages import stage
+from simulators.clock import SystemClock
+from simulators.sitegen import PRESETS, generate, write_site
+
+SECONDS_BAR = 1.0
+"""From the request to the end, the site's files read and checked anew."""
+STALL_BAR = 0.1
+_HOST, _PORT = "127.9.0.1", 23_000
+_LOOK = 0.01
+_READY = 300.0
+_SETTLE = 25.0
+_ALONE = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key of the device, with the value it has and the one it gets."""
+
+    words: str
+    key: str
+    own: str
+    other: str
+
+
+_CHANGES = (
+    Change("another timeout", "timeout", "", "2s"),
+    Change("another profile", "profile", "busway-tap-phases", "busway-tap"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reload; seconds."""
+
+    what: str
+    took: float
+    cpu: float
+    stall: float
+    missed: int
+
+
+class Lag:
+    """How much later than wanted a task of the loop wakes."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time()
+            await asyncio.sleep(_LOOK)
+            self.longest = max(self.longest, loop.time() - asked - _LOOK)
+
+    def take(self) -> float:
+        """The longest since the last call."""
+        longest, self.longest = self.longest, 0.0
+        return longest
+
+
+def main(arguments: list[str] | None = None) -> bool:
+    """Run it; False if a bar is broken."""
+    parser = argparse.ArgumentParser(prog="python -m bench.reload", description=__doc__)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="campus", help="default: campus")
+    parser.add_argument("--times", type=int, default=8, help="reloads (default: 8)")
+    parser.add_argument("--settle", type=float, default=_SETTLE, help="seconds before the first")
+    options = parser.parse_args(arguments or [])
+    with tempfile.TemporaryDirectory(prefix="dcops-reload-") as name:
+        folder = Path(name)
+        shape = replace(PRESETS[options.preset], host=_HOST, base_port=_PORT, broker_port=free_base_port(1))
+        write_site(generate(shape, 1), folder / "site")
+        with _simulated(folder):
+            alone, runs, size = uvloop.run(_measure(folder, options))
+    return _report(size, alone, runs)
+
+
+def _report(size: str, alone: float, runs: list[Run]) -> bool:
+    stall, missed = max(run.stall for run in runs), sum(run.missed for run in runs)
+    print(machine())
+    print(f"{size}; {len(runs)} reloads that change one device\n")
+    for run in runs:
+        print(
+            f"  {run.what:16} {run.took:5.2f} s, CPU {run.cpu:5.2f} s,"
+            f" longest stall {run.stall * 1e3:4.0f} ms, {run.missed} polls missed"
+        )
+    print(f"  no reload: longest stall {alone * 1e3:.0f} ms\n")
+    kept = []
+    for what in dict.fromkeys(run.what for run in runs):
+        took = statistics.median(run.took for run in runs if run.what == what)
+        kept.append(took <= SECONDS_BAR)
+        print(verdict(kept[-1], f"{what}: {took:.2f} s (median), {SECONDS_BAR:.0f} s at most"))
+    kept += [stall <= STALL_BAR, missed == 0]
+    print(verdict(kept[-2], f"the loop stalls {stall * 1e3:.0f} ms, {STALL_BAR * 1e3:.0f} ms at most"))
+    print(verdict(kept[-1], f"{missed} polls missed, none allowed"))
+    return all(kept)
+
+
+async def _measure(folder: Path, options: argparse.Namespace) -> tuple[float, list[Run], str]:
+    lag, runs = Lag(), []
+    async with _platform(folder) as platform, stage({"lag": lag.run()}):
+        site = platform.live.loaded.site
+        await asyncio.wait_for(_first_cycle(platform), _READY)
+        await asyncio.sleep(options.settle)
+        lag.take()
+        await asyncio.sleep(_ALONE)
+        alone = lag.take()
+        size = f"{len(site.devices):,} devices, {site.point_count:,} points, {resident() >> 20} MiB"
+        for at in range(options.times):
+            what = _CHANGES[at // 2 % len(_CHANGES)]
+            _change(folder / "site" / "devices.csv", what, back=bool(at % 2))
+            missed = platform.collection.totals().polls_missed
+            lag.take()
+            began, spent = time.monotonic(), time.process_time()
+            answer = await platform.reloader.reload()
+            took, cpu = time.monotonic() - began, time.process_time() - spent
+            assert len(answer.changed) == 1, answer
+            await asyncio.sleep(_ALONE)
+            runs.append(
+                Run(what.words, took, cpu, lag.take(), platform.collection.totals().polls_missed - missed)
+            )
+        size += f", {resident() >> 20} MiB after the reloads"
+    return alone, runs, size
+
+
+async def _first_cycle(platform: Platform) -> None:
+    """Return once every device was read."""
+    seen = 0
+    while not all(each.last_success for each in platform.collection.devices()):
+        seen = await platform.signal.after(seen) or seen
+
+
+@asynccontextmanager
+async def _platform(folder: Path) -> AsyncIterator[Platform]:
+    site = folder / "site"
+    settings = Settings(data=folder / "data", port=0, load=lambda: load(site))
+    platform = Platform(load(site), SystemClock(), settings, {})
+    done = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(platform.run(done))
+        try:
+            yield platform
+        finally:
+            done.set()
+
+
+@contextmanager
+def _simulated(folder: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "dcops", "simulate", str(folder / "site"), "--broker"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if "are served" not in process.stdout.readline():
+                raise RuntimeError("the site is not simulated; see above")
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _change(table: Path, change: Change, *, back: bool) -> None:
+    """Give the first busway tap something else, or back its own."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row.setdefault(change.key, "")
+    row = next(row for row in rows if row["kind"] == "busway_tap")
+    row[change.key] = change.own if back else change.other
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(not main(sys.argv[1:]))

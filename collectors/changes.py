@@ -1,0 +1,121 @@
+"""What sets one collection plan apart from another: which devices can go on as they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
+from collectors.profiles import ModbusProfile, MqttProfile
+
+ProfileT = TypeVar("ProfileT", ModbusProfile, MqttProfile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """From the plan that is collected to another one. A device is told by its id."""
+
+    plan: CollectionPlan
+    """The other one; what is as before has the very profiles it had."""
+    kept: frozenset[str]
+    """Devices that are read as before, if perhaps at other point indices."""
+    restarted: frozenset[str]
+    """Devices that are read in another way, or elsewhere."""
+    anew: frozenset[str]
+    """Those of them whose readings so far say nothing of what is read now."""
+    added: frozenset[str]
+    removed: frozenset[str]
+    opened: tuple[ModbusEndpoint, ...]
+    """Endpoints that are new or others than before."""
+    closed: frozenset[str]
+    """Endpoints that are no more or others now."""
+    entered: tuple[MqttBroker, ...]
+    """The same of brokers."""
+    left: frozenset[str]
+
+
+def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
+    """What changes from one plan to another. Nothing is done about it; may run in any thread."""
+    now = _with_profiles_of(before, now)
+    endpoints = {each.id: each for each in before.endpoints}
+    brokers = {each.id: each for each in before.brokers}
+    opened = tuple(each for each in now.endpoints if endpoints.get(each.id) != each)
+    entered = tuple(each for each in now.brokers if brokers.get(each.id) != each)
+    fresh = {each.id for each in opened} | {each.id for each in entered}
+    old, new = _bindings(before), _bindings(now)
+    there = old.keys() & new.keys()
+    alike = frozenset(device for device in there if _same_source(old[device], new[device], fresh))
+    kept = frozenset(device for device in alike if _same_manners(old[device], new[device]))
+    return PlanChange(
+        plan=now,
+        kept=kept,
+        restarted=frozenset(there - kept),
+        anew=frozenset(there - alike),
+        added=frozenset(new.keys() - old.keys()),
+        removed=frozenset(old.keys() - new.keys()),
+        opened=opened,
+        closed=frozenset(endpoints.keys() - {e.id for e in now.endpoints} | {e.id for e in opened})
+        & endpoints.keys(),
+        entered=entered,
+        left=frozenset(brokers.keys() - {b.id for b in now.brokers} | {b.id for b in entered})
+        & brokers.keys(),
+    )
+
+
+def _same_source(
+    before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]
+) -> bool:
+    """Whether what is read is the same; its points may have moved."""
+    if isinstance(before, ModbusBinding) and isinstance(now, ModbusBinding):
+        where = (before.endpoint, before.unit) == (now.endpoint, now.unit) and now.endpoint not in fresh
+        return where and before.profile is now.profile
+    if isinstance(before, MqttBinding) and isinstance(now, MqttBinding):
+        where = (before.broker, before.topic) == (now.broker, now.topic) and now.broker not in fresh
+        return where and before.profile is now.profile
+    return False
+
+
+def _same_manners(before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding) -> bool:
+    """Whether it is read as often and as considerately."""
+    if isinstance(before, ModbusBinding) and isinstance(now, ModbusBinding):
+        return before.period == now.period and before.manners == now.manners
+    return before.period == now.period
+
+
+def _with_profiles_of(before: CollectionPlan, now: CollectionPlan) -> CollectionPlan:
+    """The plan with profiles that are equal to one of before replaced by that one."""
+    modbus = _Profiles(each.profile for each in before.modbus)
+    mqtt = _Profiles(each.profile for each in before.mqtt)
+    return replace(
+        now,
+        modbus=tuple(
+            each if (known := modbus.known(each.profile)) is each.profile else replace(each, profile=known)
+            for each in now.modbus
+        ),
+        mqtt=tuple(
+            each if (same := mqtt.known(each.profile)) is each.profile else replace(each, profile=same)
+            for each in now.mqtt
+        ),
+    )
+
+
+class _Profiles(Generic[ProfileT]):
+    """Finds the profile that is equal to one, each compared once."""
+
+    def __init__(self, profiles: Iterable[ProfileT]) -> None:
+        by_name: dict[str, dict[int, ProfileT]] = {}
+        for profile in profiles:
+            by_name.setdefault(profile.name, {})[id(profile)] = profile
+        self._by_name: dict[str, dict[int, ProfileT]] = by_name
+        self._found: dict[int, ProfileT] = {}
+
+    def known(self, profile: ProfileT) -> ProfileT:
+        found = self._found.get(id(profile))
+        if found is None:
+            named = self._by_name.get(profile.name, {}).values()
+            found = self._found[id(profile)] = next((each for each in named if each == profile), profile)
+        return found
+
+
+def _bindings(plan: CollectionPlan) -> dict[str, ModbusBinding | MqttBinding]:
+    found: dict[str, ModbusBinding | MqttBinding] = {each.device: each for each in plan.modbus}
+    return found | {each.device: each for each in plan.mqtt}

@@ -1,0 +1,32 @@
+"""What is shown: all that is prepared of one site, and the change to another."""
+
+import numpy as np
+
+from console.context import ConsoleContext
+from console.live import LiveFeed
+from console.routes import Answer, Route, api_routes
+from console.spaces import SpacePlan
+
+
+class Shown:
+    """One site, ready to be shown. Takes a while to make, and may be made in any thread."""
+
+    def __init__(self, view: ConsoleContext) -> None:
+        self.view = view
+        self.plan = SpacePlan(view.site, view.catalogue)
+        self.kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
+        """Of each device."""
+        self.feed = LiveFeed(view, self.plan)
+        self.routes: tuple[Route, ...] = api_routes(view, self.plan, self.feed)
+        self.answers: dict[str, Answer] = {route.path: route.answer for route in self.routes}
+
+
+class Showing:
+    """What the pages and the API show at present."""
+
+    def __init__(self, view: ConsoleContext) -> None:
+        self.current = Shown(view)
+
+    def change(self, shown: Shown) -> None:
+        """Show another site from now on; streams begin anew with all of it."""
+        self.current = shown

@@ -1,0 +1,59 @@
+"""Computing for seconds beside an event loop that must not wait."""
+
+import asyncio
+import contextlib
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+_SWITCH_SECONDS = 0.0002
+"""How long a thread computes before it hands over to a loop that waits; usually it is 5 ms."""
+
+
+@contextlib.contextmanager
+def loop_first() -> Iterator[None]:
+    """Let the event loop have its turn before a thread that computes.
+
+    The garbage collector, which would stop everything to look through all that is made, rests meanwhile. What
+    was made by then stays for long, and is looked through no more.
+    """
+    interval, collecting = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        sys.setswitchinterval(interval)
+        if collecting:
+            gc.enable()
+
+
+async def apart(work: Callable[[], _T]) -> _T:
+    """Do some work in a thread of its own, which nobody waits for at the exit."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def settle(result: _T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]  # there is a result if there is no error
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as found:  # noqa: BLE001 - whoever waits is told
+            error = found
+        with contextlib.suppress(RuntimeError):  # the loop may have ended
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="reload", daemon=True).start()
+    return await done

@@ -1,0 +1,116 @@
+"""All that is computed and told of one loaded site; another takes its place when it is loaded anew."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from alerting.board import AlarmBoard
+from alerting.evaluation import Image
+from alerting.watch import AlarmWatch
+from collectors.changes import PlanChange
+from collectors.config import CollectionPlan
+from console.showing import Shown
+from dcops.site_file import LoadedSite
+from facility.catalogue import Catalogue, build_catalogue
+from facility.derived import Derived
+from facility.moves import Moves
+from facility.storing import StoringPlan, plan_storing
+from ingest.catalogues import KeptCatalogue
+from ingest.exposition import Exposition
+from ingest.live_image import LiveImage
+from ingest.point_exposition import PointExposition
+from ingest.staleness import StalenessPlan
+
+
+class LiveSite:
+    """Plans and arrays over the points of one site. Takes a while to make, and may be made in any thread."""
+
+    loaded: LoadedSite
+    catalogue: Catalogue
+    image: LiveImage
+    derived: Derived
+    staleness: StalenessPlan
+    exposition: Exposition
+    points: PointExposition
+    storing: StoringPlan | None
+
+    def __init__(
+        self, loaded: LoadedSite, plan: CollectionPlan, board: AlarmBoard, like: "LiveSite | None" = None
+    ) -> None:
+        """Prepare all plans.
+
+        Args:
+            loaded: the site.
+            plan: what is collected, with the passwords of brokers.
+            board: where alarms go; it outlives the site.
+            like: the site that runs; what would be made as it is there is shared with it.
+        """
+        site = loaded.site
+        self.pushed = frozenset(binding.device for binding in plan.mqtt)
+        """Ids of the devices that send by themselves."""
+        self.reached = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
+        """Endpoint or broker of each device."""
+        if like is not None and self._is_like(like, loaded):
+            self.loaded = replace(loaded, site=like.loaded.site)
+            self.storing = like.storing
+            self.catalogue, self.image, self.derived = like.catalogue, like.image, like.derived
+            self.staleness, self.exposition, self.points = like.staleness, like.exposition, like.points
+        else:
+            self.loaded = loaded
+            self.catalogue = build_catalogue(site, loaded.storing)
+            self.storing = plan_storing(site, loaded.storing)
+            self.image = LiveImage(self.catalogue.point_count)
+            self.derived = Derived(site, self.catalogue)
+            self.staleness = StalenessPlan(site, self.pushed)
+            self.exposition = Exposition(site, self.catalogue)
+            self.points = PointExposition(site)
+        shared = like.alarms if like is not None and self._is_watched_as(like) else None
+        if shared is None:
+            seen = Image(self.image.values, self.image.times, self.image.quality)
+            rules, reached = loaded.rules, self.reached
+            shared = AlarmWatch(site, self.catalogue, rules, board, seen, endpoints=reached)
+        self.alarms: AlarmWatch = shared
+
+    def take_over(self, other: "LiveSite", moves: Moves, anew: AbstractSet[str]) -> None:
+        """Go on from another site as if nothing had happened.
+
+        Args:
+            other: the site as it was before.
+            moves: where its points are here.
+            anew: ids of devices whose readings so far say nothing of what is read now.
+        """
+        if self.image is not other.image:
+            self.image.take_over(other.image, moves.earlier)
+            self.derived.take_over(other.derived, moves)
+        for device in anew:
+            group = self.catalogue.group(device)
+            self.image.forget(group.first, len(group.fields))
+        if self.alarms is not other.alarms:
+            self.alarms.take_over(other.alarms, moves)
+
+    def _is_like(self, other: "LiveSite", loaded: LoadedSite) -> bool:
+        """Whether all that is computed of the points would be as it is there."""
+        before = other.loaded
+        return other.pushed == self.pushed and before.storing == loaded.storing and before.site == loaded.site
+
+    def _is_watched_as(self, other: "LiveSite") -> bool:
+        """Whether alarms of the very same points come by the same rules."""
+        return (
+            self.image is other.image
+            and self.reached == other.reached
+            and self.loaded.rules == other.loaded.rules
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """A site that is ready to take the place of the one that runs."""
+
+    live: LiveSite
+    change: PlanChange
+    """What is collected otherwise."""
+    moves: Moves
+    """Where the points of the one that runs are in it."""
+    kept: KeptCatalogue | None
+    """Its catalogue, for the journal; None if that is the same."""
+    shown: Shown
+    """Its pages and answers."""

@@ -1,0 +1,94 @@
+"""Alarms when the site changes while it runs: what stands and what is about to come goes on."""
+
+from dataclasses import replace
+
+import pytest
+
+from alerting.alarms import Category
+from facility.moves import find_moves
+from tests.alerting.plant import SECOND, T0, Plant, build_site
+from tests.alerting.test_evaluation import CURRENT, INLET, TEXT, high
+
+PHASES = f"- {{name: full, point: phase_current, high: 80 A, {TEXT}}}"
+
+
+def succeed(before: Plant, rules: str, *gone: str, at: float) -> Plant:
+    """A plant whose first devices are gone, so that all points have moved; its board goes on."""
+    site = build_site()
+    after = Plant(replace(site, devices=tuple(each for each in site.devices if each.id not in gone)))
+    moves = find_moves(before.catalogue, after.catalogue)
+    there = moves.earlier >= 0
+    for name in ("values", "times", "quality"):
+        getattr(after, name)[there] = getattr(before, name)[moves.earlier[there]]
+    after.board, after.told = before.board, before.told
+    after.use(rules)
+    after.watch.take_over(before.watch, moves)
+    after.watch.resume(T0 + round(at * SECOND))
+    return after
+
+
+def test_a_delay_that_runs_goes_on() -> None:
+    rule = high(", on_delay: 60 s")
+    plant = Plant()
+    plant.use(rule)
+    for at in range(0, 51, 10):
+        assert not plant.step(INLET, 28.0, at)
+    plant = succeed(plant, rule, "k01-pdu-a", at=51)
+    assert plant.step(INLET, 28.0, 60)
+    (alarm,) = plant.history()
+    assert alarm.raised == T0 + 60 * SECOND
+
+
+def test_a_rule_that_is_another_begins_anew() -> None:
+    plant = Plant()
+    plant.use(high(", on_delay: 60 s"))
+    for at in range(0, 51, 10):
+        plant.step(INLET, 28.0, at)
+    plant = succeed(plant, high(", on_delay: 60 s", limit="26 °C"), "k01-pdu-a", at=51)
+    assert not plant.step(INLET, 28.0, 110)
+    assert plant.step(INLET, 28.0, 170)
+
+
+def test_an_alarm_of_three_phases_goes_on_until_all_are_back() -> None:
+    plant = Plant()
+    plant.use(PHASES)
+    for phase in (1, 2, 3):
+        plant.read(f"k01-pdu-b.current_l{phase}", 90.0, 0)
+    plant.tick(0)
+    (before,) = plant.active()
+    plant = succeed(plant, PHASES, "k01-pdu-a", at=1)
+    plant.read("k01-pdu-b.current_l1", 10.0, 10)
+    plant.read("k01-pdu-b.current_l2", 10.0, 10)
+    plant.tick(10)
+    assert plant.active() == [before]
+    plant.read("k01-pdu-b.current_l3", 10.0, 20)
+    plant.tick(20)
+    assert plant.active() == []
+    assert [alarm.cleared is None for alarm in plant.history()] == [True, False]
+
+
+def test_an_alarm_of_a_device_that_is_gone_is_cleared() -> None:
+    plant = Plant()
+    plant.use(PHASES)
+    plant.step(CURRENT, 90.0, 0)
+    assert plant.active() == ["full:k01-pdu-a.current_l1"]
+    plant = succeed(plant, PHASES, "k01-pdu-a", at=7)
+    assert plant.active() == []
+    assert plant.board.recent()[-1].cleared == T0 + 7 * SECOND
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_the_silence_of_a_device_goes_on(*, raised: bool) -> None:
+    plant = Plant()
+    for device in plant.site.devices:
+        plant.read_device(device.id, 0)
+    plant.tick(0)
+    plant.lose("k02-climate")
+    plant.tick(1)
+    at = 35 if raised else 25
+    plant.tick(at)
+    assert plant.active(Category.COMMUNICATION) == (["device-silent:k02-climate"] if raised else [])
+    plant = succeed(plant, "[]", "k01-pdu-a", at=at)
+    plant.tick(35)
+    assert plant.active(Category.COMMUNICATION) == ["device-silent:k02-climate"]
+    assert len(plant.history(Category.COMMUNICATION)) == 1

@@ -1,0 +1,89 @@
+"""What sets one plan apart from another."""
+
+from dataclasses import replace
+
+import pytest
+
+from collectors.changes import compare
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
+from collectors.profiles import Manners, ModbusProfile, MqttProfile
+from collectors.profiles.reader import shipped
+
+PROFILES = shipped()
+
+
+def modbus(device: str, first: int, **others: object) -> ModbusBinding:
+    profile = PROFILES["rack-pdu"]
+    assert isinstance(profile, ModbusProfile)
+    usual = {"endpoint": "gateway", "unit": 1, "period": 10.0, "profile": profile}
+    return ModbusBinding(device=device, first=first, **(usual | others))
+
+
+def mqtt(device: str, first: int, **others: object) -> MqttBinding:
+    profile = PROFILES["rack-pdu-mqtt"]
+    assert isinstance(profile, MqttProfile)
+    usual = {"broker": "broker", "topic": device, "period": 10.0, "profile": profile}
+    return MqttBinding(device=device, first=first, **(usual | others))
+
+
+PLAN = CollectionPlan(
+    endpoints=(ModbusEndpoint(id="gateway", host="h", port=1), ModbusEndpoint(id="other", host="i", port=2)),
+    brokers=(MqttBroker(id="broker", host="b", port=3, client_id="c"),),
+    modbus=(modbus("a", 0), modbus("b", 9, unit=2), modbus("c", 18, endpoint="other")),
+    mqtt=(mqtt("m", 27),),
+)
+
+
+def changed(**others: object) -> CollectionPlan:
+    return replace(PLAN, modbus=(replace(PLAN.modbus[0], **others), *PLAN.modbus[1:]))
+
+
+def test_devices_that_only_move_are_kept() -> None:
+    moved = (modbus("new", 0, unit=9), modbus("b", 9, unit=2), modbus("a", 18))
+    change = compare(PLAN, replace(PLAN, modbus=moved, mqtt=(mqtt("m", 27),)))
+    assert change.kept == {"a", "b", "m"}
+    assert (change.added, change.removed, change.restarted) == ({"new"}, {"c"}, frozenset())
+    assert (change.opened, change.closed, change.entered, change.left) == ((), frozenset(), (), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("others", "anew"),
+    [
+        ({"unit": 5}, {"a"}),
+        ({"endpoint": "other"}, {"a"}),
+        ({"profile": PROFILES["busway-tap"]}, {"a"}),
+        ({"period": 5.0}, set()),
+        ({"manners": Manners(timeout=3.0)}, set()),
+    ],
+)
+def test_a_device_that_is_read_otherwise_is_restarted(others: dict[str, object], anew: set[str]) -> None:
+    change = compare(PLAN, changed(**others))
+    assert change.restarted == {"a"}
+    assert change.anew == anew
+    assert change.kept == {"b", "c", "m"}
+
+
+def test_an_endpoint_that_is_another_restarts_its_devices_and_no_others() -> None:
+    moved = replace(PLAN.endpoints[0], host="elsewhere")
+    change = compare(PLAN, replace(PLAN, endpoints=(moved, PLAN.endpoints[1])))
+    assert change.opened == (moved,)
+    assert change.closed == {"gateway"}
+    assert change.restarted == change.anew == {"a", "b"}
+
+
+def test_a_broker_that_is_another_restarts_its_devices() -> None:
+    moved = replace(PLAN.brokers[0], port=4)
+    change = compare(PLAN, replace(PLAN, brokers=(moved,)))
+    assert (change.entered, change.left, change.restarted) == ((moved,), {"broker"}, {"m"})
+
+
+def test_an_equal_profile_that_was_read_again_is_the_same() -> None:
+    again = {name: replace(profile) for name, profile in shipped().items()}
+    plan = replace(
+        PLAN,
+        modbus=tuple(replace(each, profile=again[each.profile.name]) for each in PLAN.modbus),
+        mqtt=tuple(replace(each, profile=again[each.profile.name]) for each in PLAN.mqtt),
+    )
+    change = compare(PLAN, plan)
+    assert change.kept == {"a", "b", "c", "m"}
+    assert all(each.profile is PROFILES[each.profile.name] for each in change.plan.modbus)

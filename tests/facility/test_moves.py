@@ -1,0 +1,89 @@
+"""What is known goes on by name when devices come, go and move."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facility.catalogue import build_catalogue
+from facility.moves import find_moves
+from facility.sample import NANOSECONDS
+from facility.site import Site
+from tests.facility.plant import START, device, small_site
+from tests.facility.test_kpis import Hall
+
+PLAIN = small_site(with_taps=False)
+
+
+def without(site: Site, *gone: str) -> Site:
+    return replace(site, devices=tuple(each for each in site.devices if each.id not in gone))
+
+
+def succeed(before: Hall, site: Site) -> Hall:
+    """A hall of another site that goes on from one."""
+    after = Hall(site)
+    moves = find_moves(before.catalogue, after.catalogue)
+    there = moves.earlier >= 0
+    for name in ("values", "times", "quality"):
+        getattr(after, name)[there] = getattr(before, name)[moves.earlier[there]]
+    after.derived.take_over(before.derived, moves)
+    return after
+
+
+def test_a_series_is_found_where_it_was_and_one_of_another_unit_is_not() -> None:
+    before = build_catalogue(PLAIN)
+    meter = device("k1-climate", "environment_sensor", "k1", "relative_humidity", "air_inlet_temperature")
+    devices = tuple(meter if each.id == "k1-climate" else each for each in PLAIN.devices[1:])
+    now = build_catalogue(replace(PLAIN, devices=devices))
+    moves = find_moves(before, now)
+    assert moves.earlier[now.index("k1-pdu-a.active_power")] == before.index("k1-pdu-a.active_power") == 2
+    assert moves.earlier[now.index("k1-climate.air_inlet_temperature")] == before.index(
+        "k1-climate.air_inlet_temperature"
+    )
+    assert moves.earlier[now.index("k1-climate.relative_humidity")] == -1
+    assert moves.earlier[now.index("campus.power")] == before.index("campus.power")
+    assert moves.places(np.array([0, 2]), np.array([1, 2, 3])).tolist() == [1, -1]
+
+
+def test_a_series_that_is_stored_otherwise_is_the_same() -> None:
+    before = build_catalogue(PLAIN)
+    held = tuple(
+        replace(group, fields=tuple(replace(each, hold=60) for each in group.fields))
+        for group in before.groups
+    )
+    moves = find_moves(before, replace(before, groups=held))
+    assert moves.earlier.tolist() == list(range(before.point_count))
+
+
+def test_a_successor_goes_on_exactly_as_the_site_itself_would() -> None:
+    one, other = Hall(PLAIN), Hall(PLAIN)
+    for hall in (one, other):
+        hall.run(0, 300)
+    moved = (*PLAIN.devices[5:], *PLAIN.devices[:5])
+    successor = succeed(other, replace(PLAIN, devices=moved))
+    for hall in (one, successor):
+        hall.run(310, 600, silent={"k2-pdu-a"})
+    for series in ("campus.facility_energy", "campus.power", "h1.power", "campus.pue.3.15min.pue"):
+        assert successor.value(series) == pytest.approx(one.value(series), rel=1e-12), series
+        assert successor.code(series) == one.code(series), series
+    assert one.value("campus.facility_energy") == pytest.approx(350e3 * 600 / 3600)
+
+
+def test_pue_of_a_window_is_that_of_what_was_used_in_it_also_if_a_meter_goes() -> None:
+    hall = Hall(PLAIN)
+    hall.run(0, 300)
+    hall = succeed(hall, without(PLAIN, "k4-pdu-b"))
+    hall.run(310, 600)
+    # 350 kW for ten minutes over 280 kW for five and 245 kW for the other five.
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(4 / 3, rel=1e-6)
+
+
+def test_energy_leaves_its_space_with_the_meter_and_only_there() -> None:
+    hall = Hall(PLAIN)
+    hall.run(0, 360)
+    assert hall.value("k4.energy") == pytest.approx(7e3)
+    hall = succeed(hall, without(PLAIN, "k4-pdu-b"))
+    hall.tick(START + 360 * NANOSECONDS)
+    assert hall.value("k4.energy") == pytest.approx(3.5e3)
+    assert hall.value("k3.energy") == pytest.approx(7e3)
+    assert hall.value("campus.facility_energy") == pytest.approx(35e3)

@@ -1,0 +1,317 @@
+"""What of the readings is stored when a site has points reported by exception."""
+
+import asyncio
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from facility.catalogue import build_catalogue
+from facility.devices import DeviceKind
+from facility.sample import Sample
+from facility.storing import StoringRule, plan_storing
+from ingest.batch import Batch, decode, encode, gather
+from ingest.journal import Journal
+from ingest.line_protocol import LineEncoder
+from ingest.live_image import LiveImage
+from ingest.spool import Spool
+from ingest.staleness import StalenessPlan
+from ingest.storing import ByException, Reduction, StoringCounts
+from ingest.tick import Tick
+from tests.ingest.plant import (
+    DEVICE_POINTS,
+    GRID,
+    K1_PDU,
+    K2_CLIMATE,
+    NOON,
+    SECOND,
+    StillClock,
+    batch,
+    catalogue,
+    sample,
+    site,
+    until,
+)
+
+NAN = math.nan
+TEMPERATURE = StoringRule(points=frozenset({"air_inlet_temperature"}), deadband=0.5, heartbeat=60 * SECOND)
+EQUAL = StoringRule(points=None, heartbeat=60 * SECOND)
+SHARE = StoringRule(points=frozenset({"active_power"}), share=0.01, heartbeat=60 * SECOND)
+
+
+def reporting(*rules: StoringRule) -> Reduction:
+    plan = plan_storing(site(), rules)
+    assert plan is not None
+    return Reduction(plan, catalogue().point_count, StoringCounts())
+
+
+def flat(made: Batch) -> list[tuple[int, float, float | None, int]]:
+    """(point, seconds after noon, value or None, quality)"""
+    found = made.expand()
+    return [
+        (point, (time - NOON) / SECOND, None if math.isnan(value) else value, code)
+        for point, time, value, code in zip(
+            found.points.tolist(),
+            found.times.tolist(),
+            found.values.tolist(),
+            found.quality.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def climate(second: float, temperature: float, humidity: float = 40.0, quality: int = 192) -> Sample:
+    return sample(K2_CLIMATE, NOON + round(second * SECOND), [temperature, humidity], [quality, 192])
+
+
+def stored(
+    by: Reduction, *readings: tuple[float, float] | tuple[float, float, int]
+) -> list[tuple[float, float | None]]:
+    """(seconds, temperature) of what is stored of the first point, a batch for each reading."""
+    found = []
+    for second, value, *quality in readings:
+        found += flat(by.reduce(batch(NOON, climate(second, value, quality=quality[0] if quality else 192))))
+    return [(second, value) for point, second, value, _ in found if point == K2_CLIMATE]
+
+
+def test_what_stays_within_the_deadband_is_held_and_the_rest_of_its_sample_stored() -> None:
+    by = reporting(TEMPERATURE)
+    assert flat(by.reduce(batch(NOON, climate(0, 20.0)))) == [(8, 0.0, 20.0, 192), (9, 0.0, 40.0, 192)]
+    assert flat(by.reduce(batch(NOON, climate(5, 20.5)))) == [(9, 5.0, 40.0, 192)]
+    assert flat(by.reduce(batch(NOON, climate(10, 19.5)))) == [(9, 10.0, 40.0, 192)]
+    assert by.counts.held == 2
+
+
+def test_the_deadband_is_measured_from_what_is_stored_so_that_a_slow_drift_is_seen() -> None:
+    readings = [(5.0 * n, 20.0 + 0.125 * n) for n in range(9)]
+    assert stored(reporting(TEMPERATURE), *readings) == [(0.0, 20.0), (20.0, 20.5), (25.0, 20.625)]
+
+
+def test_a_change_is_stored_together_with_the_last_reading_before_it() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (5, 20.1), (10, 20.2), (15, 25.0), (20, 30.0))
+    assert found == [(0.0, 20.0), (10.0, 20.2), (15.0, 25.0), (20.0, 30.0)]
+
+
+def test_an_unchanged_value_is_stored_at_its_heartbeat() -> None:
+    found = stored(reporting(TEMPERATURE), *[(5.0 * n, 20.0) for n in range(30)])
+    assert found == [(0.0, 20.0), (60.0, 20.0), (120.0, 20.0)]
+
+
+def test_a_change_of_quality_is_stored_and_what_is_not_usable_always() -> None:
+    found = stored(
+        reporting(TEMPERATURE),
+        (0, 20.0),
+        (5, 20.0),
+        (10, 20.0, 68),
+        (15, 20.0, 68),
+        (20, NAN, 24),
+        (25, NAN, 24),
+        (30, 20.0),
+    )
+    assert found == [
+        (0.0, 20.0),
+        (5.0, 20.0),
+        (10.0, 20.0),
+        (15.0, 20.0),
+        (20.0, None),
+        (25.0, None),
+        (30.0, 20.0),
+    ]
+
+
+def test_a_share_is_of_the_value_stored_last() -> None:
+    by = reporting(SHARE)
+    taken = []
+    for second, power in ((0, 1000.0), (10, 1010.0), (20, 990.0), (30, 1011.0), (40, 1021.0)):
+        taken += flat(by.reduce(batch(NOON, sample(GRID, NOON + second * SECOND, [power, 1.0]))))
+    assert [(second, value) for point, second, value, _ in taken if point == GRID] == [
+        (0.0, 1000.0),
+        (20.0, 990.0),
+        (30.0, 1011.0),
+    ]
+
+
+def test_counters_and_states_are_held_only_while_they_are_equal() -> None:
+    by = reporting(replace(EQUAL, share=0.5))
+    by.reduce(batch(NOON, sample(GRID, NOON, [1000.0, 5000.0])))
+    made = by.reduce(batch(NOON, sample(GRID, NOON + 10 * SECOND, [1100.0, 5000.0])))
+    assert flat(made) == []
+    made = by.reduce(batch(NOON, sample(GRID, NOON + 20 * SECOND, [1100.0, 5001.0])))
+    assert flat(made) == [(1, 10.0, 5000.0, 192), (1, 20.0, 5001.0, 192)]
+
+
+def test_the_last_rule_that_names_a_point_counts() -> None:
+    by = reporting(EQUAL, replace(TEMPERATURE, kinds=frozenset({DeviceKind.ENVIRONMENT_SENSOR})))
+    by.reduce(batch(NOON, climate(0, 20.0)))
+    assert flat(by.reduce(batch(NOON, climate(5, 20.4, 40.1)))) == [(9, 5.0, 40.1, 192)]
+    by = reporting(EQUAL, replace(TEMPERATURE, kinds=frozenset({DeviceKind.CDU})))
+    by.reduce(batch(NOON, climate(0, 20.0)))
+    assert flat(by.reduce(batch(NOON, climate(5, 20.4, 40.0)))) == [(8, 5.0, 20.4, 192)]
+
+
+def test_several_readings_of_a_point_in_one_batch_are_judged_in_their_order() -> None:
+    by = reporting(TEMPERATURE)
+    made = by.reduce(
+        gather(
+            [climate(0, 20.0), climate(5, 20.2), climate(10, 22.0), climate(15, 22.1), climate(20, 22.0)],
+            NOON,
+        )
+    )
+    assert sorted((at, value) for point, at, value, _ in flat(made) if point == K2_CLIMATE) == [
+        (0.0, 20.0),
+        (5.0, 20.2),
+        (10.0, 22.0),
+    ]
+
+
+def test_a_late_reading_is_stored_and_changes_nothing_for_those_after_it() -> None:
+    found = stored(reporting(TEMPERATURE), (10, 20.0), (5, 24.0), (15, 20.1))
+    assert found == [(10.0, 20.0), (5.0, 24.0)]
+
+
+def test_a_change_that_comes_after_what_was_held_later_keeps_both() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (30, 20.1), (10, 24.0), (35, 20.1))
+    assert found == [(0.0, 20.0), (30.0, 20.1), (10.0, 24.0)]
+
+
+def test_a_reading_that_comes_twice_is_stored_once() -> None:
+    assert stored(reporting(TEMPERATURE), (0, 20.0), (0, 20.0), (0, 21.0)) == [(0.0, 20.0), (0.0, 21.0)]
+
+
+def test_after_silence_the_last_reading_before_it_is_stored_too() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (30, 20.1), (600, 20.0))
+    assert found == [(0.0, 20.0), (30.0, 20.1), (600.0, 20.0)]
+
+
+def test_derived_points_are_always_stored() -> None:
+    by = reporting(EQUAL)
+    made = batch(NOON, sample(DEVICE_POINTS, NOON, [1.0, 2.0]))
+    by.reduce(made)
+    assert by.reduce(made) is made
+
+
+def test_what_is_left_of_samples_can_be_encoded_and_written_as_one_line_a_group() -> None:
+    by = reporting(StoringRule(points=frozenset({"active_energy"}), heartbeat=60 * SECOND))
+    by.reduce(batch(NOON, sample(K1_PDU, NOON, [1.0, 2.0, 50.0])))
+    made = by.reduce(batch(NOON, sample(K1_PDU, NOON + 10 * SECOND, [3.0, 2.0, 50.5])))
+    assert (made.first.tolist(), made.count.tolist()) == ([2, 4], [1, 1])
+    assert flat(decode(encode(made))) == [(2, 10.0, 3.0, 192), (4, 10.0, 50.5, 192)]
+    lines = list(LineEncoder(catalogue()).encode(made))
+    assert [line.points for line in lines] == [2]
+    assert lines[0].body.decode().split(" ")[-2:] == [
+        "active_power=3.0,frequency=50.5",
+        f"{NOON + 10 * SECOND}\n",
+    ]
+
+
+def test_after_a_start_and_after_a_loss_the_first_reading_is_stored() -> None:
+    assert stored(reporting(TEMPERATURE), (0, 20.0)) == [(0.0, 20.0)]
+    by = reporting(TEMPERATURE)
+    assert stored(by, (0, 20.0), (5, 20.0)) == [(0.0, 20.0)]
+    by.forget()
+    assert stored(by, (10, 20.0), (15, 20.0)) == [(10.0, 20.0)]
+
+
+def test_a_site_without_rules_has_no_plan() -> None:
+    assert plan_storing(site(), ()) is None
+    assert plan_storing(site(), (replace(TEMPERATURE, kinds=frozenset({DeviceKind.CDU})),)) is None
+
+
+def test_a_catalogue_knows_how_long_a_stored_reading_stands() -> None:
+    made = build_catalogue(site(), (TEMPERATURE,))
+    assert [field.hold for field in made.group("k2-climate").fields] == [72_500_000_000, 0]
+
+
+class Pipeline:
+    """Tick, reduction and spool as the platform joins them."""
+
+    def __init__(self, folder: Path, memory: int = 1 << 20) -> None:
+        self.clock = StillClock()
+        journal = Journal(folder / "journal.sqlite", catalogue(), ["history"])
+        self.spool = Spool(journal, ("history",), self.clock, memory)
+        self.by = ByException(self.spool.put)
+        self.by.use(plan_storing(site(), (EQUAL,)), catalogue().point_count)
+        self.settled: list[tuple[int, frozenset[int]]] = []
+        self.spool.on_settled(lambda through, lost: self.settled.append((through, frozenset(lost))))
+        self.tick = Tick(
+            image=LiveImage(catalogue().point_count),
+            staleness=StalenessPlan(site(), frozenset()),
+            device_points=DEVICE_POINTS,
+            clock=self.clock,
+            hand_over=self.by,
+        )
+
+    def read(self, second: int, power: float) -> int:
+        self.clock.time = NOON + second * SECOND
+        self.tick.accept(sample(GRID, self.clock.time, [power, 5000.0]))
+        number = self.tick.open_number
+        self.tick.close(self.clock.time)
+        return number
+
+
+async def test_a_batch_of_which_nothing_is_left_is_settled_and_takes_no_room(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path)
+    running = asyncio.create_task(plant.spool.run())
+    numbers = [plant.read(second, 1000.0) for second in (0, 10, 20)]
+    assert numbers == [1, 2, 3]
+    await until(lambda: bool(plant.settled) and plant.settled[-1][0] == 3)
+    entries = await plant.spool.read("history", 1000)
+    assert [each.batch.point_count for each in entries] == [2]
+    running.cancel()
+    await plant.spool.close()
+
+
+async def test_after_readings_were_lost_the_next_ones_are_stored(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path, memory=60)
+    plant.spool.on_settled(plant.by.settled)
+    (tmp_path / "journal.sqlite").mkdir()  # cannot be opened
+    running = asyncio.create_task(plant.spool.run())
+    plant.read(0, 1000.0)
+    plant.read(10, 1001.0)
+    plant.read(20, 1002.0)
+    await until(lambda: any(lost for _, lost in plant.settled))
+    held = plant.by.counts.held
+    plant.read(30, 1002.0)
+    assert plant.by.counts.held == held
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_a_site_that_changes_begins_anew_and_one_without_rules_stores_everything(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path)
+    plant.read(0, 1000.0)
+    plant.by.use(plan_storing(site(), (EQUAL,)), catalogue().point_count)
+    plant.read(10, 1000.0)
+    assert plant.spool.stats.waiting_points == 4
+    plant.by.use(None, catalogue().point_count)
+    plant.read(20, 1000.0)
+    plant.read(30, 1000.0)
+    assert plant.spool.stats.waiting_points == 8
+    assert plant.by.counts.held == 0
+
+
+async def test_what_is_held_waits_for_the_batch_that_stands_for_it(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path)
+    (tmp_path / "journal.sqlite").mkdir()  # cannot be opened
+    running = asyncio.create_task(plant.spool.run())
+    plant.read(0, 1000.0)
+    plant.read(10, 1000.0)
+    await until(lambda: not plant.spool.stats.available)
+    assert all(through == 0 for through, _ in plant.settled)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_live_values_see_every_reading(tmp_path: Path) -> None:
+    plant = Pipeline(tmp_path)
+    plant.read(0, 1000.0)
+    assert plant.by._reduction is not None
+    plant.by._reduction._deadband[:] = 100.0
+    plant.read(10, 1050.0)
+    assert plant.by.counts.held == 2
+    image = plant.tick._image
+    assert image.values[:2].tolist() == [1050.0, 5000.0]
+    assert image.times[0] == NOON + 10 * SECOND
