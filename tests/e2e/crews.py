@@ -13,6 +13,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -146,6 +147,15 @@ class Running:
         code = await asyncio.to_thread(self.process.wait, 30)
         self._log.close()
         return code
+
+
+def exported(data: Path) -> list[tuple[str, int]]:
+    """(series, ms) of every reading in the history of a process that has ended."""
+    output = data.parent / "exported.parquet"
+    command = ["history", "export", "--data", str(data), "--series", "*", "--output", str(output)]
+    subprocess.run([sys.executable, "-m", "dcops", *command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    with duckdb.connect() as connection:
+        return connection.execute(f"SELECT series, epoch_ms(time) FROM '{output}'").fetchall()
 
 
 @asynccontextmanager

@@ -10,9 +10,8 @@ import pytest
 
 from dcops.site_file import load
 from facility.catalogue import build_catalogue
-from tests.e2e.crews import Running, running, standing_still
+from tests.e2e.crews import Running, exported, running, standing_still
 from tests.e2e.hall import SMALL, until, write_small_site
-from tests.e2e.test_kill import stored
 from tests.servers.processes import free_port
 
 CALM = replace(SMALL, period="4s")
@@ -128,7 +127,7 @@ async def test_nothing_is_lost_or_doubled_whoever_is_killed(site: Path, tmp_path
                 await until(delivered, "the shard has handed over what it kept", 60)
                 assert await shard.end() == 0
                 assert await head.end() == 0
-    rows = stored(head.folder / "data")
+    rows = exported(head.folder / "data")
     names = list(catalogue.series())
     kept = {(names[point], time // 1_000_000) for point, time in journalled(ledger)}
     assert len(kept) > 1_000
