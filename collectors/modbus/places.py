@@ -33,6 +33,7 @@ class Places:
         "_connections",
         "_held",
         "_in_flight",
+        "_lanes",
         "_queue",
         "_reply_time",
         "_scans",
@@ -45,6 +46,8 @@ class Places:
         self._connections = connections
         self._in_flight = in_flight
         """Places on each connection."""
+        self._lanes = in_flight * len(connections)
+        """Places in all."""
         self._reply_time = ReplyTime()
         self._queue = ScanQueue()
         self._scans: tuple[Scan, ...] = ()
