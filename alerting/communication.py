@@ -22,7 +22,8 @@ from alerting.evaluation import MOST_A_TICK, Image
 from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
-from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups
+from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, shard_groups
+from facility.moves import Moves
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
 
@@ -43,7 +44,14 @@ class Communication:
     """All communication alarms of a site."""
 
     def __init__(
-        self, site: Site, board: AlarmBoard, image: Image, *, endpoints: Mapping[str, str], watched: Ints
+        self,
+        site: Site,
+        board: AlarmBoard,
+        image: Image,
+        *,
+        endpoints: Mapping[str, str],
+        watched: Ints,
+        shards: Mapping[str, str],
     ) -> None:
         """Args.
 
@@ -53,13 +61,14 @@ class Communication:
             image: the live image.
             endpoints: endpoint id of each device id; a device may be missing.
             watched: ascending indices of the device points that process rules watch.
+            shards: by device id, who collects what other machines do.
         """
         self._devices = np.flatnonzero(np.diff(site.first_points) > 0)
         self._firsts = site.first_points[self._devices]
         self._ids = tuple(site.devices[at].id for at in self._devices)
         self._image = image
         self._board = board
-        self._author = CommunicationAuthor(site, endpoints)
+        self._author = CommunicationAuthor(site, endpoints, shards)
         self._watched = watched
         owners = np.searchsorted(self._firsts, watched, side="right") - 1
         self._watching, self._watched_firsts = np.unique(owners, return_index=True)
@@ -68,8 +77,10 @@ class Communication:
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         behind = endpoint_groups(self._ids, endpoints)
-        self._groups = SilenceGroups((*behind, *feed_groups(site, self._ids, behind)), periods)
-        self._outage = Outage(self._ids, endpoints, periods)
+        feeds = feed_groups(site, self._ids, behind)
+        self._groups = SilenceGroups((*shard_groups(self._ids, shards), *behind, *feeds), periods)
+        here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
+        self._outage = Outage(self._ids, here, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""
@@ -104,10 +115,13 @@ class Communication:
                 left.append(alarm)
         return tuple(left)
 
-    def take_over(self, other: "Communication") -> None:
+    def take_over(self, other: "Communication", moves: Moves) -> None:
         """Go on, as if nothing had happened, from the site as it was before."""
-        before = {device: at for at, device in enumerate(other._ids)}
-        places = np.array([before.get(device, -1) for device in self._ids], dtype=np.int64)
+        places = moves.places(self._firsts, other._firsts)
+        lost = np.flatnonzero(places < 0)
+        if lost.size:  # new, or with other points: it is told by its id
+            before = {device: at for at, device in enumerate(other._ids)}
+            places[lost] = [before.get(self._ids[at], -1) for at in lost]
         self._silent.take_over(other._silent, places)
         self._blind.take_over(other._blind, places)
         self._groups.take_over(other._groups)

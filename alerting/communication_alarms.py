@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.messages import moment, place, words
-from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, Group
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT, Group
 from facility.devices import Device
 from facility.quality import text
 from facility.site import Site
@@ -19,14 +19,14 @@ _MOST_NAMES = 3
 class CommunicationAuthor:
     """Writes communication alarms. One of a redundant A/B pair matters more: its twin now stands alone."""
 
-    def __init__(self, site: Site, endpoints: Mapping[str, str]) -> None:
+    def __init__(self, site: Site, endpoints: Mapping[str, str], shards: Mapping[str, str]) -> None:
         self.site = site
         self._endpoints = endpoints
         self._paired = paired_devices(site)
         self._spaces: dict[str, list[str]] = {}
         for device in site.devices:
-            if device.id in endpoints:
-                self._spaces.setdefault(endpoints[device.id], []).append(device.space)
+            for name in filter(None, (endpoints.get(device.id), shards.get(device.id))):
+                self._spaces.setdefault(name, []).append(device.space)
 
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
         """A device of which nothing is current; ``last`` is its last reading (ns), 0 if there was none."""
@@ -56,6 +56,8 @@ class CommunicationAuthor:
 
     def group(self, group: Group, since: int, now: int) -> Alarm:
         """A group all of whose devices have been silent since ``since`` (ns)."""
+        if group.rule == SHARD_SILENT:
+            return self._shard(group, since, now)
         return self._feed(group, since, now) if group.kind else self._endpoint(group, since, now)
 
     def network(self, dead: int, endpoints: int, now: int) -> Alarm:
@@ -73,6 +75,24 @@ class CommunicationAuthor:
             action=(
                 "Check the network of the machine that dcops runs on - link, switch, VLAN, firewall - "
                 "before any single gateway."
+            ),
+            now=now,
+        )
+
+    def _shard(self, group: Group, since: int, now: int) -> Alarm:
+        space = common_space(self.site, self._spaces[group.about])
+        return _silence(
+            SHARD_SILENT,
+            group.about,
+            space,
+            priority=Priority.HIGH,
+            message=(
+                f"{group.about} in {place(self.site, space)}: all {group.members.size} devices it collects "
+                f"silent, stale since {moment(since, self.site)}"
+            ),
+            action=(
+                "Check that dcops runs on the machine of the shard and reaches the head; its own page says "
+                "what it lacks. If both are well, check its network to the devices."
             ),
             now=now,
         )

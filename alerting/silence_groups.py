@@ -1,10 +1,11 @@
 """Devices that one cause can silence together, so that one alarm speaks for all of them.
 
-A group is an endpoint with all of its devices, or all devices of a kind on one feed of a space. It is lost
-when every member is silent and something else is not: a feed whose twin is silent too is no lost feed.
+A group is a shard or an endpoint with all of its devices, or all devices of a kind on one feed of a space.
+It is lost when every member is silent and something else is not: a feed whose twin is silent too is no lost
+feed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from facility.site import Site
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+SHARD_SILENT = "shard-silent"
 ENDPOINT_SILENT = "endpoint-silent"
 FEED_SILENT = "feed-silent"
 
@@ -29,7 +31,7 @@ class Group:
 
     rule: str
     about: str
-    """Id of the endpoint, or of the space."""
+    """Name of the shard, id of the endpoint, or id of the space."""
     members: Ints
     kind: DeviceKind | None = None
     feed: Feed | None = None
@@ -38,7 +40,7 @@ class Group:
 
     @property
     def point(self) -> str:
-        """What of the space it is about, such as ``rack_pdu_a``; empty for an endpoint."""
+        """What of the space it is about, such as ``rack_pdu_a``; empty for others."""
         return f"{self.kind}_{self.feed}".lower() if self.kind is not None else ""
 
     @property
@@ -47,17 +49,28 @@ class Group:
         return f"{self.rule}:{self.about}.{self.point}" if self.point else f"{self.rule}:{self.about}"
 
 
+def shard_groups(ids: tuple[str, ...], shards: Mapping[str, str]) -> tuple[Group, ...]:
+    """A group for each shard on another machine."""
+    return tuple(Group(SHARD_SILENT, name, members) for name, members in _members(ids, shards))
+
+
 def endpoint_groups(ids: tuple[str, ...], endpoints: Mapping[str, str]) -> tuple[Group, ...]:
     """A group for each endpoint of several devices."""
+    return tuple(
+        Group(ENDPOINT_SILENT, name, members)
+        for name, members in _members(ids, endpoints)
+        if members.size > 1
+    )
+
+
+def _members(ids: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, Ints]]:
+    """The places of all devices that have one name."""
     found: dict[str, list[int]] = {}
     for at, device in enumerate(ids):
-        if device in endpoints:
-            found.setdefault(endpoints[device], []).append(at)
-    return tuple(
-        Group(ENDPOINT_SILENT, name, np.array(places, dtype=np.int64))
-        for name, places in found.items()
-        if len(places) > 1
-    )
+        if device in names:
+            found.setdefault(names[device], []).append(at)
+    for name, places in found.items():
+        yield name, np.array(places, dtype=np.int64)
 
 
 _FeedKey = tuple[str, DeviceKind, Feed]

@@ -30,8 +30,13 @@ class AlarmWatch:
         image: Image,
         *,
         endpoints: Mapping[str, str],
+        shards: Mapping[str, str] | None = None,
     ) -> None:
-        """``endpoints`` gives the endpoint id of each device id; a device may be missing."""
+        """Wire everything.
+
+        ``endpoints`` gives the endpoint id of each device id; a device may be missing. ``shards`` gives, by
+        device id, who collects what other machines do.
+        """
         plans = plan_rules(rules, site, catalogue)
         self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}
         """Ids of what a rule leaves out, for lack of the rating its limit is a share of, by rule."""
@@ -41,7 +46,12 @@ class AlarmWatch:
         self._board = board
         self._process = Evaluation(plans, site, catalogue, board, image)
         self._communication = Communication(
-            site, board, image, endpoints=endpoints, watched=watched[watched < site.point_count]
+            site,
+            board,
+            image,
+            endpoints=endpoints,
+            watched=watched[watched < site.point_count],
+            shards=shards or {},
         )
 
     def watch(self, now: int) -> None:
@@ -54,7 +64,7 @@ class AlarmWatch:
         what nothing watches any more.
         """
         self._process.take_over(other._process, moves)
-        self._communication.take_over(other._communication)
+        self._communication.take_over(other._communication, moves)
 
     def resume(self, now: int) -> None:
         """Go on from the alarms a restored board shows; those nothing watches any more are cleared.

@@ -138,7 +138,8 @@ class Collection:
         _check_brokers(change.plan)
         here = {reader.id: reader for reader in self._readers}
         kept = {device: reader for device, reader in here.items() if device in change.kept}
-        self._lessons.give_back(reader.lesson for device, reader in here.items() if device not in kept)
+        gone = tuple(reader for device, reader in here.items() if device not in kept)
+        self._lessons.give_back(reader.lesson for reader in gone)
         endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
         factory = self._factory(kept.values())
         readers, moved, scans = [], [], []
@@ -153,7 +154,12 @@ class Collection:
             if at % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return Changeover(
-            change=change, endpoints=endpoints, readers=readers, moved=tuple(moved), scans=tuple(scans)
+            change=change,
+            endpoints=endpoints,
+            readers=readers,
+            gone=gone,
+            moved=tuple(moved),
+            scans=tuple(scans),
         )
 
     def flush(self) -> None:
@@ -163,11 +169,9 @@ class Collection:
     def change(self, over: "Changeover") -> None:
         """Go over to what was prepared, at once. What is kept goes on without a missed poll."""
         change, plan = over.change, over.change.plan
-        staying = {id(reader) for reader in over.readers}
-        for reader in self._readers:
-            if id(reader) not in staying:
-                self._past.update(_polls(reader))
-                reader.retire()
+        for reader in over.gone:
+            self._past.update(_polls(reader))
+            reader.retire()
         for name in change.closed:
             self._endpoints.pop(name).stop()
         made = self._endpoints | over.endpoints
@@ -175,7 +179,7 @@ class Collection:
         for reader, binding in over.moved:
             reader.binding = binding
         self._readers = over.readers
-        self._schedule.change(change.restarted | change.removed, over.scans)
+        self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
         self._predictions.clear()
         self._change_brokers(change)
@@ -188,10 +192,14 @@ class Collection:
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         """Health of each device: those over Modbus in plan order, then those over MQTT."""
-        found = [reader.health() for reader in self._readers]
-        for subscriber in self._subscribers.values():
-            found.extend(subscriber.devices())
-        return tuple(found)
+        return tuple(self.each_device())
+
+    def each_device(self) -> Iterator[DeviceHealth]:
+        """The same one by one, for those who must not keep others waiting."""
+        for reader in tuple(self._readers):
+            yield reader.health()
+        for subscriber in tuple(self._subscribers.values()):
+            yield from subscriber.devices()
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
@@ -283,6 +291,16 @@ class Collection:
         found = next((reader for reader in self._readers if reader.id == device), None)
         return dict(found.texts) if found is not None else {}
 
+    def all_texts(self) -> dict[str, dict[str, str]]:
+        """What each device tells of itself, by device; those that tell nothing left out."""
+        return {reader.id: dict(reader.texts) for reader in self._readers if reader.texts}
+
+    def each_cost(self) -> Iterator[tuple[str, DeviceCost]]:
+        """What reading each device has taken of the bus, and its endpoint, one by one."""
+        for reader in tuple(self._readers):
+            cost = DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
+            yield reader.binding.endpoint, cost
+
     def costs(self, endpoint: str) -> tuple[DeviceCost, ...]:
         """What reading each device behind an endpoint has taken of the bus, the most first."""
         found = [
@@ -355,6 +373,8 @@ class Changeover:
     """Those opened."""
     readers: list[DeviceReader]
     """All of them, in the order of the plan."""
+    gone: tuple[DeviceReader, ...]
+    """Those that read no more."""
     moved: tuple[tuple[DeviceReader, ModbusBinding], ...]
     """Those kept whose points have other indices."""
     scans: tuple[Scan, ...]

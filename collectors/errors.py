@@ -4,7 +4,8 @@
     ├── ProfileError      a profile file is wrong: mend the file
     ├── BindingError      a device cannot be bound as told: mend the site
     ├── PayloadError      a message cannot be read: counted, the next one may be better
-    └── LessonsError      what was kept of earlier reading cannot be used: begin anew
+    ├── LessonsError      what was kept of earlier reading cannot be used: begin anew
+    └── ShareError        a share of the endpoints is none: mend the command
 
 Other failures on the wire are no exceptions: they become quality codes, health and counts.
 """
@@ -48,3 +49,7 @@ class PayloadError(CollectorError):
 
 class LessonsError(CollectorError):
     """A document that holds no lessons this version can read."""
+
+
+class ShareError(CollectorError):
+    """A share of a collection that does not exist, such as 3/2."""

@@ -157,6 +157,46 @@ class CollectionTotals:
     """Samples handed on."""
 
 
+class CollectorState(StrEnum):
+    """Whether another process that collects is heard."""
+
+    EXPECTED = "expected"
+    """Not heard since the start."""
+    HEARD = "heard"
+    REFUSED = "refused"
+    """It is there, but what it sends is not taken; its error says why."""
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorHealth:
+    """How another process does that collects a share of the site."""
+
+    name: str
+    """``shard 2/3`` or ``worker 1/2``."""
+    state: CollectorState
+    heard: int | None
+    """When it last sent something, ns UTC; None if it never did."""
+    url: str
+    """Its own page; empty if it has none."""
+    readings: int
+    """Taken from it since the start here."""
+    waiting: int
+    """Readings it still has to send."""
+    lost: int
+    """Readings it could not hand on and let go."""
+    clock_ahead: float
+    """Seconds its clock is ahead of ours; NaN if that is not known."""
+    restarts: int
+    """Times it was started again; of a worker."""
+    cpu_seconds: float
+    """Processor time it has used; NaN if that is not known."""
+    memory: float
+    """Bytes it has in memory; NaN if that is not known."""
+    error: str
+    """What is wrong; empty if nothing is known to be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTally:
     """Devices by how they do."""

@@ -9,8 +9,7 @@ made up.
 import asyncio
 import heapq
 import zlib
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,13 +80,20 @@ class Schedule:
             await asyncio.sleep(0)
             self.fire_due(self._clock.now())
 
-    def change(self, removed: AbstractSet[str], added: Iterable[Job]) -> None:
-        """Take jobs out by their ids and put others in; those that stay keep their places and times.
+    def change(self, removed: Mapping[str, float], added: Iterable[Job]) -> None:
+        """Take jobs out and put others in; those that stay keep their places and times.
 
         A ``run`` that sleeps meanwhile is to be cancelled and begun again, for another slot may be the next.
+
+        Args:
+            removed: periods of the jobs that go, in seconds, by id.
+            added: jobs that come.
         """
-        for slot in self._slots:
-            slot.jobs = [job for job in slot.jobs if job.id not in removed]
+        slots = {(slot.period, slot.offset): slot for slot in self._slots}
+        for name, seconds in removed.items():
+            period = round(seconds * NANOSECONDS)
+            slot = slots[period, offset_of(name, period)]
+            slot.jobs = [job for job in slot.jobs if job.id != name]
         self._slots = [slot for slot in self._slots if slot.jobs]
         self._add(added)
         heapq.heapify(self._slots)

@@ -19,6 +19,7 @@ from console.metrics import OVERVIEW_PATH, POINTS_PATH, overview_handler, points
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
+from console.receiving import READINGS_PATH, REPORTS_PATH, readings_handler, reports_handler
 from console.routes import Route
 from console.showing import Showing
 from console.stream import Stream
@@ -48,6 +49,10 @@ def build_app(
     app.router.add_post(FORGET_PATH, forget_handler(showing))
     app.router.add_post(SNAPSHOT_PATH, snapshot_handler(showing))
     app.router.add_post(RELOAD_PATH, reload_handler(showing))
+    receiver = showing.current.view.receiver
+    if receiver is not None:
+        app.router.add_post(READINGS_PATH, readings_handler(receiver))
+        app.router.add_post(REPORTS_PATH, reports_handler(receiver))
     app.router.add_get("/api/v1/stream", Stream(showing, max_streams).handle, allow_head=False)
     app.router.add_get("/api/v1/openapi.json", _description_handler(routes))
     app.router.add_get(OVERVIEW_PATH, overview_handler(showing))

@@ -2,9 +2,17 @@
 
 from collections import Counter
 
-from collectors.health import DeviceCost, DeviceHealth, DeviceLesson, DeviceState, EndpointHealth
+from collectors.health import (
+    CollectorHealth,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    DeviceState,
+    EndpointHealth,
+)
 from console.collection_models import (
     CollectionAnswer,
+    CollectorAnswer,
     DeviceCostAnswer,
     EndpointAnswer,
     EndpointCostAnswer,
@@ -62,9 +70,28 @@ def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionA
             polls_failed=totals.polls_failed,
             samples=totals.samples,
         ),
+        collectors=tuple(collector_answer(each) for each in view.collectors()),
         states={state: counted.get(state, 0) for state in STATES},
         endpoints=tuple(endpoint_answer(each) for each in view.collection.endpoints()),
         devices=tuple(device_answer(device) for device in devices if str(device.state) in wanted),
+    )
+
+
+def collector_answer(health: CollectorHealth) -> CollectorAnswer:
+    """How another process does."""
+    return CollectorAnswer(
+        name=health.name,
+        state=health.state,
+        heard=write_time(health.heard),
+        url=health.url,
+        readings=health.readings,
+        waiting=health.waiting,
+        lost=health.lost,
+        clock_ahead=number(health.clock_ahead),
+        restarts=health.restarts,
+        cpu_seconds=number(health.cpu_seconds),
+        memory=number(health.memory),
+        error=health.error,
     )
 
 

@@ -37,12 +37,31 @@ class TotalsAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorAnswer:
+    """Another process that collects a share of the site: a shard on another machine, or a worker here."""
+
+    name: str
+    state: Annotated[str, "heard, silent, refused, or expected: not heard yet"]
+    heard: Moment
+    url: Annotated[str, "its own page; empty if it has none"]
+    readings: Annotated[int, "taken from it since the start here"]
+    waiting: Annotated[int, "readings it still has to send"]
+    lost: Annotated[int, "readings it could not hand on and let go"]
+    clock_ahead: Annotated[float | None, "seconds its clock is ahead of this one's"]
+    restarts: Annotated[int, "times a worker was started again"]
+    cpu_seconds: Annotated[float | None, "processor time it has used"]
+    memory: Annotated[float | None, "bytes it has used at most"]
+    error: Annotated[str, "what is wrong; empty if nothing is known to be"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionAnswer:
     """Collection health. ``states`` counts all devices; ``devices`` holds those asked for."""
 
     time: Moment
     totals: TotalsAnswer
     states: dict[str, int]
+    collectors: Annotated[tuple[CollectorAnswer, ...], "other processes that collect; mostly none"]
     endpoints: tuple[EndpointAnswer, ...]
     devices: tuple[DeviceHealthAnswer, ...]
 

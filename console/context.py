@@ -1,7 +1,7 @@
 """What the console reads. It owns nothing and writes nothing."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Alarm
-from collectors.health import CollectionTotals, DeviceCost, DeviceHealth, DeviceLesson, EndpointHealth
+from collectors.health import (
+    CollectionTotals,
+    CollectorHealth,
+    DeviceCost,
+    DeviceHealth,
+    DeviceLesson,
+    EndpointHealth,
+)
 from console.process_models import ProcessAnswer
 from console.site import SiteKeeper
 from console.ticks import TickSignal
@@ -103,10 +110,28 @@ ReadHistory = Callable[[str, int, int, int | None], Awaitable[History]]
 """(series, start, stop, step), ns, as ``ingest.stores.ReadableStore.history``, with the same errors."""
 TakeSnapshot = Callable[[], Awaitable[Path]]
 """Copies the history into a folder of its own, linked where possible, and says which."""
+ReadCollectors = Callable[[], Sequence[CollectorHealth]]
+"""The other processes that collect for this one."""
 ReadProcess = Callable[[], ProcessAnswer]
 """How the process itself does, now."""
 ReadReadiness = Callable[[], Sequence[tuple[str, bool, str]]]
 """(check, passed, detail) of everything that must work to collect and to store."""
+
+
+def _no_collectors() -> tuple[CollectorHealth, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Takes what other processes collected."""
+
+    token: str = field(repr=False)
+    """What they must know."""
+    readings: Callable[[bytes], Awaitable[None]]
+    """Takes readings and returns when they are kept; raises ApiError."""
+    report: Callable[[bytes], Awaitable[bytes]]
+    """Takes what one tells of itself and says what it is to do; raises ApiError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +151,8 @@ class ConsoleContext:
     process: ReadProcess
     ticks: TickSignal
     keeper: SiteKeeper
+    collectors: ReadCollectors = _no_collectors
+    receiver: Receiver | None = None
+    """Nothing is taken from others without."""
+    part: str = ""
+    """What part of a site this is, such as ``shard 2/3``; empty if it is all of it."""

@@ -33,7 +33,8 @@ class Nodes:
         site, now = self._view.site, self._view.clock.now()
         rows = zip(self._plan.spaces, self._levels, self._feed.columns().rows(), strict=True)
         nodes = tuple(self._summary_of(at, *each, now) for at, each in enumerate(rows))
-        return NodeTree(site=site.name, timezone=site.timezone, time=write_time(now), nodes=nodes)
+        name = f"{site.name} · {self._view.part}" if self._view.part else site.name
+        return NodeTree(site=name, timezone=site.timezone, time=write_time(now), nodes=nodes)
 
     def _summary_of(self, at: int, space: Space, level: LevelName, row: SpaceRow, now: int) -> NodeSummary:
         return NodeSummary(

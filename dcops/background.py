@@ -57,3 +57,11 @@ async def apart(work: Callable[[], _T]) -> _T:
 
     threading.Thread(target=run, name="reload", daemon=True).start()
     return await done
+
+
+async def let_go(*things: object) -> None:
+    """Free large things that nobody uses any more, an attribute at a time: the loop turns in between."""
+    for each in things:
+        for name in tuple(vars(each)):
+            delattr(each, name)
+            await asyncio.sleep(0)

@@ -1,5 +1,6 @@
 """All that is computed and told of one loaded site; another takes its place when it is loaded anew."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -9,12 +10,12 @@ from alerting.watch import AlarmWatch
 from collectors.changes import PlanChange
 from collectors.config import CollectionPlan
 from console.showing import Shown
+from dcops.crew.crew import CrewChange
 from dcops.site_file import LoadedSite
 from facility.catalogue import Catalogue, build_catalogue
 from facility.derived import Derived
 from facility.moves import Moves
 from facility.storing import StoringPlan, plan_storing
-from ingest.catalogues import KeptCatalogue
 from ingest.exposition import Exposition
 from ingest.live_image import LiveImage
 from ingest.point_exposition import PointExposition
@@ -34,7 +35,13 @@ class LiveSite:
     storing: StoringPlan | None
 
     def __init__(
-        self, loaded: LoadedSite, plan: CollectionPlan, board: AlarmBoard, like: "LiveSite | None" = None
+        self,
+        loaded: LoadedSite,
+        plan: CollectionPlan,
+        board: AlarmBoard,
+        *,
+        shards: Mapping[str, str],
+        like: "LiveSite | None" = None,
     ) -> None:
         """Prepare all plans.
 
@@ -42,6 +49,7 @@ class LiveSite:
             loaded: the site.
             plan: what is collected, with the passwords of brokers.
             board: where alarms go; it outlives the site.
+            shards: by device id, who collects what other machines do.
             like: the site that runs; what would be made as it is there is shared with it.
         """
         site = loaded.site
@@ -67,7 +75,7 @@ class LiveSite:
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)
             rules, reached = loaded.rules, self.reached
-            shared = AlarmWatch(site, self.catalogue, rules, board, seen, endpoints=reached)
+            shared = AlarmWatch(site, self.catalogue, rules, board, seen, endpoints=reached, shards=shards)
         self.alarms: AlarmWatch = shared
 
     def take_over(self, other: "LiveSite", moves: Moves, anew: AbstractSet[str]) -> None:
@@ -107,10 +115,12 @@ class Successor:
 
     live: LiveSite
     change: PlanChange
-    """What is collected otherwise."""
+    """What is collected otherwise, whoever does it."""
+    own: PlanChange
+    """What of that this process collects itself."""
+    crew: CrewChange
+    """What those are told who collect the rest."""
     moves: Moves
     """Where the points of the one that runs are in it."""
-    kept: KeptCatalogue | None
-    """Its catalogue, for the journal; None if that is the same."""
     shown: Shown
     """Its pages and answers."""

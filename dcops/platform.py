@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +23,11 @@ from console.context import ConsoleContext
 from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.background import let_go
 from dcops.cpu_stages import CpuStages
+from dcops.crew.crew import Crew
+from dcops.crew.metrics import MemberMetrics
+from dcops.crew.roles import Role
 from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
@@ -91,6 +95,8 @@ class Settings:
     """Between ticks, ns of the clock."""
     speed: float = 1.0
     """Seconds of the clock a real second."""
+    role: Role = field(default_factory=Role)
+    """What of the site this process collects itself, and who else does."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
     load: Callable[[], LoadedSite] | None = None
@@ -111,8 +117,9 @@ class Platform:
         self._clock = clock
         self._settings = settings
         self._environ = environ
-        plan = loaded.plan_with_passwords(environ)
-        self.live = live = LiveSite(loaded, plan, self.board)
+        role = settings.role
+        self._plan = plan = loaded.plan_with_passwords(environ)
+        self.live = live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan))
         """What is computed of the site as it is loaded now."""
         self.cpu = CpuStages()
         self.loop = LoopWatch(clock)
@@ -142,8 +149,18 @@ class Platform:
         self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._rejected = RejectedMessages(settings.data, clock)
-        self.collection = Collection(
+        self._crew = Crew(
+            role,
             plan,
+            keep_catalogue(live.catalogue),
+            data=settings.data,
+            clock=clock,
+            tick=self.tick,
+            spool=self.spool,
+            accept=self.cpu.timed("validate", self.tick.accept_batch),
+        )
+        self.collection = Collection(
+            role.itself(plan),
             clock,
             self._recorder or accept,
             emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
@@ -158,6 +175,7 @@ class Platform:
             ),
             set_aside=self._rejected.put,
         )
+        self._collecting_all = self._crew.seen(self.collection)
         letters = DeadLetters(settings.data / "dead-letters", clock)
         pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
         rates = (pace.backlog, *named.backlog_rates)
@@ -175,7 +193,7 @@ class Platform:
             clock=clock,
             cpu=self.cpu,
             loop=self.loop,
-            collection=self.collection,
+            collection=self._collecting_all,
             tick=self.tick,
             live=lambda: self.live,
             spool=self.spool,
@@ -231,26 +249,34 @@ class Platform:
 
     @property
     def plan(self) -> CollectionPlan:
-        """What is collected."""
-        return self.collection.plan
+        """What is collected, whoever does it."""
+        return self._plan
 
     def build(self, loaded: LoadedSite) -> Successor:
         """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
-        plan = loaded.plan_with_passwords(self._environ)
-        change = compare(self.collection.plan, plan)
-        live = LiveSite(loaded, change.plan, self.board, like=self.live)
+        role = self._settings.role
+        change = compare(self._plan, loaded.plan_with_passwords(self._environ))
+        plan = change.plan
+        live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live)
         if live.image is self.live.image:
             moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
         else:
             moves = find_moves(self.live.catalogue, live.catalogue)
             kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
-        return Successor(live=live, change=change, moves=moves, kept=kept, shown=shown)
+        return Successor(
+            live=live,
+            change=change,
+            own=compare(self.collection.plan, role.itself(plan)) if self._crew.members else change,
+            crew=self._crew.prepare(plan, kept),
+            moves=moves,
+            shown=shown,
+        )
 
     async def go_over(self, successor: Successor) -> None:
         """Put a site in the place of the one that runs. That itself happens in one turn of the loop, between
         two ticks: what was read before is of the one site, what is read after of the other.
         """
-        over = await self.collection.prepare(successor.change)
+        over = await self.collection.prepare(successor.own)
         live = successor.live
         self.collection.flush()
         live.take_over(self.live, successor.moves, successor.change.anew)
@@ -260,14 +286,18 @@ class Platform:
             device_points=live.loaded.site.point_count,
             derive=self.cpu.timed("rollups", live.derived),
         )
-        if successor.kept is not None:
+        if successor.crew.kept is not None:
             self.by_exception.use(live.storing, live.catalogue.point_count)
-            self.spool.change_catalogue(successor.kept)
+            self.spool.change_catalogue(successor.crew.kept)
             self._named.use(live.catalogue)
         self.collection.change(over)
+        self._crew.change(successor.crew)
+        self._plan = successor.change.plan
+        former = (self.live, self._pages.current)
         self.live = live
         live.alarms.resume(self._clock.now())
         self._pages.change(successor.shown)
+        await let_go(*(each for each in former if each not in {live, successor.shown}))
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
@@ -280,12 +310,14 @@ class Platform:
 
     def readiness(self) -> list[tuple[str, bool, str]]:
         """(check, passed, detail) of everything that collecting and storing needs."""
-        totals = self.collection.totals()
+        role = self._settings.role
+        totals = self._collecting_all.totals()
         journal = self.spool.stats
         age = (self._clock.now() - self.signal.time) / NANOSECONDS if self.signal.number else None
         late = _READY_TICKS_LATE * self._settings.tick_period / NANOSECONDS
         checks = [
-            ("collection", totals.polls_done > 0, f"{totals.polls_done} polls done"),
+            # Shards have to find the head before anything is collected.
+            ("collection", totals.polls_done > 0 or role.is_head, f"{totals.polls_done} polls done"),
             ("tick", age is not None and age <= late, "none yet" if age is None else f"{age:.0f} s ago"),
             ("journal", journal.available, journal.error or "accepting"),
             ("site", True, self.reloader.detail()),
@@ -362,7 +394,7 @@ class Platform:
     async def _collecting(self) -> AsyncIterator[None]:
         recording = {"recording": self._recorder.run()} if self._recorder is not None else {}
         recording["rejected messages"] = self._rejected.run()
-        async with stage(recording), stage({"collection": self.collection.run()}):
+        async with stage(recording), stage({"collection": self.collection.run(), **self._crew.work()}):
             yield
 
     def _recording_to(self, path: Path) -> Recorder:
@@ -387,12 +419,14 @@ class Platform:
             clock=self._clock,
             image=live.image,
             alarms=self.board,
-            collection=self.collection,
+            collection=self._collecting_all,
+            collectors=self._crew.healths,
+            receiver=self._crew.receiver,
             history=self._answering.history,
             take_snapshot=self._snapshots.take,
             metrics=Scrape(
                 live=live,
-                endpoints=EndpointExposition(self.collection),
+                endpoints=EndpointExposition(self._collecting_all),
                 pipeline=self._pipeline,
                 clock=self._clock,
                 cpu=self.cpu,
@@ -415,7 +449,9 @@ class Platform:
         registry.register(JournalMetrics(self.spool))
         registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
         registry.register(HistoryMetrics(self.history))
-        registry.register(CollectionMetrics(self.collection))
+        registry.register(CollectionMetrics(self._collecting_all))
+        if self._crew.members:
+            registry.register(MemberMetrics(self._crew.members))
         registry.register(AlarmMetrics(self.board))
         registry.register(NotificationMetrics(lambda: self._notifiers))
         registry.register(CorrectionMetrics(self._corrections))

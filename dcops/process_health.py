@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from collectors.collection import Collection
+from collectors.health import CollectionTotals
 from console.collection_models import TotalsAnswer
 from console.process_models import (
     LoopAnswer,
@@ -24,18 +25,46 @@ from console.process_models import (
 )
 from console.times import write_time
 from dcops.cpu_stages import CpuStages
-from dcops.live_site import LiveSite
 from dcops.loop_watch import LoopWatch
+from dcops.site_file import LoadedSite
 from facility.clock import Clock
 from facility.durations import BOUNDS, Durations
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery
+from ingest.live_image import LiveImage
 from ingest.spool import Spool
 from ingest.tick import Tick
 
 _BOUNDS = tuple(bound / NANOSECONDS for bound in BOUNDS)
 _MEMORY = Path("/proc/self/statm")
+
+
+class Collecting(Protocol):
+    """Collection in figures."""
+
+    @property
+    def lateness(self) -> Durations:
+        """Of polls, from the place on the grid to the values."""
+        ...
+
+    def totals(self) -> CollectionTotals:
+        """Sums since the start."""
+        ...
+
+
+class Live(Protocol):
+    """The site that runs."""
+
+    @property
+    def loaded(self) -> LoadedSite:
+        """As it was read."""
+        ...
+
+    @property
+    def image(self) -> LiveImage:
+        """What its points are now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +74,9 @@ class Workings:
     clock: Clock
     cpu: CpuStages
     loop: LoopWatch
-    collection: Collection
+    collection: Collecting
     tick: Tick
-    live: Callable[[], LiveSite]
+    live: Callable[[], Live]
     spool: Spool
     deliveries: Sequence[Delivery]
 

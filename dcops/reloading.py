@@ -10,13 +10,13 @@ import gc
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+from collectors.changes import PlanChange
 from console.site import SiteRefusedError
 from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.times import write_time
 from dcops.background import apart, loop_first
-from dcops.live_site import LiveSite, Successor
 from dcops.reload_state import ReloadState, waits_for_restart
 from dcops.site_file import LoadedSite, Problem, SiteProblems
 from facility.clock import Clock
@@ -29,28 +29,58 @@ _MOST_TOLD = 5
 """Ids that are told of in the log."""
 
 
-class Running(Protocol):
-    """The platform, as whoever loads its site anew sees it."""
+class Loaded(Protocol):
+    """What is made of a loaded site."""
 
     @property
-    def live(self) -> LiveSite:
+    def loaded(self) -> LoadedSite:
+        """The site."""
+        ...
+
+
+class Ready(Protocol):
+    """A site that is ready to take the place of the one that runs."""
+
+    @property
+    def live(self) -> Loaded:
+        """What is made of it."""
+        ...
+
+    @property
+    def change(self) -> PlanChange:
+        """What is collected otherwise."""
+        ...
+
+
+ReadyT = TypeVar("ReadyT", bound=Ready)
+
+
+class Running(Protocol[ReadyT]):
+    """A process that runs a site, as whoever loads its site anew sees it."""
+
+    @property
+    def live(self) -> Loaded:
         """The site that runs."""
         ...
 
-    def build(self, loaded: LoadedSite) -> Successor:
+    def build(self, loaded: LoadedSite) -> ReadyT:
         """Make everything that a site needs to take its place; in any thread."""
         ...
 
-    async def go_over(self, successor: Successor) -> None:
+    async def go_over(self, successor: ReadyT) -> None:
         """Put it in its place."""
         ...
 
 
-class Reloader:
+class Reloader(Generic[ReadyT]):
     """Loads the site anew, one time after the other, and tells how it went."""
 
     def __init__(
-        self, running: Running, load: Callable[[], LoadedSite] | None, started: LoadedSite, clock: Clock
+        self,
+        running: Running[ReadyT],
+        load: Callable[[], LoadedSite] | None,
+        started: LoadedSite,
+        clock: Clock,
     ) -> None:
         """Args.
 
@@ -150,7 +180,7 @@ class Reloader:
             ) from error
         return self._done(before, successor, time.monotonic() - began)
 
-    def _done(self, before: LoadedSite, successor: Successor, seconds: float) -> Reloaded:
+    def _done(self, before: LoadedSite, successor: ReadyT, seconds: float) -> Reloaded:
         change, loaded, state = successor.change, successor.live.loaded, self.state
         state.loaded, state.error, state.problems = self._clock.now(), "", ()
         state.reloads += 1

@@ -56,18 +56,28 @@ def prometheus(
     folder: Path,
     *,
     targets: Sequence[str] = (),
+    points_of: Sequence[str] = (),
     interval: str = "1s",
     rules: Sequence[Path] = (),
     alertmanagers: Sequence[str] = (),
     port: int | None = None,
 ) -> Server:
-    """Prometheus that scrapes ``targets`` (``host:port``) under job ``dcops`` and sends alerts on."""
+    """Prometheus that scrapes ``targets`` (``host:port``) under job ``dcops``, single points of devices of
+    ``points_of`` under ``dcops-points``, and sends alerts on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     configuration = {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": [str(rule.resolve()) for rule in rules],
-        "scrape_configs": [{"job_name": "dcops", "static_configs": [{"targets": list(targets)}]}],
+        "scrape_configs": [
+            {"job_name": "dcops", "static_configs": [{"targets": list(targets)}]},
+            {
+                "job_name": "dcops-points",
+                "metrics_path": "/metrics/points",
+                "static_configs": [{"targets": list(points_of)}],
+            },
+        ],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}]},
     }
     path = _write(folder / "prometheus.yml", yaml.safe_dump(configuration))

@@ -67,7 +67,11 @@ def running_stack(
         influx = started.enter_context(programs.influxd(folder / "influxdb")) if with_influxd else None
         scraper = started.enter_context(
             programs.prometheus(
-                folder / "prometheus", targets=targets, rules=rules, alertmanagers=(alerts.address,)
+                folder / "prometheus",
+                targets=targets,
+                points_of=targets,
+                rules=rules,
+                alertmanagers=(alerts.address,),
             )
         )
         yield Stack(

@@ -71,15 +71,41 @@ class Batch:
         """Memory of the arrays in bytes."""
         return _SAMPLE_BYTES * len(self.first) + _POINT_BYTES * self.point_count
 
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Shape (samples,): where in ``values`` each begins."""
+        return np.cumsum(self.count, dtype=np.int64) - self.count
+
+    def samples(self) -> Iterator[Sample]:
+        """One by one; their arrays are views."""
+        runs = zip(
+            self.first.tolist(), self.starts.tolist(), self.count.tolist(), self.time.tolist(), strict=True
+        )
+        for first, start, count, time in runs:
+            yield Sample(first, time, self.values[start : start + count], self.quality[start : start + count])
+
+    def chosen(self, which: NDArray[np.bool_]) -> "Batch":
+        """A batch of some of its samples: shape (samples,)."""
+        points = np.repeat(which, self.count)
+        return Batch(
+            self.accepted,
+            self.first[which],
+            self.count[which],
+            self.time[which],
+            self.values[points],
+            self.quality[points],
+        )
+
     def expand(self) -> PointReadings:
         """The same, one entry a reading."""
-        starts = np.cumsum(self.count, dtype=np.int64) - self.count
-        within = np.arange(self.point_count, dtype=np.int64) - np.repeat(starts, self.count)
+        within = np.arange(self.point_count, dtype=np.int64) - np.repeat(self.starts, self.count)
         points = (np.repeat(self.first, self.count) + within).astype(np.uint32)
         return PointReadings(points, np.repeat(self.time, self.count), self.values, self.quality)
 
 
-def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *, whole: bool = True) -> Batch:
+def gather(
+    samples: Sequence[Sample | Scans | Batch], accepted: int, number: int = 0, *, whole: bool = True
+) -> Batch:
     """One batch of many samples, in their order."""
     firsts: list[int] = []
     counts: list[int] = []
@@ -89,6 +115,10 @@ def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *,
             firsts += each.firsts
             counts += [each.values.shape[1]] * len(each.firsts)
             times += each.times
+        elif isinstance(each, Batch):
+            firsts += each.first.tolist()
+            counts += each.count.tolist()
+            times += each.time.tolist()
         else:
             firsts.append(each.first)
             counts.append(each.values.shape[0])
@@ -105,7 +135,7 @@ def gather(samples: Sequence[Sample | Scans], accepted: int, number: int = 0, *,
     )
 
 
-def _codes(samples: Sequence[Sample | Scans]) -> Iterator[QualityArray]:
+def _codes(samples: Sequence[Sample | Scans | Batch]) -> Iterator[QualityArray]:
     """The quality of each one's values, flat; what is all good shares one array."""
     good = np.full(max((each.values.size for each in samples), default=0), Quality.GOOD, np.uint8)
     for each in samples:
@@ -146,15 +176,17 @@ def decode(data: bytes) -> Batch:
     body = data[_HEADER.size :]
     if zlib.crc32(body) != checksum:
         raise BatchCorruptError(f"checksum of a batch of {points} points does not match")
-    body = _plain(body) if codec == _ZLIB else body
-    if len(body) != samples * _SAMPLE_BYTES + points * _POINT_BYTES:
+    size = samples * _SAMPLE_BYTES + points * _POINT_BYTES
+    body = _plain(body, size) if codec == _ZLIB else body
+    if len(body) != size:
         raise BatchCorruptError(f"a batch of {samples} samples, {points} points has {len(body)} bytes")
     return _unpack(body, samples, points, accepted)
 
 
-def _plain(body: bytes) -> bytes:
+def _plain(body: bytes, size: int) -> bytes:
+    """The body decompressed; of one that holds more than ``size`` bytes hardly more than those."""
     try:
-        return zlib.decompress(body)
+        return zlib.decompressobj().decompress(body, size + 1)
     except zlib.error as error:
         raise BatchCorruptError(f"a batch does not decompress: {error}") from error
 

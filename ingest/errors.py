@@ -3,6 +3,8 @@
 IngestError
 ├── JournalUnavailableError   keep the batches in memory and try again
 ├── BatchCorruptError         count it, skip that batch
+├── ParcelVersionError        tell the sender: both must be of one version
+├── NotKeptError              tell the sender: keep it and send it again
 ├── UnknownSeriesError        tell the caller: nothing of that name was ever stored
 ├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
@@ -25,6 +27,14 @@ class JournalUnavailableError(IngestError):
 
 class BatchCorruptError(IngestError):
     """Stored bytes are no batch: cut short, altered, or of an unknown version."""
+
+
+class ParcelVersionError(IngestError):
+    """Readings were sent by a version of dcops that writes them in another way."""
+
+
+class NotKeptError(IngestError):
+    """What was sent is not sure to be in the journal."""
 
 
 class UnknownSeriesError(IngestError):

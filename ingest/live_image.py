@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import Sample, Scans
+from ingest.batch import Batch
 
 _LAST_VALUE = np.uint8(Quality.COMM_FAILURE_LAST_VALUE)
 _GOOD = int(Quality.GOOD)
@@ -90,6 +91,30 @@ class LiveImage:
         self.quality[places] = _GOOD
         return True
 
+    def apply_usable(self, batch: Batch) -> int:
+        """Take over many readings at once, all usable and numbers, in any order of time.
+
+        The newest reading of each point is shown. Returns how many samples were older than what was shown
+        in each of their points; they are counted in ``late``.
+        """
+        readings = batch.expand()
+        points, times, values, quality = readings.points, readings.times, readings.values, readings.quality
+        if _any_twice(points, self.point_count):
+            order = np.argsort(times, kind="stable")  # of what is assigned twice, the last assignment stays
+            points, times, values, quality = points[order], times[order], values[order], quality[order]
+        taken = times >= self.times[points]
+        late = 0
+        if not taken.all():
+            shown = readings.times >= self.times[readings.points]
+            late = int(np.count_nonzero(~np.logical_or.reduceat(shown, batch.starts)))
+            self.late += late
+            points, times, values, quality = points[taken], times[taken], values[taken], quality[taken]
+        self.values[points] = values
+        self.times[points] = times
+        self.quality[points] = quality
+        self._newest = max(self._newest, int(times.max(initial=0)))
+        return late
+
     def put(self, sample: Sample) -> None:
         """Show computed values exactly as they are: no order in time, no special codes."""
         self._newest = max(self._newest, sample.time)
@@ -133,3 +158,11 @@ class LiveImage:
         np.copyto(times, sample.time, where=read)
         np.copyto(quality, sample.quality, where=read)
         np.copyto(quality, np.where(np.isnan(values), _NO_VALUE, _LAST_VALUE), where=taken & unread)
+
+
+def _any_twice(points: NDArray[np.uint32], point_count: int) -> bool:
+    """Whether a point is in it more than once."""
+    places = np.arange(points.size, dtype=np.int32)
+    last = np.empty(point_count, dtype=np.int32)
+    last[points] = places
+    return not np.array_equal(last[points], places)

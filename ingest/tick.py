@@ -122,7 +122,7 @@ class Tick:
         self._derived_period = derived_period
         self._derived_slot: int | None = None
         self._capacity = capacity
-        self._open: list[Sample | Scans] = []
+        self._open: list[Sample | Scans | Batch] = []
         self._open_points = 0
         self._open_whole = True
         self._closed = 0
@@ -139,7 +139,7 @@ class Tick:
         return self._image
 
     def change_site(
-        self, *, image: LiveImage, staleness: StalenessPlan, device_points: int, derive: Derive
+        self, *, image: LiveImage, staleness: StalenessPlan, device_points: int, derive: Derive | None
     ) -> None:
         """Go on with another site; what is open is handed over first, for it counts over the one before."""
         self._hand_over_open(self._clock.now())
@@ -176,6 +176,20 @@ class Tick:
             self._open_points += rows * points
             return
         for sample in scans.samples():
+            self.accept(sample)
+
+    def accept_batch(self, batch: Batch) -> None:
+        """The same of readings that another process collected, in any order.
+
+        Those that tell of a failure come last: one keeps the time of what is shown, and would let an older
+        reading pass.
+        """
+        plain = self._plain_samples(batch)
+        if plain.all():
+            self._accept_plain(batch)
+            return
+        self._accept_plain(batch.chosen(plain))
+        for sample in sorted(batch.chosen(~plain).samples(), key=lambda each: each.time):
             self.accept(sample)
 
     def close(self, now: int) -> None:
@@ -242,7 +256,30 @@ class Tick:
             and self._open_points + values.size <= self._capacity
         )
 
-    def _keep(self, sample: Sample) -> None:
+    def _accept_plain(self, batch: Batch) -> None:
+        if batch.point_count:
+            self.counts.samples += len(batch.first)
+            self.counts.readings += batch.point_count
+            self.counts.late += self._image.apply_usable(batch)
+            self._keep(batch)
+
+    def _plain_samples(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which samples of a batch have nothing to be refused or mended: shape (samples,)."""
+        if not batch.point_count:
+            return np.zeros(len(batch.first), dtype=np.bool_)
+        newest = self._clock.now() + FUTURE_LIMIT
+        ends = batch.first.astype(np.int64) + batch.count
+        placed: NDArray[np.bool_] = (
+            (batch.count > 0) & (ends <= self._device_points) & (batch.time > 0) & (batch.time <= newest)
+        )
+        usable = (batch.quality >= FIRST_UNCERTAIN) & np.isfinite(batch.values)
+        if usable.all():
+            return placed
+        bad = np.add.reduceat(~usable, np.minimum(batch.starts, batch.point_count - 1), dtype=np.int64)
+        plain: NDArray[np.bool_] = placed & (bad == 0)
+        return plain
+
+    def _keep(self, sample: Sample | Batch) -> None:
         points = sample.values.shape[0]
         if self._open_points + points > self._capacity:
             self.counts.dropped += points

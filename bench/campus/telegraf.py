@@ -35,25 +35,34 @@ _BUFFER_PERIODS = 6
 _BATCH = 5000
 
 
-def configuration(plan: CollectionPlan, period: float, sink: str) -> tuple[str, int]:
-    """The file's text, and how many fields it reads in each period."""
+def configuration(plan: CollectionPlan, period: float, sink: str, *, shared: bool = False) -> tuple[str, int]:
+    """The file's text, and how many fields it reads in each period.
+
+    Args:
+        plan: what is read; its Modbus devices only.
+        period: seconds.
+        sink: address of the server that takes everything.
+        shared: whether the devices behind an endpoint share an input, and so a connection.
+
+    Raises:
+        ValueError: a device is read by something else than Modbus TCP.
+    """
     endpoints = {each.id: each for each in plan.endpoints}
-    parts = [_head(len(plan.modbus), period, sink)]
-    fields = 0
+    groups: dict[str, list[ModbusBinding]] = {}
     for binding in plan.modbus:
         endpoint = endpoints[binding.endpoint]
         if endpoint.protocol is not ModbusProtocol.TCP:
             raise ValueError(f"device {binding.device}: {endpoint.protocol} is not read here")
-        parts.append(_input(binding, endpoint))
-        fields += sum(len(each) for each in _requests(binding.profile).values())
+        groups.setdefault(binding.endpoint if shared else binding.device, []).append(binding)
+    parts = [_head(len(plan.modbus), period, sink)]
+    parts += [_input(name, group, endpoints[group[0].endpoint]) for name, group in groups.items()]
+    fields = sum(len(each) for binding in plan.modbus for each in _requests(binding.profile).values())
     return "".join(parts), fields
 
 
-def write(path: Path, plan: CollectionPlan, period: float, sink: str) -> int:
-    """Write the file; returns how many fields it reads in each period."""
-    text, fields = configuration(plan, period, sink)
-    path.write_text(text, encoding="utf-8")
-    return fields
+def write(path: Path, plan: CollectionPlan, period: float, sink: str, *, shared: bool) -> None:
+    """Write the file."""
+    path.write_text(configuration(plan, period, sink, shared=shared)[0], encoding="utf-8")
 
 
 def _head(devices: int, period: float, sink: str) -> str:
@@ -76,17 +85,25 @@ def _head(devices: int, period: float, sink: str) -> str:
 """
 
 
-def _input(binding: ModbusBinding, endpoint: ModbusEndpoint) -> str:
-    profile = binding.profile
-    timeout = binding.manners.timeout or profile.manners.timeout or endpoint.timeout
+def _input(name: str, group: list[ModbusBinding], endpoint: ModbusEndpoint) -> str:
+    first = group[0]
+    timeout = first.manners.timeout or first.profile.manners.timeout or endpoint.timeout
     lines = [
         "\n[[inputs.modbus]]",
-        f'  name = "{binding.device}"',
+        f'  name = "{name}"',
         f'  controller = "tcp://{endpoint.host}:{endpoint.port}"',
         f'  timeout = "{_time(timeout)}"',
         '  configuration_type = "request"',
         '  tagexclude = ["name", "type", "slave_id"]',
     ]
+    for binding in group:
+        lines += _of_device(binding)
+    return "\n".join(lines) + "\n"
+
+
+def _of_device(binding: ModbusBinding) -> list[str]:
+    lines: list[str] = []
+    profile = binding.profile
     for (table, order), fields in _requests(profile).items():
         lines += [
             "  [[inputs.modbus.request]]",
@@ -101,7 +118,7 @@ def _input(binding: ModbusBinding, endpoint: ModbusEndpoint) -> str:
             "    [inputs.modbus.request.tags]",
             f'      device = "{binding.device}"',
         ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _joining(gap: int) -> list[str]:

@@ -221,8 +221,11 @@ class DeviceReader:
         self._lateness.add((now - self._place) % self._period)
         self._failed_in_a_row = 0
         self._last_success = now
-        if self._short is not None:
-            self._hand_on(self._short, now)
+        group = self._short
+        if group is not None:
+            self.samples += 1
+            first = self.binding.first + group.first
+            self._harvest.add(group.decoder, first, now, group.harvested(), self)
         elif self._readout.refusing is not None:
             self._send_none(now, self._readout.refusing)
         else:

@@ -222,7 +222,8 @@ class Endpoint(Places):
         if request is None:
             self._end(scan)
             scan.device.complete(time)
-            if self._queue or self._held:
+            queue = self._queue
+            if queue.trusted or queue.doubtful or self._held:
                 self._next()
         elif connection is None or connection.link is None:
             return
@@ -257,7 +258,7 @@ class Endpoint(Places):
         cost = seconds + scan.pause
         connection.free_at = now + scan.pause if scan.pause else now
         if scan.placed:
-            self._bus.spent(now, cost / (self._in_flight * len(self._connections)))
+            self._bus.spent(now, cost / self._lanes)
         device = scan.device
         if isinstance(answer, Fault):
             if answer.kind is not FaultKind.TIMEOUT:

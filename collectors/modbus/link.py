@@ -186,8 +186,12 @@ class TransactionLink:
             and unit == request.unit
             and data[start] == request.payload_length == end - start - 1
         ):
+            done = self._done
             self._answered = transaction
-            self._answer(bytes(data[start + 1 : end]))
+            self._request = self._done = None
+            self._deadlines.stop(self)
+            if done is not None:
+                done(bytes(data[start + 1 : end]))
             return
         body = bytes(data[start:end])
         read = self._overtaken.get(transaction) if self._overtaken else None

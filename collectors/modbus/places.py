@@ -33,6 +33,7 @@ class Places:
         "_connections",
         "_held",
         "_in_flight",
+        "_lanes",
         "_queue",
         "_reply_time",
         "_scans",
@@ -45,6 +46,8 @@ class Places:
         self._connections = connections
         self._in_flight = in_flight
         """Places on each connection."""
+        self._lanes = in_flight * len(connections)
+        """Places in all."""
         self._reply_time = ReplyTime()
         self._queue = ScanQueue()
         self._scans: tuple[Scan, ...] = ()
@@ -163,7 +166,10 @@ class Places:
 
     def _end(self, scan: Scan) -> None:
         """A scan is over, however it went."""
-        scan.yield_place()
+        connection = scan.connection
+        if scan.placed and connection is not None:
+            scan.placed = False
+            connection.places -= 1
         scan.connection = None
         scans = self._scans
         self._scans = () if len(scans) == 1 and scans[0] is scan else _without(scans, scan)

@@ -30,13 +30,14 @@ class ReplyTime:
 
     def heard(self, seconds: float) -> None:
         """A reply took so long."""
-        if math.isnan(self.mean):
+        deviation = self._deviation
+        if not deviation and math.isnan(self.mean):
             self.mean = seconds
             self._deviation = seconds / 2
             return
         error = seconds - self.mean
         self.mean += _MEAN_GAIN * error
-        self._deviation += _DEVIATION_GAIN * (abs(error) - self._deviation)
+        self._deviation = deviation + _DEVIATION_GAIN * ((error if error > 0 else -error) - deviation)
 
     def expected(self) -> float:
         """Seconds within which nearly every reply comes; meaningless before the first."""

@@ -63,6 +63,7 @@ def _lines(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _overview(answer: Json, *, everything: bool) -> Iterator[str]:
+    yield from _collectors(_items(answer["collectors"]))
     endpoints = _items(answer["endpoints"])
     yield from table(
         ("endpoint", "protocol", "state", "busy", "planned", "cycle s", "planned", "errors", "last error"),
@@ -87,6 +88,29 @@ def _overview(answer: Json, *, everything: bool) -> Iterator[str]:
     yield from _device_table(shown)
     if len(shown) < len(devices):
         yield f"{len(devices) - len(shown)} more devices are online; --all lists them"
+
+
+def _collectors(collectors: Sequence[Json]) -> Iterator[str]:
+    """The other processes that collect, if there are any."""
+    if not collectors:
+        return
+    yield from table(
+        ("collector", "state", "last heard", "readings", "waiting", "restarts", "page", "error"),
+        [
+            (
+                each["name"],
+                each["state"],
+                each["heard"] or "never",
+                each["readings"],
+                each["waiting"],
+                each["restarts"] or "",
+                each["url"],
+                each["error"],
+            )
+            for each in collectors
+        ],
+    )
+    yield ""
 
 
 def _device_table(devices: Sequence[Json]) -> Iterator[str]:

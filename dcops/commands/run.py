@@ -7,9 +7,12 @@ import signal
 import sys
 from pathlib import Path
 
+from dcops.crew.secrets import TokenError
+from dcops.crew.shard import Shard
+from dcops.crew.usage import RoleError, read_role
 from dcops.garbage import no_search, spare_nothing, spare_what_lives
 from dcops.logs import configure
-from dcops.options import add_address, add_data, add_verbose
+from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform, Settings
 from dcops.running import heed_signal, load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite, load
@@ -21,6 +24,11 @@ _SETTLED_SECONDS = 60.0
 _EXAMPLE = """examples:
   dcops run site/
   dcops run site.yaml --data /var/lib/dcops --host 0.0.0.0 --port 8080
+  dcops run site/ --workers 2                            collect in two more processes of this machine
+
+on two machines, with the same site and the same token (see docs/scaling.md):
+  DCOPS_SHARD_TOKEN_FILE=token dcops run site/ --shard 1/2 --host 10.0.0.5
+  DCOPS_SHARD_TOKEN_FILE=token dcops run site/ --shard 2/2 --head http://10.0.0.5:8080
 """
 
 
@@ -38,6 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_data(parser)
     add_address(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what collectors see, for replay")
+    _add_role(parser)
     add_verbose(parser)
     parser.set_defaults(run=run)
 
@@ -45,6 +54,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(args: argparse.Namespace) -> int:
     """Run until a signal; 1 if the site has mistakes."""
     configure(verbose=args.verbose)
+    try:
+        role = read_role(args, os.environ)
+    except RoleError as error:
+        print(f"dcops run: {error}", file=sys.stderr)
+        return 2
+    except TokenError as error:
+        print(f"dcops run: {error}", file=sys.stderr)
+        return 1
     with no_search():
         loaded = load_site(args.site)
     if loaded is None:
@@ -56,18 +73,41 @@ def run(args: argparse.Namespace) -> int:
         host=args.host,
         port=args.port,
         record=args.record,
+        role=role,
         load=None if args.record else lambda: load(args.site),
     )
     left_behind: list[str] = []
-    code = run_async("dcops run", lambda: _serve(loaded, settings, left_behind))
+    code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind))
     leave(code, left_behind)
     spare_nothing()
     return code
 
 
-async def _serve(loaded: LoadedSite, settings: Settings, left_behind: list[str]) -> int:
+def _add_role(parser: argparse.ArgumentParser) -> None:
+    """What part of the collecting this process takes."""
+    group = parser.add_argument_group("collecting in several processes")
+    group.add_argument(
+        "--workers", type=whole, default=0, metavar="N", help="collect in so many processes that are started"
+    )
+    group.add_argument("--shard", metavar="I/N", help="collect only this share of the endpoints, such as 1/2")
+    group.add_argument("--shards", type=whole, default=0, metavar="N", help="be the head and collect nothing")
+    group.add_argument(
+        "--head", metavar="URL", help="hand over to this head; without it a shard is the head itself"
+    )
+    group.add_argument("--head-ca", type=Path, metavar="FILE", help="who signed the head's certificate")
+
+
+async def _serve(
+    loaded: LoadedSite, settings: Settings, args: argparse.Namespace, left_behind: list[str]
+) -> int:
+    clock = SystemClock()
+    platform: Platform | Shard
+    share = settings.role.shard
     with no_search():
-        platform = Platform(loaded, SystemClock(), settings, os.environ)
+        if settings.role.head and share is not None:
+            platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
+        else:
+            platform = Platform(loaded, clock, settings, os.environ)
     settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
     async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
         await platform.run(stop)

@@ -32,6 +32,8 @@ class HttpTarget:
     username: str = ""
     """With the password by basic authentication; empty for none."""
     password: str = field(repr=False, default="")
+    token: str = field(repr=False, default="")
+    """In place of those: a bearer token."""
     timeout: float = TIMEOUT_SECONDS
     """Seconds for one request."""
     tls_ca: Path | None = None
@@ -52,9 +54,7 @@ class HttpClient:
             timeout=Timeout(total=target.timeout),
             ca_certs=str(target.tls_ca) if target.tls_ca else None,
         )
-        self._headers = (
-            dict(make_headers(basic_auth=f"{target.username}:{target.password}")) if target.username else {}
-        )
+        self._headers = _credentials(target)
 
     def post(self, path: str, query: Mapping[str, str], body: bytes) -> None:
         """Send a body, compressed.
@@ -63,10 +63,20 @@ class HttpClient:
             RequestTooLargeError, RequestRefusedError: what the server says of the body.
             StoreUnavailableError: it cannot be reached or takes nothing now.
         """
-        packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-        packed = packer.compress(body) + packer.flush()
         headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
-        self._request("POST", path, query, packed, headers)
+        self._request("POST", path, query, _packed(body), headers)
+
+    def send(self, path: str, body: bytes, content_type: str, *, compress: bool) -> bytes:
+        """Send a body, compressed or as it is; returns what the server answers.
+
+        Raises:
+            RequestTooLargeError, RequestRefusedError: what the server says of the body.
+            StoreUnavailableError: it cannot be reached or takes nothing now.
+        """
+        headers = {"Content-Type": content_type}
+        if compress:
+            headers["Content-Encoding"] = "gzip"
+        return self._request("POST", path, {}, _packed(body) if compress else body, headers)
 
     def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """What the server answers.
@@ -88,7 +98,8 @@ class HttpClient:
     def _request(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | None, headers: Mapping[str, str]
     ) -> bytes:
-        url = f"{self._target.url.rstrip('/')}{path}?{urlencode(query)}"
+        asked = f"?{urlencode(query)}" if query else ""
+        url = f"{self._target.url.rstrip('/')}{path}{asked}"
         try:
             response = self._pool.request(method, url, body=body, headers={**self._headers, **headers})
         except (HTTPError, OSError) as error:
@@ -102,6 +113,19 @@ class HttpClient:
         return answer_error(
             self._place, response.status, said, self._mends, response.headers.get("Retry-After")
         )
+
+
+def _packed(body: bytes) -> bytes:
+    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+def _credentials(target: HttpTarget) -> dict[str, str]:
+    if target.token:
+        return {"Authorization": f"Bearer {target.token}"}
+    if target.username:
+        return dict(make_headers(basic_auth=f"{target.username}:{target.password}"))
+    return {}
 
 
 def unreachable(place: str, error: Exception) -> StoreUnavailableError:

@@ -106,6 +106,7 @@ class Plant:
         self.told: list[Alarm] = []
         self.board.listen(self.told.append)
         self.endpoints: dict[str, str] = {}
+        self.shards: dict[str, str] = {}
         self.watch = self.make_watch(())
 
     def parse(self, text: str, defaults: tuple[RawRule, ...] = ()) -> ParsedRules:
@@ -116,7 +117,13 @@ class Plant:
     def make_watch(self, rules: tuple[Rule, ...], board: AlarmBoard | None = None) -> AlarmWatch:
         image = Image(self.values, self.times, self.quality)
         return AlarmWatch(
-            self.site, self.catalogue, rules, board or self.board, image, endpoints=self.endpoints
+            self.site,
+            self.catalogue,
+            rules,
+            board or self.board,
+            image,
+            endpoints=self.endpoints,
+            shards=self.shards,
         )
 
     def use(self, text: str) -> None:

@@ -94,6 +94,25 @@ def test_telegraf_is_told_types_scales_and_blocks_as_the_profile_has_them(simula
     }
 
 
+def test_devices_behind_a_gateway_can_share_an_input_and_so_a_connection(simulated: Path) -> None:
+    plan = load(str(simulated)).plan
+    apart, fields = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9")
+    text, same = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9", shared=True)
+    found = inputs(text)
+    assert set(found) == {each.endpoint for each in plan.modbus}
+    assert len(found) < len(inputs(apart))
+    taps = found["b1-h1-r01-taps"]["request"]
+    assert {(each["slave_id"], each["tags"]["device"]) for each in taps} == {
+        (1, "b1-h1-r01-k01-tap-a"),
+        (2, "b1-h1-r01-k01-tap-b"),
+        (3, "b1-h1-r01-k02-tap-a"),
+        (4, "b1-h1-r01-k02-tap-b"),
+        (5, "b1-h1-r01-k03-tap-a"),
+        (6, "b1-h1-r01-k03-tap-b"),
+    }
+    assert same == fields
+
+
 def test_telegraf_polls_and_writes_as_dcops_does(simulated: Path) -> None:
     text, _ = telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9")
     document = tomllib.loads(text)

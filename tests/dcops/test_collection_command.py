@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp.test_utils import TestServer
 
-from collectors.health import DeviceCost
+from collectors.health import CollectorHealth, CollectorState, DeviceCost
 from console.app import build_app
 from console.showing import Showing
 from dcops.cli import main
@@ -50,6 +51,47 @@ async def test_endpoints_and_devices_that_are_not_online_are_listed(
     assert out[6] == f"{len(found.site.devices) - 1} more devices are online; --all lists them"
     assert await run(url, "--all") == 0
     assert sum(" online " in line for line in lines_of(capsys)) == len(found.site.devices) - 1
+
+
+async def test_other_processes_that_collect_come_first(
+    plant: tuple[Plant, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, _ = plant
+    shard = CollectorHealth(
+        name="shard 2/2",
+        state=CollectorState.SILENT,
+        heard=None,
+        url="http://10.0.0.6:8080/",
+        readings=1200,
+        waiting=7,
+        lost=0,
+        clock_ahead=float("nan"),
+        restarts=0,
+        cpu_seconds=1.5,
+        memory=1e8,
+        error="",
+    )
+    server = TestServer(build_app(Showing(replace(found.view(), collectors=lambda: (shard,)))))
+    await server.start_server()
+    try:
+        assert await run(f"http://127.0.0.1:{server.port}") == 0
+    finally:
+        await server.close()
+    out = lines_of(capsys)
+    assert out[0].split() == [
+        "collector",
+        "state",
+        "last",
+        "heard",
+        "readings",
+        "waiting",
+        "restarts",
+        "page",
+        "error",
+    ]
+    assert out[1].split() == ["shard", "2/2", "silent", "never", "1200", "7", "http://10.0.0.6:8080/"]
+    assert out[2] == ""
+    assert out[3].split()[0] == "endpoint"
 
 
 async def test_one_device_with_its_texts_lessons_and_costs(

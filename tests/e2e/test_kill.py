@@ -21,6 +21,8 @@ from dcops.site_file import load
 from dcops.stages import stage
 from facility.catalogue import build_catalogue
 from facility.sample import NANOSECONDS
+from ingest.stores.history.hot import HotRows
+from ingest.stores.history.runs import within_runs
 from simulators.actions import ForceValue
 from simulators.clock import SystemClock
 from simulators.plant import Plant
@@ -102,13 +104,15 @@ async def simulated(site: Path) -> AsyncIterator[Simulation]:
 
 def stored(data: Path) -> list[tuple[str, int]]:
     """(series, ms) of every row in the history; none is old enough to lie in a sorted file."""
+    found: list[tuple[str, int]] = []
     with duckdb.connect(data / "history.duckdb", read_only=True) as file:
-        columns = "SELECT table_name, list(column_name) FROM information_schema.columns GROUP BY 1"
-        tables = [
-            name for name, has in file.execute(columns).fetchall() if {"series", "time", "value"} <= set(has)
-        ]
-        rows = " UNION ALL ".join(f"SELECT series, time FROM {table}" for table in tables)
-        return file.execute(f"SELECT name, time FROM ({rows}) JOIN series ON series = id").fetchall()
+        names = dict(file.execute("SELECT id, name FROM series").fetchall())
+        for table in HotRows(data / "history.files").tables(file):
+            for block in table.blocks:
+                series = np.repeat(block.first, block.count) + within_runs(block.count)
+                times = np.repeat(block.time, block.count)
+                found += [(names[at], time) for at, time in zip(series.tolist(), times.tolist(), strict=True)]
+    return found
 
 
 async def figure(program: Program, series: str) -> float:

@@ -215,6 +215,19 @@ async def test_jitter_is_no_new_distance_and_another_pace_is(store: DuckHistory,
     assert found.coverage.tolist()[4] == pytest.approx(1.0, rel=0.01)
 
 
+async def test_a_distance_longer_than_a_file_is_known_once_it_is_seen_twice(
+    store: DuckHistory, clock: StillClock
+) -> None:
+    for number, second in enumerate((0, 300, 600, 900, 1200)):
+        await store.write([meter(number + 1, [(second, 1.0, 1.0)])])
+        await compact_at(store, clock, NOON + second * SECOND + MINUTE)
+    await store.write([meter(9, [(7200, 1.0, 1.0)])])
+    await compact_at(store, clock, NOON + 3 * HOUR)
+    found = await store.buckets(POWER, NOON, NOON + HOUR, 15 * MINUTE)
+    # Of the first reading's bucket it was not known yet.
+    assert found.coverage.tolist() == pytest.approx([2 / 3, 2 / 3, 0.0, 0.0])
+
+
 async def test_every_level_goes_in_its_time(tmp_path: Path, clock: StillClock) -> None:
     kept = Retention(device=2 * DAY, minute=20 * DAY, quarter=200 * DAY, hour=2000 * DAY)
     store = DuckHistory(tmp_path / "history.duckdb", clock, kept)

@@ -213,6 +213,25 @@ async def test_a_damaged_file_does_not_stop_compaction(
     assert await power(store) == [(0.0, 5.0, 192), (100.0, 5.0, 192)]
 
 
+async def test_a_write_that_can_not_be_made_durable_is_not_kept(
+    path: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DuckHistory(path, clock)
+    await store.write([steady(1, 0, 1)])
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(StoreUnavailableError, match="Input/output error"):
+            await store.write([steady(2, 10, 1)])
+    assert await power(store) == [(0.0, 5.0, 192)]
+    await store.write([steady(2, 10, 1)])
+    assert await power(store) == [(0.0, 5.0, 192), (10.0, 5.0, 192)]
+    await store.close()
+
+
 async def test_what_can_not_be_sorted_is_bounded_and_goes_on_later(
     path: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ FEWEST = 9
 """Readings of a series in one file from which its usual distance is taken."""
 FEWEST_AT_FIRST = 5
 """The same as long as none is known."""
-_TOLERANCE = 0.01
+TOLERANCE = 0.01
 """As long as the median is within this share of the known distance, that is kept."""
 
 
@@ -140,8 +140,8 @@ def changed_periods(
     gaps = np.diff(rows.time, append=0)
     gaps[np.append(begins[1:], len(rows)) - 1] = -1  # to another series
     expected = np.repeat(known, count)
-    short = np.add.reduceat((gaps >= 0) & (gaps < expected * (1 - _TOLERANCE)), begins, dtype=np.int64)
-    long = np.add.reduceat(gaps > expected * (1 + _TOLERANCE), begins, dtype=np.int64)
+    short = np.add.reduceat((gaps >= 0) & (gaps < expected * (1 - TOLERANCE)), begins, dtype=np.int64)
+    long = np.add.reduceat(gaps > expected * (1 + TOLERANCE), begins, dtype=np.int64)
     asked &= 2 * np.maximum(short, long) > count - 1
     asked_rows = np.repeat(asked, count) & (gaps >= 0)
     asked_gaps = gaps[asked_rows]
@@ -152,3 +152,41 @@ def changed_periods(
     medians = (asked_gaps[first + (gaps_of - 1) // 2] + asked_gaps[first + gaps_of // 2]) / 2
     fits = medians < np.iinfo(np.uint32).max
     return whose[asked][fits], medians[fits].astype(np.uint32)
+
+
+class SparseSeries:
+    """Series of which a file holds few readings: their distance shows from file to file.
+
+    Two distances in a row that are the same are taken for the usual one.
+    """
+
+    def __init__(self) -> None:
+        self._last = np.empty(0, np.int64)
+        """Time of the last reading by number of series, ms; 0 if there was none since the start."""
+        self._gap = np.empty(0, np.int64)
+        """Distance of that to the one before; 0 as long as it is unknown."""
+
+    def changed_periods(
+        self, rows: Sorted, periods: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """As the function of that name, of the series with fewer readings than that asks for."""
+        missing = len(periods) - len(self._last)
+        self._last = np.append(self._last, np.zeros(max(0, missing), np.int64))
+        self._gap = np.append(self._gap, np.zeros(max(0, missing), np.int64))
+        begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+        whose = rows.series[begins]
+        count = np.diff(np.append(begins, len(rows)))
+        first, last = rows.time[begins], rows.time[begins + count - 1]
+        before, known = self._last[whose], periods[whose].astype(np.int64)
+        gap = np.where(before > 0, first - before, 0)
+        sparse = (count < FEWEST_AT_FIRST) & (gap > 0) & (gap < np.iinfo(np.uint32).max)
+        same = sparse & _alike(gap, self._gap[whose]) & ~_alike(gap, known)
+        newer = last > before
+        self._last[whose[newer]] = last[newer]
+        self._gap[whose[sparse]] = gap[sparse]
+        return whose[same], gap[same].astype(np.uint32)
+
+
+def _alike(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+    alike: NDArray[np.bool_] = np.abs(one - other) <= one * TOLERANCE
+    return alike

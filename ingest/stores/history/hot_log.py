@@ -6,6 +6,7 @@ it, plain, its indices being numbers of series. A frame that was not written who
 acknowledged; it is cut off. Others that are damaged are passed over.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -50,7 +51,7 @@ class HotLog:
         """Keep a frame for good.
 
         Raises:
-            OSError: it may be there in part, or not durable: read the file anew.
+            OSError: it is not there, or in part: read the file anew.
         """
         if self._handle is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +62,15 @@ class HotLog:
         body = encode(batch, level=0)
         head = json.dumps([frame.journal, frame.positions]).encode()
         start = _HEADER.pack(_MAGIC, _VERSION, len(head), len(body), zlib.crc32(head))
-        _write(self._handle, start + head + body)
-        os.fdatasync(self._handle)
+        size = os.fstat(self._handle).st_size
+        try:
+            _write(self._handle, start + head + body)
+            os.fdatasync(self._handle)
+        except OSError:
+            # Seen again it would be taken for written, and a second attempt to make it durable may lie.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, size)
+            raise
 
     def read(self) -> list[Frame]:
         """All frames, oldest first; a torn end is cut off.

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.stores.history import queries
-from ingest.stores.history.bucketing import BucketRows, bucketed, changed_periods, weighed
+from ingest.stores.history.bucketing import (
+    BucketRows,
+    SparseSeries,
+    bucketed,
+    changed_periods,
+    weighed,
+)
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
 from ingest.stores.history.holds import latest_holds
 from ingest.stores.history.hot import HotRows, HotTable
@@ -56,6 +62,7 @@ class Sealing:
         self._go_on = go_on
         self._derived = np.empty(0, np.bool_)
         self._periods: NDArray[np.uint32] | None = None
+        self._sparse = SparseSeries()
 
     def forget(self) -> None:
         """What was learnt last may not have been kept."""
@@ -120,7 +127,9 @@ class Sealing:
             buckets: list[BucketRows] = []
             for part in sorter.parts(start, stop, derived, of_derived=of_derived):
                 yield self._file(cursor, level, start, part, _SORTED_COLUMNS)
-                periods = self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
+                self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
+                sparse = self._sparse.changed_periods(part, self._known_periods(cursor))
+                periods = self._learnt(cursor, *sparse)
                 made = bucketed(part, *closing, MINUTE.length, periods)
                 if holds is not None:
                     made = weighed(made, part, closing, MINUTE.length, holds)

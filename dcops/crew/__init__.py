@@ -1,0 +1,1 @@
+"""A site collected by several processes: shards on other machines, workers on this one, and their head."""

@@ -1,0 +1,91 @@
+"""Workers of one process: they collect for it, are started again when they die, and end with it."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dcops.site_file import load
+from tests.e2e.crews import Running, running, standing_still
+from tests.e2e.hall import until, write_small_site
+from tests.e2e.test_shards import CALM, complete, figures_of
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return write_small_site(tmp_path / "site", shape=CALM)
+
+
+def workers_of(process: Running) -> dict[str, psutil.Process]:
+    """By their share."""
+    found = {}
+    for child in psutil.Process(process.process.pid).children():
+        share = [word.removeprefix("--share=") for word in child.cmdline() if word.startswith("--share=")]
+        if share:
+            found[share[0]] = child
+    return found
+
+
+async def test_workers_collect_all_that_is_polled_and_are_seen_as_one(site: Path, tmp_path: Path) -> None:
+    series = figures_of(site)
+    plan = load(site).plan
+    async with standing_still(site):
+        one = Running(site, tmp_path / "one", token=None)
+        async with running(one):
+            alone = await complete(one, series)
+            await one.end()
+        process = Running(site, tmp_path / "many", "--workers", "2", token=None)
+        async with running(process):
+            assert await complete(process, series) == alone
+            await process.reads_everything()
+            found = await process.get("/api/v1/collection")
+            assert {each["endpoint"] for each in found["endpoints"]} == {
+                *(each.id for each in plan.endpoints),
+                *(each.id for each in plan.brokers),
+            }
+            devices = [binding.device for binding in (*plan.modbus, *plan.mqtt)]
+            assert sorted(each["device"] for each in found["devices"]) == sorted(devices)
+            assert {each["name"]: each["state"] for each in found["collectors"]} == {
+                "worker 1/2": "heard",
+                "worker 2/2": "heard",
+            }
+            assert found["totals"]["polls_done"] >= len(plan.modbus)
+            endpoint = plan.endpoints[0].id
+            path = f"/api/v1/collection/endpoints/{endpoint}"
+
+            async def costs() -> int:
+                return (await process.get(path))["total"]
+
+            behind = sum(binding.endpoint == endpoint for binding in plan.modbus)
+            assert await until(costs, "what reading takes is told") == behind
+            processes = list(workers_of(process).values())
+            began = time.monotonic()
+            assert await process.end(signal.SIGTERM) == 0
+            assert time.monotonic() - began < 5.0
+            assert not any(each.is_running() for each in processes)
+    assert "Traceback" not in process.log
+
+
+async def test_a_worker_that_is_killed_is_started_again(site: Path, tmp_path: Path) -> None:
+    async with standing_still(site):
+        process = Running(site, tmp_path / "many", "--workers", "2", token=None)
+        async with running(process):
+            await process.reads_everything()
+            killed = workers_of(process)["1/2"]
+            killed.kill()
+
+            async def again() -> bool:
+                found = (await process.collectors())["worker 1/2"]
+                return found["restarts"] == 1 and found["state"] == "heard" and found["error"] == ""
+
+            await until(again, "the worker is back", 60)
+            assert workers_of(process)["1/2"].pid != killed.pid
+            assert (await process.collectors())["worker 2/2"]["restarts"] == 0
+            assert "worker 1/2 ended with -9; it is started again in 1 s" in process.log
+            left = list(workers_of(process).values())
+            await process.end(signal.SIGKILL)
+            gone = await asyncio.to_thread(psutil.wait_procs, left, 10)
+            assert len(gone[0]) == 2, "they end with the one they collect for"

@@ -1,0 +1,139 @@
+"""Readings that come as a batch are shown and kept as if they had come one by one."""
+
+import numpy as np
+import pytest
+
+from facility.sample import Sample
+from ingest.batch import Batch, gather
+from tests.ingest.plant import DEVICE_POINTS, GRID, K1_PDU, K2_PDU, NOON, SECOND, sample
+from tests.ingest.test_tick import Bench
+
+NAN = float("nan")
+
+
+def accepted(*samples: Sample, before: tuple[Sample, ...] = ()) -> Bench:
+    bench = Bench()
+    for each in before:
+        bench.tick.accept(each)
+    bench.tick.accept_batch(gather(samples, NOON))
+    return bench
+
+
+def journalled(bench: Bench) -> list[tuple[int, int, list[float | None], list[int]]]:
+    bench.tick.close(NOON + SECOND)
+    return sorted(
+        (
+            each.first,
+            each.time,
+            [None if value != value else value for value in each.values.tolist()],  # noqa: PLR0124
+            each.quality.tolist(),
+        )
+        for batch in bench.batches
+        for each in batch.samples()
+    )
+
+
+def test_a_batch_is_shown_and_journalled() -> None:
+    bench = accepted(
+        sample(GRID, NOON, [1.0, 2.0]), sample(K1_PDU, NOON - 1, [3.0, 4.0, 50.0], [192, 64, 192])
+    )
+    assert bench.image.values[:5].tolist() == [1.0, 2.0, 3.0, 4.0, 50.0]
+    assert bench.image.quality[:5].tolist() == [192, 192, 192, 64, 192]
+    assert bench.image.times[:5].tolist() == [NOON, NOON, NOON - 1, NOON - 1, NOON - 1]
+    assert (bench.tick.counts.samples, bench.tick.counts.readings) == (2, 5)
+    assert journalled(bench) == [
+        (GRID, NOON, [1.0, 2.0], [192, 192]),
+        (K1_PDU, NOON - 1, [3.0, 4.0, 50.0], [192, 64, 192]),
+    ]
+
+
+def test_of_two_readings_of_a_point_the_newer_is_shown_whichever_comes_first() -> None:
+    newer, older = sample(GRID, NOON, [1.0, 2.0]), sample(GRID, NOON - SECOND, [8.0, 9.0])
+    for samples in ((newer, older), (older, newer)):
+        bench = accepted(*samples)
+        assert bench.image.values[:2].tolist() == [1.0, 2.0]
+        assert bench.image.times[:2].tolist() == [NOON, NOON]
+        assert len(journalled(bench)) == 2
+
+
+def test_what_is_older_than_what_is_shown_is_journalled_and_not_shown() -> None:
+    bench = accepted(
+        sample(GRID, NOON - SECOND, [8.0, 9.0]),
+        sample(K1_PDU, NOON, [3.0, 4.0, 50.0]),
+        before=(sample(GRID, NOON, [1.0, 2.0]),),
+    )
+    assert bench.image.values[:5].tolist() == [1.0, 2.0, 3.0, 4.0, 50.0]
+    assert (bench.tick.counts.late, bench.image.late) == (1, 1)
+    assert len(journalled(bench)) == 3
+
+
+def test_a_lost_device_keeps_its_value_and_its_neighbours_are_shown() -> None:
+    bench = accepted(
+        sample(GRID, NOON, [NAN, NAN], 24),
+        sample(K1_PDU, NOON, [3.0, 4.0, 50.0]),
+        before=(sample(GRID, NOON - SECOND, [1.0, 2.0]),),
+    )
+    assert bench.image.values[:5].tolist() == [1.0, 2.0, 3.0, 4.0, 50.0]
+    assert bench.image.quality[:5].tolist() == [20, 20, 192, 192, 192]
+
+
+def test_what_has_to_be_refused_is_refused_alone() -> None:
+    bench = accepted(
+        sample(GRID, NOON, [1.0, 2.0]),
+        sample(K1_PDU, NOON + 61 * SECOND, [3.0, 4.0, 50.0]),
+        sample(DEVICE_POINTS - 1, NOON, [1.0, 2.0]),
+    )
+    assert (bench.tick.counts.samples, bench.tick.counts.future, bench.tick.counts.malformed) == (1, 1, 1)
+    assert journalled(bench) == [(GRID, NOON, [1.0, 2.0], [192, 192])]
+
+
+def test_points_that_no_device_has_cannot_be_reached_by_a_count_that_wraps_around() -> None:
+    whole = gather([sample(GRID, NOON, [1.0, 2.0])], NOON)
+    first = np.array([2**32 - 1], np.uint32)
+    bench = Bench()
+    bench.tick.accept_batch(Batch(NOON, first, whole.count, whole.time, whole.values, whole.quality))
+    assert bench.tick.counts.malformed == 1
+
+
+def test_a_batch_that_finds_no_room_is_dropped_and_said_to_be_so() -> None:
+    bench = Bench(capacity=4)
+    bench.tick.accept_batch(gather([sample(GRID, NOON, [1.0, 2.0])], NOON))
+    bench.tick.accept_batch(gather([sample(K2_PDU, NOON, [1.0, 2.0, 3.0])], NOON))
+    bench.tick.close(NOON)
+    assert bench.tick.counts.dropped == 3
+    assert [batch.whole for batch in bench.batches] == [False]
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    bench = accepted()
+    assert bench.tick.counts.samples == 0
+    assert bench.tick.open_number == 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_many_at_once_come_to_the_same_as_one_by_one(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    together, single = Bench(capacity=100_000), Bench(capacity=100_000)
+    for _ in range(4):
+        samples = []
+        for _ in range(int(random.integers(1, 20))):
+            first = int(random.integers(0, DEVICE_POINTS))
+            count = int(random.integers(1, DEVICE_POINTS - first + 1))
+            quality = random.choice([192, 192, 192, 192, 64, 0, 24], count).astype(np.uint8)
+            values = np.where(random.random(count) < 0.03, NAN, random.normal(size=count))
+            if random.random() < 0.7:
+                quality[:] = 192
+            # No two of one time: which of them is shown is then left open.
+            time = NOON - int(random.permutation(1000)[0]) * 1000 - len(samples)
+            samples.append(Sample(first, time, values, quality))
+        for each in sorted(samples, key=lambda each: each.time):
+            single.tick.accept(each)
+        together.tick.accept_batch(gather(samples, NOON))
+    np.testing.assert_array_equal(together.image.values, single.image.values)
+    np.testing.assert_array_equal(together.image.times, single.image.times)
+    np.testing.assert_array_equal(together.image.quality, single.image.quality)
+    assert (together.tick.counts.samples, together.tick.counts.readings) == (
+        single.tick.counts.samples,
+        single.tick.counts.readings,
+    )
+    assert journalled(together) == journalled(single)
