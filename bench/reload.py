@@ -22,8 +22,9 @@ from pathlib import Path
 import uvloop
 
 from bench.report import machine, resident, verdict
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
 from dcops.ports import free_base_port
+from dcops.settings import Settings
 from dcops.site_file import load
 from dcops.stages import stage
 from simulators.clock import SystemClock

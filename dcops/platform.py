@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from dcops.background import let_go
 from dcops.cpu_stages import CpuStages
 from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics
-from dcops.crew.roles import Role
 from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.keepsakes import Keepsakes
@@ -49,6 +48,7 @@ from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
+from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
 from dcops.stages import stage
@@ -80,29 +80,6 @@ _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
 _CLOSE_SECONDS = 1.0
 _READY_TICKS_LATE = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a site is run, apart from what it is."""
-
-    data: Path
-    """Folder of the journal, the history, lessons and dead letters; made if it is not there."""
-    host: str = "127.0.0.1"
-    port: int = 8080
-    """0 takes a free one."""
-    tick_period: int = NANOSECONDS
-    """Between ticks, ns of the clock."""
-    speed: float = 1.0
-    """Seconds of the clock a real second."""
-    role: Role = field(default_factory=Role)
-    """What of the site this process collects itself, and who else does."""
-    record: Path | None = None
-    """Where to write everything the collectors saw, to be replayed."""
-    load: Callable[[], LoadedSite] | None = None
-    """Reads the site anew; None if it is not to be loaded anew."""
-    on_listening: Callable[[int], None] = lambda _: None
-    """Told the port once the console is served."""
 
 
 class Platform:
@@ -165,30 +142,11 @@ class Platform:
             self._recorder or accept,
             emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
             lessons=open_lessons(settings.data),
-            keeping=Keeping(
-                number=lambda: self.tick.open_number,
-                hurry=self._hurry,
-                note=self.spool.note,
-                recall=self.spool.recall,
-                listen=self.spool.on_settled,
-                tell_no_more=self.spool.tell_no_more,
-            ),
+            keeping=self._keeping(),
             set_aside=self._rejected.put,
         )
         self._collecting_all = self._crew.seen(self.collection)
-        letters = DeadLetters(settings.data / "dead-letters", clock)
-        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
-        rates = (pace.backlog, *named.backlog_rates)
-        self.deliveries = tuple(
-            Delivery(
-                spool=self.spool,
-                store=store,
-                dead_letters=letters,
-                clock=clock,
-                pace=replace(pace, backlog=rate),
-            )
-            for store, rate in zip(self._stores, rates, strict=True)
-        )
+        self.deliveries = self._deliver(named.backlog_rates)
         self._workings = Workings(
             clock=clock,
             cpu=self.cpu,
@@ -206,19 +164,48 @@ class Platform:
         self._pages = Showing(self._view(live))
         self._disk = DiskSpace(settings.data)
         self._own_alarms = PlatformAlarms(self.board)
-        self._conditions = PipelineConditions(
-            Pipeline(
-                folder=settings.data,
-                memory=kept.memory,
-                spool=self.spool,
-                tick=self.tick,
-                deliveries=self.deliveries,
-                notifiers=lambda: self._notifiers,
-                free=self._disk,
-            ),
-            settings.speed,
-        )
+        self._conditions = self._find_conditions(kept.memory)
         self.stopping = StopBudget()
+
+    def _keeping(self) -> Keeping:
+        """How collectors learn what has become of readings."""
+        return Keeping(
+            number=lambda: self.tick.open_number,
+            hurry=self._hurry,
+            note=self.spool.note,
+            recall=self.spool.recall,
+            listen=self.spool.on_settled,
+            tell_no_more=self.spool.tell_no_more,
+        )
+
+    def _deliver(self, backlog_rates: Iterable[float]) -> tuple[Delivery, ...]:
+        """A delivery to each store, the history's first; ``backlog_rates`` are of the others."""
+        settings, clock = self._settings, self._clock
+        letters = DeadLetters(settings.data / "dead-letters", clock)
+        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+        return tuple(
+            Delivery(
+                spool=self.spool,
+                store=store,
+                dead_letters=letters,
+                clock=clock,
+                pace=replace(pace, backlog=rate),
+            )
+            for store, rate in zip(self._stores, (pace.backlog, *backlog_rates), strict=True)
+        )
+
+    def _find_conditions(self, memory: int) -> PipelineConditions:
+        """What is wrong with the platform itself; ``memory`` is that for what waits for the journal."""
+        pipeline = Pipeline(
+            folder=self._settings.data,
+            memory=memory,
+            spool=self.spool,
+            tick=self.tick,
+            deliveries=self.deliveries,
+            notifiers=lambda: self._notifiers,
+            free=self._disk,
+        )
+        return PipelineConditions(pipeline, self._settings.speed)
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, stores, journal, notifiers."""

@@ -15,9 +15,10 @@ from dcops.errors import DcopsError, in_words
 from dcops.logs import configure
 from dcops.options import add_address, add_verbose, positive, seconds
 from dcops.pace import Pace
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
 from dcops.ports import free_base_port
 from dcops.running import load_site, run_async, stop_on_signal
+from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.summary import Summary, print_summary

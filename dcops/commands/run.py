@@ -13,8 +13,9 @@ from dcops.crew.usage import RoleError, read_role
 from dcops.garbage import no_search, spare_nothing, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
 from dcops.running import heed_signal, load_site, run_async, stop_on_signal
+from dcops.settings import Settings
 from dcops.site_file import LoadedSite, load
 from dcops.stopping import leave
 from simulators.clock import SystemClock

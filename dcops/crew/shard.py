@@ -35,10 +35,10 @@ from dcops.endpoint_metrics import EndpointExposition
 from dcops.lessons_file import open_lessons
 from dcops.loop_watch import LoopWatch
 from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics
-from dcops.platform import Settings
 from dcops.process_health import ProcessMetrics, Workings
 from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
+from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.stopping import StopBudget

@@ -344,7 +344,7 @@ class DuckHistory:
 
     async def _read(self, series: str, work: Callable[[SeriesReader], _T]) -> _T:
         return await self._run(
-            self._reader, lambda: self._database.use(lambda cursor: self._read_with(cursor, series, work))
+            self._reader, lambda: self._database.ask(lambda cursor: self._read_with(cursor, series, work))
         )
 
     def _read_with(

@@ -252,7 +252,7 @@ def test_shipped_profiles_are_read_as_they_are_asked_for(monkeypatch):
         return read_profile(document, bases)
 
     monkeypatch.setattr(reader, "_read_profile", noting)
-    offered = reader.shipped()
+    offered = reader.ShippedProfiles()
     assert "rack-pdu" in offered
     assert len(list(offered)) == len(offered) > 70
     assert read == []

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from dcops.outputs import build_stores
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
+from dcops.settings import Settings
 from dcops.site_file import InfluxStoreConfig, InfluxV1StoreConfig, SecretRef, VictoriaStoreConfig, load
 from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_v1 import InfluxV1Store

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 
 from dcops.pace import Pace
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
 from dcops.ports import free_base_port
+from dcops.settings import Settings
 from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
 from simulators.clock import ScaledClock

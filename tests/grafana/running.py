@@ -8,7 +8,8 @@ from threading import Thread
 
 import numpy as np
 
-from dcops.platform import Platform, Settings
+from dcops.platform import Platform
+from dcops.settings import Settings
 from dcops.site_file import load
 from facility.point_types import Behaviour
 from facility.sample import NANOSECONDS, Sample

@@ -17,8 +17,13 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _LOCKED = "Could not set lock"
+_QUESTION_TRIES = 3
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
+
+
+class LetGoError(StoreUnavailableError):
+    """Another thread met an error and let go of the file: try again."""
 
 
 class Database:
@@ -37,21 +42,37 @@ class Database:
         """Do something with a cursor of its own.
 
         Raises:
+            LetGoError: another thread let go of the file meanwhile.
             StoreUnavailableError: the file cannot be used now.
         """
+        connection: duckdb.DuckDBPyConnection | None = None
         try:
-            with self._cursor() as cursor:
+            connection = self._opened()
+            with connection.cursor() as cursor:
                 return work(cursor)
         except FormatError as error:
-            self.close()
+            self._let_go(connection)
             raise StoreUnavailableError(f"history {self.path} {error}") from error
         except (duckdb.Error, OSError) as error:
-            self.close()
+            mine = self._let_go(connection)
             reason = str(error).splitlines()[0]
+            if not mine and isinstance(error, duckdb.ConnectionException):
+                raise LetGoError(f"history {self.path} was let go of by another thread: {reason}") from error
             kind = HistoryHeldError if _LOCKED in reason else StoreUnavailableError
             raise kind(
                 f"history {self.path}: {reason}; free the file, or make its folder writable with free space"
             ) from error
+
+    def ask(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
+        """The same for a question, which is asked again where another thread let go of the file meanwhile.
+
+        Raises:
+            StoreUnavailableError: the file cannot be used now.
+        """
+        for _ in range(_QUESTION_TRIES):
+            with contextlib.suppress(LetGoError):
+                return self.use(work)
+        return self.use(work)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -60,11 +81,19 @@ class Database:
             if connection is not None:
                 connection.close()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
-            return self._connection.cursor()
+            return self._connection
+
+    def _let_go(self, connection: duckdb.DuckDBPyConnection | None) -> bool:
+        """Close this connection, unless another thread has, which may have opened a new one."""
+        with self._lock:
+            if self._connection is not connection:
+                return False
+        self.close()
+        return True
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
