@@ -97,6 +97,8 @@ class Collection:
         self._readers = [factory.make(binding) for binding in plan.modbus]
         self._predictions: dict[str, Prediction] = {}
         """By endpoint, as they are asked for."""
+        self._behind: dict[str, list[DeviceReader]] = {}
+        """The devices behind each endpoint; empty until it is asked for, for it takes memory."""
         self._schedule = Schedule(clock, [_scan(reader, self._endpoints) for reader in self._readers])
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
@@ -182,6 +184,7 @@ class Collection:
         self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
         self._predictions.clear()
+        self._behind = {}
         self._change_brokers(change)
         if self._tasks is not None:
             for endpoint in over.endpoints.values():
@@ -338,11 +341,11 @@ class Collection:
         )
 
     def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
-        """The devices behind each endpoint; worked out when it is asked for, for it would take memory."""
-        found: dict[str, list[DeviceReader]] = {}
-        for reader in self._readers:
-            found.setdefault(reader.binding.endpoint, []).append(reader)
-        return found
+        """The devices behind each endpoint, worked out when it is first asked for."""
+        if not self._behind:
+            for reader in self._readers:
+                self._behind.setdefault(reader.binding.endpoint, []).append(reader)
+        return self._behind
 
     def _endpoint(self, config: ModbusEndpoint, dial: Dial) -> Endpoint:
         return Endpoint(config, dial=dial, clock=self._clock, opener=self._opener, random=self._random)

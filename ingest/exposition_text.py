@@ -74,14 +74,29 @@ class FamilyDraft:
                 yield _Part(level, "\n".join(lines[part]), places[part])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
-    """Some lines of a family, all of one level."""
+    """Some lines of a family, all of one level.
+
+    Half of what is told is the same from scrape to scrape (coverage, quality, what was planned): while the
+    numbers are, so is the text, which is kept.
+    """
 
     level: str
     lines: str
     """Joined by line ends: one object however many there are."""
     places: NDArray[np.int64]
+    _numbers: bytes | None = None
+    """Of the text that is kept."""
+    _text: bytes = b""
+
+    def filled(self, numbers: Floats) -> bytes:
+        """The lines with their numbers, one each."""
+        wanted = numbers.tobytes()
+        if wanted != self._numbers:
+            self._text = joined(self.lines.split("\n"), numbers).encode()
+            self._numbers = wanted
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +114,14 @@ class Family:
             numbers: of all lines, found by their places; NaN leaves a line out.
             levels: those whose lines are wanted; all if None.
         """
-        head = self.head
+        head = self.head.encode()
         for part in self.parts:
             if levels is not None and part.level not in levels:
                 continue
-            text = joined(part.lines.split("\n"), numbers[part.places] * self.factor)
+            text = part.filled(numbers[part.places] * self.factor)
             if text:
-                yield (head + text).encode()
-                head = ""
+                yield head + text if head else text
+                head = b""
 
 
 def family_of(name: str, text: str, labels: Sequence[str], behaviour: Behaviour = Behaviour.GAUGE) -> Family:

@@ -240,3 +240,15 @@ def test_promtool_finds_nothing_wrong_with_any_metric() -> None:
     checked = subprocess.run(promtool, input=text, capture_output=True, check=False)
     assert (checked.stdout.decode(), checked.stderr.decode()) == ("", "")
     assert checked.returncode == 0
+
+
+def test_what_changes_between_two_scrapes_is_told_anew() -> None:
+    labels = [labels_text({"n": str(at)}) for at in range(2)]
+    family = family_of("dcops_x", "X.", labels)
+    head = b"# HELP dcops_x X.\n# TYPE dcops_x gauge\n"
+    both = b'dcops_x{n="0"} 1.0\ndcops_x{n="1"} 2.0\n'
+    assert b"".join(family.pieces(np.array([1.0, 2.0]))) == head + both
+    assert b"".join(family.pieces(np.array([1.0, 2.0]))) == head + both
+    assert b"".join(family.pieces(np.array([np.nan, 2.0]))) == head + b'dcops_x{n="1"} 2.0\n'
+    assert b"".join(family.pieces(np.array([np.nan, np.nan]))) == b""
+    assert b"".join(family.pieces(np.array([1.0, 2.5]))) == head + both.replace(b"2.0", b"2.5")
