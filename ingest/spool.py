@@ -151,6 +151,7 @@ class Spool:
         self._arrived.set()
 
     def _put_empty(self, batch: Batch) -> None:
+        self._notes = []  # of readings that are not stored: none is needed
         with self._lock:
             self._last = batch.number
             if not batch.whole:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facility.catalogue import build_catalogue
@@ -245,3 +246,19 @@ async def test_what_is_open_is_asked_for_before_each_commit_and_does_not_wait_fo
         1001.0,
         1002.0,
     ]
+
+
+def emptied(number: int) -> Batch:
+    """What is left of a batch all of whose readings are held."""
+    none = np.empty(0, np.uint32)
+    return Batch(NOON, none, none, np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint8), number)
+
+
+async def test_notes_of_readings_that_are_held_are_not_kept_with_later_ones(tmp_path: Path) -> None:
+    async with running(make(tmp_path / "journal.db")) as spool:
+        spool.note(1, "broker", b"of what is held")
+        spool.put(emptied(1))
+        spool.note(2, "broker", b"of what is stored")
+        spool.put(numbered(2))
+        await until(lambda: spool.stats.appended == 2)
+        assert await spool.recall("broker") == [b"of what is stored"]
