@@ -133,12 +133,7 @@ class Shard:
             self.tick.accept,
             emit_scans=self.tick.accept_scans,
             lessons=open_lessons(settings.data),
-            keeping=Keeping(
-                number=lambda: self.tick.open_number,
-                hurry=self._hurry,
-                listen=self.spool.on_settled,
-                tell_no_more=self.spool.tell_no_more,
-            ),
+            keeping=self._keeping(),
             set_aside=self._rejected.put,
         )
         self._own = own
@@ -165,6 +160,17 @@ class Shard:
         )
         self._pipeline = self._registry()
         self._pages = Showing(self._view(live))
+
+    def _keeping(self) -> Keeping:
+        """How collectors learn what has become of readings."""
+        return Keeping(
+            number=lambda: self.tick.open_number,
+            hurry=self._hurry,
+            note=self.spool.note,
+            recall=self.spool.recall,
+            listen=self.spool.on_settled,
+            tell_no_more=self.spool.tell_no_more,
+        )
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, delivery, journal."""
