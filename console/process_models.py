@@ -25,7 +25,7 @@ class StallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopAnswer:
-    """How late a timer on the event loop was called."""
+    """How long turns of the event loop took: so late may what came meanwhile have been seen to."""
 
     lateness: Spread
     longest: Annotated[float, "s, since the start"]

@@ -1,22 +1,21 @@
-"""How long the event loop was kept from its work: a timer that looks how late it is called.
+"""How long the event loop was kept from its work, told by the loop itself each time it goes to wait.
 
 A loop that does something for long answers nobody meanwhile: no poll begins, no reply is taken, no page is
-served.
+served. A timer that looks how late it is called sees less than the whole of that, and wakes an idle process
+dozens of times a second; this sees all of it and wakes nobody.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from selectors import DefaultSelector, SelectorKey
 from time import monotonic
 
 from facility.clock import Clock
 from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
-INTERVAL = 0.025
-"""Seconds between two calls. A stall is seen as up to so much shorter than it was. Calls are not free: on an
-idle loop each wakes the process."""
 LONG = 0.05
 """Seconds from which on a stall is remembered by itself."""
 _REMEMBERED = 100
@@ -31,19 +30,48 @@ class Stall:
     seconds: float
 
 
-class LoopWatch:
-    """Watches the event loop it runs on."""
+class TurnSelector(DefaultSelector):
+    """What an event loop waits with. It tells how long each turn of the loop took: from when there was
+    something to do, or a timer was due, until the loop waits again.
+    """
 
-    def __init__(self, clock: Clock, now: Callable[[], float] = monotonic) -> None:
-        """``clock`` dates stalls, ``now`` (seconds of real time) measures them."""
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        """``now`` is real time in seconds."""
+        super().__init__()
+        self.tell: Callable[[float], None] = lambda _: None
+        """Told the seconds of each turn."""
+        self._now = now
+        self._due = now()
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        """Wait as any selector does."""
+        went = self._now()
+        self.tell(went - self._due)
+        found = super().select(timeout)
+        woken = self._now()
+        self._due = woken if found or timeout is None else min(woken, went + timeout)
+        return found
+
+
+class WatchedLoop(asyncio.SelectorEventLoop):
+    """An event loop that a LoopWatch can watch."""
+
+    def __init__(self) -> None:
+        self.turns = TurnSelector()
+        super().__init__(self.turns)
+
+
+class LoopWatch:
+    """Watches the event loop it runs on, if that is a WatchedLoop; of another one it sees nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        """``clock`` dates stalls."""
         self.lateness = Durations()
-        """Of every call."""
+        """How long each turn of the loop took: so late may what came meanwhile have been seen to."""
         self.longest = 0.0
         """Seconds, since the start."""
         self._long: deque[Stall] = deque(maxlen=_REMEMBERED)
         self._clock = clock
-        self._now = now
-        self._due = 0.0
 
     @property
     def long_ones(self) -> tuple[Stall, ...]:
@@ -53,30 +81,14 @@ class LoopWatch:
     async def run(self) -> None:
         """Watch until cancelled."""
         loop = asyncio.get_running_loop()
+        if isinstance(loop, WatchedLoop):
+            loop.turns.tell = self.note
+        await asyncio.Event().wait()
 
-        def call() -> None:
-            self.beat()
-            if not ended.is_set():
-                loop.call_later(INTERVAL, call)
-
-        ended = asyncio.Event()
-        self.begin()
-        loop.call_later(INTERVAL, call)
-        try:
-            await ended.wait()
-        finally:
-            ended.set()
-
-    def begin(self) -> None:
-        """The first call is due an interval from now."""
-        self._due = self._now() + INTERVAL
-
-    def beat(self) -> None:
-        """The call that was due has come; the next one is due an interval from now."""
-        now = self._now()
-        late = max(0.0, now - self._due)
-        self._due = now + INTERVAL
-        self.lateness.add(int(late * NANOSECONDS))
-        self.longest = max(self.longest, late)
-        if late >= LONG:
-            self._long.append(Stall(ended=self._clock.now(), seconds=late))
+    def note(self, seconds: float) -> None:
+        """A turn took so long."""
+        self.lateness.add(int(seconds * NANOSECONDS))
+        if seconds > self.longest:
+            self.longest = seconds
+        if seconds >= LONG:
+            self._long.append(Stall(ended=self._clock.now(), seconds=seconds))

@@ -17,8 +17,12 @@ from simulators.errors import SimulationError
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
 
-def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
-    """Run ``work`` on a fresh event loop and return its exit code.
+def run_async(
+    command: str,
+    work: Callable[[], Awaitable[int]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
+) -> int:
+    """Run ``work`` on a fresh event loop, made by ``loop``, and return its exit code.
 
     What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
     of the program and is raised.
@@ -29,7 +33,7 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
 
     _open_as_many_files_as_allowed()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(main())
     except* _WORLD as group:
         for error in _leaves(group):
