@@ -18,8 +18,9 @@ from dcops.platform import HISTORY_FILE
 from dcops.running import run_async
 from facility.sample import NANOSECONDS
 from ingest.errors import HistoryCopyError, HistoryHeldError, StoreUnavailableError, UnknownSeriesError
-from ingest.stores.duckdb import DuckHistory, Retention, Selection
-from ingest.stores.history.levels import BUCKETS, LEVELS
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.export import Selection
+from ingest.stores.history.levels import BUCKETS, LEVELS, Retention
 from ingest.stores.history.upkeep import Info
 from simulators.clock import SystemClock
 

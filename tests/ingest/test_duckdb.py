@@ -18,7 +18,8 @@ from facility.sample import Sample
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
 from ingest.journal import JournalEntry
 from ingest.stores import History
-from ingest.stores.duckdb import DuckHistory, Retention
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.levels import Retention
 from tests.ingest.plant import (
     DEVICE_POINTS,
     GRID,
