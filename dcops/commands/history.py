@@ -207,7 +207,7 @@ async def _backup(args: argparse.Namespace) -> int:
     began = time.monotonic()
     async with _opened(args) as history:
         size = await history.back_up(args.folder)
-    print(f"{args.folder}: {size} bytes of files in {time.monotonic() - began:.1f} s")
+    print(f"{args.folder}: {size} bytes in {time.monotonic() - began:.1f} s")
     return 0
 
 

@@ -140,7 +140,7 @@ class DuckHistory:
         await self._run(self._compactor, self._compact)
 
     async def back_up(self, target: Path, *, link: bool = False) -> int:
-        """Copy all that is stored now into a new folder, while work goes on; bytes of its files.
+        """Copy all that is stored now into a new folder, while work goes on; bytes of what is in it.
 
         Args:
             target: made, and has its name only once it is whole.
