@@ -18,7 +18,7 @@ from console.showing import Showing
 from tests.console.plant import Plant, alarm
 from tests.servers.browser import chromium
 
-PATIENCE = 15.0
+PATIENCE = 120.0
 RACK = "b1-h1-r1-k02"
 
 

@@ -25,7 +25,8 @@ from simulators.frames.replay import ReplayServer
 from simulators.plant import Plant
 from simulators.readings import Readings
 from simulators.wire.modbus import modbus_servers
-from tests.simulators.sites import WINTER, build_plan, free_port
+from tests.servers.processes import free_port
+from tests.simulators.sites import WINTER, build_plan
 from tests.simulators.waiting import until
 
 PDUS = ("h1-r1-k1-pdu-a", "h1-r1-k1-pdu-b")
@@ -184,5 +185,5 @@ async def test_under_all_faults_at_once_values_still_come_and_are_true(
     rtu = recording.header.protocol != "modbus-tcp"
     mixed = [(name, 0.05) for name, _ in FAULTS if not (rtu and name == "wrong-transaction")]
     async with replayed(site, recording, *mixed, ("stuck", 0.5)) as (server, _, seen):
-        await until(lambda: len(seen.scans) >= 40 and server.counts.faults.total() >= 20, 30)
+        await until(lambda: len(seen.scans) >= 40 and server.counts.faults.total() >= 20)
     assert set(seen.scans) <= truth
