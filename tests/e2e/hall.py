@@ -122,8 +122,9 @@ async def running_hall(
             done.set()
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
-    """What the condition gives once it is true; it may be a coroutine function."""
+async def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 120.0) -> Any:
+    """What the condition gives once it is true; it may be a coroutine function, and ``what`` may be known
+    only when it did not come."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
@@ -131,5 +132,5 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 120.0)
             found = await found
         if found:
             return found
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        assert time.monotonic() < deadline, f"{what() if callable(what) else what}: not within {seconds} s"
         await asyncio.sleep(0.05)
