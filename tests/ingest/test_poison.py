@@ -93,7 +93,7 @@ class Chain:
 
 
 def ask(url: str, data: bytes | None = None, **query: str) -> bytes:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=30) as reply:
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60) as reply:
         return bytes(reply.read())
 
 

@@ -79,7 +79,7 @@ SERIES = (
 
 
 def ask(url: str, data: bytes | None = None, **query: str) -> None:
-    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=30).close()
+    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60).close()
 
 
 @pytest.fixture
