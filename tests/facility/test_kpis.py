@@ -188,6 +188,35 @@ def test_energy_published_does_not_fall_over_a_restart():
     assert after.value("campus.facility_energy") >= before.value("campus.facility_energy")
 
 
+def test_energy_published_does_not_fall_over_a_kill_after_the_last_save():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 600)
+    saved = before.derived.remember()
+    before.run(610, 650)
+    assert before.value("campus.energy") == pytest.approx(280e3 * 650 / 3600, rel=1e-9)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(saved)
+    after.tick(START + 660 * NANOSECONDS)
+    assert math.isnan(after.value("campus.energy")), "what was remembered is less than what was told"
+    assert after.code("campus.energy") == Quality.WAITING_FOR_DATA
+    after.run(670, 670)
+    assert after.value("campus.energy") == pytest.approx(280e3 * 670 / 3600, rel=1e-9)
+    assert after.code("campus.energy") == Quality.GOOD
+
+
+def test_a_counter_that_does_not_come_back_after_a_restart_is_waited_for_a_minute():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 600)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(before.derived.remember())
+    after.run(610, 660, silent=("k1-pdu-a",))
+    assert math.isnan(after.value("k1.energy"))
+    assert after.value("k2.energy") == pytest.approx(70e3 * 660 / 3600, rel=1e-9)
+    after.run(670, 670, silent=("k1-pdu-a",))
+    assert after.value("k1.energy") > 70e3 * 600 / 3600
+    assert after.code("k1.energy") == Quality.SUBSTITUTE
+
+
 def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
     hall = Hall(small_site(with_taps=False))
     hall.run(0, 100)
