@@ -30,6 +30,8 @@ _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
+_MOST_CATALOGUES = 8
+"""So many may lie in the file before those are looked for over which no batch counts any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,19 @@ class Journal:
         # The one before stays at hand, for what was appended last is read next.
         latest = dict(islice(reversed(self._catalogues.items()), 1))
         self._catalogues = latest | {self._catalogue_id: self._kept.catalogue}
+        self._let_go_of_catalogues()
+
+    def _let_go_of_catalogues(self) -> None:
+        """Each change of the site adds one, and that of a campus takes megabytes."""
+        count = self._file.one("SELECT COUNT(*) FROM catalogue")
+        if count is None or count[0] <= _MOST_CATALOGUES:
+            return
+        used = {row[0] for row in self._file.rows("SELECT DISTINCT catalogue FROM batch")}
+        used.add(self._catalogue_id)
+        for (number,) in list(self._file.rows("SELECT id FROM catalogue")):
+            if number not in used:
+                self._file.write("DELETE FROM catalogue WHERE id = ?", number)
+                self._catalogues.pop(number, None)  # its number may be given to another one
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
