@@ -99,7 +99,7 @@ async def running(tmp_path: Path, of: Catalogue, written: Sequence[JournalEntry]
         place = InfluxDatabase(database="plant", retention_policy="long")
         made: list[ReadableStore] = [
             DuckHistory(tmp_path / "history.duckdb", StillClock(NOON + 3600 * SECOND)),
-            InfluxV1Store(HttpTarget(url=influx.url), place, of),
+            InfluxV1Store(HttpTarget(url=influx.url, compress=True), place, of),
             VictoriaStore(HttpTarget(url=f"{victoria.url}/"), of),
         ]
         for store in (*made, *made):  # what is delivered twice is there once
