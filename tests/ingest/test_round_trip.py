@@ -24,7 +24,7 @@ from ingest.stores.duckdb import DuckHistory
 from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
 from ingest.stores.victoria import VictoriaStore
-from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample, site
+from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, batch, catalogue, sample, site
 from tests.servers import processes
 
 MINUTES = 30
@@ -177,6 +177,18 @@ async def test_what_is_held_is_held_everywhere(tmp_path: Path) -> None:
                 assert found.values[-4:].tolist() == [6.0, 9.0, 9.5, 9.5]
                 assert found.held.tolist()[-4:] == [False, False, False, True]
                 assert np.isnan(found.values[:-4]).all()
+
+
+async def test_numbers_of_every_size_come_back(tmp_path: Path) -> None:
+    """However they are written, with an exponent or without; each in a series of its own."""
+    numbers = (-0.25, 2.5e-7, 0.00001, 7200.1, 1e16, -1.25e22)
+    of = catalogue()
+    written = [JournalEntry("one", 1, of, batch(NOON, sample(0, NOON, numbers)))]
+    async with running(tmp_path, of, written) as made:
+        for store in made:
+            for series, number in zip(of.series(), numbers, strict=False):
+                found = await store.history(series, NOON, NOON + SECOND)
+                assert found.values.tolist() == [number]
 
 
 async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:
