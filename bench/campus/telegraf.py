@@ -102,6 +102,7 @@ def _head(devices: int, period: float, sink: str) -> str:
   round_interval = false
   collection_jitter = "{_time(period * _JITTER)}"
   flush_interval = "1s"
+  precision = "1ms"
   metric_batch_size = {_BATCH}
   metric_buffer_limit = {max(10_000, devices * _BUFFER_PERIODS)}
   omit_hostname = true

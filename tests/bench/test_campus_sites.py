@@ -129,6 +129,7 @@ def test_telegraf_polls_and_writes_as_dcops_does(simulated: Path) -> None:
     )
     assert document["agent"]["interval"] == "10000ms"
     assert document["agent"]["collection_jitter"] == "9000ms"
+    assert document["agent"]["precision"] == "1ms"
     assert document["outputs"]["influxdb_v2"][0]["urls"] == ["http://127.0.0.1:9"]
     assert document["outputs"]["influxdb_v2"][0]["content_encoding"] == "identity"
 

@@ -100,8 +100,10 @@ def test_special_characters_are_escaped() -> None:
 
 
 def test_a_batch_read_back_and_one_with_gaps_are_written_alike() -> None:
-    """What the journal gives back cannot be changed; what is left of a longer array need not lie end to end."""
-    made = gather([sample(GRID, NOON, [1.5, 2.5]), sample(K1_PDU, NOON, [3.5, math.nan, 4.5], [192, 24, 192])], 1)
+    """What the journal gives back cannot be changed, and a part of an array need not lie end to end."""
+    made = gather(
+        [sample(GRID, NOON, [1.5, 2.5]), sample(K1_PDU, NOON, [3.5, math.nan, 4.5], [192, 24, 192])], 1
+    )
     apart = replace(made, values=np.repeat(made.values, 2)[::2], quality=np.repeat(made.quality, 2)[::2])
     for each in (made, apart, decode(encode(made))):
         assert [piece.body.decode() for piece in LineEncoder(catalogue()).encode(each)] == [
