@@ -32,15 +32,6 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class _Template:
-    """What of a group's line is known beforehand."""
-
-    head: bytes
-    """Measurement and tags, and the blank after them."""
-    field_set: "_FieldSet"
-
-
-@dataclass(frozen=True, slots=True)
 class _FieldSet:
     """What lines of groups with the same fields have in common."""
 
@@ -48,6 +39,15 @@ class _FieldSet:
     whole: bytes
     """All fields, with every value to be filled in as text."""
     qualities: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """What of a group's line is known beforehand."""
+
+    head: bytes
+    """Measurement and tags, and the blank after them."""
+    field_set: _FieldSet
 
 
 class _Texts:
