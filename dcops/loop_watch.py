@@ -38,7 +38,7 @@ class TurnSelector(DefaultSelector):
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         """``now`` is real time in seconds."""
         super().__init__()
-        self.tell: Callable[[float], None] = lambda _: None
+        self.tell: Callable[[float], None] = _tell_nobody
         """Told the seconds of each turn."""
         self._now = now
         self._due = now()
@@ -83,7 +83,11 @@ class LoopWatch:
         loop = asyncio.get_running_loop()
         if isinstance(loop, WatchedLoop):
             loop.turns.tell = self.note
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if isinstance(loop, WatchedLoop):
+                loop.turns.tell = _tell_nobody
 
     def note(self, seconds: float) -> None:
         """A turn took so long."""
@@ -92,3 +96,7 @@ class LoopWatch:
             self.longest = seconds
         if seconds >= LONG:
             self._long.append(Stall(ended=self._clock.now(), seconds=seconds))
+
+
+def _tell_nobody(_: float) -> None:
+    pass

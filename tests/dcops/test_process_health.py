@@ -1,9 +1,12 @@
 """What the process tells of itself: stalls, CPU by stage, and how both are exposed."""
 
 import asyncio
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
+from selectors import EVENT_READ
 from shutil import which
 from types import SimpleNamespace
 from typing import cast
@@ -12,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from dcops.cpu_stages import CpuStages
-from dcops.loop_watch import LoopWatch, Stall
+from dcops.loop_watch import LoopWatch, Stall, TurnSelector, WatchedLoop
 from dcops.process_health import ProcessMetrics, Workings
 from facility.durations import BOUNDS, Durations
 from tests.collectors.conftest import HandClock
@@ -22,13 +25,13 @@ START = 1_767_225_600_000_000_000
 
 
 class Seconds:
-    """Real time that is set by hand."""
+    """Real time as it is read, time after time."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, *readings: float) -> None:
+        self._readings = iter(readings)
 
     def __call__(self) -> float:
-        return self.now
+        return next(self._readings)
 
 
 def within(found: Durations) -> dict[int, int]:
@@ -36,50 +39,96 @@ def within(found: Durations) -> dict[int, int]:
     return {BOUNDS[at] // MS: count for at, count in enumerate(found.counts[:-1]) if count}
 
 
-def test_a_call_that_comes_in_time_is_no_stall_and_one_that_comes_late_is() -> None:
-    clock, now = HandClock(START), Seconds()
-    watch = LoopWatch(clock, now)
-    watch.begin()
-    for passed in (0.025, 0.0255, 0.025, 0.145):
-        now.now += passed
-        watch.beat()
+def test_short_turns_are_counted_and_long_ones_are_stalls() -> None:
+    watch = LoopWatch(HandClock(START))
+    for seconds in (0.0005, 0.0, 0.0009, 0.120):
+        watch.note(seconds)
     assert within(watch.lateness) == {1: 3, 125: 1}
-    assert watch.longest == pytest.approx(0.120)
-    assert [(each.ended, round(each.seconds, 3)) for each in watch.long_ones] == [(START, 0.12)]
+    assert watch.longest == 0.120
+    assert watch.long_ones == (Stall(ended=START, seconds=0.120),)
 
 
 def test_only_the_last_hundred_long_stalls_are_remembered() -> None:
-    now = Seconds()
-    watch = LoopWatch(HandClock(START), now)
-    watch.begin()
+    watch = LoopWatch(HandClock(START))
     for number in range(101):
-        now.now += 0.025 + 0.05 + number
-        watch.beat()
+        watch.note(0.05 + number)
     assert len(watch.long_ones) == 100
-    assert watch.long_ones[0] == Stall(ended=START, seconds=pytest.approx(1.05))
+    assert watch.long_ones[0] == Stall(ended=START, seconds=1.05)
+
+
+def turns(now: Seconds, *timeouts: float | None, readable: bool) -> list[float]:
+    """What a selector tells of its turns when it waits so long, one time after the other."""
+    told: list[float] = []
+    near, far = socket.socketpair()
+    with near, far, TurnSelector(now) as selector:
+        selector.register(near, EVENT_READ)
+        if readable:
+            far.send(b"x")
+        selector.tell = lambda seconds: told.append(round(seconds, 3))
+        for timeout in timeouts:
+            assert len(selector.select(timeout)) == readable
+    return told
+
+
+def test_a_turn_lasts_from_when_there_is_something_to_read_to_the_next_wait() -> None:
+    # Made at 100; waits at 100.5, is woken at 102; waits at 102.12 again.
+    now = Seconds(100.0, 100.5, 102.0, 102.12, 103.0)
+    assert turns(now, 10.0, None, readable=True) == [0.5, 0.12]
+
+
+def test_a_turn_begins_when_a_timer_is_due_even_if_the_process_is_woken_late() -> None:
+    # Waits at 100 until 100.001, is woken at 100.2, and waits again at 100.25.
+    now = Seconds(100.0, 100.0, 100.2, 100.25, 100.25)
+    assert turns(now, 0.001, 0.0, readable=False) == [0.0, 0.249]
+
+
+def test_waking_early_for_a_timer_is_no_turn() -> None:
+    now = Seconds(100.0, 100.0, 100.0005, 100.0005, 100.0005)
+    assert turns(now, 0.001, 0.0, readable=False) == [0.0, 0.0]
 
 
 class Telling(LoopWatch):
-    """Tells when it has looked three times."""
+    """Tells when a turn was long."""
 
     def __init__(self) -> None:
         super().__init__(HandClock(START))
-        self.looked = asyncio.Event()
+        self.seen = asyncio.Event()
 
-    def beat(self) -> None:
-        super().beat()
-        if sum(self.lateness.counts) == 3:
-            self.looked.set()
+    def note(self, seconds: float) -> None:
+        super().note(seconds)
+        if seconds >= 0.05:
+            self.seen.set()
 
 
-async def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
+def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
     watch = Telling()
+
+    async def stall() -> None:
+        task = asyncio.create_task(watch.run())
+        await asyncio.sleep(0)
+        time.sleep(0.06)  # the stall that is to be seen
+        async with asyncio.timeout(5):
+            await watch.seen.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        counted = sum(watch.lateness.counts)
+        await asyncio.sleep(0)
+        assert sum(watch.lateness.counts) == counted
+
+    with asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        runner.run(stall())
+    assert watch.longest >= 0.06
+
+
+async def test_of_another_loop_it_sees_nothing() -> None:
+    watch = LoopWatch(HandClock(START))
     task = asyncio.create_task(watch.run())
-    async with asyncio.timeout(60):
-        await watch.looked.wait()
+    await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert sum(watch.lateness.counts) == 0
 
 
 def told(tasks: Path, thread: int, user: int, system: int) -> None:
