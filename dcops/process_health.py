@@ -135,7 +135,7 @@ class ProcessMetrics(Collector):
         yield cpu
         yield _histogram(
             "dcops_event_loop_stall_seconds",
-            "How long turns of the event loop took, in which it did nothing else.",
+            "How long the event loop was kept from its work, each time it may have been.",
             workings.loop.lateness,
         )
         yield GaugeMetricFamily(

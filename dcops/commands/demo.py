@@ -13,7 +13,6 @@ from pathlib import Path
 from collectors.config import MqttVersion
 from dcops.errors import DcopsError, in_words
 from dcops.logs import configure
-from dcops.loop_watch import WatchedLoop
 from dcops.options import add_address, add_verbose, positive, seconds
 from dcops.pace import Pace
 from dcops.platform import Platform
@@ -81,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         if loaded is None:
             return 1
         demo = _Demo(loaded, scenario, folder, args)
-        return run_async("dcops demo", demo.run, WatchedLoop)
+        return run_async("dcops demo", demo.run)
 
 
 def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
