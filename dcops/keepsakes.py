@@ -19,7 +19,7 @@ _FIGURES = "figures"
 _ALARMS = "alarms"
 _SAVE_SECONDS = 60.0
 _ALARM_SECONDS = 1.0
-"""Between two looks whether alarms have changed and are to be saved."""
+"""From a change of alarms until they are saved, with all that changes meanwhile."""
 
 
 class Keepsakes:
@@ -31,6 +31,8 @@ class Keepsakes:
         self._live = live
         self._clock = clock
         self._restored = False
+        self._changed = asyncio.Event()
+        board.listen(lambda _: self._changed.set())
 
     async def restore(self) -> None:
         """Take up what an earlier run remembered. What can't be read is begun anew, which is said."""
@@ -65,17 +67,18 @@ class Keepsakes:
     async def run(self) -> None:
         """Save everything now and then, and alarms soon after they change, until cancelled."""
         loop = asyncio.get_running_loop()
-        due, saved = loop.time() + _SAVE_SECONDS, self._alarm_changes()
+        due = loop.time() + _SAVE_SECONDS
         while True:
-            await asyncio.sleep(_ALARM_SECONDS)
-            changes = self._alarm_changes()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._changed.wait()
+                    await asyncio.sleep(_ALARM_SECONDS)
+            self._changed.clear()
             if loop.time() >= due:
                 await self.save()
-                due, saved = loop.time() + _SAVE_SECONDS, changes
-            elif changes != saved and self._restored:
-                with contextlib.suppress(JournalUnavailableError):
+                due = loop.time() + _SAVE_SECONDS
+            elif self._restored:
+                try:
                     await self._spool.save_state(_ALARMS, self._board.snapshot())
-                    saved = changes
-
-    def _alarm_changes(self) -> int:
-        return self._board.raised_total + self._board.cleared_total
+                except JournalUnavailableError:
+                    self._changed.set()
