@@ -75,7 +75,7 @@ async def test_head_says_what_there_is_and_sends_nothing(client: TestClient) -> 
         ("xgzip", False),
     ],
 )
-def test_whether_a_client_takes_gzip(accepted: str, does: bool) -> None:
+def test_whether_a_client_takes_gzip(accepted: str, *, does: bool) -> None:
     assert accepts_gzip(accepted) is does
 
 
@@ -90,7 +90,7 @@ def test_whether_a_client_takes_gzip(accepted: str, does: bool) -> None:
         (None, False),
     ],
 )
-def test_whether_a_client_is_on_this_machine(remote: str | None, local: bool) -> None:
+def test_whether_a_client_is_on_this_machine(remote: str | None, *, local: bool) -> None:
     assert is_local(remote) is local
 
 
