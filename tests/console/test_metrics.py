@@ -7,7 +7,8 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient
 
 from console import metrics
-from console.metrics import accepts_gzip, is_local
+from console.guard import is_loopback
+from console.metrics import accepts_gzip
 from tests.console.plant import FakeMetrics, Plant
 from tests.console.test_nodes import get
 
@@ -91,7 +92,7 @@ def test_whether_a_client_takes_gzip(accepted: str, *, does: bool) -> None:
     ],
 )
 def test_whether_a_client_is_on_this_machine(remote: str | None, *, local: bool) -> None:
-    assert is_local(remote) is local
+    assert is_loopback(remote) is local
 
 
 async def raw(client: TestClient, path: str, **headers: str) -> tuple[str | None, bytes]:
@@ -111,7 +112,7 @@ async def test_gzip_is_sent_to_who_asks_for_it_from_elsewhere(
     async with plant.client() as client:
         asks = {"Accept-Encoding": "gzip"}
         assert await raw(client, "/metrics", **asks) == (None, text)
-        monkeypatch.setattr(metrics, "is_local", lambda _: False)
+        monkeypatch.setattr(metrics, "is_loopback", lambda _: False)
         encoding, sent = await raw(client, "/metrics", **asks)
         assert encoding == "gzip"
         assert gzip.decompress(sent) == text
@@ -123,7 +124,7 @@ async def test_a_long_text_is_whole_in_gzip_and_plain(plant: Plant, monkeypatch:
     monkeypatch.setattr(FakeMetrics, "overview", lambda *_: iter([*lines, b""]))
     async with plant.client() as client:
         assert (await raw(client, "/metrics"))[1] == b"".join(lines)
-        monkeypatch.setattr(metrics, "is_local", lambda _: False)
+        monkeypatch.setattr(metrics, "is_loopback", lambda _: False)
         encoding, sent = await raw(client, "/metrics", **{"Accept-Encoding": "gzip, deflate"})
         assert encoding == "gzip"
         assert gzip.decompress(sent) == b"".join(lines)
