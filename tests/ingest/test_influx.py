@@ -80,7 +80,7 @@ class Receiver:
             await runner.cleanup()
 
 
-def target(url: str, timeout: float = 5.0) -> InfluxTarget:
+def target(url: str, timeout: float = 60.0) -> InfluxTarget:
     return InfluxTarget(url=url, org="org", bucket="plant", token=TOKEN, timeout=timeout)
 
 
@@ -324,9 +324,9 @@ def journalled(journal: Journal, store: str) -> Readings:
 
 def exported(url: str) -> Readings:
     """What VictoriaMetrics holds."""
-    urllib.request.urlopen(f"{url}/internal/force_flush", timeout=10).close()
+    urllib.request.urlopen(f"{url}/internal/force_flush", timeout=60).close()
     query = urllib.parse.urlencode({"match[]": '{__name__!=""}'})
-    with urllib.request.urlopen(f"{url}/api/v1/export?{query}", timeout=30) as reply:
+    with urllib.request.urlopen(f"{url}/api/v1/export?{query}", timeout=60) as reply:
         lines = [json.loads(line) for line in reply.read().splitlines()]
     return {
         (line["metric"]["device"], line["metric"]["__name__"]): sorted(
@@ -373,7 +373,7 @@ async def test_a_real_influxdb_reads_our_lines_as_we_mean_them(tmp_path: Path) -
 
         def ask(path: str, data: bytes | None = None, **query: str) -> dict[str, object]:
             url = f"{server.url}/{path}?{urllib.parse.urlencode(query)}"
-            with urllib.request.urlopen(url, data=data, timeout=10) as reply:
+            with urllib.request.urlopen(url, data=data, timeout=60) as reply:
                 text = reply.read()
             return dict(json.loads(text)) if text else {}
 
