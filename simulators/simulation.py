@@ -142,7 +142,7 @@ class Simulation:
                 step = self._steps.pop(0)
                 self.readings.advance(due)
                 for action in step.actions:
-                    _LOG.info("scenario: %s", type(action).__name__)
+                    _LOG.info("scenario: %s", action)
                     await self.apply(action)
             else:
                 self.readings.refresh()
