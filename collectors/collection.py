@@ -118,9 +118,11 @@ class Collection:
                     self._begin(tasks, subscriber, None)
                 self._scheduling = tasks.create_task(self._schedule.run(), name="schedule of polls")
                 tasks.create_task(self._lessons.run(), name="lessons")
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self._tasks = None  # what is changed from here on is not begun any more
         finally:
-            self._tasks = None
             for endpoint in self._endpoints.values():
                 endpoint.stop()
             self._deadlines.close()

@@ -25,6 +25,8 @@ _CLOCK_STEP = 60 * NANOSECONDS
 """A time remembered that lies further ahead of now is of a clock that was wrong."""
 _UNRATED_FACTOR = 10.0
 """What a meter of unknown rating may carry, over the highest power it was seen to carry."""
+_AWAITED_SECONDS = 60.0
+"""How long after a restart a counter is waited for."""
 _EVENTS_KEPT = 1000
 
 
@@ -121,6 +123,8 @@ class CounterBook:
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
         self._own_rate = np.full(count, np.nan)
+        self._awaited = np.zeros(count, dtype=np.bool_)
+        self._awaited_until: int | None = None
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -131,6 +135,7 @@ class CounterBook:
         self._time = np.where(self._time > instant.now + _CLOCK_STEP, instant.now, self._time)
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
+        self._await(fresh, instant.now)
         started = fresh & unseen
         self._reading[started] = reading[started]
         self._time[started] = read_at[started]
@@ -145,6 +150,22 @@ class CounterBook:
             read,
             read | (known & np.isfinite(power)),
         )
+
+    @property
+    def awaited(self) -> Bools:
+        """Which counters go on from what was remembered and were not read since: shape (counters,).
+
+        What is remembered may be older than what was last told, so that their amounts would seem to fall.
+        """
+        return self._awaited
+
+    def _await(self, fresh: Bools, now: int) -> None:
+        if not self._awaited.any():
+            return
+        most = int(_AWAITED_SECONDS * NANOSECONDS)
+        until = now + most if self._awaited_until is None else min(self._awaited_until, now + most)
+        self._awaited_until = until
+        self._awaited &= ~fresh & (now < until)
 
     def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
         """Carry each amount from the last reading of its counter to now.
@@ -195,6 +216,9 @@ class CounterBook:
         taken_over(self._estimated, states.estimated, places)
         taken_over(self._open, states.open, places)
         taken_over(self._open_estimated, states.open_estimated, places)
+        # One that was dead by then is not waited for.
+        self._awaited = (places >= 0) & np.isfinite(self._reading) & (self._open_estimated == 0.0)
+        self._awaited_until = None
 
     @property
     def counted(self) -> Floats:
@@ -214,8 +238,10 @@ class CounterBook:
             (self._open, other._open),
             (self._open_estimated, other._open_estimated),
             (self._own_rate, other._own_rate),
+            (self._awaited, other._awaited),
         ):
             taken_over(mine, before, places)
+        self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
         now_at = {int(before): at for at, before in enumerate(places) if before >= 0}
         self._resets = {now_at[at]: reset for at, reset in other._resets.items() if at in now_at}

@@ -31,7 +31,7 @@ _NO_WINDOW = 1 << 62
 _LONGEST_GAP = 10 * NANOSECONDS
 """Time without batches counts as this much of the backlog's time at most."""
 _LONGEST_WAIT = 60 * NANOSECONDS
-"""Nothing is due later than this: the clock was set back."""
+"""No part of a backlog is due later than this: the clock was set back."""
 _BACKLOG_SHARE = 0.5
 """A write of the backlog is made to take about this share of the time between two of new readings, which
 may have to wait for it."""
@@ -142,7 +142,7 @@ class Delivery:
     async def _deliver_due(self) -> int | None:
         """Write once, if it is time; returns when it is next, None if nothing is left."""
         now, backlog = self._clock.now(), self.backlog
-        self._live_due = min(self._live_due, now + _LONGEST_WAIT)
+        self._live_due = min(self._live_due, now + round(self._pace.seconds * NANOSECONDS))
         self._backlog_due = min(self._backlog_due, now + _LONGEST_WAIT)
         live = backlog.points - backlog.overtaken
         if live and (now >= self._live_due or live >= self._pace.points):

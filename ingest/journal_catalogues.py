@@ -7,6 +7,9 @@ from ingest.catalogues import KeptCatalogue, decode_catalogue, digest
 from ingest.errors import BatchCorruptError
 from ingest.journal_file import JournalFile
 
+_MOST_KEPT = 8
+"""So many may lie in the file before those are looked for over which no batch counts any more."""
+
 
 class JournalCatalogues:
     """Those of one file. Call ``keep`` and ``of`` where the file is open."""
@@ -36,6 +39,7 @@ class JournalCatalogues:
         # The one before stays at hand, for what was appended last is read next.
         latest = dict(islice(reversed(self._known.items()), 1))
         self._known = latest | {self.number: self.current.catalogue}
+        self._let_go()
 
     def of(self, number: int) -> Catalogue:
         """The catalogue of a number in the file; the same object every time.
@@ -49,3 +53,15 @@ class JournalCatalogues:
                 raise BatchCorruptError(f"its catalogue, number {number}, is missing or damaged")
             self._known[number] = decode_catalogue(row[1])
         return self._known[number]
+
+    def _let_go(self) -> None:
+        """Each change of the site adds one, and that of a campus takes megabytes."""
+        count = self._file.one("SELECT COUNT(*) FROM catalogue")
+        if count is None or count[0] <= _MOST_KEPT:
+            return
+        used = {row[0] for row in self._file.rows("SELECT DISTINCT catalogue FROM batch")}
+        used.add(self.number)
+        for (number,) in list(self._file.rows("SELECT id FROM catalogue")):
+            if number not in used:
+                self._file.write("DELETE FROM catalogue WHERE id = ?", number)
+                self._known.pop(number, None)  # its number may be given to another one

@@ -207,8 +207,12 @@ class JournalFile:
         return Path(f"{self.path}.salvaged")
 
     def _finish_salvage(self) -> None:
-        """Put a salvaged file in place. It is whole if the damaged one has left its place."""
+        """Put a salvaged file in place. It is whole if the damaged one has left its place.
+
+        What a crash left behind of the damaged one is not of the salvaged one, and must not be laid over it.
+        """
         if not self.path.exists() and self._salvaged.exists():
+            _remove(self.path)
             _rename(self._salvaged, self.path)
 
     def _free_name(self, what: str) -> Path:

@@ -77,7 +77,8 @@ class DuckHistory:
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
         self._hot = HotWriter(self._rows)
         self._catalogue: Catalogue | None = None
-        self._manifest: Manifest | None = None
+        self._manifest: tuple[int, Manifest] | None = None
+        """The version it is of, and what is known."""
         self._version = 0
         self._sealed = _minute_closed(clock.now() // MILLISECOND) + GRACE
         self._running = threading.Event()
@@ -333,15 +334,14 @@ class DuckHistory:
         Between a change and its being known the old one still serves: its tables of hot rows are kept as
         long as it is, and the files it lists are removed only later, in this thread.
         """
-        if self._manifest is None:
-            version = self._version
-            hot = self._rows.tables(cursor)
-            with transaction(cursor):
-                made = Manifest.load(cursor, hot)
-            if version != self._version:
-                return made
-            self._manifest = made
-        return self._manifest
+        version, known = self._version, self._manifest
+        if known is not None and known[0] == version:
+            return known[1]
+        hot = self._rows.tables(cursor)
+        with transaction(cursor):
+            made = Manifest.load(cursor, hot)
+        self._manifest = version, made  # if it has changed meanwhile it is not looked at again
+        return made
 
     def _forget_manifest(self) -> None:
         """Files, tables or what is known of series have changed. For any thread."""

@@ -148,7 +148,8 @@ async def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path) -> None:
         rig.clock.time -= 3600 * SECOND
         rig.put(1)
         await until(lambda: rig.spool.stats.appended == 4)
-        rig.clock.step(60 * SECOND)
+        await settled(rig)
+        rig.clock.step(SECOND)
         rig.put(2)
         await until(lambda: len(rig.store.taken) == 3)
 

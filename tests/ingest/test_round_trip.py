@@ -25,7 +25,7 @@ from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
 from ingest.stores.line_store import LineStore
 from ingest.stores.victoria import VictoriaServer
-from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample, site
+from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, batch, catalogue, sample, site
 from tests.servers import processes
 
 MINUTES = 30
@@ -79,7 +79,7 @@ SERIES = (
 
 
 def ask(url: str, data: bytes | None = None, **query: str) -> None:
-    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=30).close()
+    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60).close()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def running(tmp_path: Path, of: Catalogue, written: Sequence[JournalEntry]
         place = InfluxDatabase(database="plant", retention_policy="long")
         made: list[ReadableStore] = [
             DuckHistory(tmp_path / "history.duckdb", StillClock(NOON + 3600 * SECOND)),
-            LineStore(InfluxV1Server(HttpTarget(url=influx.url), place), of, "influx"),
+            LineStore(InfluxV1Server(HttpTarget(url=influx.url, compress=True), place), of, "influx"),
             LineStore(VictoriaServer(HttpTarget(url=f"{victoria.url}/")), of, "victoria"),
         ]
         for store in (*made, *made):  # what is delivered twice is there once
@@ -178,6 +178,18 @@ async def test_what_is_held_is_held_everywhere(tmp_path: Path) -> None:
                 assert found.values[-4:].tolist() == [6.0, 9.0, 9.5, 9.5]
                 assert found.held.tolist()[-4:] == [False, False, False, True]
                 assert np.isnan(found.values[:-4]).all()
+
+
+async def test_numbers_of_every_size_come_back(tmp_path: Path) -> None:
+    """However they are written, with an exponent or without; each in a series of its own."""
+    numbers = (-0.25, 2.5e-7, 0.00001, 7200.1, 1e16, -1.25e22)
+    of = catalogue()
+    written = [JournalEntry("one", 1, of, batch(NOON, sample(0, NOON, numbers)))]
+    async with running(tmp_path, of, written) as made:
+        for store in made:
+            for series, number in zip(of.series(), numbers, strict=False):
+                found = await store.history(series, NOON, NOON + SECOND)
+                assert found.values.tolist() == [number]
 
 
 async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:

@@ -1,6 +1,5 @@
 """A small site built by hand: one building, one hall, two rows of four racks, all kinds of devices."""
 
-import socket
 from datetime import UTC, datetime
 
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
@@ -15,12 +14,6 @@ WINTER = int(datetime(2026, 1, 15, 12, tzinfo=UTC).timestamp()) * NANOSECONDS
 SUMMER = int(datetime(2026, 7, 20, 12, tzinfo=UTC).timestamp()) * NANOSECONDS
 RACK_RATING = 60e3
 FEEDS = (Feed.A, Feed.B)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class SiteBuilder:
