@@ -1,6 +1,5 @@
-"""A process killed between journal and acknowledgement: the broker sends again, and the message is there once."""
+"""A process killed between journal and acknowledgement: the broker sends again, it is there once."""
 
-import asyncio
 import json
 import signal
 import subprocess
@@ -86,13 +85,13 @@ def temperatures(data: Path) -> list[float]:
         stdout=subprocess.DEVNULL,
     )
     with duckdb.connect() as connection:
-        return [row[0] for row in connection.execute(f"SELECT value FROM '{output}' ORDER BY value").fetchall()]
+        return [
+            row[0] for row in connection.execute(f"SELECT value FROM '{output}' ORDER BY value").fetchall()
+        ]
 
 
-async def kill_before_acknowledging(
-    start: Callable[[], Running], way: Way, broker: int
-) -> None:
-    """Messages are taken and journalled by a process, which is killed; no acknowledgement has reached the broker."""
+async def kill_before_acknowledging(start: Callable[[], Running], way: Way, broker: int) -> None:
+    """A process takes and journals messages and is killed; no acknowledgement has reached the broker."""
     process = start()
     async with running(process):
         await connected(process)
@@ -124,9 +123,7 @@ async def test_what_one_process_had_journalled_before_a_kill_is_not_taken_again(
     assert temperatures(tmp_path / "one" / "data") == [*VALUES, 40.0]
 
 
-@pytest.mark.parametrize(
-    ("options", "head_dies"), [((), False), (("--workers", "2"), False), ((), True)]
-)
+@pytest.mark.parametrize(("options", "head_dies"), [((), False), (("--workers", "2"), False), ((), True)])
 async def test_what_a_shard_had_journalled_before_a_kill_is_not_taken_again(
     broker: Server, tmp_path: Path, options: tuple[str, ...], *, head_dies: bool
 ) -> None:
