@@ -54,9 +54,9 @@ class Condition:
     message: str
     """What is wrong, and what is lost when; looked at only when it becomes an alarm."""
     action: str
-    on_delay: int
+    on_delay: int = 0
     """ns that it must hold to be an alarm."""
-    off_delay: int
+    off_delay: int = 0
     """ns that it must not hold for the alarm to end."""
 
     @property

@@ -164,12 +164,12 @@ def _start_dcops(case: Case, simulated: Path, sink: int, _: Path | None) -> Proc
 
 
 def _start_telegraf(case: Case, simulated: Path, sink: int, program: Path | None) -> Process:
-    path = case.folder / "telegraf.conf"
     plan = load(str(simulated)).plan
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     shared = len(plan.modbus) + _SPARE_FILES > files
-    telegraf.write(path, plan, case.period, f"http://127.0.0.1:{sink}", shared=shared)
-    return Process("Telegraf", (program, "--config", path), case.folder / "telegraf.log")
+    told = telegraf.configuration(plan, case.period, f"http://127.0.0.1:{sink}", shared=shared)
+    command = (program, *telegraf.write(case.folder, told))
+    return Process("Telegraf", command, case.folder / "telegraf.log")
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def alerts(server: Server) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{server.url}/api/v2/alerts?active=true", timeout=5) as reply:
+    with urllib.request.urlopen(f"{server.url}/api/v2/alerts?active=true", timeout=60) as reply:
         found: list[dict[str, Any]] = json.load(reply)
     return found
 

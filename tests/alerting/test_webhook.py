@@ -49,7 +49,7 @@ class Sending:
         *receivers: Receiver,
         options: NotifierOptions = QUICK,
         secret: str | None = None,
-        timeout: float = 5,
+        timeout: float = 60,
     ) -> Delivery:
         def notifier(receiver: Receiver) -> Notifier:
             webhook = Webhook(
@@ -269,7 +269,7 @@ async def test_many_alarms_go_in_messages_of_limited_size(receiver: Receiver, se
     for number in range(100):
         sending.board.raise_alarm(numbered(number))
     await receiver.start()
-    assert await notifier.flush(10)
+    assert await notifier.flush(60)
     assert [len(json.loads(body)["events"]) for body in receiver.bodies] == [40, 40, 20]
 
 

@@ -178,7 +178,7 @@ async def slow_line(delay: float) -> AsyncIterator[int]:
         writer.write(body + checksum(body))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 frame = await reader.readexactly(8)
                 wait = delay if frame[0] == 1 else 0.0

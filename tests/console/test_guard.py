@@ -133,7 +133,7 @@ async def test_a_taken_port_is_waited_for_and_said_once(plant: Plant, monkeypatc
     noted = Noted(1)
     logging.getLogger("console.server").addHandler(noted)
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             server = asyncio.create_task(

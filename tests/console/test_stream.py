@@ -5,7 +5,7 @@ from aiohttp import ClientResponse, StreamReader
 
 from tests.console.plant import START, Plant, alarm
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 async def next_event(stream: StreamReader) -> tuple[str, dict]:

@@ -11,7 +11,8 @@ import pytest
 from alerting.alarms import Priority
 from alerting.board import AlarmBoard
 from alerting.platform_alarms import PLATFORM_RULES, Condition, PlatformAlarms
-from dcops.pipeline_conditions import Growth, Pipeline, PipelineConditions, Trend
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
+from dcops.trends import Growth, Trend
 from ingest.delivery import DeliveryStats
 from ingest.journal import Backlog
 from ingest.journal_limits import JournalLimits, Risk

@@ -75,7 +75,7 @@ class Telling(LoopWatch):
 async def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
     watch = Telling()
     task = asyncio.create_task(watch.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await watch.looked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import FIRST_UNCERTAIN, QualityArray
+from ingest.stores.history.runs import firsts
 from ingest.stores.history.sorting import Sorted
 
 FEWEST = 9
@@ -48,8 +49,7 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
         within = (rows.time >= start) & (rows.time < stop)
         rows = Sorted(rows.series[within], rows.time[within], rows.value[within], rows.quality[within])
     series, time, value, quality = rows.series, rows.time // length, rows.value, rows.quality
-    begins = np.flatnonzero(np.append(True, (series[1:] != series[:-1]) | (time[1:] != time[:-1])))
-    begins = begins[: len(rows)]
+    begins = np.flatnonzero(firsts(series, time))
     whose = series[begins]
     usable = (quality >= FIRST_UNCERTAIN) & ~np.isnan(value)
     if usable.all():
@@ -104,7 +104,7 @@ def weighed(
     series, time = rows.series[chosen], rows.time[chosen]
     value, quality = rows.value[chosen], rows.quality[chosen]
     bucket = time // length
-    first = np.append(True, (series[1:] != series[:-1]) | (bucket[1:] != bucket[:-1]))
+    first = firsts(series, bucket)
     last = np.append(first[1:], True)
     until = np.where(last, (bucket + 1) * length, np.append(time[1:], 0))
     weight = np.minimum(until - time, holds[series]) + np.where(first, time - bucket * length, 0)
@@ -129,9 +129,8 @@ def changed_periods(
 
     Jitter of milliseconds is no change.
     """
-    begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+    begins, count = rows.groups()
     whose = rows.series[begins]
-    count = np.diff(np.append(begins, len(rows)))
     known = periods[whose].astype(np.float64)
     fewest = np.where(known == 0, FEWEST_AT_FIRST, FEWEST)
     asked = count >= fewest
@@ -173,9 +172,8 @@ class SparseSeries:
         missing = len(periods) - len(self._last)
         self._last = np.append(self._last, np.zeros(max(0, missing), np.int64))
         self._gap = np.append(self._gap, np.zeros(max(0, missing), np.int64))
-        begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+        begins, count = rows.groups()
         whose = rows.series[begins]
-        count = np.diff(np.append(begins, len(rows)))
         first, last = rows.time[begins], rows.time[begins + count - 1]
         before, known = self._last[whose], periods[whose].astype(np.int64)
         gap = np.where(before > 0, first - before, 0)
