@@ -161,7 +161,7 @@ class Platform:
             deliveries=self.deliveries,
         )
         self._notifiers: list[Notifier] = []
-        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock)
+        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock, lambda: self._notifiers)
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
         self._pages = Showing(self._view(live))
@@ -322,7 +322,7 @@ class Platform:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        """Notifiers: the last to stop, so that what stopping clears is still told."""
+        """Notifiers: the last to stop, after what they have not told is saved."""
         async with aiohttp.ClientSession() as session:
             self._notifiers = [
                 build_notifier(
@@ -336,16 +336,17 @@ class Platform:
             ]
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
+            self._keepsakes.hand_on()
             self.live.alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
-                left = self.stopping.left(_DRAIN_SECONDS)
-                await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
         async with stage({"journal": self.spool.run()}):
             yield
+            left = self.stopping.left(_DRAIN_SECONDS)
+            await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
             await self._keepsakes.save()
         await self.spool.close()
 
