@@ -207,6 +207,7 @@ class Platform:
             deliveries=self.deliveries,
             notifiers=lambda: self._notifiers,
             free=self._disk,
+            collectors=self._crew.healths,
         )
         return PipelineConditions(pipeline, self._settings.speed)
 
