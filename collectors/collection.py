@@ -207,6 +207,10 @@ class Collection:
         """Health of each endpoint and broker, in plan order."""
         return tuple(self.each_endpoint())
 
+    def brokers(self) -> tuple[EndpointHealth, ...]:
+        """Health of each broker."""
+        return tuple(each.health() for each in self._subscribers.values())
+
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The same one by one, for those who must not keep others waiting."""
         yield from self._endpoint_plan.each_health()
