@@ -37,11 +37,15 @@ def allowed_names(bind_host: str) -> frozenset[str] | None:
     """
     if bind_host == "localhost":
         return LOOPBACK_NAMES
+    return LOOPBACK_NAMES | {bind_host} if is_loopback(bind_host) else None
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether an address is one of the machine itself; a name, or none, is not."""
     try:
-        loopback = ip_address(bind_host).is_loopback
+        return address is not None and ip_address(address).is_loopback
     except ValueError:
-        loopback = False
-    return LOOPBACK_NAMES | {bind_host} if loopback else None
+        return False
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
