@@ -214,28 +214,6 @@ class Notifier:
             self.outcomes[Outcome.DROPPED] += 1
 
 
-class Delivery:
-    """All notifiers of a site."""
-
-    def __init__(self, notifiers: Sequence[Notifier]) -> None:
-        self.notifiers = tuple(notifiers)
-
-    def offer(self, alarm: Alarm) -> None:
-        """Give an alarm to every notifier; a listener for the alarm board."""
-        for notifier in self.notifiers:
-            notifier.offer(alarm)
-
-    async def run(self) -> None:
-        """Run every notifier as a task of its own, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for notifier in self.notifiers:
-                tasks.create_task(notifier.run(), name=f"notify {notifier.name}")
-
-    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller decides how long a stop may take
-        """Wait until all queues are sent, at most ``timeout`` seconds altogether."""
-        await asyncio.gather(*(notifier.flush(timeout) for notifier in self.notifiers))
-
-
 def _batches(alarms: Sequence[Alarm], size: int) -> Iterator[list[Alarm]]:
     remaining = iter(alarms)
     while batch := list(islice(remaining, size)):

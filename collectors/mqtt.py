@@ -16,7 +16,7 @@ from hashlib import blake2b
 from collectors.backoff import Backoff
 from collectors.config import MqttBinding, MqttBroker, MqttVersion
 from collectors.errors import PayloadError
-from collectors.health import DeviceHealth, EndpointHealth, EndpointState
+from collectors.health import DeviceHealth, DeviceState, EndpointHealth, EndpointState
 from collectors.keeping import Keeping, SetAside
 from collectors.mqtt_connection import Arrival, Connection, MqttError, wants_another_version
 from collectors.mqtt_device import MqttDevice
@@ -147,6 +147,11 @@ class Subscriber:
         """How reading each device goes."""
         now = self._clock.now()
         return [device.health(now) for devices in self._devices.values() for device in devices]
+
+    def states(self) -> list[DeviceState]:
+        """How far each device can be relied on."""
+        now = self._clock.now()
+        return [device.state(now) for devices in self._devices.values() for device in devices]
 
     def polls(self) -> Counter[str]:
         """Messages of all devices by what became of them."""

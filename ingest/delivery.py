@@ -199,9 +199,14 @@ class Delivery:
 
     async def _changed_or(self, due: int | None, seen: object) -> None:
         """Return when something was journalled or taken after ``seen``, or at ``due``."""
-        waits = [asyncio.ensure_future(self._spool.changed())]
-        if due is not None:
-            waits.append(asyncio.ensure_future(self._clock.sleep_until(due)))
+        if due is None:
+            if self._spool.stats.backlogs is seen:
+                await self._spool.changed()
+            return
+        waits = [
+            asyncio.ensure_future(self._spool.changed()),
+            asyncio.ensure_future(self._clock.sleep_until(due)),
+        ]
         try:
             await asyncio.sleep(0)  # now they are waiting: what changes from here on wakes them
             if self._spool.stats.backlogs is seen:

@@ -239,8 +239,12 @@ class Spool:
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position, after))
-        await self._on_thread(self._refresh)
+
+        def advance() -> None:
+            self._journal.advance(store, position, after)
+            self._refresh()
+
+        await self._on_thread(advance)
         self._announce()
 
     async def changed(self) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
+from collectors.figures import EndpointFigures, figures_of
 from collectors.health import (
     CollectionTotals,
     DeviceCost,
@@ -158,6 +159,9 @@ class FakeCollection:
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         return iter(self.links)
+
+    def each_figures(self) -> Iterator[EndpointFigures]:
+        yield from (figures_of([each]) for each in self.links)
 
     def totals(self) -> CollectionTotals:
         return TOTALS

@@ -186,7 +186,7 @@ async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, t
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
     assert (code, "is not there; give the folder with --data" in said) == (1, True)
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
-    assert (code, "nothing answers at http://127.0.0.1:1" in said) == (1, True)
+    assert (code, "nothing answers at http://127.0.0.1:1: Connection refused" in said) == (1, True)
     code, _, said = await outside("compact", "--data", data, "--url", running)
     assert (code, "Could not set lock" in said, "stop dcops, which has it open" in said) == (1, True, True)
 
