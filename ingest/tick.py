@@ -135,7 +135,7 @@ class Tick:
         return self._handed_over + 1 if self._open else self._handed_over
 
     def before_close(self, first: Callable[[], None]) -> None:
-        """From now on have each tick begin with a call: of who holds readings back to hand over more at once."""
+        """From now on each tick begins with a call: of who holds readings back, to hand them over."""
         self._first = first
 
     @property
