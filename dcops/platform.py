@@ -150,6 +150,7 @@ class Platform:
             keeping=self._keeping(),
             set_aside=self._rejected.put,
         )
+        self.tick.before_close(self.collection.flush)
         self._collecting_all = self._crew.seen(self.collection)
         self.deliveries = self._deliver(named.backlog_rates)
         self._workings = Workings(
