@@ -342,3 +342,13 @@ def test_what_was_appended_before_kill_9_is_there_after_it(tmp_path: Path) -> No
     assert journal.quarantined == 0
     assert found[: len(said)] == [1000.0 + number for number in said]
     assert len(found) - len(said) in (0, 1), "one may have been appended and not said"
+
+
+def test_after_a_cursor_has_moved_batches_are_synchronised_as_before(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    full = (2,)
+    journal.append([grid_batch(0), grid_batch(1)])
+    assert journal._file.one("PRAGMA synchronous") == full
+    deliver(journal, "a", 1)
+    assert journal._file.one("PRAGMA synchronous") == full
+    assert powers(journal) == [1001.0]
