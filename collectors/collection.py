@@ -165,7 +165,7 @@ class Collection:
         )
 
     def flush(self) -> None:
-        """Hand on what was read before the points get other indices."""
+        """Hand on what was read and still waits: before a tick, and before points get other indices."""
         self._harvest.flush()
 
     def change(self, over: "Changeover") -> None:
@@ -206,6 +206,10 @@ class Collection:
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
         return tuple(self.each_endpoint())
+
+    def brokers(self) -> tuple[EndpointHealth, ...]:
+        """Health of each broker."""
+        return tuple(each.health() for each in self._subscribers.values())
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The same one by one, for those who must not keep others waiting."""

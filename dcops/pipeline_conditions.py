@@ -9,6 +9,8 @@ from alerting.alarms import Priority
 from alerting.delivery import Notifier, NotifierOptions
 from alerting.messages import moment
 from alerting.platform_alarms import Condition
+from collectors.health import CollectorHealth
+from dcops.collector_conditions import CollectorConditions
 from dcops.store_conditions import StoreConditions
 from dcops.trends import LONG_QUIET, QUIET, Growth
 from dcops.waits import MINUTE, RealTime, after, time_text
@@ -38,6 +40,8 @@ class Pipeline:
     notifiers: Callable[[], Sequence[Notifier]]
     free: Callable[[], tuple[int, int] | None]
     """(free, all) bytes of the disk of the data folder; None as long as they are not known."""
+    collectors: Callable[[], Sequence[CollectorHealth]] = tuple
+    """How those do who collect for this process."""
 
 
 class PipelineConditions:
@@ -54,6 +58,8 @@ class PipelineConditions:
             for delivery in pipeline.deliveries
         ]
 
+        self._collectors = CollectorConditions(pipeline.collectors, self._real)
+
     def __call__(self, site: Site, now: int) -> Iterator[Condition]:
         """As of ``now`` (ns, UTC); times in messages are those of the site."""
         stats = self._pipeline.spool.stats
@@ -64,6 +70,7 @@ class PipelineConditions:
             yield from store(stats, site, now)
         for notifier in self._pipeline.notifiers():
             yield self._notifier(notifier)
+        yield from self._collectors(site, now)
 
     def _journal(self, stats: SpoolStats, site: Site, now: int) -> Iterator[Condition]:
         tick = self._pipeline.tick

@@ -108,6 +108,9 @@ class CounterBook:
         self.events: deque[CounterEvent] = deque(maxlen=_EVENTS_KEPT)
         self.event_counts: dict[Finding, int] = dict.fromkeys(Finding, 0)
         self._rates = rates
+        self._has_rate = rates >= 0
+        self._rate_at = np.maximum(rates, 0)
+        self._all_rated = bool(self._has_rate.all())
         self._greatest = np.where(np.isfinite(ratings), ratings / rate_divisor, np.inf)
         self._moduli = moduli
         self._divisor = rate_divisor
@@ -132,17 +135,20 @@ class CounterBook:
         self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
-        self._time = np.where(self._time > instant.now + _CLOCK_STEP, instant.now, self._time)
+        self._time[self._time > instant.now + _CLOCK_STEP] = instant.now
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
         self._await(fresh, instant.now)
-        started = fresh & unseen
-        self._reading[started] = reading[started]
-        self._time[started] = read_at[started]
-        self._advance(fresh & ~unseen, reading, read_at)
-        self._time[unseen & ~started & np.isfinite(power)] = instant.now
+        if unseen.any():
+            started = fresh & unseen
+            self._reading[started] = reading[started]
+            self._time[started] = read_at[started]
+            self._advance(fresh & ~unseen, reading, read_at)
+            self._time[unseen & ~started & np.isfinite(power)] = instant.now
+        elif fresh.any():
+            self._advance(fresh, reading, read_at)
         read = good & np.isfinite(self._reading)
-        self._carry(fresh, power, read & (power_read | (self._rates < 0)), instant.now)
+        self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
         known = self._time > 0
         return Amounts(
             np.where(known, self._counted + self._open, np.nan),
@@ -189,8 +195,10 @@ class CounterBook:
         """Expected load of each counter, for weighing coverage."""
         if rates is None:
             return np.ones(len(self.points))
-        known = rates.weights[np.maximum(self._rates, 0)]
-        return np.where(self._rates >= 0, known, rates.weights.mean())
+        known = rates.weights[self._rate_at]
+        if self._all_rated:
+            return known
+        return np.where(self._has_rate, known, rates.weights.mean())
 
     def states(self) -> CounterStates:
         """What to remember."""
@@ -254,8 +262,7 @@ class CounterBook:
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:
             return np.full(len(self.points), np.nan), np.zeros(len(self.points), dtype=np.bool_)
-        has = self._rates >= 0
-        at = np.where(has, self._rates, 0)
+        has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at], np.nan), has & rates.covered[at]
 
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
@@ -271,7 +278,7 @@ class CounterBook:
         seldom = plain & (seconds >= _LEAST_SECONDS)
         self._own_rate[fresh] = np.nan
         self._own_rate[seldom] = step[seldom] / seconds[seldom]
-        for at in np.flatnonzero(fresh & ~plain):
+        for at in (fresh & ~plain).nonzero()[0]:
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]

@@ -79,9 +79,10 @@ class EnergyTotals:
         """
         each = self.book.update(instant, power)
         members, starts = self._members.sources, self._members.starts
-        known = np.logical_or.reduceat(np.isfinite(each.total[members]), starts)
-        total = np.add.reduceat(np.nan_to_num(each.total[members]), starts)
-        estimated = np.add.reduceat(np.nan_to_num(each.estimated[members]), starts)
+        counted = np.isfinite(each.total)
+        known = np.logical_or.reduceat(counted[members], starts)
+        total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
+        estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
         # An estimate that proves too high is made up by standing still: a falling counter reads as a reset.
         rising = np.maximum(total, self._published)
         told = known

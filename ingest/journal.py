@@ -296,7 +296,7 @@ class Journal:
             self._move({store: grown})
 
     def _move(self, moved: dict[str, Taken]) -> None:
-        with self._file.transaction():
+        with self._file.unhurried():  # what a store is given again it has already
             for store, taken in moved.items():
                 mark = taken.mark
                 self._file.write(

@@ -105,6 +105,19 @@ class JournalFile:
                 connection.execute("ROLLBACK")
             raise
 
+    @contextlib.contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """A transaction that the disk need not have at once: it outlives the process like any other, and a
+        power cut once another one has followed.
+        """
+        connection = self._open_connection
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            connection.execute("PRAGMA synchronous = FULL")
+
     def size(self) -> int:
         """Bytes of data in the file, free pages not counted."""
         pages, free, width = (

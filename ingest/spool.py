@@ -127,8 +127,10 @@ class Spool:
 
     async def recall(self, name: str) -> list[bytes]:
         """Notes of that name that were kept with the latest batches, oldest first; none if the journal
-        cannot be used now.
+        cannot be used now. What waits is journalled first, so that its notes are among them.
         """
+        self._hand_over()
+        await self._on_thread(self._flush)
         with contextlib.suppress(JournalUnavailableError):
             return await self._on_thread(lambda: self._journal.recall(name))
         return []
@@ -239,8 +241,12 @@ class Spool:
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position, after))
-        await self._on_thread(self._refresh)
+
+        def advance() -> None:
+            self._journal.advance(store, position, after)
+            self._refresh()
+
+        await self._on_thread(advance)
         self._announce()
 
     async def changed(self) -> None:

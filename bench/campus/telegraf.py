@@ -1,8 +1,8 @@
 """A Telegraf configuration that reads the same Modbus devices with the same timeouts.
 
 As one who knows it would write it: an input a device, so that a dead one holds up no other; requests laid out
-by the field, in the blocks our profiles allow; a jitter that spreads the inputs over the period, for without
-it all are due at once; nothing compressed, as the sink is on the same machine; in files of some inputs each,
+by the field, in the blocks our profiles allow; an offset each that spreads them over the period, for without
+all are due at once; nothing compressed, as the sink is on the same machine; in files of some inputs each,
 for parsing takes a hundred times the size of the largest file.
 """
 
@@ -34,8 +34,6 @@ _WORDS = frozenset({DataType.U16, DataType.S16})
 _LONGER = frozenset(_TYPES) - _WORDS
 _SWAPPED = frozenset({Order.BADC, Order.DCBA})
 """Orders in which the bytes of a register are swapped."""
-_JITTER = 0.9
-"""Of the period: the inputs are spread over so much of it."""
 _MOST_FILL = 125
 _BUFFER_PERIODS = 6
 _BATCH = 5000
@@ -79,7 +77,10 @@ def configuration(plan: CollectionPlan, period: float, sink: str, *, shared: boo
         groups.setdefault(binding.endpoint if shared else binding.device, []).append(binding)
     return Configuration(
         _head(len(plan.modbus), period, sink),
-        tuple(_input(name, group, endpoints[group[0].endpoint]) for name, group in groups.items()),
+        tuple(
+            _input(name, group, endpoints[group[0].endpoint], period * place / len(groups))
+            for place, (name, group) in enumerate(groups.items())
+        ),
         sum(len(each) for binding in plan.modbus for each in _requests(binding.profile).values()),
     )
 
@@ -100,7 +101,6 @@ def _head(devices: int, period: float, sink: str) -> str:
 [agent]
   interval = "{_time(period)}"
   round_interval = false
-  collection_jitter = "{_time(period * _JITTER)}"
   flush_interval = "1s"
   precision = "1ms"
   metric_batch_size = {_BATCH}
@@ -116,12 +116,13 @@ def _head(devices: int, period: float, sink: str) -> str:
 """
 
 
-def _input(name: str, group: list[ModbusBinding], endpoint: ModbusEndpoint) -> str:
+def _input(name: str, group: list[ModbusBinding], endpoint: ModbusEndpoint, offset: float) -> str:
     first = group[0]
     timeout = first.manners.timeout or first.profile.manners.timeout or endpoint.timeout
     lines = [
         "\n[[inputs.modbus]]",
         f'  name = "{name}"',
+        f'  collection_offset = "{_time(offset)}"',
         f'  controller = "tcp://{endpoint.host}:{endpoint.port}"',
         f'  timeout = "{_time(timeout)}"',
         '  configuration_type = "request"',

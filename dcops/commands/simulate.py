@@ -2,7 +2,6 @@
 
 import argparse
 import ssl
-import sys
 import time
 from pathlib import Path
 
@@ -104,14 +103,7 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
 def _source(loaded: LoadedSite, args: argparse.Namespace, start: int) -> ValueSource:
     if args.replay is None:
         return Plant(loaded.site, args.seed, start)
-    recording = Recording.read(args.replay)
-    if recording.torn_bytes:
-        print(
-            f"{args.replay}: the last {recording.torn_bytes} bytes were not written whole;"
-            f" {recording.lost_samples} samples are left out",
-            file=sys.stderr,
-        )
-    return Playback(loaded.site, recording, start)
+    return Playback(loaded.site, Recording.read(args.replay), start)
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:

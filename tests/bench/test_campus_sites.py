@@ -128,7 +128,10 @@ def test_telegraf_polls_and_writes_as_dcops_does(simulated: Path) -> None:
         telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9").text
     )
     assert document["agent"]["interval"] == "10000ms"
-    assert document["agent"]["collection_jitter"] == "9000ms"
+    offsets = [each["collection_offset"] for each in document["inputs"]["modbus"]]
+    assert offsets[0] == "0ms"
+    spread = [round(10_000 * place / len(offsets)) for place in range(len(offsets))]
+    assert offsets == [f"{each}ms" for each in spread]
     assert document["agent"]["precision"] == "1ms"
     assert document["outputs"]["influxdb_v2"][0]["urls"] == ["http://127.0.0.1:9"]
     assert document["outputs"]["influxdb_v2"][0]["content_encoding"] == "identity"

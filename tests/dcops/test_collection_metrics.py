@@ -11,7 +11,7 @@ from collectors.health import EndpointState
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.metrics import CollectionMetrics
 from dcops.pipeline_text import pipeline_pieces
-from tests.console.plant import BROKER, GATEWAY, FakeCollection, health
+from tests.console.collecting import BROKER, GATEWAY, FakeCollection, health
 
 
 def exposition() -> str:

@@ -16,7 +16,8 @@ from console.showing import Showing
 from dcops.cli import main
 from dcops.snapshots import Snapshots
 from ingest.stores.duckdb import DuckHistory
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 from tests.dcops.lines import lines_of
 from tests.ingest.histories import HOUR, steady
 from tests.ingest.plant import NOON, StillClock
@@ -186,7 +187,7 @@ async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, t
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
     assert (code, "is not there; give the folder with --data" in said) == (1, True)
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
-    assert (code, "nothing answers at http://127.0.0.1:1" in said) == (1, True)
+    assert (code, "nothing answers at http://127.0.0.1:1: Connection refused" in said) == (1, True)
     code, _, said = await outside("compact", "--data", data, "--url", running)
     assert (code, "Could not set lock" in said, "stop dcops, which has it open" in said) == (1, True, True)
 

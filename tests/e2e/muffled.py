@@ -1,4 +1,4 @@
-"""A way to an MQTT broker on which acknowledgements get lost, as they do when a process dies before they leave."""
+"""A way to an MQTT broker on which acknowledgements get lost, as when a process dies before they leave."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ _MORE = 0x80
 
 
 class Way:
-    """Connections to a broker. What clients send is passed on packet by packet, what the broker sends as it is."""
+    """Connections to a broker. What clients send is passed on by packets, what the broker sends as it is."""
 
     def __init__(self, broker: int) -> None:
         self.muffled = False

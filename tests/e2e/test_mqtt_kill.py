@@ -1,6 +1,5 @@
-"""A process killed between journal and acknowledgement: the broker sends again, and the message is there once."""
+"""A process killed between journal and acknowledgement: the broker sends again, it is there once."""
 
-import asyncio
 import json
 import signal
 import subprocess
@@ -92,7 +91,7 @@ def temperatures(data: Path) -> list[float]:
 
 
 async def kill_before_acknowledging(start: Callable[[], Running], way: Way, broker: int) -> None:
-    """Messages are taken and journalled by a process, which is killed; no acknowledgement has reached the broker."""
+    """A process takes and journals messages and is killed; no acknowledgement has reached the broker."""
     process = start()
     async with running(process):
         await connected(process)

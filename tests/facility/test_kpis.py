@@ -234,7 +234,7 @@ def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
 
 
 def two_buildings() -> Site:
-    """Each with a meter at the input, one at its racks, one of the heat it hands over and one of its water."""
+    """Each with a meter at the input, one at its racks, one of heat that goes out and one of water."""
     spaces = [Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus")]
     devices = []
     for b in ("b1", "b2"):
