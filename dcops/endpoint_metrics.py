@@ -57,7 +57,7 @@ _FIGURES = (
 
 
 class EndpointExposition:
-    """What ``/metrics`` says of each endpoint. Several may be reading it, of other endpoints after a change."""
+    """What ``/metrics`` says of each endpoint. Several may read it at once."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
