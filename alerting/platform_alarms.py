@@ -24,6 +24,7 @@ STORE_REFUSING = "store-refusing"
 NOTIFIER_FAILING = "notifier-failing"
 COLLECTOR_LOSING = "collector-losing"
 COLLECTOR_CLOCK = "collector-clock"
+COLLECTOR_FAILING = "collector-failing"
 
 PLATFORM_RULES = (
     JOURNAL_DROPPING,
@@ -40,6 +41,7 @@ PLATFORM_RULES = (
     NOTIFIER_FAILING,
     COLLECTOR_LOSING,
     COLLECTOR_CLOCK,
+    COLLECTOR_FAILING,
 )
 """Names of all of them."""
 

@@ -29,6 +29,7 @@ class CollectorConditions:
         for each in self._collectors():
             yield self._losing(each, site, now)
             yield self._clock(each)
+            yield self._failing(each)
 
     def _losing(self, health: CollectorHealth, site: Site, now: int) -> Condition:
         if health.heard is not None and health.name not in self._lost:
@@ -63,6 +64,18 @@ class CollectorConditions:
                 " taken for old, or refused"
             ),
             action="Set the clocks of both machines by NTP.",
+            on_delay=self._real.ns(MINUTE),
+            off_delay=self._real.ns(MINUTE),
+        )
+
+    def _failing(self, health: CollectorHealth) -> Condition:
+        return Condition(
+            rule=rules.COLLECTOR_FAILING,
+            part=health.name,
+            holds=bool(health.error),
+            priority=Priority.MEDIUM,
+            message=f"{health.name} is not well: {health.error}",
+            action=f"Mend what it says; see the log of dcops and the page of {health.name}.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),
         )

@@ -69,6 +69,8 @@ _log = logging.getLogger(__name__)
 HISTORY_FILE = "history.duckdb"
 """In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
+_FEW_READINGS = 20_000
+"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
 _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
@@ -120,6 +122,7 @@ class Platform:
             takers=self._takers(),
         )
         self.collection = self._collecting.own
+        self.tick.before_close(self.collection.flush)
         self._crew = self._collecting.crew
         self._collecting_all = self._collecting.all
         self.deliveries = deliver_to(

@@ -127,8 +127,10 @@ class Spool:
 
     async def recall(self, name: str) -> list[bytes]:
         """Notes of that name that were kept with the latest batches, oldest first; none if the journal
-        cannot be used now.
+        cannot be used now. What waits is journalled first, so that its notes are among them.
         """
+        self._hand_over()
+        await self._on_thread(self._flush)
         with contextlib.suppress(JournalUnavailableError):
             return await self._on_thread(lambda: self._journal.recall(name))
         return []

@@ -285,6 +285,14 @@ def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> 
     assert bench.only(NOON + HOUR).part == "shard 2/2"
 
 
+def test_a_shard_that_is_refused_is_told_with_the_reason() -> None:
+    bench = Bench()
+    bench.shard = replace(bench.shard, error="two processes collect as shard 2/2; stop one of them")
+    found = bench.only()
+    assert (found.rule, found.on_delay) == ("collector-failing", MINUTE)
+    assert found.message == "shard 2/2 is not well: two processes collect as shard 2/2; stop one of them"
+
+
 @pytest.mark.parametrize(
     ("ahead", "text"), [(-95.2, "95 s behind"), (7.0, "7 s ahead of"), (-5.0, ""), (float("nan"), "")]
 )
