@@ -33,6 +33,9 @@ from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
 from ingest.stores.line_store import LineStore
 from ingest.stores.victoria import VictoriaServer
 
+FEW_READINGS = 20_000
+"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteStores:
@@ -111,16 +114,13 @@ def deliver_to(
 ) -> tuple[Delivery, ...]:
     """A delivery to each store; ``backlog_rates`` are of all but the first, the platform's own."""
     letters = DeadLetters(settings.data / "dead-letters", clock)
-    pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+    speed = settings.speed
+    pace = Pace(seconds=speed, live=2.0 * speed)
+    unhurried = replace(pace, few=FEW_READINGS, few_seconds=2.0 * speed, live=4.0 * speed)
+    paces = (unhurried, *(replace(pace, backlog=rate) for rate in backlog_rates))
     return tuple(
-        Delivery(
-            spool=spool,
-            store=store,
-            dead_letters=letters,
-            clock=clock,
-            pace=replace(pace, backlog=rate),
-        )
-        for store, rate in zip(stores, (pace.backlog, *backlog_rates), strict=True)
+        Delivery(spool=spool, store=store, dead_letters=letters, clock=clock, pace=each)
+        for store, each in zip(stores, paces, strict=True)
     )
 
 

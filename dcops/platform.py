@@ -69,8 +69,6 @@ _log = logging.getLogger(__name__)
 HISTORY_FILE = "history.duckdb"
 """In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
-_FEW_READINGS = 20_000
-"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
 _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
