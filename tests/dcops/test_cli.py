@@ -141,7 +141,11 @@ def test_simulate_and_run_meet_on_the_wire_and_a_recording_is_replayed(tmp_path:
     assert number(rest.split()[0]) > 100
     assert recording.stat().st_size > 1000
     replayed = dcops("simulate", site, "--replay", str(recording), "--duration", "2s", "--broker")
-    assert replayed.returncode == 0, replayed.stderr
+    assert (replayed.returncode, replayed.stderr) == (0, "")
+    recording.write_bytes(recording.read_bytes()[:-3])
+    torn = dcops("simulate", site, "--replay", str(recording), "--duration", "1s", "--broker")
+    assert torn.returncode == 0, torn.stderr
+    assert re.search(rf"{recording}: its last \d+ bytes, \d+ samples, are torn and left out", torn.stderr)
 
 
 def polls_done(address: str) -> int:

@@ -104,6 +104,14 @@ async def test_a_worker_that_cannot_be_understood_is_ended(said, error, monkeypa
         assert batches == []
 
 
+async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(workers_module, "HUNG_SECONDS", 0.5)
+    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    async with worker_that_says(said, "stays", monkeypatch, tmp_path) as (workers, batches):
+        await until(lambda: len(batches) == 2, "the next one is heard")
+        assert workers.members[0].restarts >= 1
+
+
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.01)
     kept = keep_catalogue(catalogue())

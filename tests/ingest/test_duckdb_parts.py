@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from ingest.stores.duckdb import DuckHistory
-from ingest.stores.history import compaction, sealing, sorting
+from ingest.stores.history import compaction, rebucketing, sealing, sorting
 from ingest.stores.history.files import StoredFile
 from ingest.stores.history.levels import DEVICE
 from ingest.stores.history.ranges import lie_apart, series_ranges
@@ -20,7 +20,7 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sorting, "MOST_ROWS", 40)
-    monkeypatch.setattr(sealing, "MOST_ROWS", 60)
+    monkeypatch.setattr(rebucketing, "MOST_ROWS", 60)
     monkeypatch.setattr(sealing, "_MOST_BUCKETS", 7)
     monkeypatch.setattr(compaction, "MOST_ROWS", 90)
     random, clock = Random(5), StillClock()  # noqa: S311 - a seed

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,10 +56,12 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], str, bytes]] = []
         self.answers: list[web.Response] = []
+        self.encodings: list[str] = []
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         token = request.headers.get("Authorization", "")
+        self.encodings.append(request.headers.get("Content-Encoding", ""))
         self.requests.append((dict(request.query) | {"path": request.path}, token, await request.read()))
         return self.answers.pop(0) if self.answers else web.Response(status=204)
 
@@ -99,6 +102,20 @@ async def test_requests_are_those_of_the_v2_write_api() -> None:
         f"{head} active_power=5.0,active_energy=6.0 {NOON + SECOND}\n"
         f"{head} active_power=7.0,active_energy=8.0 {NOON + 2 * SECOND}\n"
     )
+
+
+@pytest.mark.parametrize(("compress", "encoding"), [(None, "identity"), (False, "identity"), (True, "gzip")])
+async def test_requests_are_compressed_unless_they_stay_on_this_machine(
+    *, compress: bool | None, encoding: str
+) -> None:
+    async with Receiver().running() as receiver:
+        store = InfluxStore(replace(target(receiver.url), compress=compress))
+        await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+    [(_, _, body)] = receiver.requests  # the server has unpacked it
+    head = "utility_meter,campus=campus,device=grid"
+    assert body.decode() == f"{head} active_power=5.0,active_energy=6.0 {NOON + SECOND}\n"
+    assert receiver.encodings == [encoding]
 
 
 async def test_requests_are_bounded_in_size() -> None:
