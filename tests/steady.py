@@ -16,7 +16,7 @@ from facility.sample import NANOSECONDS
 _BEAT = 0.01
 _LONGEST = 0.05
 """Seconds that may pass unseen; a loop that runs looks at its time each beat."""
-_WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "places")
+_WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "figures", "places")
 
 
 class SteadyLoop(asyncio.SelectorEventLoop):
