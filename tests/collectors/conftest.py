@@ -63,9 +63,10 @@ def seeded() -> Random:
 
 async def until(condition: Callable[[], bool], what: str = "") -> None:
     """Wait for a condition; the test fails if it does not come in time."""
-    end = time.monotonic() + DEADLINE
+    now = asyncio.get_running_loop().time
+    end = now() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, f"did not happen in {DEADLINE} s: {what}"
+        assert now() < end, f"did not happen in {DEADLINE} s: {what}"
         await asyncio.sleep(0.005)
 
 

@@ -123,12 +123,13 @@ async def running_hall(
 async def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 120.0) -> Any:
     """What the condition gives once it is true; it may be a coroutine function, and ``what`` may be known
     only when it did not come."""
-    deadline = time.monotonic() + seconds
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
     while True:
         found = condition()
         if asyncio.iscoroutine(found):
             found = await found
         if found:
             return found
-        assert time.monotonic() < deadline, f"{what() if callable(what) else what}: not within {seconds} s"
+        assert now() < deadline, f"{what() if callable(what) else what}: not within {seconds} s"
         await asyncio.sleep(0.05)
