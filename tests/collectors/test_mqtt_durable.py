@@ -237,7 +237,7 @@ async def test_what_memory_could_not_hold_is_asked_for_again(
         for first in range(0, 300, 100):
             await publish(broker.port, [message(number) for number in range(first, first + 100)])
             await until(lambda: len(pipeline.samples) == first + 100)  # noqa: B023 - waited for here
-            await until(lambda: pipeline.tick.open_number == pipeline.spool._last)
+            await until(lambda: pipeline.tick.open_number == pipeline.spool._waiting.last)
         await until(lambda: pipeline.spool.stats.dropped > 0)
         folder.unlink()
         await until(lambda: pipeline.spool.stats.available)
