@@ -97,8 +97,7 @@ class Subscriber:
             self._receipts.recall(await self._keeping.recall(self.broker.id))
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
-        # The library waits with asyncio.wait_for, which before Python 3.12 can swallow a cancellation.
-        while task is None or not task.cancelling():
+        while task is None or not task.cancelling():  # see _heed_cancellation
             began = loop.time()
             try:
                 await self._receive()
@@ -169,6 +168,7 @@ class Subscriber:
                 try:
                     await self._subscribe(connection)
                     self._up()
+                    _heed_cancellation()
                     await connection.until_lost()
                 except asyncio.CancelledError:
                     await self._finish()
@@ -322,6 +322,17 @@ class Subscriber:
         if what not in self._told:
             self._told.add(what)
             _LOG.log(level, "broker %s at %s:%d %s", self.broker.id, self.broker.host, self.broker.port, what)
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation that may have been swallowed.
+
+    The library waits with asyncio.wait_for, which does that before Python 3.12 if what it waits for comes at
+    the same moment.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _digest(message: Arrival) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Protocol
 
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,14 @@ from dcops.reload_state import ReloadState
 from facility.counters import Finding
 from facility.sample import NANOSECONDS
 from ingest.stores.duckdb import DuckHistory
+
+
+def registered(metrics: Iterable[Collector]) -> CollectorRegistry:
+    """A registry of its own with these, in their order."""
+    registry = CollectorRegistry()
+    for each in metrics:
+        registry.register(each)
+    return registry
 
 
 class BuildMetrics(Collector):

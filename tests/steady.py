@@ -11,10 +11,12 @@ from time import monotonic
 
 import pytest
 
+from facility.sample import NANOSECONDS
+
 _BEAT = 0.01
 _LONGEST = 0.05
 """Seconds that may pass unseen; a loop that runs looks at its time each beat."""
-_WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "places")
+_WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "figures", "places")
 
 
 class SteadyLoop(asyncio.SelectorEventLoop):
@@ -65,3 +67,20 @@ def steady_collectors() -> Iterator[None]:
         for module in _WITH_TIMES_OF_THEIR_OWN:
             patch.setattr(f"collectors.modbus.{module}.monotonic", steady_time)
         yield
+
+
+class SteadyClock:
+    """A clock that begins at a given time and runs at a multiple of the speed of the loop it is made in."""
+
+    def __init__(self, start_ns: int, speed: float) -> None:
+        self._start = start_ns
+        self._speed = speed
+        self._time = time_here()
+        self._began = self._time()
+
+    def now(self) -> int:
+        return self._start + round((self._time() - self._began) * self._speed * NANOSECONDS)
+
+    async def sleep_until(self, at: int) -> None:
+        while (left := at - self.now()) > 0:  # noqa: ASYNC110 - a timer may fire early
+            await asyncio.sleep(left / NANOSECONDS / self._speed)

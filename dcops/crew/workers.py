@@ -209,7 +209,8 @@ async def _end(process: Process) -> None:
     """See that a process is no more."""
     if process.returncode is None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 0.2)
+            async with asyncio.timeout(0.2):  # wait_for may swallow a cancellation before Python 3.12
+                await process.wait()
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

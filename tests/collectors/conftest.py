@@ -13,8 +13,8 @@ from collectors.config import ModbusBinding
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
-from facility.sample import NANOSECONDS, Sample
-from tests.steady import SteadyLoop, steady_collectors, time_here
+from facility.sample import Sample
+from tests.steady import SteadyClock, SteadyLoop, steady_collectors
 
 DEADLINE = 120.0
 
@@ -29,20 +29,11 @@ def steady() -> Iterator[None]:
         yield
 
 
-class WallClock:
+class WallClock(SteadyClock):
     """The machine's own time, but for what a loop has lost of it since the clock was made."""
 
     def __init__(self) -> None:
-        self._time = time_here()
-        self._began = time.time_ns()
-        self._began_at = self._time()
-
-    def now(self) -> int:
-        return self._began + round((self._time() - self._began_at) * NANOSECONDS)
-
-    async def sleep_until(self, at: int) -> None:
-        while (left := at - self.now()) > 0:  # noqa: ASYNC110 - a timer may fire early
-            await asyncio.sleep(left / NANOSECONDS)
+        super().__init__(time.time_ns(), 1.0)
 
 
 class HandClock:
@@ -72,9 +63,10 @@ def seeded() -> Random:
 
 async def until(condition: Callable[[], bool], what: str = "") -> None:
     """Wait for a condition; the test fails if it does not come in time."""
-    end = time.monotonic() + DEADLINE
+    now = asyncio.get_running_loop().time
+    end = now() + DEADLINE
     while not condition():
-        assert time.monotonic() < end, f"did not happen in {DEADLINE} s: {what}"
+        assert now() < end, f"did not happen in {DEADLINE} s: {what}"
         await asyncio.sleep(0.005)
 
 

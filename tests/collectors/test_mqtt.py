@@ -1,6 +1,7 @@
 """The MQTT side through a real mosquitto."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -18,6 +19,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.errors import BindingError
 from collectors.health import DeviceState, EndpointState
+from collectors.mqtt_connection import Connection
 from collectors.mqtt_topics import subscriptions
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
@@ -333,3 +335,24 @@ def test_few_topics_are_subscribed_as_they_are_and_many_by_depth() -> None:
 def test_a_device_without_its_broker_is_refused() -> None:
     with pytest.raises(BindingError, match="climate: there is no broker 'broker'"):
         Collection(CollectionPlan(mqtt=(bind("rack-climate", "climate"),)), WallClock(), Samples().append)
+
+
+async def test_a_stop_that_comes_together_with_the_last_answer_of_the_broker_ends_it(
+    broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def ask_for(*_: object, **__: object) -> list[str]:
+        """As asyncio.wait_for before Python 3.12: the answer is there, and the cancellation is gone."""
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(Connection, "ask_for", ask_for)
+    rig = Rig(broker.port, bind("rack-climate", "c1"))
+    task = asyncio.create_task(rig.collection.run())
+    await asked.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=20)
+    assert done

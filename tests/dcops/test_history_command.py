@@ -185,9 +185,11 @@ async def test_a_running_dcops_is_asked_for_a_copy(running: str, data: Path, tmp
 
 async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, tmp_path: Path) -> None:
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
-    assert (code, "is not there; give the folder with --data" in said) == (1, True)
+    assert code == 1
+    assert "is not there; give the folder with --data" in said
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
-    assert (code, "nothing answers at http://127.0.0.1:1: Connection refused" in said) == (1, True)
+    assert code == 1
+    assert "nothing answers at http://127.0.0.1:1: Connection refused" in said
     code, _, said = await outside("compact", "--data", data, "--url", running)
     assert (code, "Could not set lock" in said, "stop dcops, which has it open" in said) == (1, True, True)
 

@@ -45,3 +45,14 @@ async def test_the_store_that_a_site_chooses_answers_for_the_past(tmp_path: Path
         assert answering.name == chosen
         for store in platform._stores:
             await store.close()
+
+
+async def test_only_the_history_takes_few_readings_every_other_second(tmp_path: Path) -> None:
+    stores = 'stores:\n  - {kind: victoriametrics, url: "http://127.0.0.1:1", backlog_rate: 20}\n'
+    loaded = load(write_site(tmp_path, SITE + stores))
+    platform = Platform(loaded, StillClock(), Settings(data=tmp_path, speed=10.0), {})
+    history, victoria = (delivery._pace for delivery in platform.deliveries)
+    assert (history.seconds, history.few, history.few_seconds, history.live) == (10.0, 20_000, 20.0, 40.0)
+    assert (victoria.seconds, victoria.few, victoria.live, victoria.backlog) == (10.0, 0, 20.0, 20.0)
+    for store in platform._stores:
+        await store.close()

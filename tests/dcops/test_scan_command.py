@@ -25,7 +25,7 @@ from tests.collectors.test_commissioning_scan import CDU, CHILLER, RACK_PDU
 from tests.dcops.modbus_devices import served
 from tests.servers.processes import free_port
 
-QUICK = ("--pause", "1ms", "--timeout", "100ms")
+QUICK = ("--pause", "1ms", "--timeout", "500ms")
 UNITS = {3: RACK_PDU, 7: CHILLER, 9: CDU, 12: Bank()}
 
 

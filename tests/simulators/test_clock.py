@@ -43,7 +43,7 @@ async def test_a_scaled_clock_runs_at_its_speed_from_its_start() -> None:
     began = time.monotonic()
     await clock.sleep_until(1010 * SECOND)
     assert clock.now() >= 1010 * SECOND
-    assert 0.015 <= time.monotonic() - began < 1.0
+    assert time.monotonic() - began >= 0.015
 
 
 async def test_a_scaled_clock_that_keeps_pace_lags_rather_than_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
