@@ -46,6 +46,8 @@ CORE_BAR = 0.02
 MEDIAN_BAR = 0.150
 SLOWEST_BAR = 0.300
 _EVERY = 5.0
+_PHASE = 0.5
+"""Seconds after the tick."""
 _READY = 120.0
 _SETTLE = 15.0
 _ANSWER = b"\x00\x64"
@@ -228,20 +230,19 @@ async def _client(port: int, options: argparse.Namespace, flags: Sequence[str]) 
 
 
 def _read_on(options: argparse.Namespace) -> _Numbers:
-    """What a client does: at least one read."""
+    """What a client does, at the same times as others do: at least one read."""
     end, found = time.monotonic() + options.seconds, []
     headers = {"Accept-Encoding": "gzip"} if options.gzip else {}
     while True:
+        time.sleep(options.every - (time.time() - _PHASE) % options.every)
         began = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", options.read, timeout=60)
         connection.request("GET", "/metrics", headers=headers)
         text = connection.getresponse().read()
-        seconds = time.monotonic() - began
+        found.append((time.monotonic() - began, len(text), text.count(b"\n")))
         connection.close()
-        found.append((seconds, len(text), text.count(b"\n")))
         if began + options.every + 1.0 > end:
             return found
-        time.sleep(max(0.0, options.every - seconds))
 
 
 def _report(size: str, windows: Sequence[Window], every: float) -> bool:
