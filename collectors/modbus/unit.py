@@ -66,7 +66,8 @@ class Unit:
 
     def answered(self, seconds: float) -> None:
         """A reply came so long after its request."""
-        self.slowest = max(seconds, _REMEMBERED * self.slowest)
+        kept = _REMEMBERED * self.slowest
+        self.slowest = seconds if seconds > kept else kept
 
     def takes_turn(self) -> bool:
         """Whether it is asked in this polling period; a dormant unit sits most of them out."""
