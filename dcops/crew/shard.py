@@ -136,6 +136,7 @@ class Shard:
             keeping=self._keeping(),
             set_aside=self._rejected.put,
         )
+        self.tick.before_close(own.flush)
         self._own = own
         self.collection = crew.seen(own)
         """All that the shard collects, its workers' part included."""
