@@ -23,8 +23,9 @@ from dcops.site_file import (
 from facility.catalogue import Catalogue
 from ingest.stores import ReadableStore, Store
 from ingest.stores.http_client import HttpTarget
-from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
-from ingest.stores.victoria import VictoriaStore
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
+from ingest.stores.line_store import LineStore
+from ingest.stores.victoria import VictoriaServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class SiteStores:
     """How many times as fast as it came a backlog is written to each."""
     answering: ReadableStore | None
     """The one that answers for the past; None if that is the platform's own store."""
-    told: tuple[InfluxV1Store | VictoriaStore, ...] = ()
+    told: tuple[LineStore, ...] = ()
     """Those that must know the catalogue to answer."""
 
     def use(self, catalogue: Catalogue) -> None:
@@ -50,7 +51,7 @@ def build_stores(
 ) -> SiteStores:
     """The stores a site names. A secret that cannot be had is left out: the store refuses and says so."""
     stores: list[Store] = []
-    told: list[InfluxV1Store | VictoriaStore] = []
+    told: list[LineStore] = []
     answering: ReadableStore | None = None
     for config in configs:
         if isinstance(config, InfluxStoreConfig):
@@ -81,7 +82,7 @@ def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> Store:
 
 def _readable(
     config: InfluxV1StoreConfig | VictoriaStoreConfig, catalogue: Catalogue, environ: Mapping[str, str]
-) -> InfluxV1Store | VictoriaStore:
+) -> LineStore:
     target = HttpTarget(
         url=config.url,
         username=config.username,
@@ -90,8 +91,8 @@ def _readable(
     )
     if isinstance(config, InfluxV1StoreConfig):
         place = InfluxDatabase(database=config.database, retention_policy=config.retention_policy)
-        return InfluxV1Store(target, place, catalogue, name=config.name)
-    return VictoriaStore(target, catalogue, name=config.name)
+        return LineStore(InfluxV1Server(target, place), catalogue, config.name)
+    return LineStore(VictoriaServer(target), catalogue, config.name)
 
 
 def build_notifier(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import islice
@@ -42,6 +42,7 @@ from dcops.metrics import (
     NotificationMetrics,
     SiteMetrics,
 )
+from dcops.out_of_touch import Source, sources_of
 from dcops.outputs import build_notifier, build_stores
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.process_health import ProcessMetrics, Workings
@@ -75,6 +76,8 @@ _log = logging.getLogger(__name__)
 HISTORY_FILE = "history.duckdb"
 """In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
+_FEW_READINGS = 20_000
+"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
 _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
@@ -96,7 +99,9 @@ class Platform:
         self._environ = environ
         role = settings.role
         self._plan = plan = loaded.plan_with_passwords(environ)
-        self.live = live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan))
+        self.live = live = LiveSite(
+            loaded, plan, self.board, shards=role.elsewhere(plan), sources=self._sources
+        )
         """What is computed of the site as it is loaded now."""
         self.cpu = CpuStages()
         self.loop = LoopWatch(clock)
@@ -114,7 +119,7 @@ class Platform:
         self.spool.on_settled(self.by_exception.settled)
         self.tick = Tick(
             image=live.image,
-            staleness=live.staleness,
+            staleness=live.silence,
             device_points=loaded.site.point_count,
             clock=clock,
             hand_over=self.by_exception,
@@ -159,7 +164,7 @@ class Platform:
             deliveries=self.deliveries,
         )
         self._notifiers: list[Notifier] = []
-        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock)
+        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock, lambda: self._notifiers)
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
         self._pages = Showing(self._view(live))
@@ -183,16 +188,13 @@ class Platform:
         """A delivery to each store, the history's first; ``backlog_rates`` are of the others."""
         settings, clock = self._settings, self._clock
         letters = DeadLetters(settings.data / "dead-letters", clock)
-        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+        speed = settings.speed
+        pace = Pace(seconds=speed, live=2.0 * speed)
+        unhurried = replace(pace, few=_FEW_READINGS, few_seconds=2.0 * speed, live=4.0 * speed)
+        paces = (unhurried, *(replace(pace, backlog=rate) for rate in backlog_rates))
         return tuple(
-            Delivery(
-                spool=self.spool,
-                store=store,
-                dead_letters=letters,
-                clock=clock,
-                pace=replace(pace, backlog=rate),
-            )
-            for store, rate in zip(self._stores, (pace.backlog, *backlog_rates), strict=True)
+            Delivery(spool=self.spool, store=store, dead_letters=letters, clock=clock, pace=each)
+            for store, each in zip(self._stores, paces, strict=True)
         )
 
     def _find_conditions(self, memory: int) -> PipelineConditions:
@@ -205,6 +207,7 @@ class Platform:
             deliveries=self.deliveries,
             notifiers=lambda: self._notifiers,
             free=self._disk,
+            collectors=self._crew.healths,
         )
         return PipelineConditions(pipeline, self._settings.speed)
 
@@ -245,7 +248,9 @@ class Platform:
         role = self._settings.role
         change = compare(self._plan, loaded.plan_with_passwords(self._environ))
         plan = change.plan
-        live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live)
+        live = LiveSite(
+            loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live, sources=self._sources
+        )
         if live.image is self.live.image:
             moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
         else:
@@ -270,7 +275,7 @@ class Platform:
         live.take_over(self.live, successor.moves, successor.change.anew)
         self.tick.change_site(
             image=live.image,
-            staleness=live.staleness,
+            staleness=live.silence,
             device_points=live.loaded.site.point_count,
             derive=self.cpu.timed("rollups", live.derived),
         )
@@ -318,7 +323,7 @@ class Platform:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        """Notifiers: the last to stop, so that what stopping clears is still told."""
+        """Notifiers: the last to stop, after what they have not told is saved."""
         async with aiohttp.ClientSession() as session:
             self._notifiers = [
                 build_notifier(
@@ -332,16 +337,17 @@ class Platform:
             ]
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
+            self._keepsakes.hand_on()
             self.live.alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
-                left = self.stopping.left(_DRAIN_SECONDS)
-                await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
         async with stage({"journal": self.spool.run()}):
             yield
+            left = self.stopping.left(_DRAIN_SECONDS)
+            await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
             await self._keepsakes.save()
         await self.spool.close()
 
@@ -388,6 +394,9 @@ class Platform:
     def _recording_to(self, path: Path) -> Recorder:
         series = tuple(islice(self.live.catalogue.series(), self.live.loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
+
+    def _sources(self) -> Iterator[Source]:
+        return sources_of(self.collection, self._crew.members)
 
     def _hurry(self) -> None:
         """Somebody waits for the journal: a broker that sends no more before."""

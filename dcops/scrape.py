@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 
 from dcops.cpu_stages import CpuStages
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.live_site import LiveSite
+from dcops.pipeline_text import pipeline_pieces
 from facility.clock import Clock
 
 EXPOSITION = "exposition"
@@ -47,4 +47,4 @@ class Scrape:
     def _overview(self, levels: frozenset[str] | None) -> Iterator[bytes]:
         yield from self._site.pieces(self._image, self._clock.now(), levels)
         yield from self._endpoints.pieces()
-        yield generate_latest(self._pipeline)
+        yield from pipeline_pieces(self._pipeline)

@@ -66,8 +66,7 @@ class Unit:
 
     def answered(self, seconds: float) -> None:
         """A reply came so long after its request."""
-        kept = _REMEMBERED * self.slowest
-        self.slowest = seconds if seconds > kept else kept
+        self.slowest = max(seconds, _REMEMBERED * self.slowest)
 
     def takes_turn(self) -> bool:
         """Whether it is asked in this polling period; a dormant unit sits most of them out."""

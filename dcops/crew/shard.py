@@ -314,6 +314,7 @@ class Shard:
 
     def _condition(self) -> Condition:
         used = resource.getrusage(resource.RUSAGE_SELF)
+        stats = self.spool.stats
         return Condition(
             index=self.share.index,
             count=self.share.count,
@@ -321,8 +322,8 @@ class Shard:
             sent=self._clock.now(),
             process=self._process,
             url=self._url,
-            waiting=self.delivery.backlog.points + self.spool.stats.waiting_points,
-            lost=self.spool.stats.dropped + self.spool.stats.undelivered.get(self._store.name, 0),
+            waiting=self.delivery.backlog.points + stats.waiting_points,
+            lost=stats.dropped + self.tick.counts.dropped + stats.undelivered.get(self._store.name, 0),
             cpu_seconds=used.ru_utime + used.ru_stime,
             memory=used.ru_maxrss << 10,
         )

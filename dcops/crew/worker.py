@@ -106,7 +106,7 @@ class Worker:
         return True
 
     async def _sum_up_regularly(self) -> None:
-        """Tell the sums in time, also while the loop is full and a report of all devices is long under way."""
+        """Tell the sums in time, also while the loop is full and a report of all devices takes long."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             self._write(Kind.REPORT, self._reporter.sums())

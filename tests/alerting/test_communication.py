@@ -390,3 +390,33 @@ def test_a_site_without_devices_has_no_alarms() -> None:
     plant.watch = plant.make_watch(())
     plant.tick(100)
     assert plant.board.active() == ()
+
+
+def test_a_clock_that_is_set_back_delays_no_communication_alarm(plant: Plant) -> None:
+    for device in ALL:
+        plant.read_device(device, 1000)
+    plant.lose("k01-climate")
+    assert run(plant, 1000, 1010) == {}
+    for device in ALL:
+        plant.read_device(device, 100)
+    plant.lose("k01-climate")
+    assert run(plant, 100, 140) == {130: ["device-silent:k01-climate"]}
+    plant.read_device("k01-climate", 140)
+    assert run(plant, 140, 145) == {}
+    plant.read_device("k01-climate", 50)
+    assert run(plant, 50, 55) == {}
+    plant.read_device("k01-climate", 60)
+    assert run(plant, 60, 80) == {60: []}
+
+
+def test_a_clock_that_is_set_back_holds_no_alarm_of_a_group(plant: Plant) -> None:
+    plant.endpoints.update(dict.fromkeys(("k01-climate", "k02-climate"), "gateway"))
+    plant.watch = plant.make_watch(())
+    for device in ALL:
+        plant.read_device(device, 1000)
+    plant.lose("k01-climate", "k02-climate")
+    assert run(plant, 1000, 1040) == {1030: ["endpoint-silent:gateway"]}
+    plant.read_device("k01-climate", 1040)
+    plant.read_device("k02-climate", 1040)
+    assert run(plant, 1040, 1050) == {}
+    assert run(plant, 100, 125) == {120: []}

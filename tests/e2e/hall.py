@@ -12,7 +12,6 @@ import aiohttp
 
 from dcops.pace import Pace
 from dcops.platform import Platform
-from dcops.ports import free_base_port
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
@@ -55,7 +54,7 @@ class Hall:
 def write_small_site(folder: Path, *, shape: SiteShape = SMALL, extra: str = "") -> Path:
     """A generated site on free ports, with more sections behind those the generator writes."""
     endpoints = len(generate(shape, 1).endpoints)
-    base = free_base_port(endpoints)
+    base = free_port(endpoints)
     write_site(generate(replace(shape, base_port=base, broker_port=base + endpoints - 1), 1), folder)
     site = folder / "site.yaml"
     site.write_text(site.read_text(encoding="utf-8") + extra, encoding="utf-8")
@@ -113,18 +112,19 @@ async def running_hall(
         tasks["clock"] = clock.keep_pace()
     async with stage(tasks), aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         if simulate:
-            await asyncio.wait_for(simulation.ready.wait(), 30)
+            await asyncio.wait_for(simulation.ready.wait(), 60)
         done = asyncio.Event()
         group.create_task(platform.run(done), name="platform")
         try:
-            await asyncio.wait_for(listening.wait(), 30)
+            await asyncio.wait_for(listening.wait(), 60)
             yield Hall(loaded, platform, simulation, plant, clock, f"http://127.0.0.1:{port}", session)
         finally:
             done.set()
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """What the condition gives once it is true; it may be a coroutine function."""
+async def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 120.0) -> Any:
+    """What the condition gives once it is true; it may be a coroutine function, and ``what`` may be known
+    only when it did not come."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
@@ -132,5 +132,5 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) 
             found = await found
         if found:
             return found
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        assert time.monotonic() < deadline, f"{what() if callable(what) else what}: not within {seconds} s"
         await asyncio.sleep(0.05)
