@@ -275,7 +275,7 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Called by the loop: so many bytes have arrived.
 
-        Nearly always they are the whole reply to the newest read and nothing else: it takes the short way.
+        Nearly always they are the whole reply to the only read and nothing else: it takes the short way.
         """
         data = self._inbox.view
         request, done = self._request, self._done
@@ -283,6 +283,7 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
             request is not None
             and done is not None
             and not self._rest
+            and not self._overtaken
             and nbytes == REPLY.size + request.payload_length
             and REPLY.unpack_from(data)
             == (
