@@ -3,7 +3,7 @@
 The offset comes from the device's id alone, so that a device keeps its place whatever else is added, and
 polls are spread over the period. Jobs that fall into the same slot are fired together; one task serves
 all. Slots that passed unseen, because the process was suspended or cannot keep up, are counted and never
-made up.
+made up. One that cannot keep up fires slot after slot as late as it is, so that all jobs miss as much.
 """
 
 import asyncio
@@ -20,6 +20,10 @@ SLOTS = 100
 """Slots a period is divided into, at most: a waking costs as much as several reads, so reads share it."""
 GRAIN = 20_000_000
 """Slots are not shorter than this, in ns."""
+
+
+MOST_AT_ONCE = 500
+"""Jobs fired in one turn of the event loop, about: when many are late, what else there is to do goes on."""
 
 
 class Job(Protocol):
@@ -113,18 +117,23 @@ class Schedule:
             slot.jobs.append(job)
 
     def fire_due(self, now: int) -> None:
-        """Fire what is due at a time, each job once, and set it to its next slot."""
+        """Fire what is due at a time, each job once, and set it to its next slot.
+
+        Of many that are due, the earliest slots; the others are still due then.
+        """
         first = self._slots[0]
         if first.due - now > first.period:
             self._place(now)
             return
-        while self._slots[0].due <= now:
+        fired = 0
+        while self._slots[0].due <= now and fired < MOST_AT_ONCE:
             slot = self._slots[0]
             missed = (now - slot.due) // slot.period
             slot.due += (missed + 1) * slot.period
             heapq.heapreplace(self._slots, slot)
             for job in slot.jobs:
                 job.fire(missed)
+            fired += len(slot.jobs)
 
     def _place(self, now: int) -> None:
         """Put every slot on the grid after ``now``: at the start, and when the clock was set back."""

@@ -79,6 +79,7 @@ class Collecting:
             set_aside=self._rejected.put,
         )
         """What this process reads itself."""
+        tick.before_close(self.own.flush)
         self.all = self.crew.seen(self.own)
         """All of it, the part of the others included."""
 

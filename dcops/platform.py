@@ -120,7 +120,6 @@ class Platform:
             takers=self._takers(),
         )
         self.collection = self._collecting.own
-        self.tick.before_close(self.collection.flush)
         self._crew = self._collecting.crew
         self._collecting_all = self._collecting.all
         self.deliveries = deliver_to(

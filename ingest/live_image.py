@@ -100,7 +100,7 @@ class LiveImage:
         """
         readings = batch.expand()
         points, times, values, quality = readings.points, readings.times, readings.values, readings.quality
-        if _any_twice(points, self.point_count):
+        if _overlap(batch):
             order = np.argsort(times, kind="stable")  # of what is assigned twice, the last assignment stays
             points, times, values, quality = points[order], times[order], values[order], quality[order]
         taken = times >= self.times[points]
@@ -161,9 +161,9 @@ class LiveImage:
         np.copyto(quality, np.where(np.isnan(values), _NO_VALUE, _LAST_VALUE), where=taken & unread)
 
 
-def _any_twice(points: NDArray[np.uint32], point_count: int) -> bool:
-    """Whether a point is in it more than once."""
-    places = np.arange(points.size, dtype=np.int32)
-    last = np.empty(point_count, dtype=np.int32)
-    last[points] = places
-    return not np.array_equal(last[points], places)
+def _overlap(batch: Batch) -> bool:
+    """Whether a point is in more than one of its samples."""
+    order = np.argsort(batch.first, kind="stable")
+    firsts = batch.first[order].astype(np.int64)
+    ends = firsts + batch.count[order]
+    return bool((ends[:-1] > firsts[1:]).any())

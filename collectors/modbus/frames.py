@@ -25,6 +25,8 @@ IDENTIFICATION = 14
 """The kind of encapsulated request that it is."""
 HEADER = struct.Struct(">HHHBB")
 """Transaction, protocol, length, unit, function."""
+REPLY = struct.Struct(">HHHBBB")
+"""The same and the bytes of data that follow, in a reply to the read of a table."""
 LENGTH_STARTS = 6
 """Bytes of a frame that its length field does not count."""
 SHORTEST, LONGEST = 3, 254

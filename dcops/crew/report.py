@@ -163,6 +163,14 @@ class Reporter:
             lessons = await _dumped(iter(collection.lessons()))
             costs = await _dumped(collection.each_cost())
             lines[2] = b'{"texts":%b,"lessons":%b,"costs":%b}' % (texts, lessons, costs)
+        return b"\n".join((self._sums(), *lines))
+
+    def sums(self) -> bytes:
+        """A report of sums alone, at once: one with lists takes many turns of a loop that may be full."""
+        return b"\n".join((self._sums(), b"", b"", b""))
+
+    def _sums(self) -> bytes:
+        collection = self._collection
         head = {
             "version": VERSION,
             "condition": asdict(self._condition()),
@@ -170,7 +178,7 @@ class Reporter:
             "tally": _plain_tally(collection.tally()),
             "lateness": [collection.lateness.total, *collection.lateness.counts],
         }
-        return b"\n".join((orjson.dumps(head), *lines))
+        return orjson.dumps(head)
 
 
 async def _dumped(items: Iterator[object]) -> bytes:

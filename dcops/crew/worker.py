@@ -67,7 +67,11 @@ class Worker:
 
     async def run(self, reader: asyncio.StreamReader, until: asyncio.Event) -> None:
         """Collect until the event is set, the parent says so or is gone; then hand over what there is."""
-        work = {"collection": self.collection.run(), "reports": self._report_regularly()}
+        work = {
+            "collection": self.collection.run(),
+            "sums": self._sum_up_regularly(),
+            "reports": self._report_regularly(),
+        }
         async with stage({"orders": self._obey(reader, until)}):
             async with stage(work):
                 await until.wait()
@@ -100,6 +104,12 @@ class Worker:
             return False
         writer.write(frame(kind, body))
         return True
+
+    async def _sum_up_regularly(self) -> None:
+        """Tell the sums in time, also while the loop is full and a report of all devices takes long."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self._write(Kind.REPORT, self._reporter.sums())
 
     async def _report_regularly(self) -> None:
         while True:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -167,3 +168,45 @@ async def test_a_schedule_without_jobs_can_get_some() -> None:
     async with running(schedule.run()):
         await step(clock, START + 10 * SECOND)
     assert fired.counts == {"123456789": 1}
+
+
+class BusyClock:
+    """A clock on which each thing that is done takes time."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> int:
+        return self.time
+
+    async def sleep_until(self, time: int) -> None:
+        if time > self.time:
+            self.time = time
+            await asyncio.sleep(0)
+
+
+async def test_what_cannot_keep_up_misses_evenly_and_lets_others_go_on() -> None:
+    """2,000 jobs of 1 ms each, due every second: half of them can be done."""
+    clock = BusyClock()
+    done: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    turns: list[int] = []
+
+    def fire(name: str) -> Callable[[int], None]:
+        def work(passed: int) -> None:
+            clock.time += SECOND // 1000
+            done[name] += 1
+            missed[name] += passed
+
+        return work
+
+    names = [f"pdu-{at}" for at in range(2000)]
+    schedule = Schedule(clock, [Job(name, 1.0, fire(name)) for name in names])
+    async with running(schedule.run()):
+        while clock.time < START + 40 * SECOND:
+            turns.append(clock.time)
+            await asyncio.sleep(0)
+    assert {done[name] + missed[name] for name in names} <= {38, 39, 40, 41}  # two seconds a cycle
+    assert {done[name] for name in names} <= {19, 20, 21}
+    longest = max(later - earlier for earlier, later in pairwise(turns))
+    assert longest < 0.6 * SECOND

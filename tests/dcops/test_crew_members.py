@@ -255,6 +255,16 @@ async def test_a_long_list_comes_out_whole_and_lets_others_have_their_turn() -> 
     assert turns >= 5
 
 
+def test_sums_alone_are_told_at_once_and_what_was_told_of_each_device_stays() -> None:
+    member = member_with(SetClock(), report())
+    before = member.devices()
+    assert before
+    member.take(read_report(Reporter(Collecting("far"), condition).sums()))
+    assert member.devices() == before
+    assert member.report is not None
+    assert member.report.totals == TOTALS
+
+
 def test_who_has_not_been_heard_yet_adds_nothing() -> None:
     collection = seen(Member("shard 2/2", SetClock()))
     assert [each.device for each in collection.devices()] == ["near"]
