@@ -165,7 +165,7 @@ class Collection:
         )
 
     def flush(self) -> None:
-        """Hand on what was read before the points get other indices."""
+        """Hand on what was read and still waits: before a tick, and before points get other indices."""
         self._harvest.flush()
 
     def change(self, over: "Changeover") -> None:

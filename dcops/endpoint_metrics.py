@@ -3,7 +3,7 @@
 A campus has ten thousand endpoints: the library's metric objects would take the better part of a second.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,14 +57,11 @@ _FIGURES = (
 
 
 class EndpointExposition:
-    """What ``/metrics`` says of each endpoint."""
+    """What ``/metrics`` says of each endpoint. Several may read it at once."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
-        self._names: tuple[str, ...] = ()
-        self._labels: Sequence[str] = ()
-        self._families: dict[str, Family] = {}
-        """Of these endpoints, by key; made when they are first told of."""
+        self._families = _Families(())
         self._errors = _ErrorFamily()
 
     def pieces(self) -> Iterator[bytes]:
@@ -74,20 +71,29 @@ class EndpointExposition:
             parts.append(part)
             yield b""
         found = together(parts)
-        if found.names != self._names:
-            self._names, self._families = found.names, {}
-            self._labels = [labels_text({"endpoint": name}) for name in found.names]
-            yield b""
+        if found.names != self._families.names:
+            self._families = _Families(found.names)
+        families = self._families
+        yield b""
         for figure in _FIGURES:
-            yield from self._family(figure).pieces(np.round(figure.column(found), _DIGITS))
+            yield from families.of(figure).pieces(np.round(figure.column(found), _DIGITS))
         yield from self._errors.pieces(found)
 
-    def _family(self, figure: _Figure) -> Family:
-        family = self._families.get(figure.key)
+
+class _Families:
+    """The families of some endpoints, each made when it is first told of."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._labels = [labels_text({"endpoint": name}) for name in names]
+        self._made: dict[str, Family] = {}
+
+    def of(self, figure: _Figure) -> Family:
+        family = self._made.get(figure.key)
         if family is None:
             behaviour = Behaviour.COUNTER if figure.counts else Behaviour.GAUGE
             name = f"{PREFIX}endpoint_{figure.key}"
-            family = self._families[figure.key] = family_of(name, figure.text, self._labels, behaviour)
+            family = self._made[figure.key] = family_of(name, figure.text, self._labels, behaviour)
         return family
 
 
@@ -112,7 +118,6 @@ class _ErrorFamily:
                 key: known.get(key) or labels_text({"endpoint": key[0], "class": key[1]}) for key in counts
             }
             self._family = self._made()
-            yield b""
         yield from self._family.pieces(np.array(list(counts.values()), np.float64))
 
     def _made(self) -> Family:

@@ -123,8 +123,7 @@ class LoopWatch:
     def note(self, seconds: float) -> None:
         """The loop was kept from its work for so long."""
         self.lateness.add(int(seconds * NANOSECONDS))
-        if seconds > self.longest:
-            self.longest = seconds
+        self.longest = max(self.longest, seconds)
         if seconds >= LONG:
             self._long.append(Stall(ended=self._clock.now(), seconds=seconds))
 

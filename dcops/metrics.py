@@ -110,7 +110,7 @@ class AlarmMetrics(Collector):
         self._board = board
 
     def collect(self) -> Iterable[Metric]:
-        """Active alarms by category and priority, transitions since the start."""
+        """Active alarms by category and priority; since the start what came, went and found no room."""
         active = GaugeMetricFamily(
             "dcops_alarms_active", "Alarms that stand.", labels=["category", "priority"]
         )
@@ -121,6 +121,11 @@ class AlarmMetrics(Collector):
         changes.add_metric(["raised"], self._board.raised_total)
         changes.add_metric(["cleared"], self._board.cleared_total)
         yield changes
+        held_back = CounterMetricFamily(
+            "dcops_alarms_held_back", "How often an alarm found no room among those that stand."
+        )
+        held_back.add_metric([], self._board.held_back_total)
+        yield held_back
 
 
 class CorrectionMetrics(Collector):

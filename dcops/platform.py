@@ -76,6 +76,8 @@ _log = logging.getLogger(__name__)
 HISTORY_FILE = "history.duckdb"
 """In the data folder; the other files of the history lie in ``history.files`` beside it."""
 
+_FEW_READINGS = 20_000
+"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
 _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
@@ -148,6 +150,7 @@ class Platform:
             keeping=self._keeping(),
             set_aside=self._rejected.put,
         )
+        self.tick.before_close(self.collection.flush)
         self._collecting_all = self._crew.seen(self.collection)
         self.deliveries = self._deliver(named.backlog_rates)
         self._workings = Workings(
@@ -185,16 +188,13 @@ class Platform:
         """A delivery to each store, the history's first; ``backlog_rates`` are of the others."""
         settings, clock = self._settings, self._clock
         letters = DeadLetters(settings.data / "dead-letters", clock)
-        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
+        speed = settings.speed
+        pace = Pace(seconds=speed, live=2.0 * speed)
+        unhurried = replace(pace, few=_FEW_READINGS, few_seconds=2.0 * speed, live=4.0 * speed)
+        paces = (unhurried, *(replace(pace, backlog=rate) for rate in backlog_rates))
         return tuple(
-            Delivery(
-                spool=self.spool,
-                store=store,
-                dead_letters=letters,
-                clock=clock,
-                pace=replace(pace, backlog=rate),
-            )
-            for store, rate in zip(self._stores, (pace.backlog, *backlog_rates), strict=True)
+            Delivery(spool=self.spool, store=store, dead_letters=letters, clock=clock, pace=each)
+            for store, each in zip(self._stores, paces, strict=True)
         )
 
     def _find_conditions(self, memory: int) -> PipelineConditions:

@@ -47,8 +47,8 @@ def run_async(
 def loop_for(polls: float) -> Callable[[], asyncio.AbstractEventLoop]:
     """The kind of event loop that costs least at so many polls a second.
 
-    uvloop takes half as long for a turn as asyncio's own, which makes 20 µs a poll. But it can only be watched
-    by a timer, which wakes it 40 times a second: 2 ms of CPU a second where little else happens.
+    uvloop takes half as long for a turn as asyncio's own, which makes 20 µs a poll. But it can only be
+    watched by a timer, which wakes it 40 times a second: 2 ms of CPU a second where little else happens.
     """
     return WatchedLoop if polls < _FEW_POLLS else uvloop.new_event_loop
 

@@ -47,6 +47,10 @@ class Pace:
     """Readings in one write, unless one batch alone holds more; so many are written at once."""
     seconds: float = 1.0
     """Of the clock, between the beginnings of two writes of fewer new readings."""
+    few: int = 0
+    """New readings of which there are fewer than this are not worth a write of their own each time."""
+    few_seconds: float = 2.0
+    """The same time between writes of so few."""
     live: float = 2.0
     """Seconds of the clock: of what is new, more than this is a backlog, which newer readings overtake."""
     backlog: float = 10.0
@@ -145,7 +149,10 @@ class Delivery:
         self._live_due = min(self._live_due, now + round(self._pace.seconds * NANOSECONDS))
         self._backlog_due = min(self._backlog_due, now + _LONGEST_WAIT)
         live = backlog.points - backlog.overtaken
-        if live and (now >= self._live_due or live >= self._pace.points):
+        live_due = self._live_due
+        if live_due and live < self._pace.few:
+            live_due += round((self._pace.few_seconds - self._pace.seconds) * NANOSECONDS)
+        if live and (now >= live_due or live >= self._pace.points):
             self._live_due = now + round(self._pace.seconds * NANOSECONDS)
             await self._deliver_live()
             return now
@@ -153,11 +160,7 @@ class Delivery:
             await self._deliver_backlog(self._backlog_points)
             return now
         return min(
-            (
-                due
-                for due, points in ((self._live_due, live), (self._backlog_due, backlog.overtaken))
-                if points
-            ),
+            (due for due, points in ((live_due, live), (self._backlog_due, backlog.overtaken)) if points),
             default=None,
         )
 

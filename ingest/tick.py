@@ -136,11 +136,16 @@ class Tick:
         self._open_whole = True
         self._closed = 0
         self._handed_over = 0
+        self._first: Callable[[], None] | None = None
 
     @property
     def open_number(self) -> int:
         """Number of the batch that holds, or will hold, what was accepted last."""
         return self._handed_over + 1 if self._open else self._handed_over
+
+    def before_close(self, first: Callable[[], None]) -> None:
+        """From now on each tick begins with a call: of who holds readings back, to hand them over."""
+        self._first = first
 
     @property
     def image(self) -> LiveImage:
@@ -203,6 +208,8 @@ class Tick:
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
+        if self._first is not None:
+            self._first()
         began, cpu = time.perf_counter(), time.thread_time()
         image = self._image
         if now < self._closed:

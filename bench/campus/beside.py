@@ -46,7 +46,7 @@ _ROWS = (
     ("due", "scans of living devices due", "{:,.0f}"),
     ("arrived", "… arrived at the sink", "{:,.0f}"),
     ("missed", "… missed", "{:.1%}"),
-    ("left out", "… never read, as the program itself counts", "{:,.0f}"),
+    ("not read", "… not read in time, as the program itself counts", "{:,.0f}"),
     ("lag", "age of the oldest reading not yet at the sink, at the end, s", "{:.1f}"),
     ("values", "values arrived a second", "{:,.0f}"),
     ("kilobytes", "kB a second to the sink", "{:,.0f}"),
@@ -154,9 +154,11 @@ def _figures(case: Case, window: range, living: int, counts: _Counts) -> Figures
 
 
 def _own(before: Told, after: Told) -> Figures:
-    """What dcops says of itself: whether what is missing was never read, or read and not yet delivered."""
-    missed = after.number("polls", "polls_missed") - before.number("polls", "polls_missed")
-    return {"left out": missed, "lag": float(str(after.stores["influxdb"]["lag"]))}
+    """What dcops says of itself: whether what is missing was not read, or read and not yet delivered."""
+    due, done = (
+        after.number("polls", each) - before.number("polls", each) for each in ("polls_due", "polls_done")
+    )
+    return {"not read": max(0.0, due - done), "lag": float(str(after.stores["influxdb"]["lag"]))}
 
 
 def dead_devices(devices: int, share: float) -> int:

@@ -19,8 +19,8 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.errors import BindingError
 from collectors.health import DeviceState, EndpointState
-from collectors.mqtt import subscriptions
 from collectors.mqtt_connection import Connection
+from collectors.mqtt_topics import subscriptions
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from tests.collectors.conftest import HandClock, Samples, WallClock, running, until
@@ -317,7 +317,7 @@ def test_a_device_is_suspect_when_its_messages_are_late() -> None:
     plan = CollectionPlan(brokers=(broker,), mqtt=(bind("rack-climate", "climate", period=20.0),))
     collection = Collection(plan, clock, Samples().append)
     subscriber = collection._subscribers["broker"]
-    (device,) = subscriber._devices["dcops/k01/climate"]
+    (device,) = subscriber._intake._devices["dcops/k01/climate"]
     assert collection.devices()[0].state is DeviceState.WAITING
     device.take(b"{}", clock.now(), retained=False)
     clock.move_to(clock.now() + 60 * 1_000_000_000)

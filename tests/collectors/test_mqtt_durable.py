@@ -15,7 +15,7 @@ import pytest
 
 from collectors.changes import compare
 from collectors.health import EndpointState
-from collectors.mqtt import MOST_PAYLOAD
+from collectors.mqtt_intake import MOST_PAYLOAD
 from ingest import spool as spool_module
 from tests.collectors.conftest import until
 from tests.collectors.mqtt_pipeline import (

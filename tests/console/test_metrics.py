@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient
 from console import metrics
 from console.guard import is_loopback
 from console.metrics import accepts_gzip
-from tests.console.plant import FakeMetrics, Plant
+from tests.console.fakes import FakeMetrics
+from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
 

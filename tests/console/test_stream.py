@@ -3,7 +3,8 @@ import json
 
 from aiohttp import ClientResponse, StreamReader
 
-from tests.console.plant import START, Plant, alarm
+from tests.console.campus import START
+from tests.console.plant import Plant, alarm
 
 PATIENCE = 60.0
 

@@ -11,7 +11,7 @@ from collectors.health import EndpointState
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.metrics import CollectionMetrics
 from dcops.pipeline_text import pipeline_pieces
-from tests.console.plant import BROKER, GATEWAY, FakeCollection, health
+from tests.console.collecting import BROKER, GATEWAY, FakeCollection, health
 
 
 def exposition() -> str:
@@ -119,3 +119,16 @@ def test_metrics_of_the_pipeline_come_after_an_empty_piece_for_each() -> None:
         'dcops_polls_total{outcome="done"} 117.0',
         'dcops_polls_total{outcome="missed"} 2.0',
     ]
+
+
+def test_one_who_reads_while_endpoints_change_is_told_of_those_he_began_with() -> None:
+    collection = FakeCollection(links=(GATEWAY,))
+    exposition = EndpointExposition(collection)
+    before = exposition.pieces()
+    begun = [next(before), next(before)]
+    collection.links = (replace(GATEWAY, endpoint="gw-2"), replace(GATEWAY, endpoint="gw-3"))
+    after = told(exposition)
+    assert 'dcops_endpoint_up{endpoint="gw-3"} 1.0' in after
+    text = b"".join([*begun, *before]).decode()
+    assert 'dcops_endpoint_requests_total{endpoint="gw-1"} 240.0' in text
+    assert "gw-2" not in text

@@ -16,7 +16,8 @@ from console.showing import Showing
 from dcops.cli import main
 from dcops.snapshots import Snapshots
 from ingest.stores.duckdb import DuckHistory
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 from tests.dcops.lines import lines_of
 from tests.ingest.histories import HOUR, steady
 from tests.ingest.plant import NOON, StillClock

@@ -108,7 +108,7 @@ def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
     async def stall() -> None:
         task = asyncio.create_task(watch.run())
         await asyncio.sleep(0)
-        time.sleep(0.06)  # the stall that is to be seen
+        time.sleep(0.06)  # noqa: ASYNC251 - the stall that is to be seen
         async with asyncio.timeout(5):
             await watch.seen.wait()
         task.cancel()
