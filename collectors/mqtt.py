@@ -325,8 +325,8 @@ class Subscriber:
 
 
 def _heed_cancellation() -> None:
-    """Raise a cancellation that was swallowed: the library waits with asyncio.wait_for, which does that before
-    Python 3.12 if what it waits for comes at the same moment.
+    """Raise a cancellation that was swallowed: the library waits with asyncio.wait_for, which does that
+    before Python 3.12 if what it waits for comes at the same moment.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
