@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import uvloop
 
 from dcops.errors import DcopsError, in_words
-from dcops.site_file import LoadedSite, SiteProblems, load
+from dcops.site_file import LoadedSite, SiteProblems, SiteReader
 from simulators.errors import SimulationError
 
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
@@ -83,10 +83,13 @@ async def heed_signal(number: signal.Signals, call: Callable[[], None]) -> Async
         loop.remove_signal_handler(number)
 
 
-def load_site(path: str) -> LoadedSite | None:
-    """The site of a command's argument; None after its mistakes were printed, one a line."""
+def load_site(path: str, reader: SiteReader | None = None) -> LoadedSite | None:
+    """The site of a command's argument; None after its mistakes were printed, one a line.
+
+    ``reader`` reads it, if it is to be read again later.
+    """
     try:
-        return load(path)
+        return (reader or SiteReader(path)).load()
     except SiteProblems as problems:
         for problem in problems.problems:
             print(problem, file=sys.stderr)
