@@ -107,12 +107,17 @@ class Registry:
         written = before.entries if before is not None else {}
         for entry in entries:
             word = entry.values.get("id")
-            if isinstance(word, str) and word in same and word not in known.namespace:
-                if written[word].values == entry.values and not entry.broken:
-                    known.written += 1
-                    known.namespace[word] = known.entries[word] = entry
-                    known.items[word] = same[word]
-                    continue
+            if (
+                isinstance(word, str)
+                and word in same
+                and word not in known.namespace
+                and written[word].values == entry.values
+                and not entry.broken
+            ):
+                known.written += 1
+                known.namespace[word] = known.entries[word] = entry
+                known.items[word] = same[word]
+                continue
             shaped = read(entry)
             item_id = entry.text("id")
             known.written += 1
