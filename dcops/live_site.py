@@ -64,13 +64,15 @@ class LiveSite:
             self.staleness, self.exposition, self.points = like.staleness, like.exposition, like.points
         else:
             self.loaded = loaded
-            self.catalogue = build_catalogue(site, loaded.storing)
+            self.catalogue = build_catalogue(
+                site, loaded.storing, like.catalogue if like is not None else None
+            )
             self.storing = plan_storing(site, loaded.storing)
             self.image = LiveImage(self.catalogue.point_count)
             self.derived = Derived(site, self.catalogue)
             self.staleness = StalenessPlan(site, self.pushed)
-            self.exposition = Exposition(site, self.catalogue)
-            self.points = PointExposition(site)
+            self.exposition = Exposition(site, self.catalogue, like.exposition if like is not None else None)
+            self.points = PointExposition(site, like.points if like is not None else None)
         shared = like.alarms if like is not None and self._is_watched_as(like) else None
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)

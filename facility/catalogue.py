@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facility.devices import Device, DeviceKind
 from facility.point_types import Behaviour
 from facility.quantities import (
@@ -25,6 +28,8 @@ from facility.storing import StoringRule, hold
 
 ROLLUP = "rollup"
 """Measurement of the rollups of spaces."""
+_Tags = tuple[tuple[str, str], ...]
+
 KPI = "kpi"
 """Measurement of key figures."""
 
@@ -93,6 +98,22 @@ class Catalogue:
                 return group.first + offset
         raise KeyError(series)
 
+    def places(self, name: str, groups: Iterable[str]) -> list[int]:
+        """Index of the point of that name in each of these groups.
+
+        Raises:
+            KeyError: one of them is not there or has no such point.
+        """
+        offsets: dict[int, int] = {}
+        found = []
+        for group_id in groups:
+            group = self.groups[self.group_index[group_id]]
+            offset = offsets.get(id(group.fields))
+            if offset is None:
+                offset = offsets[id(group.fields)] = self.index(f"{group_id}.{name}") - group.first
+            found.append(group.first + offset)
+        return found
+
     def series(self) -> Iterable[str]:
         """Names of all series, in point order."""
         for group in self.groups:
@@ -100,32 +121,104 @@ class Catalogue:
                 yield f"{group.id}.{each.name}"
 
 
-def build_catalogue(site: Site, storing: Sequence[StoringRule] = ()) -> Catalogue:
-    """The catalogue of a site; ``storing`` says which points are stored by exception."""
-    groups: list[Group] = []
-    first = 0
+def build_catalogue(
+    site: Site, storing: Sequence[StoringRule] = (), like: Catalogue | None = None
+) -> Catalogue:
+    """The catalogue of a site.
 
-    def add(group_id: str, measurement: str, tags: dict[str, str], fields: tuple[Field, ...]) -> None:
-        nonlocal first
-        groups.append(Group(group_id, measurement, tuple(sorted(tags.items())), fields, first))
-        first += len(fields)
-
-    alike: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
+    Args:
+        site: the site.
+        storing: which points are stored by exception.
+        like: one of a similar site; what would be equal is the very same.
+    """
+    drafts = _Drafts(site, storing, like)
     for device in site.devices:
+        drafts.add_device(device)
+    carrying = carried(site)
+    fields: dict[tuple[int, int], tuple[Field, ...]] = {}
+    for space, quantities, energies in carrying:
+        alike = (id(quantities), id(energies))
+        if alike not in fields:
+            fields[alike] = rollup_fields(quantities, energies)
+        drafts.add(space.id, ROLLUP, _space_tags(site, space), fields[alike])
+    for space, _, energies in carrying:
+        for figure_id, figure_fields, tags in _figures(energies):
+            drafts.add(f"{space.id}.{figure_id}", KPI, _space_tags(site, space) | tags, figure_fields)
+    return Catalogue(tuple(drafts.groups), len(site.devices))
+
+
+class _Drafts:
+    """Groups as they are put together. Those of a similar site are taken over, or at least their parts."""
+
+    def __init__(self, site: Site, storing: Sequence[StoringRule], like: Catalogue | None) -> None:
+        self.groups: list[Group] = []
+        self._site = site
+        self._storing = storing
+        self._known = like.groups if like is not None else ()
+        self._index = like.group_index if like is not None else {}
+        self._first = 0
+        self._device_fields: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
+        self._fields: dict[int, tuple[Field, ...]] = {}
+        self._made: list[tuple[Field, ...]] = []
+        """Kept while they are told by where they lie in memory."""
+        self._tags: dict[str, tuple[_Tags, _Tags]] = {}
+
+    def add_device(self, device: Device) -> None:
+        """The group of a device."""
         key = (id(device.points), device.kind, device.period)
-        fields = alike.get(key)
+        fields = self._device_fields.get(key)
         if fields is None:
-            fields = alike[key] = _device_fields(device, storing)
-        add(device.id, device.kind, _device_tags(site, device), fields)
-    for space, quantities, energies in carried(site):
-        add(space.id, ROLLUP, _space_tags(site, space), rollup_fields(quantities, energies))
-    for space, _, energies in carried(site):
-        for figure_id, fields, tags in _figures(energies):
-            add(f"{space.id}.{figure_id}", KPI, _space_tags(site, space) | tags, fields)
-    return Catalogue(tuple(groups), len(site.devices))
+            made = _device_fields(device, self._storing)
+            at = self._index.get(device.id)
+            known = self._known[at].fields if at is not None else made
+            fields = self._device_fields[key] = known if known == made else made
+        parts = self._tags.get(device.space)
+        if parts is None:
+            parts = self._tags[device.space] = _tag_parts(self._site, device.space)
+        own: _Tags = (("device", device.id),)
+        if device.feed is not None:
+            own = (("device", device.id), ("feed", device.feed))
+        self._put(device.id, device.kind, parts[0] + own + parts[1], fields)
+
+    def add(self, group_id: str, measurement: str, tags: dict[str, str], fields: tuple[Field, ...]) -> None:
+        """A group of what is computed; thousands have the very same fields."""
+        at = self._index.get(group_id)
+        shared = self._fields.get(id(fields))
+        if shared is None:
+            known = self._known[at].fields if at is not None else fields
+            shared = self._fields[id(fields)] = known if known == fields else fields
+            self._made.append(fields)
+        self._put(group_id, measurement, tuple(sorted(tags.items())), shared)
+
+    def _put(
+        self, group_id: str, measurement: str, tags: tuple[tuple[str, str], ...], fields: tuple[Field, ...]
+    ) -> None:
+        first, at = self._first, self._index.get(group_id)
+        self._first += len(fields)
+        if at is not None:
+            known = self._known[at]
+            if known.tags == tags:
+                tags = known.tags
+                same = known.fields is fields and known.measurement == measurement
+                if same and known.first == first:
+                    self.groups.append(known)
+                    return
+        self.groups.append(Group(group_id, measurement, tags, fields, first))
 
 
-def carried(site: Site) -> list[tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]]:
+def _tag_parts(site: Site, space: str) -> tuple[_Tags, _Tags]:
+    """The tags that tell where a space is, those that come before a device's own and those after."""
+    tags = sorted((str(level), each) for level, each in site.position(space).items())
+    return tuple(each for each in tags if each < ("device",)), tuple(
+        each for each in tags if each > ("device",)
+    )
+
+
+Carrying = tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]
+"""A space, and the quantities and energies it has sources for."""
+
+
+def carried(site: Site) -> list[Carrying]:
     """Which quantities and energies each space has sources for; spaces with none are left out."""
     fed: dict[object, frozenset[str]] = {}
     below: dict[str, set[frozenset[str]]] = {space.id: set() for space in site.spaces}
@@ -139,10 +232,13 @@ def carried(site: Site) -> list[tuple[Space, tuple[Quantity, ...], tuple[EnergyQ
         if space.parent is not None:
             below[space.parent] |= below[space.id]
     result = []
+    named: dict[frozenset[str], tuple[tuple[Quantity, ...], tuple[EnergyQuantity, ...]]] = {}
     for space in site.spaces:
         here = frozenset[str]().union(*below[space.id])
-        quantities = tuple(q for q in QUANTITIES if q.key in here)
-        energies = tuple(e for e in ENERGIES if e.key in here)
+        if here not in named:
+            quantities = tuple(q for q in QUANTITIES if q.key in here)
+            named[here] = quantities, tuple(e for e in ENERGIES if e.key in here)
+        quantities, energies = named[here]
         if quantities or energies:
             result.append((space, quantities, energies))
     return result
@@ -163,6 +259,19 @@ def is_source(quantity: Quantity, device: Device) -> bool:
     if quantity.kinds is not None and device.kind not in quantity.kinds:
         return False
     return quantity.feed is None or device.feed is quantity.feed
+
+
+def sources_of(quantity: Quantity, site: Site) -> NDArray[np.bool_]:
+    """The same of all devices of a site: shape (devices,)."""
+    columns = site.columns
+    found = np.ones(len(site.devices), dtype=np.bool_)
+    if quantity.boundary is not None:
+        found &= columns.counting_in(quantity.boundary)
+    if quantity.kinds is not None:
+        found &= columns.of(quantity.kinds)
+    if quantity.feed is not None:
+        found &= columns.on(quantity.feed)
+    return found
 
 
 def rollup_fields(
@@ -208,14 +317,6 @@ def _device_fields(device: Device, storing: Sequence[StoringRule]) -> tuple[Fiel
     return tuple(
         Field(p.name, p.type.unit, p.type.behaviour, hold(storing, device, p)) for p in device.points
     )
-
-
-def _device_tags(site: Site, device: Device) -> dict[str, str]:
-    tags = {str(level): space for level, space in site.position(device.space).items()}
-    tags["device"] = device.id
-    if device.feed is not None:
-        tags["feed"] = device.feed
-    return tags
 
 
 def _space_tags(site: Site, space: Space) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Everything computed from readings each second: rollups, energies, key figures, as one Sample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from facility.catalogue import Catalogue, carried
+from facility.catalogue import Carrying, Catalogue, carried
 from facility.counters import Finding
 from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
@@ -65,9 +65,10 @@ class Derived:
         """Prepare all plans."""
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
-        self._rollups = RollupPlan(site, catalogue, self.first)
-        self._ratios = _find_ratios(site, catalogue, self.first)
-        self._instants = _find_instants(site, catalogue, self.first)
+        carrying = carried(site)
+        self._rollups = RollupPlan(site, catalogue, self.first, carrying)
+        self._ratios = _find_ratios(carrying, catalogue, self.first)
+        self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
         self._energies = energy_totals(site, catalogue, self._rollups, asked)
@@ -202,10 +203,10 @@ class Derived:
                     marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
 
 
-def _find_ratios(site: Site, catalogue: Catalogue, first: int) -> list[_Ratio]:
+def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Ratio]:
     """The key figures that the energies of each space allow."""
     found = []
-    for space, _, energies in carried(site):
+    for space, _, energies in carrying:
         have = {energy.key for energy in energies}
         if "facility_energy" not in have:
             continue
@@ -229,10 +230,10 @@ def _window_slots(catalogue: Catalogue, first: int, figure: str, name: str) -> d
     return {window: catalogue.index(f"{figure}.{window}.{name}") - first for window in Window}
 
 
-def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[_Instant]:
+def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Instant]:
     """The instant power ratio of each space and category that has a PUE."""
     found = []
-    for space, quantities, energies in carried(site):
+    for space, quantities, energies in carrying:
         have = {quantity.key for quantity in quantities}
         counted = {energy.key for energy in energies}
         if "facility_energy" not in counted or "facility_power" not in have:

@@ -61,8 +61,8 @@ class EnergyTotals:
         self._devices = tuple(site.devices[at].id for at in counters.devices)
         self._members: Members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
         first = int(site.first_points[-1])
-        slots = [catalogue.index(f"{space}.{quantity.key}") - first for space in self._members.spaces]
-        self._slots: Ints = np.array(slots, dtype=np.int64)
+        slots = catalogue.places(quantity.key, self._members.spaces)
+        self._slots: Ints = np.array(slots, dtype=np.int64) - first
         self._published = np.full(len(slots), -np.inf)
         keys = [(space, quantity.key) for space in self._members.spaces]
         self._asked = tuple((key, at) for at, key in enumerate(keys) if key in asked)
@@ -149,9 +149,9 @@ def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: Sou
     """The counters with the power that carries each."""
     place = {device: at for at, device in enumerate(powers.devices)} if powers is not None else {}
     devices = [site.devices[at] for at in counters.devices]
+    offsets = (counters.points - site.first_points[counters.places]).tolist()
     moduli = [
-        site.devices[at].points[int(point - site.first_points[at])].modulus or np.nan
-        for at, point in zip(counters.devices, counters.points, strict=True)
+        device.points[offset].modulus or np.nan for device, offset in zip(devices, offsets, strict=True)
     ]
     return CounterBook(
         counters.points,

@@ -73,13 +73,16 @@ class SourceSet:
         additive: bool = True,
     ) -> None:
         """Find the sources and prepare their groups; only what can be added is ever estimated."""
-        found = [
-            (device_at, point)
-            for device_at, point in site.find_points(type_key, kinds)
-            if boundary is None or site.devices[device_at].boundary is boundary
-        ]
-        self.devices: tuple[int, ...] = tuple(device_at for device_at, _ in found)
-        self.points: Ints = np.array([point for _, point in found], dtype=np.int64)
+        places, points = site.points_of(type_key)
+        wanted = np.ones(len(places), dtype=np.bool_)
+        if kinds is not None:
+            wanted &= site.columns.of(kinds)[places]
+        if boundary is not None:
+            wanted &= site.columns.counting_in(boundary)[places]
+        self.places: Ints = places[wanted]
+        """Of each source's device among the site's."""
+        self.devices: tuple[int, ...] = tuple(self.places.tolist())
+        self.points: Ints = points[wanted]
         devices = [site.devices[at] for at in self.devices]
         self.additive = additive
         self._ratings = _expected_loads(site, devices)
@@ -262,11 +265,15 @@ def _expected_loads(site: Site, devices: list[Device]) -> Floats:
 def _peer_groups(site: Site, devices: list[Device]) -> Ints:
     """Which sources are alike: those in the same hall, else the same building, else the campus."""
     numbers: dict[str, int] = {}
+    by_space: dict[str, int] = {}
     groups = []
     for device in devices:
-        place = site.position(device.space)
-        peer = place.get(Level.HALL) or place.get(Level.BUILDING) or site.campus.id
-        groups.append(numbers.setdefault(peer, len(numbers)))
+        number = by_space.get(device.space)
+        if number is None:
+            place = site.position(device.space)
+            peer = place.get(Level.HALL) or place.get(Level.BUILDING) or site.campus.id
+            number = by_space[device.space] = numbers.setdefault(peer, len(numbers))
+        groups.append(number)
     return np.array(groups, dtype=np.int64)
 
 

@@ -30,15 +30,11 @@ class _Upstream:
     def __init__(self, site: Site, devices: list[Device]) -> None:
         self._site = site
         self._source_at = {device.id: at for at, device in enumerate(devices)}
-        self._suppliers: dict[str, list[Device]] = {}
-        for device in site.devices:
-            for target in device.serves:
-                self._suppliers.setdefault(target, []).append(device)
         self._below: dict[str, frozenset[int] | None] = {}
 
     def sole_supplier(self, device_id: str, source: int) -> Device | None:
         """The one device that feeds ``device_id``, if it feeds only sources, ``source`` among them."""
-        feeding = self._suppliers.get(device_id, [])
+        feeding = self._site.suppliers.get(device_id, ())
         if len(feeding) != 1 or source not in (self._sources_below(feeding[0]) or ()):
             return None
         return feeding[0]
@@ -88,6 +84,8 @@ def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentSta
     group = np.full(count, -1, dtype=np.int64)
     for source, meter in meter_of_source.items():
         group[source] = numbers[meter]
-    points = {device.id: _power_point(device) or "" for device in site.devices if device.id in numbers}
-    meters = np.array([site.point_index(meter, points[meter]) for meter in numbers], dtype=np.int64)
+    points = [_power_point(site.device(meter)) or "" for meter in numbers]
+    meters = np.array(
+        [site.point_index(meter, point) for meter, point in zip(numbers, points, strict=True)], dtype=np.int64
+    )
     return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE))
