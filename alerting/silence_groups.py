@@ -6,6 +6,7 @@ feed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,6 +145,13 @@ class SilenceGroups:
         if self.groups:
             self._back = 2 * np.minimum.reduceat(periods[self._flat], self._starts)
         self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
+
+    def anew(self) -> "SilenceGroups":
+        """The same groups, none of them lost yet."""
+        found = copy(self)
+        found.raised = np.zeros_like(self.raised)
+        found._returned = np.zeros_like(self._returned)
+        return found
 
     def adopt(self, alarm_id: str) -> bool:
         """Take the alarm of a group as raised; False if there is no such group."""

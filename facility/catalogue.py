@@ -4,7 +4,7 @@ A group is what is written together: one device, the rollups of one space, one k
 over one window. A group is one line of line protocol, and its points have consecutive indices.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -121,15 +121,24 @@ class Catalogue:
                 yield f"{group.id}.{each.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogued:
+    """A site with its catalogue and the rules this was made by."""
+
+    site: Site
+    storing: Sequence[StoringRule]
+    catalogue: Catalogue
+
+
 def build_catalogue(
-    site: Site, storing: Sequence[StoringRule] = (), like: Catalogue | None = None
+    site: Site, storing: Sequence[StoringRule] = (), like: Catalogued | None = None
 ) -> Catalogue:
     """The catalogue of a site.
 
     Args:
         site: the site.
         storing: which points are stored by exception.
-        like: one of a similar site; what would be equal is the very same.
+        like: a similar site and its catalogue; what would be equal there is the very same.
     """
     drafts = _Drafts(site, storing, like)
     for device in site.devices:
@@ -140,24 +149,27 @@ def build_catalogue(
         alike = (id(quantities), id(energies))
         if alike not in fields:
             fields[alike] = rollup_fields(quantities, energies)
-        drafts.add(space.id, ROLLUP, _space_tags(site, space), fields[alike])
+        drafts.add_space(space, fields[alike])
     for space, _, energies in carrying:
         for figure_id, figure_fields, tags in _figures(energies):
-            drafts.add(f"{space.id}.{figure_id}", KPI, _space_tags(site, space) | tags, figure_fields)
+            drafts.add_space(space, figure_fields, figure_id, tags)
     return Catalogue(tuple(drafts.groups), len(site.devices))
 
 
 class _Drafts:
     """Groups as they are put together. Those of a similar site are taken over, or at least their parts."""
 
-    def __init__(self, site: Site, storing: Sequence[StoringRule], like: Catalogue | None) -> None:
+    def __init__(self, site: Site, storing: Sequence[StoringRule], like: Catalogued | None) -> None:
         self.groups: list[Group] = []
         self._site = site
         self._storing = storing
-        self._known = like.groups if like is not None else ()
-        self._index = like.group_index if like is not None else {}
+        self._known = like.catalogue.groups if like is not None else ()
+        self._index = like.catalogue.group_index if like is not None else {}
+        same = like is not None and like.site.spaces == site.spaces and like.storing == storing
+        self._devices = like.site.devices if same and like is not None else ()
+        """Those that are written as they were if they are the very same; the first groups are theirs."""
+        self._same_spaces = same
         self._first = 0
-        self._device_fields: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
         self._fields: dict[int, tuple[Field, ...]] = {}
         self._made: list[tuple[Field, ...]] = []
         """Kept while they are told by where they lie in memory."""
@@ -165,13 +177,15 @@ class _Drafts:
 
     def add_device(self, device: Device) -> None:
         """The group of a device."""
+        at = self._index.get(device.id, len(self._devices))
+        if at < len(self._devices) and self._devices[at] is device:
+            self._move(self._known[at])
+            return
+        makes = self._makes
         key = (id(device.points), device.kind, device.period)
-        fields = self._device_fields.get(key)
+        fields = makes.get(key)
         if fields is None:
-            made = _device_fields(device, self._storing)
-            at = self._index.get(device.id)
-            known = self._known[at].fields if at is not None else made
-            fields = self._device_fields[key] = known if known == made else made
+            fields = makes[key] = _device_fields(device, self._storing)
         parts = self._tags.get(device.space)
         if parts is None:
             parts = self._tags[device.space] = _tag_parts(self._site, device.space)
@@ -180,15 +194,36 @@ class _Drafts:
             own = (("device", device.id), ("feed", device.feed))
         self._put(device.id, device.kind, parts[0] + own + parts[1], fields)
 
-    def add(self, group_id: str, measurement: str, tags: dict[str, str], fields: tuple[Field, ...]) -> None:
-        """A group of what is computed; thousands have the very same fields."""
+    @cached_property
+    def _makes(self) -> dict[tuple[int, DeviceKind, float], tuple[Field, ...]]:
+        """The fields of each make of device, as far as they are known."""
+        devices = zip(self._devices, self._known, strict=False)
+        return {(id(each.points), each.kind, each.period): group.fields for each, group in devices}
+
+    def add_space(
+        self, space: Space, fields: tuple[Field, ...], figure: str = "", own: Mapping[str, str] | None = None
+    ) -> None:
+        """The rollups of a space, or a key figure of it with the tags of that. Many share their fields."""
+        group_id = f"{space.id}.{figure}" if figure else space.id
         at = self._index.get(group_id)
         shared = self._fields.get(id(fields))
         if shared is None:
             known = self._known[at].fields if at is not None else fields
             shared = self._fields[id(fields)] = known if known == fields else fields
             self._made.append(fields)
-        self._put(group_id, measurement, tuple(sorted(tags.items())), shared)
+        if at is not None and self._same_spaces and self._known[at].fields is shared:
+            self._move(self._known[at])
+            return
+        tags = _space_tags(self._site, space) | dict(own or {})
+        self._put(group_id, KPI if figure else ROLLUP, tuple(sorted(tags.items())), shared)
+
+    def _move(self, known: Group) -> None:
+        """The group as it was, if perhaps behind others."""
+        first = self._first
+        self._first += len(known.fields)
+        if known.first != first:
+            known = Group(known.id, known.measurement, known.tags, known.fields, first)
+        self.groups.append(known)
 
     def _put(
         self, group_id: str, measurement: str, tags: tuple[tuple[str, str], ...], fields: tuple[Field, ...]

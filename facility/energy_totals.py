@@ -1,5 +1,6 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -53,13 +54,28 @@ class EnergyTotals:
         rollups: RollupPlan,
         *,
         asked: AbstractSet[SpaceEnergy],
+        like: "EnergyTotals | None" = None,
     ) -> None:
-        """Prepare; ``asked`` is of which spaces the amounts are told beside being written."""
+        """Prepare.
+
+        Args:
+            site: the site.
+            catalogue: where the derived points are.
+            quantity: the energy.
+            counters: what is added up.
+            rollups: the powers that carry counters.
+            asked: of which spaces the amounts are told beside being written.
+            like: the same energy of a site that is laid out and metered alike.
+        """
+        self.counters = counters
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
         self._devices = tuple(site.devices[at].id for at in counters.devices)
-        self._members: Members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
+        if like is not None and like.counters.devices == counters.devices:
+            self._members: Members = like._members
+        else:
+            self._members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
         first = int(site.first_points[-1])
         slots = catalogue.places(quantity.key, self._members.spaces)
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
@@ -134,14 +150,21 @@ class EnergyTotals:
 
 
 def energy_totals(
-    site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: AbstractSet[SpaceEnergy]
+    site: Site,
+    catalogue: Catalogue,
+    rollups: RollupPlan,
+    asked: AbstractSet[SpaceEnergy],
+    like: Iterable[EnergyTotals] = (),
 ) -> list[EnergyTotals]:
-    """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
+    """Every energy that the site has counters for; ``asked`` and ``like`` as ``EnergyTotals`` takes them."""
+    before = {each.quantity.key: each for each in like}
     found = []
     for quantity in ENERGIES:
-        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
+        known = before.get(quantity.key)
+        alike = known.counters if known is not None else None
+        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False, like=alike)
         if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked, like=known))
     return found
 
 

@@ -29,6 +29,7 @@ class Total:
     key: SourceKey
     sources: Ints
     starts: Ints
+    spaces: tuple[str, ...]
     slots: Ints
     """Where each space's value lies in the derived points; coverage and age follow it."""
 
@@ -68,7 +69,14 @@ class DeviceShares:
 class RollupPlan:
     """Everything needed to roll a site up, prepared once."""
 
-    def __init__(self, site: Site, catalogue: Catalogue, first: int, carrying: Sequence[Carrying]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        catalogue: Catalogue,
+        first: int,
+        carrying: Sequence[Carrying],
+        like: "RollupPlan | None" = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -76,23 +84,30 @@ class RollupPlan:
             catalogue: where the derived points are.
             first: index of the first of them.
             carrying: what each space carries.
+            like: the plan of a site that is laid out and metered alike.
         """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
+        before = {total.quantity.key: total for total in like._totals} if like is not None else {}
         carriers = {space.id: quantities for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
                 additive = quantity.aggregate is Aggregate.SUM
-                self.sets[key] = SourceSet(site, *key, additive=additive)
+                known = like.sets.get(key) if like is not None else None
+                self.sets[key] = SourceSet(site, *key, additive=additive, like=known)
             sources = self.sets[key]
             chosen = sources_of(quantity, site)[sources.places]
             if not chosen.any():
                 continue
-            members = members_by_space(site, sources, chosen)
+            total = before.get(quantity.key)
+            if total is not None and like is not None and like.sets[key].devices == sources.devices:
+                members = Members(total.spaces, total.sources, total.starts)
+            else:
+                members = members_by_space(site, sources, chosen)
             names = [space for space in members.spaces if quantity in carriers[space]]
-            slot_array = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
-            self._totals.append(Total(quantity, key, members.sources, members.starts, slot_array))
+            slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
+            self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         self._named = tuple(self._name_sets(site))
 
     def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:

@@ -39,6 +39,15 @@ class Site:
         counts = [len(device.points) for device in self.devices]
         return np.concatenate(([0], np.cumsum(counts, dtype=np.int64))).astype(np.int64)
 
+    def is_laid_out_as(self, other: "Site") -> bool:
+        """Whether there are the same spaces with the same devices in the same order; points may differ."""
+        if self.spaces is not other.spaces and self.spaces != other.spaces:
+            return False
+        return len(self.devices) == len(other.devices) and all(
+            one is each or (one.stands_as(each) and bool(one.points) == bool(each.points))
+            for one, each in zip(self.devices, other.devices, strict=True)
+        )
+
     @cached_property
     def device_spaces(self) -> NDArray[np.int64]:
         """Index of the space each device stands in: shape (devices,)."""

@@ -16,7 +16,7 @@ from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level
-from facility.upstream import ParentStage, parent_stages
+from facility.upstream import ParentStage, parent_stages, stages_like
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,6 +63,11 @@ class Estimate:
 class SourceSet:
     """All points of one type behind one boundary, with the estimates for those that are missing."""
 
+    _ratings: Floats
+    _peers: Ints
+    _loads: Ints
+    _stages: tuple[ParentStage, ...]
+
     def __init__(
         self,
         site: Site,
@@ -71,8 +76,12 @@ class SourceSet:
         kinds: frozenset[DeviceKind] | None,
         *,
         additive: bool = True,
+        like: "SourceSet | None" = None,
     ) -> None:
-        """Find the sources and prepare their groups; only what can be added is ever estimated."""
+        """Find the sources and prepare their groups; only what can be added is ever estimated.
+
+        ``like`` is the same set of a site that is laid out and metered alike.
+        """
         places, points = site.points_of(type_key)
         wanted = np.ones(len(places), dtype=np.bool_)
         if kinds is not None:
@@ -85,11 +94,15 @@ class SourceSet:
         self.points: Ints = points[wanted]
         devices = [site.devices[at] for at in self.devices]
         self.additive = additive
-        self._ratings = _expected_loads(site, devices)
-        self._peers = _peer_groups(site, devices)
-        self._loads = _loads(devices)
+        if like is not None and like.devices == self.devices:
+            self._ratings, self._peers, self._loads = like._ratings, like._peers, like._loads
+            self._stages = stages_like(site, like._stages)
+        else:
+            self._ratings = _expected_loads(site, devices)
+            self._peers = _peer_groups(site, devices)
+            self._loads = _loads(devices)
+            self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._load_count = int(self._loads.max(initial=-1)) + 1
-        self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._shares = np.full(len(devices), np.nan)
         self._last = np.full(len(devices), np.nan)
         self._last_at = np.zeros(len(devices), dtype=np.int64)

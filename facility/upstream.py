@@ -22,6 +22,8 @@ class ParentStage:
     """Point index of each group's meter."""
     delivered: NDArray[np.float64]
     """Learned share of the meter's reading that reaches the sources."""
+    metered: tuple[str, ...]
+    """Id of the device that has each group's meter."""
 
 
 class _Upstream:
@@ -84,8 +86,27 @@ def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentSta
     group = np.full(count, -1, dtype=np.int64)
     for source, meter in meter_of_source.items():
         group[source] = numbers[meter]
-    points = [_power_point(site.device(meter)) or "" for meter in numbers]
-    meters = np.array(
-        [site.point_index(meter, point) for meter, point in zip(numbers, points, strict=True)], dtype=np.int64
-    )
-    return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE))
+    return _metered(site, group, tuple(numbers))
+
+
+def _metered(site: Site, group: NDArray[np.int64], metered: tuple[str, ...]) -> ParentStage:
+    offsets: dict[int, int] = {}
+    meters = np.empty(len(metered), dtype=np.int64)
+    for number, device_id in enumerate(metered):
+        at = site.device_index[device_id]
+        points = site.devices[at].points
+        if id(points) not in offsets:
+            point = _power_point(site.devices[at]) or ""
+            offsets[id(points)] = site.point_index(device_id, point) - int(site.first_points[at])
+        meters[number] = site.first_points[at] + offsets[id(points)]
+    return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE), metered)
+
+
+def measures_as(device: Device, other: Device) -> bool:
+    """Whether both, or neither, can be a meter of what they feed."""
+    return (_power_point(device) is None) == (_power_point(other) is None)
+
+
+def stages_like(site: Site, stages: tuple[ParentStage, ...]) -> tuple[ParentStage, ...]:
+    """The stages of a site that is laid out as the one of these and measures the same; nothing is learned."""
+    return tuple(_metered(site, stage.group, stage.metered) for stage in stages)

@@ -32,6 +32,12 @@ _PRIMARY = frozenset({q.key for q in QUANTITIES} | {e.key for e in ENERGIES})
 class Exposition:
     """What ``/metrics`` says of a site: spaces, key figures, and how every device does."""
 
+    _values: tuple[Family, ...]
+    _qualities: tuple[Family, ...]
+    _nodes: Family
+    _age: Family
+    _quality: Family
+
     def __init__(self, site: Site, catalogue: Catalogue, like: "Exposition | None" = None) -> None:
         """Prepare all text.
 
