@@ -121,9 +121,14 @@ class EnergyTotals:
         """Go on from the same energy of the site as it was before.
 
         Returns:
-            By how much the amount of each space is another now, as meters came, went or moved.
+            By how much the amounts of spaces are others now, as meters came, went or moved: of all that are
+            asked for at least.
         """
         self.book.take_over(other.book, moves)
+        if self._members is other._members:
+            steps_here = self._counted_by_space() - other._counted_by_space()
+            self._published = other._published + steps_here
+            return {key: float(steps_here[at]) for key, at in self._asked}
         before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
         published = dict(zip(other._members.spaces, other._published, strict=True))
         steps: dict[SpaceEnergy, float] = {}

@@ -21,8 +21,13 @@ alarms:
 """
 
 
+def chosen_by(seed: int) -> random.Random:
+    """What is left to chance in an edit, the same each time."""
+    return random.Random(seed)  # noqa: S311 - no secret
+
+
 def text_of(table: Path) -> str:
-    """Line ends as they are written: lines that are touched are not the only ones to be told apart by them."""
+    """With line ends as they are written, so that lines nobody touched stay as they are."""
     return table.read_bytes().decode()
 
 
@@ -98,9 +103,7 @@ def rename_device(folder: Path, choice: random.Random) -> None:
     renamed = f"{row['id']}-{choice.randrange(100)}"
     rows = rows_of(table)
     for each in rows:
-        each["serves"] = " ".join(
-            renamed if word == row["id"] else word for word in each["serves"].split()
-        )
+        each["serves"] = " ".join(renamed if word == row["id"] else word for word in each["serves"].split())
         each["id"] = renamed if each["id"] == row["id"] else each["id"]
     write_rows(table, rows)
 
@@ -337,6 +340,6 @@ EDITS: dict[str, Edit] = {
     "a rule misspelt": added_to_site_file(RULES),
     "rules in a file": rules_file,
     "by exception": added_to_site_file(
-        "storing:\n  - {points: temperature, deadband: 0.5 K, heartbeat: 10min}\n"
+        "storing:\n  - {points: air_inlet_temperature, deadband: 0.5 K, heartbeat: 10min}\n"
     ),
 }

@@ -1,7 +1,6 @@
 """A site that is read again says what reading it for the first time would, whatever was done to its files."""
 
 import os
-import random
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from dcops.site_file import LoadedSite, SiteProblems, SiteReader, load
 from simulators.sitegen import SiteShape, generate, write_site
-from tests.site_file.edits import EDITS, one_row, rows_of, write_rows
+from tests.site_file.edits import EDITS, chosen_by, one_row, rows_of, write_rows
 
 CASES = Path(__file__).parent / "cases"
 SHAPE = SiteShape(rows=1, racks=4, outlets=36)
@@ -52,7 +51,7 @@ def test_an_edit_and_its_mend_are_read_as_if_for_the_first_time(
     reader = SiteReader(folder)
     before = reader.load()
     for seed in range(3):
-        EDITS[name](folder, random.Random(seed))
+        EDITS[name](folder, chosen_by(seed))
 
         assert outcome(reader) == outcome(folder)
 
@@ -61,10 +60,8 @@ def test_an_edit_and_its_mend_are_read_as_if_for_the_first_time(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_any_row_of_edits_is_read_as_if_for_the_first_time(
-    seed: int, original: Path, tmp_path: Path
-) -> None:
-    folder, choice = copied(original, tmp_path), random.Random(seed)
+def test_any_row_of_edits_is_read_as_if_for_the_first_time(seed: int, original: Path, tmp_path: Path) -> None:
+    folder, choice = copied(original, tmp_path), chosen_by(seed)
     reader, good = SiteReader(folder), tmp_path / "good"
     shutil.copytree(folder, good)
     reader.load()
@@ -106,16 +103,14 @@ def test_what_is_written_as_it_was_is_the_very_same(original: Path, tmp_path: Pa
     folder = copied(original, tmp_path)
     reader = SiteReader(folder)
     before = reader.load()
-    changed = one_row(folder, random.Random(1), "devices.csv", name="Another name")["id"]
+    changed = one_row(folder, chosen_by(1), "devices.csv", name="Another name")["id"]
 
     now = reader.load()
 
     assert now.site.device(changed).name == "Another name"
     others = [each for each in now.site.devices if each.id != changed]
     assert all(each is before.site.device(each.id) for each in others)
-    assert all(
-        one is other for one, other in zip(now.plan.endpoints, before.plan.endpoints, strict=True)
-    )
+    assert all(one is other for one, other in zip(now.plan.endpoints, before.plan.endpoints, strict=True))
     kept = {each.device: each for each in before.plan.modbus}
     assert all(each is kept[each.device] for each in now.plan.modbus if each.device != changed)
 
@@ -154,4 +149,7 @@ def test_a_text_of_the_same_length_and_time_is_read(original: Path, tmp_path: Pa
     os.utime(table, ns=(info.st_atime_ns, info.st_mtime_ns))
 
     assert table.stat().st_size == info.st_size
-    assert (before.site.campus.name, reader.load().site.campus.name) == ("Generated campus", "Separated campus")
+    assert (before.site.campus.name, reader.load().site.campus.name) == (
+        "Generated campus",
+        "Separated campus",
+    )
