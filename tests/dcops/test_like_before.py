@@ -39,6 +39,9 @@ GOOD = (
     "by exception",
 )
 
+SCRAPED = {"_text", "_numbers"}
+"""What is kept of the last scrape; what a scrape tells is compared."""
+
 
 def made_of(loaded: LoadedSite, like: LiveSite | None = None) -> LiveSite:
     return LiveSite(loaded, loaded.plan, AlarmBoard(), shards={}, like=like)
@@ -70,20 +73,20 @@ def differences(one: object, other: object, path: str, seen: set[tuple[int, int]
             yield f"{path}: {one!r} and {other!r}"
     elif not isinstance(one, (AlarmBoard, type, ufunc, FunctionType, BuiltinFunctionType, MethodType)):
         here, there = dict(parts(one)), dict(parts(other))
-        for name in set(here) & set(there):
+        for name in set(here) & set(there) - SCRAPED:
             yield from differences(here[name], there[name], f"{path}.{name}", seen)
         if isinstance(one, (dict, list, tuple)) and here.keys() != there.keys():
             yield f"{path}: {sorted(here.keys() ^ there.keys())}"
 
 
 def differing(one: LiveSite, other: LiveSite) -> list[str]:
+    for each in (one, other):
+        _filled(each)
     found = list(differences(one, other, "live", set()))
     plans = [SpacePlan(each.loaded.site, each.catalogue) for each in (one, other)]
     found += differences(plans[0], plans[1], "spaces", set())
     for name in ("exposition", "points"):
-        texts = [
-            b"".join(getattr(each, name).pieces(_filled(each).image, *_now(name))) for each in (one, other)
-        ]
+        texts = [b"".join(getattr(each, name).pieces(each.image, *_now(name))) for each in (one, other)]
         if texts[0] != texts[1]:
             found.append(name)
     return found
@@ -93,12 +96,11 @@ def _now(name: str) -> tuple[int, ...]:
     return (2_000_000_000,) if name == "exposition" else ()
 
 
-def _filled(live: LiveSite) -> LiveSite:
+def _filled(live: LiveSite) -> None:
     count = live.image.point_count
     live.image.values[:] = np.arange(count, dtype=np.float64)
     live.image.times[:] = 1_000_000_000
     live.image.quality[:] = 192
-    return live
 
 
 @pytest.fixture
@@ -160,3 +162,21 @@ def test_what_is_moved_leads_to_the_same_series(folder: Path) -> None:
 
     assert earlier.tolist() == [known.get(series, -1) for series in now.series()]
     assert -1 not in earlier.tolist()[: now.groups[0].first + 1]
+
+
+@pytest.mark.parametrize("point", ["active_power", "active_energy", "current_l1", "apparent_power"])
+@pytest.mark.parametrize("profile", ["busway-tap-phases", "rack-pdu-36-outlets", "rpp-48-circuits"])
+def test_sources_that_come_and_go_are_counted_as_in_the_site_alone(
+    point: str, profile: str, folder: Path
+) -> None:
+    path = folder / "profiles" / f"{profile}.yaml"
+    whole = path.read_text(encoding="utf-8")
+    less = [line for line in whole.splitlines(keepends=True) if f"{{name: {point}," not in line]
+    reader = SiteReader(folder)
+    live = made_of(reader.load())
+    for text in ("".join(less), whole):
+        path.write_text(text, encoding="utf-8")
+        loaded = reader.load()
+        live = made_of(loaded, live)
+
+        assert differing(live, made_of(loaded)) == []
