@@ -6,6 +6,7 @@ spaces or semicolons. An empty cell is as good as no cell.
 
 import csv
 import io
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -195,7 +196,10 @@ def _entry(row: Row, header: list[str], columns: frozenset[str], file: str, find
             place, f"the row has {len(cells)} cells for {len(header)} columns; add or remove separators"
         )
     values: dict[str, Value] = {
-        name: cell for name, cell in zip(header, cells, strict=False) if cell and name in columns
+        # Thousands of rows say the same words, and name each other: one text for each.
+        name: sys.intern(cell)
+        for name, cell in zip(header, cells, strict=False)
+        if cell and name in columns
     }
     return Entry(place, values, _NO_LINES, broken=ragged)
 

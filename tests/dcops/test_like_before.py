@@ -169,13 +169,18 @@ def test_what_is_moved_leads_to_the_same_series(folder: Path) -> None:
 def test_sources_that_come_and_go_are_counted_as_in_the_site_alone(
     point: str, profile: str, folder: Path
 ) -> None:
-    path = folder / "profiles" / f"{profile}.yaml"
-    whole = path.read_text(encoding="utf-8")
+    """One device of many is read with a profile that lacks the point, and then as before."""
+    whole = (folder / "profiles" / f"{profile}.yaml").read_text(encoding="utf-8")
     less = [line for line in whole.splitlines(keepends=True) if f"{{name: {point}," not in line]
+    lean = "".join(less).replace(f"profile: {profile}", "profile: lean")
+    (folder / "profiles" / "lean.yaml").write_text(lean, encoding="utf-8")
+    table = folder / "devices.csv"
     reader = SiteReader(folder)
     live = made_of(reader.load())
-    for text in ("".join(less), whole):
-        path.write_text(text, encoding="utf-8")
+    for name, other in ((profile, "lean"), ("lean", profile)):
+        rows = rows_of(table)
+        next(row for row in rows if row["profile"] == name)["profile"] = other
+        write_rows(table, rows)
         loaded = reader.load()
         live = made_of(loaded, live)
 
