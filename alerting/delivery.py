@@ -88,6 +88,7 @@ class Notifier:
         self._options = options
         self._random = random
         self._queue: deque[Alarm] = deque()
+        self._under_way: Sequence[Alarm] = ()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -107,6 +108,11 @@ class Notifier:
         return len(self._queue)
 
     @property
+    def untold(self) -> tuple[Alarm, ...]:
+        """What is still to be sent, in order."""
+        return (*self._under_way, *self._queue)
+
+    @property
     def lost(self) -> bool:
         """Whether the last attempt failed."""
         return self._failures > 0
@@ -117,6 +123,14 @@ class Notifier:
         self._trim()
         self._idle.clear()
         self._wake.set()
+
+    def take_up(self, alarms: Sequence[Alarm]) -> None:
+        """Send first what an earlier run could not."""
+        self._queue.extendleft(reversed(alarms))
+        self._trim()
+        if self._queue:
+            self._idle.clear()
+            self._wake.set()
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -157,11 +171,15 @@ class Notifier:
                     return False
             self._refresh_at = now + self._options.refresh
         batch = [self._queue.popleft() for _ in range(min(self._options.batch, len(self._queue)))]
-        if not batch or await self._attempt(batch):
+        if not batch:
             return True
-        self._queue.extendleft(reversed(batch))
-        self._trim()
-        return False
+        self._under_way = batch
+        done = await self._attempt(batch)
+        self._under_way = ()
+        if not done:
+            self._queue.extendleft(reversed(batch))
+            self._trim()
+        return done
 
     async def _attempt(self, batch: Sequence[Alarm]) -> bool:
         """One try; True if these alarms are done with."""
@@ -194,28 +212,6 @@ class Notifier:
         while len(self._queue) > self._options.queue_limit:
             self._queue.popleft()
             self.outcomes[Outcome.DROPPED] += 1
-
-
-class Delivery:
-    """All notifiers of a site."""
-
-    def __init__(self, notifiers: Sequence[Notifier]) -> None:
-        self.notifiers = tuple(notifiers)
-
-    def offer(self, alarm: Alarm) -> None:
-        """Give an alarm to every notifier; a listener for the alarm board."""
-        for notifier in self.notifiers:
-            notifier.offer(alarm)
-
-    async def run(self) -> None:
-        """Run every notifier as a task of its own, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for notifier in self.notifiers:
-                tasks.create_task(notifier.run(), name=f"notify {notifier.name}")
-
-    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109 - the caller decides how long a stop may take
-        """Wait until all queues are sent, at most ``timeout`` seconds altogether."""
-        await asyncio.gather(*(notifier.flush(timeout) for notifier in self.notifiers))
 
 
 def _batches(alarms: Sequence[Alarm], size: int) -> Iterator[list[Alarm]]:

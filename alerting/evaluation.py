@@ -161,9 +161,9 @@ class _RuleWatch:
     def _disagreeing(self) -> Ints:
         """Positions, ascending, whose value says otherwise than their alarm; good or not."""
         plan = self._plan
-        np.take(self._image.values, plan.points, out=self._buffer, mode="clip")
+        self._image.values.take(plan.points, out=self._buffer, mode="clip")
         beyond = self._beyond(self._buffer, plan.limits)
-        rising: Ints = np.flatnonzero(beyond)
+        rising: Ints = beyond.nonzero()[0]
         if not self._up.size:
             return rising
         rising = rising[~self._active[rising]]

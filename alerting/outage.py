@@ -61,7 +61,7 @@ class Outage:
         if 4 * int(self.dead(silent).sum()) > self.endpoints:
             self._returned = 0
             return False
-        self._returned = self._returned or now
+        self._returned = min(self._returned or now, now)  # the clock may have been set back
         return now - self._returned >= self._back
 
     def covered(self, silent: Flags) -> Flags:

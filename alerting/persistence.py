@@ -35,6 +35,7 @@ class Persistence:
         """Take in the condition at ``now``; returns which devices are due to be raised."""
         self.since[bad & (self.since == _NEVER)] = now
         self.since[~bad] = _NEVER
+        np.minimum(self.since, now, out=self.since)  # the clock may have been set back
         self._returned[bad] = _NEVER
         return bad & ~self.raised & (now - self.since >= self._delays)
 
@@ -48,6 +49,8 @@ class Persistence:
         first = good & (self._returned == _NEVER)
         self._returned[first] = now
         self._first_good[first] = newest[first]
+        np.minimum(self._returned, now, out=self._returned)  # the clock may have been set back
+        np.minimum(self._first_good, newest, out=self._first_good)
         waited = now - self._returned
         again = (newest > self._first_good) & (2 * waited >= self._periods)
         quiet = self._by_exception & (waited >= 2 * self._periods)

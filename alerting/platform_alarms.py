@@ -22,6 +22,9 @@ STORE_UNAVAILABLE = "store-unavailable"
 STORE_BEHIND = "store-behind"
 STORE_REFUSING = "store-refusing"
 NOTIFIER_FAILING = "notifier-failing"
+COLLECTOR_LOSING = "collector-losing"
+COLLECTOR_CLOCK = "collector-clock"
+COLLECTOR_FAILING = "collector-failing"
 
 PLATFORM_RULES = (
     JOURNAL_DROPPING,
@@ -36,6 +39,9 @@ PLATFORM_RULES = (
     STORE_BEHIND,
     STORE_REFUSING,
     NOTIFIER_FAILING,
+    COLLECTOR_LOSING,
+    COLLECTOR_CLOCK,
+    COLLECTOR_FAILING,
 )
 """Names of all of them."""
 
@@ -54,9 +60,9 @@ class Condition:
     message: str
     """What is wrong, and what is lost when; looked at only when it becomes an alarm."""
     action: str
-    on_delay: int
+    on_delay: int = 0
     """ns that it must hold to be an alarm."""
-    off_delay: int
+    off_delay: int = 0
     """ns that it must not hold for the alarm to end."""
 
     @property

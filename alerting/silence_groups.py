@@ -203,6 +203,7 @@ class SilenceGroups:
         heard = self.raised & ~self._all(silent)
         self._returned[~heard] = 0
         self._returned[heard & (self._returned == 0)] = now
+        np.minimum(self._returned, now, out=self._returned)  # the clock may have been set back
         return [int(at) for at in np.flatnonzero(heard & (now - self._returned >= self._back))]
 
     def _all(self, which: Flags) -> Flags:

@@ -35,7 +35,9 @@ class Timers:
         running = self.running[positions]
         since, seen, still = times.copy(), times.copy(), np.zeros(positions.size, dtype=np.bool_)
         since[running], seen[running], still[running] = self._since, self.seen, self._still
-        since = np.where(still & good, since + (times - seen), since)
+        # Nor do timers run on or back while the clock by which readings are stamped is set back.
+        moved = (still | (times < seen)) & good
+        since = np.where(moved, since + (times - seen), since)
         keep = (good & disagrees) | (running & ~good)
         self.positions = positions[keep]
         self.seen = np.where(good, times, seen)[keep]

@@ -11,6 +11,7 @@ _BENCHES = {
     "campus_links": "CPU per request from timer to LiveImage beside pymodbus, 2,000 connections",
     "footprint": "memory of 10,000 idle connections; 500 devices read every second",
     "history": "60 M readings in the embedded history, asked while 10,000 a second come in",
+    "scrape": "/metrics of a running campus: CPU, time to the last byte, stalls",
     "reload": "one device of a running campus gets another profile: time, stalls, missed polls",
     "storing": "what report by exception saves on a simulated hall, by deadband",
     "neighbours": "what dead units and silent endpoints cost the healthy ones",

@@ -4,7 +4,8 @@ Written from Modbus application protocol 1.1b3, messaging on TCP/IP 1.0b and ove
 nothing of the package, so that it can judge it.
 """
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -101,34 +102,53 @@ def identification_length(pdu: bytes) -> int | None:
 
 
 class TcpStream:
-    """Frames out of a stream of bytes, by their length fields; broken once one is impossible."""
+    """Frames out of a stream of bytes, by their length fields; broken once one is impossible, or holds the
+    beginning of a reply to another question that is under way.
+    """
 
     def __init__(self) -> None:
         self.broken = False
         self.rest = b""
 
-    def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
-        """(transaction, unit, PDU) of each frame that is complete now."""
+    def feed(self, data: bytes, under_way: Callable[[], Iterable[Asked]]) -> Iterator[tuple[int, int, bytes]]:
+        """(transaction, unit, PDU) of each frame that is complete now; what is asked may change meanwhile."""
         self.rest += data
-        frames: list[tuple[int, int, bytes]] = []
         while len(self.rest) >= 8:
             length = int.from_bytes(self.rest[4:6], "big")
             if self.rest[2:4] != b"\0\0" or not 3 <= length <= 254:
                 self.broken = True
-                return frames
+                return
             if len(self.rest) < 6 + length:
                 break
-            frames.append((int.from_bytes(self.rest[:2], "big"), self.rest[6], self.rest[7 : 6 + length]))
+            transaction = int.from_bytes(self.rest[:2], "big")
+            others = [asked for asked in under_way() if asked.transaction != transaction]
+            if any(_answer_begins(asked, self.rest, at) for asked in others for at in range(8, 6 + length)):
+                self.broken = True
+                return
+            frame = transaction, self.rest[6], self.rest[7 : 6 + length]
             self.rest = self.rest[6 + length :]
+            yield frame
         if any(self.rest[2:4]):
             self.broken = True
-        return frames
+
+
+def _answer_begins(asked: Asked, data: bytes, at: int) -> bool:
+    """Whether what stands at a place can be the head of an answer, as far as it is there; its first five
+    bytes must be.
+    """
+    head = data[at : at + 8]
+    heads = (
+        struct.pack(">HHBBBB", asked.transaction, 0, 0, low, asked.unit, function)[: len(head)]
+        for low in (head[5:6] or b"\0")
+        for function in (asked.function, asked.function + 128)
+    )
+    return len(head) >= 5 and head in heads
 
 
 def datagram(data: bytes) -> list[tuple[int, int, bytes]]:
     """The frame of a datagram, if it is one exactly."""
     stream = TcpStream()
-    frames = stream.feed(data)
+    frames = list(stream.feed(data, list))
     return frames if len(frames) == 1 and not stream.rest and not stream.broken else []
 
 

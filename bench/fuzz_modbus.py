@@ -224,7 +224,7 @@ class TransactionFuzz:
     def _deliver(self, frames: Sequence[bytes]) -> None:
         chunks = frames if self._udp else pieces(b"".join(frames), self._random)
         for chunk in chunks:
-            found = datagram(chunk) if self._udp else self._stream.feed(chunk)
+            found = datagram(chunk) if self._udp else self._stream.feed(chunk, self._under_way)
             for transaction, unit, pdu in found:
                 poll = self._waiting.get(transaction)
                 outcome = meaning(poll.asked, unit, pdu) if poll is not None else None
@@ -237,6 +237,9 @@ class TransactionFuzz:
             if self._link.state is LinkState.CLOSED:
                 break
         self._waiting = {}
+
+    def _under_way(self) -> list[Asked]:
+        return [poll.asked for poll in self._waiting.values()]
 
     def _feed(self, chunk: bytes) -> None:
         if isinstance(self._link, UdpLink):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -10,6 +10,7 @@ from collectors.backoff import Backoff
 from collectors.changes import PlanChange
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBroker
 from collectors.errors import BindingError
+from collectors.figures import EndpointFigures, figures_of
 from collectors.harvest import Harvest
 from collectors.health import (
     CollectionTotals,
@@ -27,8 +28,8 @@ from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
+from collectors.modbus.figures import EndpointPlan
 from collectors.modbus.link import Inbox
-from collectors.modbus.prediction import Prediction, measured_cycle, predict
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
 from collectors.mqtt import Subscriber
@@ -97,10 +98,7 @@ class Collection:
         self._subscribers = {each.id: self._subscriber(each, plan) for each in plan.brokers}
         factory = self._factory(())
         self._readers = [factory.make(binding) for binding in plan.modbus]
-        self._predictions: dict[str, Prediction] = {}
-        """By endpoint, as they are asked for."""
-        self._behind: dict[str, list[DeviceReader]] = {}
-        """The devices behind each endpoint; empty until it is asked for, for it takes memory."""
+        self._endpoint_plan = self._plan_endpoints()
         self._schedule = Schedule(clock, [_scan(reader, self._endpoints) for reader in self._readers])
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
@@ -120,9 +118,11 @@ class Collection:
                     self._begin(tasks, subscriber, None)
                 self._scheduling = tasks.create_task(self._schedule.run(), name="schedule of polls")
                 tasks.create_task(self._lessons.run(), name="lessons")
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self._tasks = None  # what is changed from here on is not begun any more
         finally:
-            self._tasks = None
             for endpoint in self._endpoints.values():
                 endpoint.stop()
             self._deadlines.close()
@@ -180,7 +180,7 @@ class Collection:
         )
 
     def flush(self) -> None:
-        """Hand on what was read before the points get other indices."""
+        """Hand on what was read and still waits: before a tick, and before points get other indices."""
         self._harvest.flush()
 
     def change(self, over: "Changeover") -> None:
@@ -198,8 +198,7 @@ class Collection:
         self._readers = over.readers
         self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
-        self._predictions.clear()
-        self._behind = {}
+        self._endpoint_plan = self._plan_endpoints()
         self._change_brokers(change)
         if self._tasks is not None:
             for endpoint in over.endpoints.values():
@@ -223,13 +222,21 @@ class Collection:
         """Health of each endpoint and broker, in plan order."""
         return tuple(self.each_endpoint())
 
+    def brokers(self) -> tuple[EndpointHealth, ...]:
+        """Health of each broker."""
+        return tuple(each.health() for each in self._subscribers.values())
+
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The same one by one, for those who must not keep others waiting."""
-        readers = self._by_endpoint()
-        for each in tuple(self._endpoints.values()):
-            yield self._endpoint_health(each, readers.get(each.config.id, ()))
+        yield from self._endpoint_plan.each_health()
         for subscriber in tuple(self._subscribers.values()):
             yield subscriber.health()
+
+    def each_figures(self) -> Iterator[EndpointFigures]:
+        """The same in columns of some at once, at a fraction of the cost."""
+        subscribers = tuple(self._subscribers.values())
+        yield from self._endpoint_plan.each_figures()
+        yield figures_of([subscriber.health() for subscriber in subscribers])
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
@@ -237,22 +244,23 @@ class Collection:
         for subscriber in self._subscribers.values():
             pushed.update(subscriber.polls())
         readers = self._readers
+        # Lists, for a generator takes twice as long, and a campus has twenty thousand.
         return CollectionTotals(
-            polls_due=pushed["due"] + sum(each.polls_due for each in readers),
-            polls_done=pushed["done"] + sum(each.polls_done for each in readers),
-            polls_missed=pushed["missed"] + sum(each.polls_missed for each in readers),
-            polls_failed=pushed["failed"] + sum(each.polls_failed for each in readers),
-            samples=pushed["samples"] + sum(each.samples for each in readers),
+            polls_due=pushed["due"] + sum([each.polls_due for each in readers]),
+            polls_done=pushed["done"] + sum([each.polls_done for each in readers]),
+            polls_missed=pushed["missed"] + sum([each.polls_missed for each in readers]),
+            polls_failed=pushed["failed"] + sum([each.polls_failed for each in readers]),
+            samples=pushed["samples"] + sum([each.samples for each in readers]),
         )
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse; cheaper than all their health."""
-        pushed = [each for subscriber in self._subscribers.values() for each in subscriber.devices()]
+        pushed = [state for subscriber in self._subscribers.values() for state in subscriber.states()]
         readers = self._readers
         return DeviceTally(
-            states=Counter([each.state for each in readers] + [each.state for each in pushed]),
-            refused=sum(len(each.lesson.refused) for each in readers),
-            identity_changes=sum(each.identity_changes for each in readers),
+            states=Counter([each.state for each in readers] + pushed),
+            refused=sum([len(each.lesson.refused) for each in readers]),
+            identity_changes=sum([each.identity_changes for each in readers]),
         )
 
     def _change_brokers(self, change: PlanChange) -> None:
@@ -346,21 +354,8 @@ class Collection:
             reader.forget()
         return len(taught)
 
-    def _endpoint_health(self, endpoint: Endpoint, readers: Sequence[DeviceReader]) -> EndpointHealth:
-        predicted = self._predictions.get(endpoint.config.id)
-        if predicted is None:
-            predicted = predict(endpoint.config, [reader.planned for reader in readers])
-            self._predictions[endpoint.config.id] = predicted
-        return endpoint.health(
-            predicted, measured_cycle(endpoint.config, [reader.cycle for reader in readers])
-        )
-
-    def _by_endpoint(self) -> dict[str, list[DeviceReader]]:
-        """The devices behind each endpoint, worked out when it is first asked for."""
-        if not self._behind:
-            for reader in self._readers:
-                self._behind.setdefault(reader.binding.endpoint, []).append(reader)
-        return self._behind
+    def _plan_endpoints(self) -> EndpointPlan:
+        return EndpointPlan(tuple(self._endpoints.values()), self._readers)
 
     def _endpoint(self, config: ModbusEndpoint, dial: Dial) -> Endpoint:
         return Endpoint(config, dial=dial, clock=self._clock, opener=self._opener, random=self._random)

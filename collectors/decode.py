@@ -7,6 +7,7 @@ many devices share; only values that other registers or several registers make c
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from collectors.composition import Composition, Slots, is_composed
 from collectors.planning import Block, Group, needed_registers
 from collectors.profiles import ModbusProfile, Order, Register, TextRegister, Use
 from collectors.scaling import Scaling
-from collectors.unpacking import BlockPlan
+from collectors.unpacking import ScanPlan
 from facility.devices import PointSpec
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality, QualityArray
@@ -42,13 +43,9 @@ class Decoder:
         points = range(first, first + self._count)
         layout = _SlotLayout(profile, points)
         layout.check(self.blocks)
-        self._plans = tuple(BlockPlan(block, layout.values_of(block)) for block in self.blocks)
-        self._slots = tuple(np.array(plan.slots, np.intp) for plan in self._plans)
-        filled = [slot for plan in self._plans for slot in plan.slots]
-        unread = [slot for slot in range(len(layout.registers)) if slot not in set(filled)]
-        self._unread = len(unread)
-        order = np.argsort(np.array([*filled, *unread])).astype(np.intp)
-        self._order = None if np.array_equal(order, np.arange(len(order))) else order
+        held = [layout.values_of(block) for block in self.blocks]
+        self._plan = ScanPlan(zip(self.blocks, held, strict=True), len(layout.registers))
+        self._slots = tuple(np.array([slot for slot, _ in values], np.intp) for values in held)
         self._scaling = _scaling(profile, layout)
         composed = any(is_composed(profile.sources[at]) for at in points)
         self._composition = Composition(profile, points, layout.slots) if composed else None
@@ -71,29 +68,27 @@ class Decoder:
         Of plain numbers of one type a scan costs a fraction of what it costs alone. There are no quality
         codes if all are good.
         """
+        failed = [at for at, payload in enumerate(scans[0]) if isinstance(payload, Quality)]
+        read = cast("Sequence[Sequence[bytes]]", scans) if not failed else self._filled(scans)
         with np.errstate(over="ignore", invalid="ignore"):
-            values = self._raw(scans)
+            values = self._plan.unpack_all(read)
+            for at in failed:
+                values[:, self._slots[at]] = np.nan
             quality = self._scaling.judge(values)
         if quality is not None:
-            for slots, payload in zip(self._slots, scans[0], strict=True):
-                if isinstance(payload, Quality):
-                    quality[:, slots] = payload
+            for at in failed:
+                quality[:, self._slots[at]] = scans[0][at]
         if self._composition is None:
             return values, quality
         return self._composed(self._composition, values, quality)
 
-    def _raw(self, scans: Sequence[Sequence[Payload]]) -> NDArray[np.float64]:
-        """Raw numbers by scan and slot; NaN where nothing was read."""
-        parts: list[NDArray[np.float64]] = []
-        for plan, reads in zip(self._plans, zip(*scans, strict=True), strict=True):
-            if isinstance(reads[0], Quality):
-                parts.append(np.full((len(reads), len(plan.slots)), np.nan))
-            else:
-                parts.append(plan.unpack_all(reads))
-        if self._unread:
-            parts.append(np.full((len(scans), self._unread), np.nan))
-        raw = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return raw if self._order is None else raw.take(self._order, axis=1)
+    def _filled(self, scans: Sequence[Sequence[Payload]]) -> list[list[bytes]]:
+        """Zeros in place of what was not read."""
+        zeros = [bytes(block.payload_length) for block in self.blocks]
+        return [
+            [none if isinstance(given, Quality) else given for given, none in zip(scan, zeros, strict=True)]
+            for scan in scans
+        ]
 
     def _composed(
         self, composition: Composition, values: NDArray[np.float64], quality: QualityArray | None

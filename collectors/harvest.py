@@ -1,7 +1,7 @@
-"""Scans that came complete in one turn of the event loop, decoded together.
+"""Scans that came complete within some milliseconds, decoded together.
 
-Most of what decoding and taking over one scan costs is the number of steps, not the number of values: twenty
-scans in one array take hardly longer than one.
+Most of what decoding and taking over one scan costs is the number of steps, not the number of values: a
+hundred scans in one array take hardly longer than one.
 """
 
 import asyncio
@@ -11,8 +11,13 @@ from typing import Protocol
 from collectors.decode import Decoder, Payload
 from facility.sample import Emit, EmitScans, Sample, Scans
 
+HOLD = 0.05
+"""Seconds a scan waits for others, at most."""
+MOST_HELD = 1_000
+"""Scans of one kind that wait, at most."""
+
 Soon = Callable[[Callable[[], None]], object]
-"""Has something called in the next turn of the loop."""
+"""Has something called in a moment."""
 
 
 class Scanned(Protocol):
@@ -28,7 +33,7 @@ _Row = tuple[Scanned, int, int, Sequence[Payload]]
 
 
 class Harvest:
-    """Gathers scans until the next turn of the loop. What is handed on of one device stays in order."""
+    """Gathers scans for a moment. What is handed on of one device stays in order."""
 
     def __init__(self, emit: Emit, emit_scans: EmitScans | None = None, soon: Soon | None = None) -> None:
         """Nothing is handed on yet.
@@ -36,11 +41,13 @@ class Harvest:
         Args:
             emit: takes what comes alone.
             emit_scans: takes what was decoded together; without, ``emit`` takes it one by one.
-            soon: calls back in the next turn; without, the running event loop does.
+            soon: calls back in a moment; without, the running event loop does after ``HOLD``.
         """
         self._emit = emit
         self._emit_scans = emit_scans
-        self._soon = soon or _in_next_turn
+        self._soon = soon or _in_a_moment
+        self._called = False
+        """Whether ``soon`` has been asked and has not called back yet."""
         self._sheaves: dict[Decoder, list[_Row]] = {}
         """By what takes them apart."""
 
@@ -56,10 +63,13 @@ class Harvest:
         """
         sheaf = self._sheaves.get(decoder)
         if sheaf is None:
-            if not self._sheaves:
-                self._soon(self.flush)
+            if not self._called:
+                self._called = True
+                self._soon(self._moment_over)
             sheaf = self._sheaves[decoder] = []
         sheaf.append((device, first, time, scan))
+        if len(sheaf) >= MOST_HELD:
+            self.flush()
 
     def emit(self, sample: Sample) -> None:
         """Hand a sample on, behind all that was added before."""
@@ -84,6 +94,10 @@ class Harvest:
             for sample in scans.samples():
                 self._emit(sample)
 
+    def _moment_over(self) -> None:
+        self._called = False
+        self.flush()
+
     def _one_by_one(self, decoder: Decoder, sheaf: Sequence[_Row]) -> None:
         """Hand on what can be taken apart, and tell the devices of which it cannot."""
         for device, first, time, scan in sheaf:
@@ -95,5 +109,5 @@ class Harvest:
                 self._emit(Sample(first, time, *decoded))
 
 
-def _in_next_turn(call: Callable[[], None]) -> None:
-    asyncio.get_running_loop().call_soon(call)
+def _in_a_moment(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(HOLD, call)

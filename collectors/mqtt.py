@@ -1,7 +1,7 @@
 """Reading devices over MQTT: one connection a broker.
 
-The broker may come and go; what is bad is counted and set aside, and never stops the rest. A message of
-QoS 1 is acknowledged once what came of it is kept, so that nothing is lost between the broker and us.
+The broker may come and go. A message of QoS 1 is acknowledged once what came of it is kept, so that nothing
+is lost between the broker and us.
 """
 
 import asyncio
@@ -9,31 +9,24 @@ import contextlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 
 from collectors.backoff import Backoff
 from collectors.config import MqttBinding, MqttBroker, MqttVersion
-from collectors.errors import PayloadError
-from collectors.health import DeviceHealth, EndpointHealth, EndpointState
+from collectors.health import DeviceHealth, DeviceState, EndpointHealth, EndpointState
 from collectors.keeping import Keeping, SetAside
 from collectors.mqtt_connection import Arrival, Connection, MqttError, wants_another_version
-from collectors.mqtt_device import MqttDevice
+from collectors.mqtt_intake import Intake
 from collectors.mqtt_receipts import Receipts
+from collectors.mqtt_topics import subscriptions
 from collectors.mqtt_window import Window
-from collectors.payloads import PayloadDecoder
 from facility.clock import Clock
 from facility.sample import Emit
 
 _LOG = logging.getLogger(__name__)
 
-MOST_TOPICS = 200
-"""Up to so many topics are subscribed one by one; more are joined by wildcards."""
-MOST_PAYLOAD = 256 << 10
-"""Bytes; a larger message is of no use."""
-MOST_STRANGERS = 1000
-"""Topics of no device of which the first message is set aside."""
 _STEADY = 10.0
 """Seconds a connection must last for the next pause to be short again."""
 _ACKNOWLEDGED_A_TURN = 200
@@ -74,7 +67,6 @@ class Subscriber:
         self._clock = clock
         self._backoff = backoff
         self._keeping = keeping or Keeping()
-        self._set_aside = set_aside or (lambda *_: None)
         self._receipts = Receipts(broker.in_flight)
         self._window = Window(broker.in_flight, self._keeping.hurry)
         self._connection: Connection | None = None
@@ -85,22 +77,18 @@ class Subscriber:
         self._stopping = False
         self._all_acknowledged = asyncio.Event()
         self._errors: Counter[str] = Counter()
+        self._intake = Intake(broker.id, clock, emit, self._errors, set_aside or (lambda *_: None))
+        self._intake.place(bindings)
         self._messages = 0
         self._connected_since: int | None = None
         self._last_error = ""
         self._told: set[str] = set()
         self._told_down = False
-        self._strangers: set[str] = set()
-        self._emit = emit
-        self._past: Counter[str] = Counter()
-        """Messages of devices that are here no more, by what became of them."""
         self._asked: list[str] = []
         """What this connection has been asked for."""
         self._left: set[str] = set()
         """What the session may still have and is not wanted any more."""
         self._asking = asyncio.Lock()
-        self._devices: dict[str, list[MqttDevice]] = {}
-        self._place(bindings, frozenset())
         self._keeping.listen(self._settled)
 
     async def run(self) -> None:
@@ -125,7 +113,7 @@ class Subscriber:
     def change(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
         """Read these devices from now on; those kept go on as they are. ``follow`` tells the broker."""
         before = set(self._wanted())
-        self._place(bindings, kept)
+        self._intake.place(bindings, kept)
         self._left = (self._left | before) - set(self._wanted())
 
     async def follow(self) -> None:
@@ -145,16 +133,15 @@ class Subscriber:
 
     def devices(self) -> list[DeviceHealth]:
         """How reading each device goes."""
-        now = self._clock.now()
-        return [device.health(now) for devices in self._devices.values() for device in devices]
+        return self._intake.devices()
+
+    def states(self) -> list[DeviceState]:
+        """How far each device can be relied on."""
+        return self._intake.states()
 
     def polls(self) -> Counter[str]:
         """Messages of all devices by what became of them."""
-        total = Counter(self._past)
-        for devices in self._devices.values():
-            for device in devices:
-                total.update(device.polls)
-        return total
+        return self._intake.polls()
 
     def health(self) -> EndpointHealth:
         """How the broker does."""
@@ -238,27 +225,8 @@ class Subscriber:
                     self._tell_once(logging.ERROR, self._last_error)
 
     def _wanted(self) -> list[str]:
-        topics = subscriptions(self._devices)
+        topics = subscriptions(self._intake.topics)
         return [f"$share/{self.broker.share}/{topic}" for topic in topics] if self.broker.share else topics
-
-    def _place(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
-        """Make the devices, but for those kept, which only learn where their points are now."""
-        there = {each.binding.device: each for devices in self._devices.values() for each in devices}
-        decoders = {id(each.binding.profile): each.decoder for each in there.values()}
-        placed: dict[str, list[MqttDevice]] = {}
-        for binding in bindings:
-            device = there.pop(binding.device, None) if binding.device in kept else None
-            if device is None:
-                key = id(binding.profile)
-                if key not in decoders:
-                    decoders[key] = PayloadDecoder(binding.profile)
-                device = MqttDevice(binding, decoders[key], self._emit, self._errors)
-            else:
-                device.move(binding)
-            placed.setdefault(binding.topic, []).append(device)
-        for gone in there.values():
-            self._past.update(gone.polls)
-        self._devices = placed
 
     def _take(self, message: Arrival) -> None:
         """A message has come. One that is not acknowledged comes again at the next connection."""
@@ -283,25 +251,7 @@ class Subscriber:
             self._connection.pause()
 
     def _use(self, message: Arrival) -> None:
-        devices = self._devices.get(message.topic)
-        if devices is None:
-            self._refuse_topic(message)
-            return
-        if len(message.payload) > MOST_PAYLOAD:
-            reason = f"too large: {len(message.payload)} bytes; the most is {MOST_PAYLOAD}"
-            self._refuse("size", reason, message, devices)
-            return
-        now = self._clock.now()
-        held = message.again or self._catching_up()
-        for device in devices:
-            try:
-                device.take(message.payload, now, retained=message.retained, held=held)
-            except PayloadError as error:
-                self._refuse("payload", str(error), message, [device])
-            except Exception as error:  # noqa: BLE001
-                # Whatever it is, the message must not come again and again.
-                _LOG.exception("a message on %s cannot be used", message.topic)
-                self._refuse("payload", f"{type(error).__name__}: {error}", message, [device])
+        self._intake.take(message, held=message.again or self._catching_up())
 
     def _catching_up(self) -> bool:
         if not self._resumed_until:
@@ -309,19 +259,6 @@ class Subscriber:
         if asyncio.get_running_loop().time() > self._resumed_until:
             self._resumed_until = 0.0
         return self._resumed_until > 0.0
-
-    def _refuse(self, kind: str, reason: str, message: Arrival, devices: Iterable[MqttDevice]) -> None:
-        self._errors[kind] += 1
-        for device in devices:
-            device.fail(reason)
-        self._set_aside(self.broker.id, message.topic, reason, message.payload)
-
-    def _refuse_topic(self, message: Arrival) -> None:
-        self._errors["unbound"] += 1
-        if message.topic not in self._strangers and len(self._strangers) < MOST_STRANGERS:
-            self._strangers.add(message.topic)
-            reason = "no device has this topic; only its first message is kept"
-            self._set_aside(self.broker.id, message.topic, reason, message.payload)
 
     def _settled(self, through: int, lost: AbstractSet[int]) -> None:
         self._receipts.settle(through, lost)
@@ -387,26 +324,7 @@ class Subscriber:
             _LOG.log(level, "broker %s at %s:%d %s", self.broker.id, self.broker.host, self.broker.port, what)
 
 
-def subscriptions(topics: Iterable[str]) -> list[str]:
-    """What to subscribe to: the topics, or, if they are many, one pattern for all of the same depth.
-
-    A pattern keeps the words the topics share and has ``+`` where they differ.
-    """
-    wanted = sorted(set(topics))
-    if len(wanted) <= MOST_TOPICS:
-        return wanted
-    by_depth: dict[int, list[Sequence[str]]] = {}
-    for topic in wanted:
-        words = topic.split("/")
-        by_depth.setdefault(len(words), []).append(words)
-    return ["/".join(_shared(column) for column in zip(*rows, strict=True)) for rows in by_depth.values()]
-
-
 def _digest(message: Arrival) -> int:
     """Of topic and payload; the same in another process."""
     content = b"\0".join((message.topic.encode(), message.payload))
     return int.from_bytes(blake2b(content, digest_size=8).digest())
-
-
-def _shared(words: Sequence[str]) -> str:
-    return words[0] if len(set(words)) == 1 else "+"

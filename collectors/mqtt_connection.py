@@ -210,6 +210,8 @@ class Connection(aiomqtt.Client):
         if not self._connected.done():  # aiomqtt would wait for its timeout
             self._connected.set_exception(MqttError("connection closed"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()  # aiomqtt may drop it unread, of which asyncio would complain
 
     def _on_socket_open(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._reached = True

@@ -94,7 +94,7 @@ class MqttDevice:
             device=self._binding.device,
             endpoint=self._binding.broker,
             unit=None,
-            state=self._state(now),
+            state=self.state(now),
             last_success=self._last_success,
             polls_done=self.polls["done"],
             polls_missed=self.polls["missed"],
@@ -102,7 +102,8 @@ class MqttDevice:
             last_error=self._last_error,
         )
 
-    def _state(self, now: int) -> DeviceState:
+    def state(self, now: int) -> DeviceState:
+        """How far it can be relied on, seen now."""
         if self._last_success is None:
             return DeviceState.WAITING
         late = now - self._last_success > self._patience

@@ -16,10 +16,10 @@ from typing import Protocol
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 
-SLOTS = 1000
-"""Slots a period is divided into, at most."""
+SLOTS = 100
+"""Slots a period is divided into, at most: a waking costs as much as several reads, so reads share it."""
 GRAIN = 20_000_000
-"""Slots are not shorter than this, in ns: a waking costs as much as many reads, so reads share it."""
+"""Slots are not shorter than this, in ns."""
 
 
 class Job(Protocol):

@@ -1,15 +1,16 @@
-"""From the data bytes of one block read to raw numbers: which bytes make a value, in which order.
+"""From the data bytes of the block reads of a scan to raw numbers: which bytes make a value, in which order.
 
-Worked out once; a read then costs one struct, and a step each for values that are no plain number. Of
-plain numbers of one type the reads of many devices are taken apart in one array operation. Parts of a
-register have no order: which bit or byte they are is told.
+Worked out once. Values of one type are put next to each other before they are taken apart, so that the
+scans of many devices cost a few array operations for each type; only digits that are not binary cost a step
+a value. Parts of a register have no order: which bit or byte they are is told.
 """
 
 import struct
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from math import isnan, nan
-from typing import cast
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,89 +25,164 @@ _FORMATS: dict[DataType, str] = {
     DataType.S16: "h",
     DataType.U32: "I",
     DataType.S32: "i",
-    DataType.U48: "6s",
     DataType.U64: "Q",
     DataType.S64: "q",
     DataType.F32: "f",
     DataType.F64: "d",
-    DataType.BCD16: "2s",
-    DataType.BCD32: "4s",
-    DataType.MOD10K32: "4s",
-    DataType.MOD10K48: "6s",
-    DataType.MOD10K64: "8s",
     DataType.BIT: "H",
     DataType.BITS: "H",
 }
+"""Plain numbers, as struct and numpy call their types."""
 _BYTES = frozenset({DataType.U8, DataType.S8})
 _FIELDS = frozenset({DataType.BIT, DataType.BITS})
 _GROUP_LIMIT = 10_000
 
 
-class BlockPlan:
-    """How the values of one block are taken out of its data bytes."""
+class ScanPlan:
+    """How the values of a scan are taken out of the data bytes of its blocks."""
 
-    def __init__(self, block: Block, values: Sequence[tuple[int, Register]]) -> None:
-        """``values`` are (slot, register): which values it holds, and where the caller wants each."""
-        self.slots = tuple(slot for slot, _ in values)
-        taken: list[int] = []
-        layout = ">"
-        self._fields: list[tuple[int, int, int]] = []
-        self._sentinels: list[tuple[int, frozenset[float]]] = []
-        self._converted: list[tuple[int, Callable[[bytes], float]]] = []
-        for place, (_, register) in enumerate(values):
-            start = register.address - block.address
-            if block.holds_bits:
-                taken.append(start // 8)
-                layout += "B"
-                self._fields.append((place, start % 8, 1))
-                continue
-            taken += [2 * start + byte for byte in _byte_places(register)]
-            layout += _FORMATS[register.data]
-            self._add_steps(place, register)
-        straight = taken == list(range(block.payload_length))
-        self._taken: NDArray[np.intp] | None = None if straight else np.array(taken, np.intp)
-        self._layout = struct.Struct(layout)
-        plain = not (self._fields or self._sentinels or self._converted)
-        self._numbers = np.dtype(layout[:2]) if plain and len(set(layout[1:])) == 1 else None
-        """The type of all numbers, if that is one and nothing more is to be done to them."""
+    def __init__(self, blocks: Iterable[tuple[Block, Sequence[tuple[int, Register]]]], slots: int) -> None:
+        """Work it out.
 
-    def unpack(self, data: bytes) -> list[float]:
-        """Raw numbers in the order of the values; NaN for a sentinel and for digits that are none."""
-        if self._taken is not None:
-            data = np.frombuffer(data, np.uint8)[self._taken].tobytes()
-        raw: list[float] = list(self._layout.unpack(data))
-        for place, shift, mask in self._fields:
-            raw[place] = int(raw[place]) >> shift & mask
-        for place, none in self._sentinels:
-            if raw[place] in none:
-                raw[place] = nan
-        for place, convert in self._converted:
-            raw[place] = convert(cast("bytes", raw[place]))
-        return raw
-
-    def unpack_all(self, reads: Sequence[bytes]) -> NDArray[np.float64]:
-        """The same of many reads of this block: shape (reads, values).
-
-        A NaN that signals is one like any other: the caller tells numpy that it is no error.
+        Args:
+            blocks: each with the (slot, register) of what it holds: the values, and where each is wanted.
+            slots: how many there are; those that no block fills have no value.
         """
-        if self._numbers is None:
-            return np.array([self.unpack(data) for data in reads], np.float64)
-        data = np.frombuffer(b"".join(reads), np.uint8).reshape(len(reads), -1)
-        if self._taken is not None:
-            data = data.take(self._taken, axis=1)
-        return data.view(self._numbers).astype(np.float64)
+        kinds: dict[tuple[DataType, int], list[_Value]] = {}
+        self._length = 0
+        for block, registers in blocks:
+            for slot, register in registers:
+                value = _value_of(slot, register, block, self._length)
+                kinds.setdefault((register.data, len(value.places)), []).append(value)
+            self._length += block.payload_length
+        ordered = [value for kind in kinds.values() for value in kind]
+        self._taken = np.array([place for value in ordered for place in value.places], np.intp)
+        filled = [value.slot for value in ordered]
+        self._unread = [slot for slot in range(slots) if slot not in set(filled)]
+        order = np.argsort(np.array([*filled, *self._unread])).astype(np.intp)
+        self._order = None if np.array_equal(order, np.arange(slots)) else order
+        self._slots = slots
+        self._kinds = tuple(_takers(kinds.values()))
 
-    def _add_steps(self, place: int, register: Register) -> None:
-        convert = _CONVERSIONS.get(register.data)
-        if convert is not None:
-            self._converted.append((place, partial(_unless_sentinel, register.invalid, convert)))
-            return
-        if register.data in _FIELDS:
-            width = register.width if register.data is DataType.BITS else 1
-            self._fields.append((place, register.bit or 0, (1 << width) - 1))
-        sentinels = _raw_numbers(register)
-        if sentinels:
-            self._sentinels.append((place, sentinels))
+    def unpack_all(self, scans: Sequence[Sequence[bytes]]) -> NDArray[np.float64]:
+        """Raw numbers by scan and slot, from what each block of each scan gave.
+
+        NaN where nothing is read, for a sentinel, and for digits that are none. A NaN that signals is one
+        like any other: the caller tells numpy that it is no error.
+        """
+        data = np.frombuffer(b"".join(chain.from_iterable(scans)), np.uint8)
+        data = data.reshape(len(scans), self._length).take(self._taken, axis=1)
+        raw = np.empty((len(scans), self._slots))
+        for kind in self._kinds:
+            kind.take(data, raw)
+        if self._unread:
+            raw[:, self._slots - len(self._unread) :] = nan
+        return raw if self._order is None else raw.take(self._order, axis=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Value:
+    """One value, or a part of a register."""
+
+    slot: int
+    register: Register
+    places: Sequence[int]
+    """Of its bytes in the data of the scan, the most significant first."""
+    shift: int = 0
+    mask: int = 0
+    """Of a part of a register; 0 of other values."""
+
+
+def _value_of(slot: int, register: Register, block: Block, begins: int) -> _Value:
+    """``begins`` is where the data of the block begin in those of the scan."""
+    start = register.address - block.address
+    if block.holds_bits:
+        return _Value(slot=slot, register=register, places=(begins + start // 8,), shift=start % 8, mask=1)
+    places = [begins + 2 * start + byte for byte in _byte_places(register)]
+    if register.data not in _FIELDS:
+        return _Value(slot=slot, register=register, places=places)
+    width = register.width if register.data is DataType.BITS else 1
+    mask = (1 << width) - 1
+    return _Value(slot=slot, register=register, places=places, shift=register.bit or 0, mask=mask)
+
+
+class _Taker(Protocol):
+    """Takes the values of one kind apart."""
+
+    def take(self, data: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
+        """Write their columns of the raw numbers; ``data`` are the bytes in the order of the values."""
+        ...
+
+
+def _takers(kinds: Iterable[Sequence[_Value]]) -> Iterator[_Taker]:
+    value = byte = 0
+    for kind in kinds:
+        values = slice(value, value + len(kind))
+        data = slice(byte, byte + sum(len(each.places) for each in kind))
+        value, byte = values.stop, data.stop
+        convert = _CONVERSIONS.get(kind[0].register.data)
+        yield _Numbers(values, data, kind) if convert is None else _Digits(values, data, kind, convert)
+
+
+class _Numbers:
+    """Plain numbers of one type, or parts of registers."""
+
+    __slots__ = ("_data", "_masks", "_sentinels", "_shifts", "_type", "_values")
+
+    def __init__(self, values: slice, data: slice, kind: Sequence[_Value]) -> None:
+        """``values`` and ``data`` say which columns of the raw numbers, and of the bytes, are theirs."""
+        self._values = values
+        self._data = data
+        of_byte = len(kind[0].places) == 1 and kind[0].mask
+        self._type = np.dtype("B" if of_byte else ">" + _FORMATS[kind[0].register.data])
+        self._shifts: NDArray[np.uint16] | None = None
+        self._masks = np.array([value.mask for value in kind], np.uint16)
+        if kind[0].mask:
+            self._shifts = np.array([value.shift for value in kind], np.uint16)
+        self._sentinels = tuple(_sentinels(kind))
+
+    def take(self, data: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
+        """Write their columns of the raw numbers."""
+        numbers = data[:, self._data].view(self._type)
+        if self._shifts is not None:
+            numbers = numbers >> self._shifts & self._masks
+        columns = raw[:, self._values]
+        columns[:] = numbers
+        for places, none in self._sentinels:
+            found = numbers[:, places] == none
+            if found.any():
+                rows, at = found.nonzero()
+                columns[rows, places[at]] = nan
+
+
+class _Digits:
+    """Numbers that are made of digits, of other bases or of no common length: a step each."""
+
+    __slots__ = ("_convert", "_data", "_invalid", "_size", "_values")
+
+    def __init__(
+        self, values: slice, data: slice, kind: Sequence[_Value], convert: Callable[[bytes], float]
+    ) -> None:
+        """``values`` and ``data`` as for plain numbers."""
+        self._values = values
+        self._data = data
+        self._size = len(kind[0].places)
+        self._invalid = tuple(value.register.invalid for value in kind)
+        self._convert = convert
+
+    def take(self, data: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
+        """Write their columns of the raw numbers."""
+        size = self._size
+        raw[:, self._values] = [
+            [
+                self._number(of_scan[at * size : (at + 1) * size], invalid)
+                for at, invalid in enumerate(self._invalid)
+            ]
+            for of_scan in map(bytes, data[:, self._data])
+        ]
+
+    def _number(self, digits: bytes, invalid: frozenset[int]) -> float:
+        return nan if int.from_bytes(digits, "big") in invalid else self._convert(digits)
 
 
 def byte_order(length: int, order: Order) -> list[int]:
@@ -124,6 +200,18 @@ def _byte_places(register: Register) -> list[int]:
     return byte_order(register.length, Order.ABCD if register.data in _FIELDS else register.order)
 
 
+def _sentinels(kind: Sequence[_Value]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.generic]]]:
+    """Places among the values, and the number at each that means there is none.
+
+    Several where a value has several. Patterns of NaN need no step.
+    """
+    of_each = [sorted(_raw_numbers(value.register)) for value in kind]
+    for turn in range(max(map(len, of_each))):
+        places = [place for place, numbers in enumerate(of_each) if turn < len(numbers)]
+        numbers = [of_each[place][turn] for place in places]
+        yield np.array(places, np.intp), np.array(numbers, _FORMATS[kind[0].register.data])
+
+
 def _raw_numbers(register: Register) -> frozenset[float]:
     """The sentinel patterns as the numbers they unpack to, but for patterns of NaN, which need no step.
 
@@ -134,10 +222,6 @@ def _raw_numbers(register: Register) -> frozenset[float]:
     layout = struct.Struct(">" + _FORMATS[register.data])
     numbers = (layout.unpack(pattern.to_bytes(layout.size, "big"))[0] for pattern in register.invalid)
     return frozenset(number for number in numbers if not isnan(number))
-
-
-def _unless_sentinel(invalid: frozenset[int], convert: Callable[[bytes], float], data: bytes) -> float:
-    return nan if int.from_bytes(data, "big") in invalid else convert(data)
 
 
 def _whole(data: bytes) -> float:

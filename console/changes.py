@@ -6,15 +6,13 @@ whose name has been made to resolve to this machine (DNS rebinding) is no other 
 loopback names are answered to here, whatever the server is bound to.
 """
 
-from ipaddress import ip_address
-
 import orjson
 from aiohttp import hdrs, web
 
 from console.collection import forget_lessons
 from console.collection_models import ForgetRequest
 from console.errors import BadRequestError, ForbiddenError, UnavailableError
-from console.guard import LOOPBACK_NAMES, Handler, host_name, json_response
+from console.guard import LOOPBACK_NAMES, Handler, host_name, is_loopback, json_response
 from console.models import Snapshot
 from console.showing import Showing
 from console.site import SiteRefusedError
@@ -74,12 +72,12 @@ def check_origin(request: web.Request) -> None:
         ForbiddenError: it comes from another machine, through a proxy, or from another site's page.
         BadRequestError: it does not carry JSON.
     """
-    if not _is_loopback(request.remote) or any(name in request.headers for name in _FORWARDED):
+    if not is_loopback(request.remote) or any(name in request.headers for name in _FORWARDED):
         raise ForbiddenError(
             "not_local", "changes are taken from this machine only", "use the command line of dcops there"
         )
     name = host_name(request.host)
-    if name not in LOOPBACK_NAMES and not _is_loopback(name):
+    if name not in LOOPBACK_NAMES and not is_loopback(name):
         raise ForbiddenError(
             "not_local", f"changes are not taken at {name[:100]!r}", "ask for http://127.0.0.1 with the port"
         )
@@ -99,10 +97,3 @@ def _forget_request(body: bytes) -> ForgetRequest:
     if not isinstance(device, str):
         raise BadRequestError("bad_body", "the body names no device", 'send {"device": "ID"}, or "all"')
     return ForgetRequest(device=device)
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return address is not None and ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import ClientConnectionResetError, hdrs, web
 from aiohttp.typedefs import Middleware
 
 from console.errors import ApiError
@@ -37,11 +37,15 @@ def allowed_names(bind_host: str) -> frozenset[str] | None:
     """
     if bind_host == "localhost":
         return LOOPBACK_NAMES
+    return LOOPBACK_NAMES | {bind_host} if is_loopback(bind_host) else None
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether an address is one of the machine itself; a name, or none, is not."""
     try:
-        loopback = ip_address(bind_host).is_loopback
+        return address is not None and ip_address(address).is_loopback
     except ValueError:
-        loopback = False
-    return LOOPBACK_NAMES | {bind_host} if loopback else None
+        return False
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
@@ -73,23 +77,17 @@ def build_guard(names: frozenset[str] | None) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if names is not None and host_name(request.host) not in names:
-            return error_response(
-                421,
-                "wrong_host",
-                f"this server is not {request.host[:100]!r}",
-                "ask for it by a loopback name, or bind it to an outer address on purpose",
-            )
-        if len(request.query_string) > MOST_QUERY:
-            return error_response(
-                414, "query_too_long", "the query is too long", f"use at most {MOST_QUERY} characters"
-            )
+        if (refusal := _refusal(request, names)) is not None:
+            return refusal
         try:
             return await handler(request)
         except ApiError as error:
             return error_response(error.status, error.code, error.message, error.mend)
         except web.HTTPException as error:
             return _http_error(request, error)
+        except ClientConnectionResetError:
+            _LOGGER.debug("who asked for %s has gone", request.path)
+            return web.Response()  # which nobody gets
         except Exception:
             _LOGGER.exception("answering %s failed", request.path)
             return error_response(
@@ -97,6 +95,22 @@ def build_guard(names: frozenset[str] | None) -> Middleware:
             )
 
     return guard
+
+
+def _refusal(request: web.Request, names: frozenset[str] | None) -> web.Response | None:
+    """The answer to what is not served whatever its path."""
+    if names is not None and host_name(request.host) not in names:
+        return error_response(
+            421,
+            "wrong_host",
+            f"this server is not {request.host[:100]!r}",
+            "ask for it by a loopback name, or bind it to an outer address on purpose",
+        )
+    if len(request.query_string) > MOST_QUERY:
+        return error_response(
+            414, "query_too_long", "the query is too long", f"use at most {MOST_QUERY} characters"
+        )
+    return None
 
 
 def host_name(host: str) -> str:

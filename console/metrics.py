@@ -1,15 +1,20 @@
-"""The two paths Prometheus scrapes, sent piece by piece: nobody else waits while a campus is written."""
+"""The two paths Prometheus scrapes, sent piece by piece: nobody else waits while a campus is written.
+
+That of a campus is 19 MB, a tenth of it compressed. Compressing takes more CPU time than writing it does, if
+not on the event loop, and sending to a program on the same machine next to none: it gets the text as it is.
+"""
 
 import asyncio
-from collections.abc import Iterator
+import zlib
+from collections.abc import AsyncIterator, Iterator
 from time import monotonic
 
 import numpy as np
-from aiohttp import web
+from aiohttp import hdrs, web
 from numpy.typing import NDArray
 
 from console.errors import NotFoundError
-from console.guard import Handler
+from console.guard import Handler, is_loopback
 from console.parameters import Arguments, Parameter, read_arguments
 from console.showing import Showing, Shown
 from facility.devices import DeviceKind
@@ -35,6 +40,12 @@ POINTS_PARAMETERS = (
 )
 _TURN_SECONDS = 0.01
 """Of work before others have their turn: a busy loop's turn may take as long."""
+_BUFFERED = 1 << 20
+"""Bytes that may wait for a client to read them."""
+_PACKED_AT_ONCE = 1 << 21
+"""Bytes of text: they take ten ms, and going over to a thread and back another few."""
+_GZIP = 31
+_NOT_AT_ALL = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -83,16 +94,49 @@ def _chosen(shown: Shown, arguments: Arguments) -> NDArray[np.int64]:
 
 
 async def _send(request: web.Request, pieces: Iterator[bytes]) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": _CONTENT_TYPE})
+    response = web.StreamResponse(headers={"Content-Type": _CONTENT_TYPE, "Vary": hdrs.ACCEPT_ENCODING})
+    packs = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")) and not is_loopback(request.remote)
+    if packs:
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     await response.prepare(request)
     if request.method == "HEAD":
         return response
+    if request.transport is not None:
+        # Less would make the text wait for its reader again and again, each time for a turn of the loop.
+        request.transport.set_write_buffer_limits(high=_BUFFERED)
+    turns = _in_turns(pieces)
+    async for piece in _packed(turns) if packs else turns:
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces that are not empty, with others having their turn in between."""
     began = monotonic()
     for piece in pieces:
         if piece:
-            await response.write(piece)
+            yield piece
         if monotonic() - began >= _TURN_SECONDS:
             await asyncio.sleep(0)
             began = monotonic()
-    await response.write_eof()
-    return response
+
+
+async def _packed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same as gzip, made beside the event loop."""
+    packer = zlib.compressobj(level=1, wbits=_GZIP)
+    waiting: list[bytes] = []
+    async for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= _PACKED_AT_ONCE:
+            packed = await asyncio.to_thread(packer.compress, b"".join(waiting))
+            waiting.clear()
+            if packed:
+                yield packed
+    yield packer.compress(b"".join(waiting)) + packer.flush()
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Whether gzip is among the encodings a client accepts, as its header says."""
+    encodings = [each.replace(" ", "").lower().partition(";") for each in accepted.split(",")]
+    return any(name == "gzip" and weight not in _NOT_AT_ALL for name, _, weight in encodings)

@@ -25,7 +25,7 @@ class StallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopAnswer:
-    """How late a timer on the event loop was called."""
+    """How long the event loop was kept from its work, each time it may have been."""
 
     lateness: Spread
     longest: Annotated[float, "s, since the start"]

@@ -49,8 +49,9 @@ class Client:
             finally:
                 connection.close()
         except (OSError, HTTPException) as error:
+            said = (error.strerror if isinstance(error, OSError) else "") or error
             raise DcopsError(
-                f"nothing answers at {self._url}: {error}; start dcops, or give its --url"
+                f"nothing answers at {self._url}: {said}; start dcops, or give its --url"
             ) from error
         try:
             found: Json = json.loads(content)

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from alerting.alarms import Alarm
 from alerting.board import AlarmBoard
+from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
+from alerting.untold import read_untold, write_untold
 from dcops.live_site import LiveSite
 from dcops.memory import MemoryUnreadableError, decode, encode
 from facility.clock import Clock
@@ -17,15 +20,25 @@ _log = logging.getLogger(__name__)
 
 _FIGURES = "figures"
 _ALARMS = "alarms"
+_UNTOLD = "untold"
 _SAVE_SECONDS = 60.0
 _ALARM_SECONDS = 1.0
 """Between two looks whether alarms have changed and are to be saved."""
 
 
 class Keepsakes:
-    """Saves and restores what the live site and the alarm board remember."""
+    """Saves and restores what the live site, the alarm board and the notifiers remember."""
 
-    def __init__(self, spool: Spool, board: AlarmBoard, live: Callable[[], LiveSite], clock: Clock) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        board: AlarmBoard,
+        live: Callable[[], LiveSite],
+        clock: Clock,
+        notifiers: Callable[[], Sequence[Notifier]],
+    ) -> None:
+        self._notifiers = notifiers
+        self._untold: dict[str, Sequence[Alarm]] = {}
         self._spool = spool
         self._board = board
         self._live = live
@@ -37,6 +50,7 @@ class Keepsakes:
         try:
             figures = await self._spool.load_state(_FIGURES)
             alarms = await self._spool.load_state(_ALARMS)
+            untold = await self._spool.load_state(_UNTOLD)
         except JournalUnavailableError as error:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
@@ -46,21 +60,33 @@ class Keepsakes:
                 self._live().derived.restore(decode(figures))
             if alarms is not None:
                 self._board.restore(alarms)
+            if untold is not None:
+                self._untold = dict(read_untold(untold))
         except (MemoryUnreadableError, SnapshotError) as error:
             _log.warning("starting without what was remembered: %s", error)
         self._restored = True
+
+    def hand_on(self) -> None:
+        """Give each notifier what an earlier run had still to send; to be called once they are there."""
+        for each in self._notifiers():
+            each.take_up(self._untold.pop(each.name, ()))
 
     async def save(self) -> None:
         """Save all of it; or, if it could not be read before, take it up first."""
         if not self._restored:
             await self.restore()
             if self._restored:
+                self.hand_on()
                 self._live().alarms.resume(self._clock.now())
             return
         with contextlib.suppress(JournalUnavailableError):
             figures = await asyncio.to_thread(encode, self._live().derived.remember())
             await self._spool.save_state(_FIGURES, figures)
-            await self._spool.save_state(_ALARMS, self._board.snapshot())
+            await self._save_alarms()
+
+    async def _save_alarms(self) -> None:
+        await self._spool.save_state(_ALARMS, self._board.snapshot())
+        await self._spool.save_state(_UNTOLD, write_untold(self._notifiers()))
 
     async def run(self) -> None:
         """Save everything now and then, and alarms soon after they change, until cancelled."""
@@ -74,8 +100,9 @@ class Keepsakes:
                 due, saved = loop.time() + _SAVE_SECONDS, changes
             elif changes != saved and self._restored:
                 with contextlib.suppress(JournalUnavailableError):
-                    await self._spool.save_state(_ALARMS, self._board.snapshot())
+                    await self._save_alarms()
                     saved = changes
 
-    def _alarm_changes(self) -> int:
-        return self._board.raised_total + self._board.cleared_total
+    def _alarm_changes(self) -> tuple[int, ...]:
+        changed = self._board.raised_total + self._board.cleared_total
+        return changed, *(len(each.untold) for each in self._notifiers())

@@ -1,6 +1,6 @@
 """All that is computed and told of one loaded site; another takes its place when it is loaded anew."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,7 @@ from collectors.changes import PlanChange
 from collectors.config import CollectionPlan
 from console.showing import Shown
 from dcops.crew.crew import CrewChange
+from dcops.out_of_touch import OutOfTouch, Silence, Source
 from dcops.site_file import LoadedSite
 from facility.catalogue import Catalogue, Catalogued, build_catalogue
 from facility.derived import Derived
@@ -21,6 +22,7 @@ from ingest.exposition import Exposition
 from ingest.live_image import LiveImage
 from ingest.point_exposition import PointExposition
 from ingest.staleness import StalenessPlan
+from ingest.standing import Standing
 
 
 class LiveSite:
@@ -43,6 +45,7 @@ class LiveSite:
         *,
         shards: Mapping[str, str],
         like: "LiveSite | None" = None,
+        sources: Callable[[], Iterable[Source]] = tuple,
     ) -> None:
         """Prepare all plans.
 
@@ -52,6 +55,7 @@ class LiveSite:
             board: where alarms go; it outlives the site.
             shards: by device id, who collects what other machines do.
             like: the site that runs; what would be made as it is there is shared with it.
+            sources: how brokers and those who collect are doing.
         """
         site = loaded.site
         self.pushed = frozenset(binding.device for binding in plan.mqtt)
@@ -66,6 +70,10 @@ class LiveSite:
         else:
             self.loaded = loaded
             self._compute(site, like)
+        standing = Standing(site)
+        touch = OutOfTouch(plan, shards, standing.devices, sources)
+        self.silence = Silence(self.staleness, standing, touch)
+        """Marks what is not current any more."""
         shared = like.alarms if like is not None and self._is_watched_as(like) else None
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)
@@ -94,6 +102,7 @@ class LiveSite:
         if self.image is not other.image:
             self.image.take_over(other.image, moves.earlier)
             self.derived.take_over(other.derived, moves)
+        self.silence.take_over(other.silence)
         for device in anew:
             group = self.catalogue.group(device)
             self.image.forget(group.first, len(group.fields))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Protocol
 
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,14 @@ from dcops.reload_state import ReloadState
 from facility.counters import Finding
 from facility.sample import NANOSECONDS
 from ingest.stores.duckdb import DuckHistory
+
+
+def registered(metrics: Iterable[Collector]) -> CollectorRegistry:
+    """A registry of its own with these, in their order."""
+    registry = CollectorRegistry()
+    for each in metrics:
+        registry.register(each)
+    return registry
 
 
 class BuildMetrics(Collector):
@@ -110,7 +118,7 @@ class AlarmMetrics(Collector):
         self._board = board
 
     def collect(self) -> Iterable[Metric]:
-        """Active alarms by category and priority, transitions since the start."""
+        """Active alarms by category and priority; since the start what came, went and found no room."""
         active = GaugeMetricFamily(
             "dcops_alarms_active", "Alarms that stand.", labels=["category", "priority"]
         )
@@ -121,6 +129,11 @@ class AlarmMetrics(Collector):
         changes.add_metric(["raised"], self._board.raised_total)
         changes.add_metric(["cleared"], self._board.cleared_total)
         yield changes
+        held_back = CounterMetricFamily(
+            "dcops_alarms_held_back", "How often an alarm found no room among those that stand."
+        )
+        held_back.add_metric([], self._board.held_back_total)
+        yield held_back
 
 
 class CorrectionMetrics(Collector):

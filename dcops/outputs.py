@@ -1,7 +1,7 @@
 """From what a site file says about stores and notifiers to the things that write and send."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import aiohttp
@@ -10,10 +10,12 @@ from alerting.alarms import Alarm
 from alerting.alertmanager import REFRESH, Alertmanager, AlertmanagerOptions
 from alerting.delivery import Channel, Notifier, NotifierOptions
 from alerting.webhook import Webhook, WebhookOptions
+from dcops.settings import Settings
 from dcops.site_file import (
     AlertmanagerConfig,
     InfluxStoreConfig,
     InfluxV1StoreConfig,
+    LoadedSite,
     NotifierConfig,
     SecretError,
     SecretRef,
@@ -21,10 +23,18 @@ from dcops.site_file import (
     VictoriaStoreConfig,
 )
 from facility.catalogue import Catalogue
+from facility.clock import Clock
+from ingest.delivery import Delivery, Pace
+from ingest.spool import Spool
 from ingest.stores import ReadableStore, Store
+from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.http_client import HttpTarget
-from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
-from ingest.stores.victoria import VictoriaStore
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
+from ingest.stores.line_store import LineStore
+from ingest.stores.victoria import VictoriaServer
+
+FEW_READINGS = 20_000
+"""The history takes fewer than these every other second: a write costs as much as thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class SiteStores:
     """How many times as fast as it came a backlog is written to each."""
     answering: ReadableStore | None
     """The one that answers for the past; None if that is the platform's own store."""
-    told: tuple[InfluxV1Store | VictoriaStore, ...] = ()
+    told: tuple[LineStore, ...] = ()
     """Those that must know the catalogue to answer."""
 
     def use(self, catalogue: Catalogue) -> None:
@@ -50,7 +60,7 @@ def build_stores(
 ) -> SiteStores:
     """The stores a site names. A secret that cannot be had is left out: the store refuses and says so."""
     stores: list[Store] = []
-    told: list[InfluxV1Store | VictoriaStore] = []
+    told: list[LineStore] = []
     answering: ReadableStore | None = None
     for config in configs:
         if isinstance(config, InfluxStoreConfig):
@@ -81,7 +91,7 @@ def _influx(config: InfluxStoreConfig, environ: Mapping[str, str]) -> Store:
 
 def _readable(
     config: InfluxV1StoreConfig | VictoriaStoreConfig, catalogue: Catalogue, environ: Mapping[str, str]
-) -> InfluxV1Store | VictoriaStore:
+) -> LineStore:
     target = HttpTarget(
         url=config.url,
         username=config.username,
@@ -90,19 +100,48 @@ def _readable(
     )
     if isinstance(config, InfluxV1StoreConfig):
         place = InfluxDatabase(database=config.database, retention_policy=config.retention_policy)
-        return InfluxV1Store(target, place, catalogue, name=config.name)
-    return VictoriaStore(target, catalogue, name=config.name)
+        return LineStore(InfluxV1Server(target, place), catalogue, config.name)
+    return LineStore(VictoriaServer(target), catalogue, config.name)
 
 
-def build_notifier(
-    config: NotifierConfig,
+def deliver_to(
+    stores: Sequence[Store],
+    backlog_rates: Iterable[float],
     *,
+    spool: Spool,
+    clock: Clock,
+    settings: Settings,
+) -> tuple[Delivery, ...]:
+    """A delivery to each store; ``backlog_rates`` are of all but the first, the platform's own."""
+    letters = DeadLetters(settings.data / "dead-letters", clock)
+    speed = settings.speed
+    pace = Pace(seconds=speed, live=2.0 * speed)
+    unhurried = replace(pace, few=FEW_READINGS, few_seconds=2.0 * speed, live=4.0 * speed)
+    paces = (unhurried, *(replace(pace, backlog=rate) for rate in backlog_rates))
+    return tuple(
+        Delivery(spool=spool, store=store, dead_letters=letters, clock=clock, pace=each)
+        for store, each in zip(stores, paces, strict=True)
+    )
+
+
+def build_notifiers(
+    loaded: LoadedSite,
+    *,
+    session: aiohttp.ClientSession,
+    active: Callable[[], Sequence[Alarm]],
+    environ: Mapping[str, str],
+) -> list[Notifier]:
+    """The notifiers a site names; ``active`` says which alarms are."""
+    return [_notifier(each, loaded.site.name, session, active, environ) for each in loaded.notifiers]
+
+
+def _notifier(
+    config: NotifierConfig,
     site: str,
     session: aiohttp.ClientSession,
     active: Callable[[], Sequence[Alarm]],
     environ: Mapping[str, str],
 ) -> Notifier:
-    """The notifier a site names."""
     channel: Channel
     if isinstance(config, AlertmanagerConfig):
         channel = Alertmanager(session, AlertmanagerOptions(url=config.url, site=site))

@@ -3,34 +3,31 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import aiohttp
 from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.registry import Collector
 
 from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from alerting.platform_alarms import PlatformAlarms
 from collectors.changes import compare
-from collectors.collection import Collection
 from collectors.config import CollectionPlan
-from collectors.keeping import Keeping
 from console.context import ConsoleContext
-from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
 from dcops.background import let_go
+from dcops.collecting import Collecting, Takers
 from dcops.cpu_stages import CpuStages
-from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics
 from dcops.disk_space import DiskSpace
 from dcops.endpoint_metrics import EndpointExposition
+from dcops.journalling import open_spool
 from dcops.keepsakes import Keepsakes
-from dcops.lessons_file import open_lessons
 from dcops.live_site import LiveSite, Successor
 from dcops.loop_watch import LoopWatch
 from dcops.metrics import (
@@ -41,30 +38,27 @@ from dcops.metrics import (
     HistoryMetrics,
     NotificationMetrics,
     SiteMetrics,
+    registered,
 )
-from dcops.outputs import build_notifier, build_stores
+from dcops.out_of_touch import Source, sources_of
+from dcops.outputs import build_notifiers, build_stores, deliver_to
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.process_health import ProcessMetrics, Workings
-from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
+from dcops.serving import serving
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
-from dcops.stages import stage
+from dcops.stages import Work, stage
 from dcops.stopping import StopBudget
 from facility.catalogue import Catalogue
 from facility.clock import Clock
-from facility.counters import Finding
 from facility.moves import find_moves, unmoved
 from facility.sample import NANOSECONDS
 from ingest.catalogues import keep_catalogue
-from ingest.delivery import Delivery, Pace
-from ingest.journal import Journal
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
-from ingest.spool import Spool
-from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory
 from ingest.storing import ByException
 from ingest.tick import Tick
@@ -96,7 +90,9 @@ class Platform:
         self._environ = environ
         role = settings.role
         self._plan = plan = loaded.plan_with_passwords(environ)
-        self.live = live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan))
+        self.live = live = LiveSite(
+            loaded, plan, self.board, shards=role.elsewhere(plan), sources=self._sources
+        )
         """What is computed of the site as it is loaded now."""
         self.cpu = CpuStages()
         self.loop = LoopWatch(clock)
@@ -105,50 +101,45 @@ class Platform:
         self._named = named = build_stores(loaded.stores, live.catalogue, environ)
         self._stores = (self.history, *named.stores)
         self._answering = named.answering or self.history
-        names = tuple(store.name for store in self._stores)
-        kept = loaded.journal
-        journal = Journal(settings.data / "journal.sqlite", live.catalogue, names, kept.limits)
-        self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        names = [store.name for store in self._stores]
+        self.spool = open_spool(loaded.journal, settings.data, live.catalogue, names, clock)
         self.by_exception = ByException(self.spool.put)
         self.by_exception.use(live.storing, live.catalogue.point_count)
         self.spool.on_settled(self.by_exception.settled)
-        self.tick = Tick(
-            image=live.image,
-            staleness=live.staleness,
-            device_points=loaded.site.point_count,
-            clock=clock,
-            hand_over=self.by_exception,
-            derive=self.cpu.timed("rollups", live.derived),
-            watch=self.cpu.timed("alarms", self._watch),
-        )
+        self.tick = self._tick(live)
         self.cpu.also("tick", lambda: self.tick.stats.cpu, holding=("rollups", "alarms"))
-        accept = self.cpu.timed("validate", self.tick.accept)
         self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
-        self._rejected = RejectedMessages(settings.data, clock)
-        self._crew = Crew(
-            role,
+        self._collecting = Collecting(
             plan,
             keep_catalogue(live.catalogue),
-            data=settings.data,
+            settings=settings,
             clock=clock,
             tick=self.tick,
             spool=self.spool,
-            accept=self.cpu.timed("validate", self.tick.accept_batch),
+            takers=self._takers(),
         )
-        self.collection = Collection(
-            role.itself(plan),
-            clock,
-            self._recorder or accept,
-            emit_scans=None if self._recorder else self.cpu.timed("validate", self.tick.accept_scans),
-            lessons=open_lessons(settings.data),
-            keeping=self._keeping(),
-            set_aside=self._rejected.put,
+        self.collection = self._collecting.own
+        self.tick.before_close(self.collection.flush)
+        self._crew = self._collecting.crew
+        self._collecting_all = self._collecting.all
+        self.deliveries = deliver_to(
+            self._stores, named.backlog_rates, spool=self.spool, clock=clock, settings=settings
         )
-        self._collecting_all = self._crew.seen(self.collection)
-        self.deliveries = self._deliver(named.backlog_rates)
-        self._workings = Workings(
-            clock=clock,
+        self._workings = self._look_inside()
+        self._notifiers: list[Notifier] = []
+        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock, lambda: self._notifiers)
+        self._pipeline = self._registry()
+        self.reloader = Reloader(self, settings.load, loaded, clock)
+        self._pages = Showing(self._view(live))
+        self._disk = DiskSpace(settings.data)
+        self._own_alarms = PlatformAlarms(self.board)
+        self._conditions = self._find_conditions(loaded.journal.memory)
+        self.stopping = StopBudget()
+
+    def _look_inside(self) -> Workings:
+        return Workings(
+            clock=self._clock,
             cpu=self.cpu,
             loop=self.loop,
             collection=self._collecting_all,
@@ -157,41 +148,25 @@ class Platform:
             spool=self.spool,
             deliveries=self.deliveries,
         )
-        self._notifiers: list[Notifier] = []
-        self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock)
-        self._pipeline = self._registry()
-        self.reloader = Reloader(self, settings.load, loaded, clock)
-        self._pages = Showing(self._view(live))
-        self._disk = DiskSpace(settings.data)
-        self._own_alarms = PlatformAlarms(self.board)
-        self._conditions = self._find_conditions(kept.memory)
-        self.stopping = StopBudget()
 
-    def _keeping(self) -> Keeping:
-        """How collectors learn what has become of readings."""
-        return Keeping(
-            number=lambda: self.tick.open_number,
-            hurry=self._hurry,
-            note=self.spool.note,
-            recall=self.spool.recall,
-            listen=self.spool.on_settled,
-            tell_no_more=self.spool.tell_no_more,
+    def _tick(self, live: LiveSite) -> Tick:
+        return Tick(
+            image=live.image,
+            staleness=live.silence,
+            device_points=live.loaded.site.point_count,
+            clock=self._clock,
+            hand_over=self.by_exception,
+            derive=self.cpu.timed("rollups", live.derived),
+            watch=self.cpu.timed("alarms", self._watch),
         )
 
-    def _deliver(self, backlog_rates: Iterable[float]) -> tuple[Delivery, ...]:
-        """A delivery to each store, the history's first; ``backlog_rates`` are of the others."""
-        settings, clock = self._settings, self._clock
-        letters = DeadLetters(settings.data / "dead-letters", clock)
-        pace = Pace(seconds=settings.speed, live=2.0 * settings.speed)
-        return tuple(
-            Delivery(
-                spool=self.spool,
-                store=store,
-                dead_letters=letters,
-                clock=clock,
-                pace=replace(pace, backlog=rate),
-            )
-            for store, rate in zip(self._stores, (pace.backlog, *backlog_rates), strict=True)
+    def _takers(self) -> Takers:
+        """Who takes what is read: the tick, and before it who writes it to a file for replay."""
+        timed, recorder = self.cpu.timed, self._recorder
+        return Takers(
+            samples=recorder or timed("validate", self.tick.accept),
+            scans=None if recorder else timed("validate", self.tick.accept_scans),
+            batches=timed("validate", self.tick.accept_batch),
         )
 
     def _find_conditions(self, memory: int) -> PipelineConditions:
@@ -204,6 +179,7 @@ class Platform:
             deliveries=self.deliveries,
             notifiers=lambda: self._notifiers,
             free=self._disk,
+            collectors=self._crew.healths,
         )
         return PipelineConditions(pipeline, self._settings.speed)
 
@@ -215,9 +191,9 @@ class Platform:
                 self._telling(),
                 self._journalling(),
                 self._storing(),
-                self._showing(),
+                serving(self._pages, self.signal, self._settings, self._settings.on_listening),
                 self._ticking(),
-                self._collecting(),
+                self._collecting.running(self._recording),
                 stage({"reload": self.reloader.run()}),
             ):
                 await stages.enter_async_context(each)
@@ -244,7 +220,9 @@ class Platform:
         role = self._settings.role
         change = compare(self._plan, loaded.plan_with_passwords(self._environ))
         plan = change.plan
-        live = LiveSite(loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live)
+        live = LiveSite(
+            loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live, sources=self._sources
+        )
         if live.image is self.live.image:
             moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
         else:
@@ -269,7 +247,7 @@ class Platform:
         live.take_over(self.live, successor.moves, successor.change.anew)
         self.tick.change_site(
             image=live.image,
-            staleness=live.staleness,
+            staleness=live.silence,
             device_points=live.loaded.site.point_count,
             derive=self.cpu.timed("rollups", live.derived),
         )
@@ -317,30 +295,24 @@ class Platform:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        """Notifiers: the last to stop, so that what stopping clears is still told."""
+        """Notifiers: the last to stop, after what they have not told is saved."""
         async with aiohttp.ClientSession() as session:
-            self._notifiers = [
-                build_notifier(
-                    config,
-                    site=self.live.loaded.site.name,
-                    session=session,
-                    active=self.board.active,
-                    environ=self._environ,
-                )
-                for config in self.live.loaded.notifiers
-            ]
+            self._notifiers = build_notifiers(
+                self.live.loaded, session=session, active=self.board.active, environ=self._environ
+            )
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
+            self._keepsakes.hand_on()
             self.live.alarms.resume(self._clock.now())
             async with stage({f"notifier {each.name}": each.run() for each in self._notifiers}):
                 yield
-                left = self.stopping.left(_DRAIN_SECONDS)
-                await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
         async with stage({"journal": self.spool.run()}):
             yield
+            left = self.stopping.left(_DRAIN_SECONDS)
+            await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
             await self._keepsakes.save()
         await self.spool.close()
 
@@ -357,16 +329,6 @@ class Platform:
         )
 
     @asynccontextmanager
-    async def _showing(self) -> AsyncIterator[None]:
-        settings = self._settings
-        console = serve(
-            self._pages, host=settings.host, port=settings.port, on_listening=settings.on_listening
-        )
-        async with stage({"console": console}):
-            yield
-            self.signal.close()
-
-    @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
         ticking = {
             "tick": self.tick.run(self._settings.tick_period),
@@ -377,21 +339,15 @@ class Platform:
             yield
         self.tick.close(self._clock.now())
 
-    @asynccontextmanager
-    async def _collecting(self) -> AsyncIterator[None]:
-        recording = {"recording": self._recorder.run()} if self._recorder is not None else {}
-        recording["rejected messages"] = self._rejected.run()
-        async with stage(recording), stage({"collection": self.collection.run(), **self._crew.work()}):
-            yield
+    def _recording(self) -> dict[str, Work]:
+        return {} if self._recorder is None else {"recording": self._recorder.run()}
 
     def _recording_to(self, path: Path) -> Recorder:
         series = tuple(islice(self.live.catalogue.series(), self.live.loaded.site.point_count))
         return Recorder(path, series, forward=self.tick.accept)
 
-    def _hurry(self) -> None:
-        """Somebody waits for the journal: a broker that sends no more before."""
-        self.tick.hurry()
-        self.spool.hurry()
+    def _sources(self) -> Iterator[Source]:
+        return sources_of(self.collection, self._crew.members)
 
     def _watch(self, now: int) -> None:
         self.live.alarms.watch(now)
@@ -424,24 +380,22 @@ class Platform:
             keeper=self.reloader,
         )
 
-    def _corrections(self) -> Mapping[Finding, int]:
-        return self.live.derived.corrections()
-
     def _registry(self) -> CollectorRegistry:
-        registry = CollectorRegistry()
-        registry.register(BuildMetrics())
-        registry.register(SiteMetrics(lambda: self.reloader.state))
-        registry.register(TickMetrics(self.tick))
-        registry.register(StoringMetrics(self.by_exception))
-        registry.register(JournalMetrics(self.spool))
-        registry.register(DeliveryMetrics(self.deliveries, self.spool, self._clock))
-        registry.register(HistoryMetrics(self.history))
-        registry.register(CollectionMetrics(self._collecting_all))
-        if self._crew.members:
-            registry.register(MemberMetrics(self._crew.members))
-        registry.register(AlarmMetrics(self.board))
-        registry.register(NotificationMetrics(lambda: self._notifiers))
-        registry.register(CorrectionMetrics(self._corrections))
-        registry.register(ProcessMetrics(self._workings))
+        metrics: list[Collector] = [
+            BuildMetrics(),
+            SiteMetrics(lambda: self.reloader.state),
+            TickMetrics(self.tick),
+            StoringMetrics(self.by_exception),
+            JournalMetrics(self.spool),
+            DeliveryMetrics(self.deliveries, self.spool, self._clock),
+            HistoryMetrics(self.history),
+            CollectionMetrics(self._collecting_all),
+            *([MemberMetrics(self._crew.members)] if self._crew.members else []),
+            AlarmMetrics(self.board),
+            NotificationMetrics(lambda: self._notifiers),
+            CorrectionMetrics(lambda: self.live.derived.corrections()),  # noqa: PLW0108 - of the site of then
+            ProcessMetrics(self._workings),
+        ]
+        registry = registered(metrics)
         ProcessCollector(registry=registry)
         return registry

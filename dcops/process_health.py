@@ -135,7 +135,7 @@ class ProcessMetrics(Collector):
         yield cpu
         yield _histogram(
             "dcops_event_loop_stall_seconds",
-            "How late a timer on the event loop was called, each 25 ms.",
+            "How long the event loop was kept from its work, each time it may have been.",
             workings.loop.lateness,
         )
         yield GaugeMetricFamily(

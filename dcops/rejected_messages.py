@@ -25,7 +25,7 @@ MOST_PAYLOAD = 4096
 """Bytes of a payload that are kept."""
 _MOST_WAITING = 10_000
 _PAUSE = 1.0
-"""Seconds between two writes."""
+"""Seconds that messages are gathered for one write."""
 
 
 class RejectedMessages:
@@ -39,6 +39,7 @@ class RejectedMessages:
         self._clock = clock
         self._most_bytes = most_bytes
         self._waiting: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
         self._told = ""
 
     def put(self, broker: str, topic: str, reason: str, payload: bytes) -> None:
@@ -47,14 +48,16 @@ class RejectedMessages:
             self.dropped += 1
             return
         self._waiting.append(_line(self._clock.now(), broker, topic, reason, payload))
+        self._arrived.set()
 
     async def run(self) -> None:
         """Write what came in until cancelled, and then the rest."""
         try:
             while True:
+                await self._arrived.wait()
                 await asyncio.sleep(_PAUSE)
-                if self._waiting:
-                    await asyncio.to_thread(self.write)
+                self._arrived.clear()
+                await asyncio.to_thread(self.write)
         finally:
             self.write()
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 
 from dcops.cpu_stages import CpuStages
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.live_site import LiveSite
+from dcops.pipeline_text import pipeline_pieces
+from dcops.shared_text import SharedText
 from facility.clock import Clock
 
 EXPOSITION = "exposition"
@@ -35,10 +36,21 @@ class Scrape:
         self._image = live.image
         self._clock = clock
         self._cpu = cpu
+        self._shared: dict[frozenset[str] | None, SharedText] = {}
+        """The last overview of each choice of levels."""
 
     def overview(self, levels: frozenset[str] | None = None) -> Iterator[bytes]:
-        """Spaces, key figures, health of devices and endpoints, the pipeline; spaces of some levels only."""
-        return self._cpu.steps(EXPOSITION, self._overview(levels))
+        """Spaces, key figures, health of devices and endpoints, the pipeline; spaces of some levels only.
+
+        Who asks while one is being made that was begun within the second is told the same.
+        """
+        last = self._shared.get(levels)
+        if last is not None and last.is_open:
+            return last.read()
+        if last is not None:
+            last.close()
+        text = self._shared[levels] = SharedText(self._cpu.steps(EXPOSITION, self._overview(levels)))
+        return text.read()
 
     def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
         """Single points of devices, given by where they are among the site's devices; all if None."""
@@ -47,4 +59,4 @@ class Scrape:
     def _overview(self, levels: frozenset[str] | None) -> Iterator[bytes]:
         yield from self._site.pieces(self._image, self._clock.now(), levels)
         yield from self._endpoints.pieces()
-        yield generate_latest(self._pipeline)
+        yield from pipeline_pieces(self._pipeline)

@@ -19,9 +19,11 @@ from typing import Self
 
 LOOPBACK = "127.0.0.1"
 _POLL = 0.02
-_START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 _LOG_TAIL = 2000
+_STRIDE = 1009
+"""How far apart in the range of ports two processes begin that were started one after the other."""
 
 
 class ServerError(RuntimeError):
@@ -44,12 +46,51 @@ class Program:
     ready: Callable[[], bool]
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nothing listens on now."""
+class Ports:
+    """TCP ports of the loopback interface, no port twice before all the others.
+
+    They lie below those the kernel gives to connections by itself, so that none of these takes a port between
+    the time it is told here and the time a server listens on it. Every process begins elsewhere.
+    """
+
+    def __init__(self, first: int, stop: int, process: int) -> None:
+        self._ports = range(first, stop)
+        self._next = process * _STRIDE % len(self._ports)
+
+    def take(self, count: int = 1) -> int:
+        """The first of ``count`` ports in a row that nothing listens on now.
+
+        Raises:
+            ServerError: there is no such row of ports.
+        """
+        for _ in self._ports:
+            row = self._ports[self._next : self._next + count]
+            if len(row) == count and all(map(_is_free, row)):
+                self._next = (self._next + count) % len(self._ports)
+                return row[0]
+            self._next = (self._next + 1) % len(self._ports)
+        raise ServerError(f"no {count} ports in a row are free on {LOOPBACK} in {self._ports}; free some")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+_PORTS = Ports(10_000, 20_000, os.getpid())
+
+
+def free_port(count: int = 1) -> int:
+    """The first of ``count`` TCP ports in a row of the loopback interface that nothing listens on now.
+
+    Raises:
+        ServerError: there is no such row of ports.
+    """
+    return _PORTS.take(count)
 
 
 def find_executable(executable: str, package: str) -> str:

@@ -25,6 +25,8 @@ _CLOCK_STEP = 60 * NANOSECONDS
 """A time remembered that lies further ahead of now is of a clock that was wrong."""
 _UNRATED_FACTOR = 10.0
 """What a meter of unknown rating may carry, over the highest power it was seen to carry."""
+_AWAITED_SECONDS = 60.0
+"""How long after a restart a counter is waited for."""
 _EVENTS_KEPT = 1000
 
 
@@ -106,6 +108,9 @@ class CounterBook:
         self.events: deque[CounterEvent] = deque(maxlen=_EVENTS_KEPT)
         self.event_counts: dict[Finding, int] = dict.fromkeys(Finding, 0)
         self._rates = rates
+        self._has_rate = rates >= 0
+        self._rate_at = np.maximum(rates, 0)
+        self._all_rated = bool(self._has_rate.all())
         self._greatest = np.where(np.isfinite(ratings), ratings / rate_divisor, np.inf)
         self._moduli = moduli
         self._divisor = rate_divisor
@@ -121,6 +126,8 @@ class CounterBook:
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
         self._own_rate = np.full(count, np.nan)
+        self._awaited = np.zeros(count, dtype=np.bool_)
+        self._awaited_until: int | None = None
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -128,16 +135,20 @@ class CounterBook:
         self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
-        self._time = np.where(self._time > instant.now + _CLOCK_STEP, instant.now, self._time)
+        self._time[self._time > instant.now + _CLOCK_STEP] = instant.now
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
-        started = fresh & unseen
-        self._reading[started] = reading[started]
-        self._time[started] = read_at[started]
-        self._advance(fresh & ~unseen, reading, read_at)
-        self._time[unseen & ~started & np.isfinite(power)] = instant.now
+        self._await(fresh, instant.now)
+        if unseen.any():
+            started = fresh & unseen
+            self._reading[started] = reading[started]
+            self._time[started] = read_at[started]
+            self._advance(fresh & ~unseen, reading, read_at)
+            self._time[unseen & ~started & np.isfinite(power)] = instant.now
+        elif fresh.any():
+            self._advance(fresh, reading, read_at)
         read = good & np.isfinite(self._reading)
-        self._carry(fresh, power, read & (power_read | (self._rates < 0)), instant.now)
+        self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
         known = self._time > 0
         return Amounts(
             np.where(known, self._counted + self._open, np.nan),
@@ -145,6 +156,22 @@ class CounterBook:
             read,
             read | (known & np.isfinite(power)),
         )
+
+    @property
+    def awaited(self) -> Bools:
+        """Which counters go on from what was remembered and were not read since: shape (counters,).
+
+        What is remembered may be older than what was last told, so that their amounts would seem to fall.
+        """
+        return self._awaited
+
+    def _await(self, fresh: Bools, now: int) -> None:
+        if not self._awaited.any():
+            return
+        most = int(_AWAITED_SECONDS * NANOSECONDS)
+        until = now + most if self._awaited_until is None else min(self._awaited_until, now + most)
+        self._awaited_until = until
+        self._awaited &= ~fresh & (now < until)
 
     def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
         """Carry each amount from the last reading of its counter to now.
@@ -168,8 +195,10 @@ class CounterBook:
         """Expected load of each counter, for weighing coverage."""
         if rates is None:
             return np.ones(len(self.points))
-        known = rates.weights[np.maximum(self._rates, 0)]
-        return np.where(self._rates >= 0, known, rates.weights.mean())
+        known = rates.weights[self._rate_at]
+        if self._all_rated:
+            return known
+        return np.where(self._has_rate, known, rates.weights.mean())
 
     def states(self) -> CounterStates:
         """What to remember."""
@@ -195,6 +224,9 @@ class CounterBook:
         taken_over(self._estimated, states.estimated, places)
         taken_over(self._open, states.open, places)
         taken_over(self._open_estimated, states.open_estimated, places)
+        # One that was dead by then is not waited for.
+        self._awaited = (places >= 0) & np.isfinite(self._reading) & (self._open_estimated == 0.0)
+        self._awaited_until = None
 
     @property
     def counted(self) -> Floats:
@@ -214,8 +246,10 @@ class CounterBook:
             (self._open, other._open),
             (self._open_estimated, other._open_estimated),
             (self._own_rate, other._own_rate),
+            (self._awaited, other._awaited),
         ):
             taken_over(mine, before, places)
+        self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
         now_at = {int(before): at for at, before in enumerate(places) if before >= 0}
         self._resets = {now_at[at]: reset for at, reset in other._resets.items() if at in now_at}
@@ -228,8 +262,7 @@ class CounterBook:
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:
             return np.full(len(self.points), np.nan), np.zeros(len(self.points), dtype=np.bool_)
-        has = self._rates >= 0
-        at = np.where(has, self._rates, 0)
+        has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at], np.nan), has & rates.covered[at]
 
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
@@ -245,7 +278,7 @@ class CounterBook:
         seldom = plain & (seconds >= _LEAST_SECONDS)
         self._own_rate[fresh] = np.nan
         self._own_rate[seldom] = step[seldom] / seconds[seldom]
-        for at in np.flatnonzero(fresh & ~plain):
+        for at in (fresh & ~plain).nonzero()[0]:
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]

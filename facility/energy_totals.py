@@ -88,22 +88,28 @@ class EnergyTotals:
     ) -> dict[SpaceEnergy, Amount]:
         """Bring the counters up to now and write each space's amount and its estimated part.
 
+        After a restart an amount is not told before its counters are read, as it would seem to fall.
+
         Returns:
             the amounts of the spaces that were asked for.
         """
         each = self.book.update(instant, power)
         members, starts = self._members.sources, self._members.starts
-        known = np.logical_or.reduceat(np.isfinite(each.total[members]), starts)
-        total = np.add.reduceat(np.nan_to_num(each.total[members]), starts)
-        estimated = np.add.reduceat(np.nan_to_num(each.estimated[members]), starts)
+        counted = np.isfinite(each.total)
+        known = np.logical_or.reduceat(counted[members], starts)
+        total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
+        estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
         # An estimate that proves too high is made up by standing still: a falling counter reads as a reset.
         rising = np.maximum(total, self._published)
-        self._published = np.where(known, rising, self._published)
+        told = known
+        if self.book.awaited.any():
+            told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
+        self._published = np.where(told, rising, self._published)
         weights = self.book.weights(power)[members]
         expected = np.add.reduceat(weights, starts)
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
         carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
-        self._mark(np.where(known, rising, np.nan), np.where(known, estimated, np.nan), coverage, out, marks)
+        self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), coverage, out, marks)
         amount = np.where(known, total, np.nan)
         return {
             key: Amount(float(amount[at]), float(coverage[at]), float(carried[at])) for key, at in self._asked

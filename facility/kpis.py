@@ -95,11 +95,12 @@ class WindowBook:
             return Ratios(unknown, np.zeros(len(now.upper)))
         start = _completed(start, self.first)
         upper, lower = now.upper - start.upper, now.lower - start.lower
-        measured = np.nan_to_num(now.covered - start.covered)
+        measured = now.covered - start.covered
+        measured = np.where(np.isfinite(measured), measured, 0.0)
         used = np.isfinite(lower) & (lower > 0) & (measured >= _LEAST_MEASURED_SECONDS)
         values = np.divide(upper, lower, out=np.full(len(upper), np.nan), where=used)
         coverage = measured * NANOSECONDS / max(now.time - begin, 1)
-        return Ratios(values, np.clip(coverage, 0.0, 1.0))
+        return Ratios(values, np.minimum(np.maximum(coverage, 0.0), 1.0))
 
     def _start(self, window: Window, now: int) -> tuple[int, Snapshot | None]:
         """(when the window begins, the last state not after that, else the earliest there is)."""

@@ -103,7 +103,9 @@ class SourceSet:
             self._loads = _loads(devices)
             self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._load_count = int(self._loads.max(initial=-1)) + 1
+        self._peer_count = int(self._peers.max(initial=-1)) + 1
         self._shares = np.full(len(devices), np.nan)
+        self._expected = self._expect()
         self._last = np.full(len(devices), np.nan)
         self._last_at = np.zeros(len(devices), dtype=np.int64)
 
@@ -124,16 +126,19 @@ class SourceSet:
         covered = usable & (own_quality >= FIRST_GOOD)
         if not self.additive:
             return Estimate(result, result_quality, covered, ages, np.ones(len(result)))
-        complete = self._of_load(~usable) == 0
-        self._learn_shares(readings, complete)
-        if not usable.all():
+        if usable.all():
+            self._learn_shares(readings, usable)
+            self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
+        else:
+            complete = self._of_load(~usable) == 0
+            self._learn_shares(readings, complete)
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
             self._fill_from_neighbours(readings, complete, result, result_quality)
-        self._note_known(result, instant.now)
-        self._fill_held(instant.now, result, result_quality)
+            self._note_known(result, instant.now)
+            self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
-        return Estimate(result, result_quality, covered, ages, self._expected())
+        return Estimate(result, result_quality, covered, ages, self._expected)
 
     def shares(self) -> Floats:
         """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""
@@ -142,11 +147,13 @@ class SourceSet:
     def restore_shares(self, shares: Floats) -> None:
         """Go on from what was learned; NaN where nothing was."""
         self._shares = shares.copy()
+        self._expected = self._expect()
 
     def take_over(self, other: "SourceSet", moves: Moves) -> None:
         """Go on from what the same set of the site as it was before has learned and last known."""
         places = moves.places(self.points, other.points)
         taken_over(self._shares, other._shares, places)
+        self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)
         learned = {
@@ -158,8 +165,10 @@ class SourceSet:
             for at, meter in enumerate(moves.earlier[stage.meters].tolist()):
                 stage.delivered[at] = learned.get(meter, stage.delivered[at])
 
-    def _expected(self) -> Floats:
-        """Expected load of each source, for weighing: its rating times its usual share."""
+    def _expect(self) -> Floats:
+        """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
+        a share changes.
+        """
         shares = np.where(np.isfinite(self._shares), self._shares, 1.0)
         return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
 
@@ -170,9 +179,9 @@ class SourceSet:
 
     def _level(self, readings: Floats, complete: Bools) -> Floats:
         """What complete neighbours draw now per unit of expected load, for each source; NaN if none."""
-        count = int(self._peers.max(initial=-1)) + 1
+        count = self._peer_count
         drawn = np.bincount(self._peers, np.where(complete, readings, 0.0), count)
-        expected = np.bincount(self._peers, np.where(complete, self._expected(), 0.0), count)
+        expected = np.bincount(self._peers, np.where(complete, self._expected, 0.0), count)
         level = np.full(count, np.nan)
         np.divide(np.maximum(drawn, 0.0), expected, out=level, where=expected > 0)
         return level[self._peers]
@@ -184,16 +193,15 @@ class SourceSet:
         known = np.isfinite(self._shares)
         blended = self._shares + _SHARE_SMOOTHING * (share - self._shares)
         self._shares = np.where(learn, np.where(known, blended, share), self._shares)
+        self._expected = self._expect()
 
     def _fill_from_parents(
         self, stage: ParentStage, instant: Instant, result: Floats, marks: QualityArray
     ) -> None:
-        missing = np.isnan(result) & (stage.group >= 0)
+        inside, group, count = stage.inside, stage.place, len(stage.meters)
+        missing = np.isnan(result) & inside
         if not missing.any():
             return
-        inside = stage.group >= 0
-        group = np.where(inside, stage.group, 0)
-        count = len(stage.meters)
         known = np.bincount(group, np.where(inside & ~missing, np.nan_to_num(result), 0.0), count)
         meter = instant.values[stage.meters]
         lowest, highest = _BELIEVED_DELIVERED_SHARE
@@ -202,7 +210,7 @@ class SourceSet:
         # Less than what is seen to flow out below it: the parent is dead, wrong or of another time.
         believed &= meter >= known * (1.0 - _PARENT_SHORTFALL)
         left = np.maximum(meter * np.minimum(stage.delivered, 1.0) - known, 0.0)
-        weights = self._expected()
+        weights = self._expected
         missing_weight = np.bincount(group, np.where(missing, weights, 0.0), count)
         fill = missing & believed[group]
         part = np.divide(weights, missing_weight[group], out=np.zeros_like(weights), where=fill)
@@ -250,11 +258,9 @@ class SourceSet:
         marks[fill] = Quality.LAST_USABLE
 
     def _learn_delivered(self, instant: Instant, usable: Bools, readings: Floats) -> None:
-        weights = self._expected()
+        weights = self._expected
         for stage in self._stages:
-            inside = stage.group >= 0
-            group = np.where(inside, stage.group, 0)
-            count = len(stage.meters)
+            inside, group, count = stage.inside, stage.place, len(stage.meters)
             absent = np.bincount(group, inside & ~usable, count)
             known = np.bincount(group, np.where(inside & usable, readings, 0.0), count)
             expected = np.bincount(group, np.where(inside, weights, 0.0), count)
@@ -262,7 +268,7 @@ class SourceSet:
             learn = (absent == 0) & (instant.quality[stage.meters] >= FIRST_GOOD) & (meter > 0)
             learn &= known > _LOWEST_LEARNED_UTILISATION * expected
             share = np.divide(known, meter, out=np.ones_like(known), where=learn)
-            share = np.clip(share, 0.0, 2.0)
+            share = np.minimum(np.maximum(share, 0.0), 2.0)
             stage.delivered[learn] += _SHARE_SMOOTHING * (share - stage.delivered)[learn]
 
 

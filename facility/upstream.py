@@ -1,6 +1,6 @@
 """Which meters upstream feed nothing but the sources of a set: what they read bounds what is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,15 @@ class ParentStage:
     """Learned share of the meter's reading that reaches the sources."""
     metered: tuple[str, ...]
     """Id of the device that has each group's meter."""
+    inside: NDArray[np.bool_] = field(init=False)
+    """Whether each source is in a group."""
+    place: NDArray[np.int64] = field(init=False)
+    """Group of each source; 0 of one that is in none."""
+
+    def __post_init__(self) -> None:
+        """Prepare what is asked for each second."""
+        object.__setattr__(self, "inside", self.group >= 0)
+        object.__setattr__(self, "place", np.maximum(self.group, 0))
 
 
 class _Upstream:

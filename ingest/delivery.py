@@ -31,7 +31,7 @@ _NO_WINDOW = 1 << 62
 _LONGEST_GAP = 10 * NANOSECONDS
 """Time without batches counts as this much of the backlog's time at most."""
 _LONGEST_WAIT = 60 * NANOSECONDS
-"""Nothing is due later than this: the clock was set back."""
+"""No part of a backlog is due later than this: the clock was set back."""
 _BACKLOG_SHARE = 0.5
 """A write of the backlog is made to take about this share of the time between two of new readings, which
 may have to wait for it."""
@@ -47,6 +47,10 @@ class Pace:
     """Readings in one write, unless one batch alone holds more; so many are written at once."""
     seconds: float = 1.0
     """Of the clock, between the beginnings of two writes of fewer new readings."""
+    few: int = 0
+    """New readings of which there are fewer than this are not worth a write of their own each time."""
+    few_seconds: float = 2.0
+    """The same time between writes of so few."""
     live: float = 2.0
     """Seconds of the clock: of what is new, more than this is a backlog, which newer readings overtake."""
     backlog: float = 10.0
@@ -142,10 +146,13 @@ class Delivery:
     async def _deliver_due(self) -> int | None:
         """Write once, if it is time; returns when it is next, None if nothing is left."""
         now, backlog = self._clock.now(), self.backlog
-        self._live_due = min(self._live_due, now + _LONGEST_WAIT)
+        self._live_due = min(self._live_due, now + round(self._pace.seconds * NANOSECONDS))
         self._backlog_due = min(self._backlog_due, now + _LONGEST_WAIT)
         live = backlog.points - backlog.overtaken
-        if live and (now >= self._live_due or live >= self._pace.points):
+        live_due = self._live_due
+        if live_due and live < self._pace.few:
+            live_due += round((self._pace.few_seconds - self._pace.seconds) * NANOSECONDS)
+        if live and (now >= live_due or live >= self._pace.points):
             self._live_due = now + round(self._pace.seconds * NANOSECONDS)
             await self._deliver_live()
             return now
@@ -153,11 +160,7 @@ class Delivery:
             await self._deliver_backlog(self._backlog_points)
             return now
         return min(
-            (
-                due
-                for due, points in ((self._live_due, live), (self._backlog_due, backlog.overtaken))
-                if points
-            ),
+            (due for due, points in ((live_due, live), (self._backlog_due, backlog.overtaken)) if points),
             default=None,
         )
 
@@ -199,9 +202,14 @@ class Delivery:
 
     async def _changed_or(self, due: int | None, seen: object) -> None:
         """Return when something was journalled or taken after ``seen``, or at ``due``."""
-        waits = [asyncio.ensure_future(self._spool.changed())]
-        if due is not None:
-            waits.append(asyncio.ensure_future(self._clock.sleep_until(due)))
+        if due is None:
+            if self._spool.stats.backlogs is seen:
+                await self._spool.changed()
+            return
+        waits = [
+            asyncio.ensure_future(self._spool.changed()),
+            asyncio.ensure_future(self._clock.sleep_until(due)),
+        ]
         try:
             await asyncio.sleep(0)  # now they are waiting: what changes from here on wakes them
             if self._spool.stats.backlogs is seen:

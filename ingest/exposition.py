@@ -25,6 +25,8 @@ _FIGURES = {
     "wue": "Water usage effectiveness: water taken in over IT energy in the window.",
     "power_ratio_instant": "Facility power over IT power now, by category; not a PUE.",
 }
+_MILLISECONDS = 3
+"""Digits behind the point of an age."""
 _INFO_TAGS = (Level.CAMPUS, Level.BUILDING, Level.HALL, Level.ROW)
 _PRIMARY = frozenset({q.key for q in QUANTITIES} | {e.key for e in ENERGIES})
 
@@ -120,7 +122,7 @@ class Exposition:
         if not len(self._firsts):
             return np.empty(0), np.empty(0)
         newest = np.maximum.reduceat(image.times[: self._first_derived], self._firsts)
-        age = np.maximum((now - newest) / NANOSECONDS, 0.0)
+        age = np.maximum(np.round((now - newest) / NANOSECONDS, _MILLISECONDS), 0.0)
         worst = np.minimum.reduceat(image.quality[: self._first_derived], self._firsts)
         return np.where(newest > 0, age, np.nan), worst.astype(np.float64)
 

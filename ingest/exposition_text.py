@@ -1,18 +1,25 @@
-"""Prometheus' text format with all but the numbers written beforehand."""
+"""Prometheus' text format with all but the numbers written beforehand.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+A template is text whose lines each want one number. Filling it takes some 60 ns a line: the numbers are
+written all at once, in the shortest form that reads back as the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from facility.point_types import Behaviour
 
 MOST_LINES = 4000
-"""Lines that are filled in at once, in a few ms: whoever serves others too pauses in between."""
+"""Lines that are filled in at once, and kept while their numbers stay the same."""
 
 Floats = NDArray[np.float64]
 
+_NUMBER = "%b"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -32,15 +39,27 @@ def family_head(name: str, text: str, behaviour: Behaviour = Behaviour.GAUGE) ->
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
-def joined(lines: Iterable[str], numbers: Floats) -> str:
-    """Each line with its number, and nothing for a line whose number is none."""
-    texts = map(repr, numbers.tolist())
-    if np.isfinite(numbers).all():
-        return "".join([f"{line}{text}\n" for line, text in zip(lines, texts, strict=True)])
-    shown = np.isfinite(numbers).tolist()
-    return "".join(
-        [f"{line}{text}\n" for line, text, number in zip(lines, texts, shown, strict=True) if number]
-    )
+def template_text(text: str) -> str:
+    """Text as it stands in a template."""
+    return text.replace("%", "%%")
+
+
+def template_line(text: str) -> str:
+    """A line of a template, without its end: the text and, behind it, the number it wants."""
+    return template_text(text) + _NUMBER
+
+
+def filled(template: bytes, numbers: Floats) -> bytes:
+    """The lines of a template with their numbers, without those whose number is none (NaN or infinite)."""
+    there = np.isfinite(numbers)
+    if not there.all():
+        numbers = numbers[there]
+        lines = compress(template.split(b"\n"), there.tolist())
+        template = b"".join([line + b"\n" for line in lines])
+    if not len(numbers):
+        return b""
+    written = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
+    return template % tuple(written[1:-1].split(b","))
 
 
 @dataclass(slots=True)
@@ -53,13 +72,13 @@ class FamilyDraft:
     factor: float = 1.0
     """What a number is multiplied with to be in Prometheus' base unit."""
     lines: dict[str, list[str]] = field(default_factory=dict)
-    """Up to the number, by the level they are of."""
+    """Of the template, by the level they are of."""
     places: dict[str, list[int]] = field(default_factory=dict)
     """Where each line's number is found, likewise."""
 
     def add(self, labels: str, place: int, level: str = "") -> None:
         """One sample: its labels, and where its number will be."""
-        self.lines.setdefault(level, []).append(self.name + labels)
+        self.lines.setdefault(level, []).append(template_line(self.name + labels))
         self.places.setdefault(level, []).append(place)
 
     def finish(self) -> "Family":
@@ -71,7 +90,7 @@ class FamilyDraft:
             places = np.array(self.places[level], dtype=np.int64)
             for at in range(0, len(lines), MOST_LINES):
                 part = slice(at, at + MOST_LINES)
-                yield _Part(level, "\n".join(lines[part]), places[part])
+                yield _Part(level, "".join([f"{line}\n" for line in lines[part]]).encode(), places[part])
 
 
 @dataclass(slots=True)
@@ -83,8 +102,8 @@ class _Part:
     """
 
     level: str
-    lines: str
-    """Joined by line ends: one object however many there are."""
+    template: bytes
+    """One object however many lines there are."""
     places: NDArray[np.int64]
     _numbers: bytes | None = None
     """Of the text that is kept."""
@@ -94,7 +113,7 @@ class _Part:
         """The lines with their numbers, one each."""
         wanted = numbers.tobytes()
         if wanted != self._numbers:
-            self._text = joined(self.lines.split("\n"), numbers).encode()
+            self._text = filled(self.template, numbers)
             self._numbers = wanted
         return self._text
 

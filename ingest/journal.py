@@ -8,14 +8,14 @@ import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, encode
-from ingest.catalogues import KeptCatalogue, decode_catalogue, digest, keep_catalogue
+from ingest.catalogues import KeptCatalogue, keep_catalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
+from ingest.journal_catalogues import JournalCatalogues
 from ingest.journal_file import JournalFile
 from ingest.journal_limits import JournalLimits
 from ingest.journal_notes import Notes
@@ -87,16 +87,14 @@ class Journal:
         """Batches left out because their bytes are damaged, since the start."""
         self.salvaged = Salvaged()
         """What was taken over from damaged files, since the start."""
-        self._kept = keep_catalogue(catalogue)
         self.limits = limits or JournalLimits()
         self._stores = tuple(stores)
         self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
         self._identity = ""
-        self._catalogue_id = 0
-        self._catalogues: dict[int, Catalogue] = {}
         self._file = JournalFile(path, self)
+        self._catalogues = JournalCatalogues(self._file, keep_catalogue(catalogue))
         self._notes = Notes(self._file)
 
     @property
@@ -106,8 +104,8 @@ class Journal:
 
     def use(self, kept: KeptCatalogue) -> None:
         """What is appended from now on counts over another catalogue."""
-        self._kept = kept
-        self._file.run(self._keep_catalogue)
+        self._catalogues.current = kept
+        self._file.run(self._catalogues.keep)
 
     def append(self, batches: Sequence[Batch]) -> None:
         """Keep these durably, all or none."""
@@ -176,33 +174,18 @@ class Journal:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
-            self._catalogues.clear()
-            self._keep_catalogue()
+            self._catalogues.forget()
+            self._catalogues.keep()
             self._load_marks()
 
     def salvage(self, damaged: Path, target: Path, room: int) -> str:
         """For the file alone: make a new file of what is sound in a damaged one; returns what came of it."""
-        found = salvage(damaged, target, self._kept.body, min(room, self.limits.size))
+        found = salvage(damaged, target, self._catalogues.current.body, min(room, self.limits.size))
         self.salvaged += found
         return (
             f"{found.batches} batches ({found.points} readings) are taken over from it, "
             f"{found.missing} readings between them are lost"
         )
-
-    def _keep_catalogue(self) -> None:
-        body, name = self._kept.body, self._kept.digest
-        found = self._file.one("SELECT id, body FROM catalogue WHERE digest = ?", name)
-        if found is None:
-            self._catalogue_id = self._file.write(
-                "INSERT INTO catalogue (digest, body) VALUES (?, ?)", name, body
-            )
-        else:
-            self._catalogue_id = int(found[0])
-            if found[1] != body:
-                self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
-        # The one before stays at hand, for what was appended last is read next.
-        latest = dict(islice(reversed(self._catalogues.items()), 1))
-        self._catalogues = latest | {self._catalogue_id: self._kept.catalogue}
 
     def _load_marks(self) -> None:
         kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
@@ -224,7 +207,7 @@ class Journal:
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        origin = Origin(self._identity, self._kept.digest, self._taken).encode()
+        origin = Origin(self._identity, self._catalogues.current.digest, self._taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1
@@ -232,7 +215,7 @@ class Journal:
                 row = BatchRow(
                     position,
                     batch.accepted,
-                    self._catalogue_id,
+                    self._catalogues.number,
                     batch.point_count,
                     len(body),
                     end.points,
@@ -286,7 +269,7 @@ class Journal:
                 break
             points += row.points
             try:
-                batch, catalogue = row.batch(), self._catalogue_of(row.catalogue)
+                batch, catalogue = row.batch(), self._catalogues.of(row.catalogue)
             except BatchCorruptError as error:
                 _log.warning("journal %s: batch %d is left out: %s", self._file.path, row.position, error)
                 damaged.append(row.position)
@@ -299,14 +282,6 @@ class Journal:
         self.corrupt += len(positions)
         for position in positions:
             self._file.write("DELETE FROM batch WHERE position = ?", position)
-
-    def _catalogue_of(self, number: int) -> Catalogue:
-        if number not in self._catalogues:
-            row = self._file.one("SELECT digest, body FROM catalogue WHERE id = ?", number)
-            if row is None or row[0] != digest(row[1]):
-                raise BatchCorruptError(f"its catalogue, number {number}, is missing or damaged")
-            self._catalogues[number] = decode_catalogue(row[1])
-        return self._catalogues[number]
 
     def _advance(self, store: str, position: int, after: int | None) -> None:
         taken = self._taken[store]
@@ -321,7 +296,7 @@ class Journal:
             self._move({store: grown})
 
     def _move(self, moved: dict[str, Taken]) -> None:
-        with self._file.transaction():
+        with self._file.unhurried():  # what a store is given again it has already
             for store, taken in moved.items():
                 mark = taken.mark
                 self._file.write(

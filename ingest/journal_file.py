@@ -105,6 +105,19 @@ class JournalFile:
                 connection.execute("ROLLBACK")
             raise
 
+    @contextlib.contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """A transaction that the disk need not have at once: it outlives the process like any other, and a
+        power cut once another one has followed.
+        """
+        connection = self._open_connection
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            connection.execute("PRAGMA synchronous = FULL")
+
     def size(self) -> int:
         """Bytes of data in the file, free pages not counted."""
         pages, free, width = (
@@ -207,8 +220,12 @@ class JournalFile:
         return Path(f"{self.path}.salvaged")
 
     def _finish_salvage(self) -> None:
-        """Put a salvaged file in place. It is whole if the damaged one has left its place."""
+        """Put a salvaged file in place. It is whole if the damaged one has left its place.
+
+        What a crash left behind of the damaged one is not of the salvaged one, and must not be laid over it.
+        """
         if not self.path.exists() and self._salvaged.exists():
+            _remove(self.path)
             _rename(self._salvaged, self.path)
 
     def _free_name(self, what: str) -> Path:

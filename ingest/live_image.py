@@ -82,12 +82,13 @@ class LiveImage:
 
     def apply_good(self, scans: Scans) -> bool:
         """Take over readings that are all good; False, and none is, if something newer is shown already."""
-        if min(scans.times) < self._newest:
-            return False
-        self._newest = max(scans.times)
         places = np.add.outer(scans.firsts, np.arange(scans.values.shape[1]))
+        times = np.array(scans.times)[:, np.newaxis]
+        if min(scans.times) < self._newest and (times < self.times[places]).any():
+            return False
+        self._newest = max(self._newest, *scans.times)
         self.values[places] = scans.values
-        self.times[places] = np.array(scans.times)[:, np.newaxis]
+        self.times[places] = times
         self.quality[places] = _GOOD
         return True
 

@@ -16,7 +16,16 @@ from facility.naming import point_metric, prometheus_unit
 from facility.point_types import PointType
 from facility.quality import FIRST_UNCERTAIN
 from facility.site import Site
-from ingest.exposition_text import MOST_LINES, Floats, escaped, family_head, joined, labels_text
+from ingest.exposition_text import (
+    MOST_LINES,
+    Floats,
+    escaped,
+    family_head,
+    filled,
+    labels_text,
+    template_line,
+    template_text,
+)
 from ingest.live_image import LiveImage
 
 Places = NDArray[np.int64]
@@ -31,7 +40,7 @@ class _Column:
     offset: int
     """Of the point among the points of each."""
     end: str
-    """Of the point's lines, up to the number."""
+    """Of the point's lines in a template, number included."""
     factor: float
 
 
@@ -80,20 +89,20 @@ class PointExposition:
                 for at in range(0, len(column.devices), MOST_LINES):
                     text = self._lines(family.name, column, column.devices[at : at + MOST_LINES], usable)
                     if text:
-                        yield (head + text).encode()
+                        yield head.encode() + text
                         head = ""
 
-    def _lines(self, name: str, column: _Column, devices: Places, usable: Floats) -> str:
+    def _lines(self, name: str, column: _Column, devices: Places, usable: Floats) -> bytes:
         numbers = usable[self._site.first_points[devices] + column.offset] * column.factor
-        lines = [f"{name}{self._beginnings[at]}{column.end}" for at in devices.tolist()]
-        return joined(lines, numbers)
+        lines = [f"{name}{self._beginnings[at]}{column.end}\n" for at in devices.tolist()]
+        return filled("".join(lines).encode(), numbers)
 
 
 def _beginning(device: Device) -> str:
     labels = {"device": device.id, "kind": str(device.kind), "node": device.space}
     if device.feed is not None:
         labels["feed"] = str(device.feed)
-    return labels_text(labels).removesuffix("} ")
+    return template_text(labels_text(labels).removesuffix("} "))
 
 
 def _families(devices: Sequence[Device], chosen: Places) -> list[_PointFamily]:
@@ -112,7 +121,7 @@ def _families(devices: Sequence[Device], chosen: Places) -> list[_PointFamily]:
                 # Generic points of several base units may have one name: % and %RH are both ratios.
                 name = point_metric(point.type)
                 family = of_type[point.type] = families.setdefault(name, _new_family(name, point.type))
-            end = f',point="{escaped(point.name)}"}} '
+            end = template_line(f',point="{escaped(point.name)}"}} ')
             family.columns.append(_Column(together, offset, end, prometheus_unit(point.type.unit)[1]))
     return list(families.values())
 

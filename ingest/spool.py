@@ -7,8 +7,6 @@ the loss and the return are said once each.
 import asyncio
 import contextlib
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +21,7 @@ from ingest.errors import JournalUnavailableError
 from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
 from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
 from ingest.journal_salvage import Salvaged
-from ingest.loss import Loss, moment
+from ingest.waiting import WaitingBatches
 
 _log = logging.getLogger(__name__)
 
@@ -92,29 +90,18 @@ class Spool:
         self._journal = journal
         self._stores = stores
         self._clock = clock
-        self._memory_limit = memory_limit
         self._pause = commit / 2
         self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._lock = threading.Lock()
-        self._waiting: deque[Batch] = deque()
-        self._waiting_size = 0
-        self._waiting_points = 0
-        self._dropped = 0
-        self._overflow = Loss()
+        self._waiting = WaitingBatches(memory_limit)
         self._inflow = Inflow()
         self._appended = 0
         self._error = ""
         self._snapshot = SpoolStats()
         self._listeners: list[Settled] = []
-        self._catalogues: deque[tuple[int, KeptCatalogue]] = deque()
-        """Catalogues to come, and the number of the last batch before each."""
         self._notes: list[tuple[str, bytes]] = []
         """To be kept with the next batch."""
-        self._last = 0
-        """Number of the latest batch put."""
         self._settled = 0
-        self._lost_numbers: set[int] = set()
         self._arrived = asyncio.Event()
         self._hurried = asyncio.Event()
         self._changed = asyncio.Event()
@@ -125,48 +112,25 @@ class Spool:
         One in which nothing is left to be stored takes no room; it is settled with those before it.
         """
         if not batch.point_count:
-            self._put_empty(batch)
-            return
-        full = False
-        if self._notes:
-            batch, self._notes = replace(batch, notes=tuple(self._notes)), []
-        with self._lock:
-            self._waiting.append(batch)
-            self._waiting_size += batch.nbytes
-            self._waiting_points += batch.point_count
-            self._last = batch.number
-            while self._waiting_size > self._memory_limit and len(self._waiting) > 1:
-                oldest = self._take_oldest()
-                full = full or not self._overflow.points
-                self._overflow = self._overflow.plus(oldest.point_count, oldest.accepted, oldest.accepted)
-                self._dropped += oldest.point_count
-                self._lost_numbers.add(oldest.number)
-        if full:
-            _log.error(
-                "memory for what waits for the journal is full (%d MiB): the oldest readings are dropped,"
-                " from those accepted at %s on",
-                self._memory_limit >> 20,
-                moment(oldest.accepted),
-            )
-        self._arrived.set()
-
-    def _put_empty(self, batch: Batch) -> None:
-        self._notes = []  # of readings that are not stored: none is needed
-        with self._lock:
-            self._last = batch.number
-            if not batch.whole:
-                self._lost_numbers.add(batch.number)
+            self._notes = []  # of readings that are not stored: none is needed
+            self._waiting.pass_over(batch)
+        else:
+            if self._notes:
+                batch, self._notes = replace(batch, notes=tuple(self._notes)), []
+            self._waiting.put(batch)
         self._arrived.set()
 
     def note(self, number: int, name: str, note: bytes) -> None:
         """Keep a note with the batch of that number, which is still open; one that is not gets none."""
-        if number > self._last:
+        if number > self._waiting.last:
             self._notes.append((name, note))
 
     async def recall(self, name: str) -> list[bytes]:
         """Notes of that name that were kept with the latest batches, oldest first; none if the journal
-        cannot be used now.
+        cannot be used now. What waits is journalled first, so that its notes are among them.
         """
+        self._hand_over()
+        await self._on_thread(self._flush)
         with contextlib.suppress(JournalUnavailableError):
             return await self._on_thread(lambda: self._journal.recall(name))
         return []
@@ -192,21 +156,20 @@ class Spool:
 
     def change_catalogue(self, kept: KeptCatalogue) -> None:
         """What is put from now on counts over another catalogue; what waits is journalled with its own."""
-        with self._lock:
-            self._catalogues.append((self._last, kept))
+        self._waiting.change_catalogue(kept)
 
     @property
     def stats(self) -> SpoolStats:
         """How it stands: memory as of now, the journal as of the last append, read or trim."""
-        with self._lock:
-            oldest = self._waiting[0].accepted if self._waiting else None
-            return replace(
-                self._snapshot,
-                waiting_points=self._waiting_points,
-                waiting_size=self._waiting_size,
-                dropped=self._dropped,
-                memory_only=0.0 if oldest is None else max(0, self._clock.now() - oldest) / NANOSECONDS,
-            )
+        waiting = self._waiting.stats()
+        oldest = waiting.oldest
+        return replace(
+            self._snapshot,
+            waiting_points=waiting.points,
+            waiting_size=waiting.size,
+            dropped=waiting.dropped,
+            memory_only=0.0 if oldest is None else max(0, self._clock.now() - oldest) / NANOSECONDS,
+        )
 
     async def run(self) -> None:
         """Move batches into the journal and trim it, until cancelled."""
@@ -278,8 +241,12 @@ class Spool:
         Raises:
             JournalUnavailableError: the file cannot be used now.
         """
-        await self._on_thread(lambda: self._journal.advance(store, position, after))
-        await self._on_thread(self._refresh)
+
+        def advance() -> None:
+            self._journal.advance(store, position, after)
+            self._refresh()
+
+        await self._on_thread(advance)
         self._announce()
 
     async def changed(self) -> None:
@@ -305,7 +272,7 @@ class Spool:
     async def close(self) -> None:
         """Journal what is waiting and close the file; call it once, after ``run`` has ended."""
         if not await self._on_thread(self._flush):
-            lost = self._waiting_points
+            lost = self._waiting.stats().points
             _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
         await self._on_thread(self._journal.close)
         self._executor.shutdown()
@@ -323,12 +290,13 @@ class Spool:
         try:
             # While the journal is away one batch is enough to try it.
             batches = self._next_batches(0 if self._error else COMMIT_BYTES)
-            last = self._waiting[-1] if batches else None
+            last = self._waiting.newest
             if not batches:
                 self._journal.size()
             while batches:
                 self._journal.append(batches)
-                self._forget(batches)
+                self._waiting.forget(batches)
+                self._appended += sum(batch.point_count for batch in batches)
                 batches = () if last in batches else self._next_batches(COMMIT_BYTES)
                 if batches:
                     self._refresh()
@@ -340,53 +308,14 @@ class Spool:
         return not self._error
 
     def _next_batches(self, limit: int) -> tuple[Batch, ...]:
-        """What waits longest and has one catalogue: one batch if there is any, more up to so many bytes."""
-        self._take_up_catalogue()
-        chosen: list[Batch] = []
-        size = 0
-        with self._lock:
-            last = self._catalogues[0][0] if self._catalogues else None
-            for batch in self._waiting:
-                size += batch.nbytes
-                if (chosen and size > limit) or (last is not None and batch.number > last):
-                    break
-                chosen.append(batch)
-        return tuple(chosen)
-
-    def _take_up_catalogue(self) -> None:
-        """On the journal's thread: the catalogue of what is appended next."""
-        while True:
-            with self._lock:
-                if not self._catalogues:
-                    return
-                last, kept = self._catalogues[0]
-                if self._waiting and self._waiting[0].number <= last:
-                    return
+        """What waits longest and has one catalogue, which the journal then uses: up to so many bytes."""
+        while (kept := self._waiting.due_catalogue()) is not None:
             self._journal.use(kept)
-            with self._lock:
-                self._catalogues.popleft()
-
-    def _forget(self, batches: tuple[Batch, ...]) -> None:
-        """Take what was appended out of memory; some of it may have been dropped in the meantime."""
-        done = set(map(id, batches))
-        with self._lock:
-            while self._waiting and id(self._waiting[0]) in done:
-                self._take_oldest()
-            self._lost_numbers.difference_update(batch.number for batch in batches)
-            self._lost_numbers.update(batch.number for batch in batches if not batch.whole)
-        self._appended += sum(batch.point_count for batch in batches)
-
-    def _take_oldest(self) -> Batch:
-        """The batch that waits longest, out of memory; the lock is held."""
-        oldest = self._waiting.popleft()
-        self._waiting_size -= oldest.nbytes
-        self._waiting_points -= oldest.point_count
-        return oldest
+            self._waiting.catalogue_taken()
+        return self._waiting.first(limit)
 
     def _tell_settled(self) -> None:
-        with self._lock:
-            through = self._waiting[0].number - 1 if self._waiting else self._last
-            lost, self._lost_numbers = frozenset(self._lost_numbers), set()
+        through, lost = self._waiting.settled()
         if through > self._settled or lost:
             self._settled = max(through, self._settled)
             for listener in self._listeners:
@@ -406,12 +335,7 @@ class Spool:
         if self._error:
             _log.info("the journal can be used again")
         self._error = ""
-        with self._lock:
-            told = self._overflow if self._waiting_size * 2 <= self._memory_limit else Loss()
-            if told.points:
-                self._overflow = Loss()
-        if told.points:
-            _log.warning("%s were lost, as memory was full before the journal took them", told)
+        self._waiting.tell_loss()
 
     def _refresh(self) -> None:
         """On the journal's thread: take a new snapshot of how things stand."""

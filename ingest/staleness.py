@@ -26,7 +26,7 @@ _CHUNK = 1 << 16
 """Points at a time, so that what is computed on the way stays in the cache."""
 
 
-def _silent_codes() -> NDArray[np.uint8]:
+def silent_codes() -> NDArray[np.uint8]:
     """What each code becomes in silence: a value shown is the last one (20), a bad reading is none (24)."""
     codes = np.arange(256, dtype=np.uint8)
     codes[FIRST_UNCERTAIN:] = Quality.COMM_FAILURE_LAST_VALUE
@@ -37,7 +37,7 @@ def _silent_codes() -> NDArray[np.uint8]:
     return codes
 
 
-_SILENT = _silent_codes()
+_SILENT = silent_codes()
 
 
 def limits(device: Device, *, pushed: bool) -> list[int]:

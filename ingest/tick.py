@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from facility.quality import FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS, Sample, Scans
 from ingest.batch import Batch, gather
 from ingest.live_image import LiveImage
-from ingest.staleness import StalenessPlan
 
 Derive = Callable[[NDArray[np.float64], NDArray[np.int64], QualityArray, int], Sample]
 """(values, times, quality of all points, now) to one Sample of all derived points."""
@@ -23,6 +23,15 @@ Watch = Callable[[int], None]
 """Called with now after the image is complete: alarms are evaluated there."""
 HandOver = Callable[[Batch], None]
 """Takes a batch for the journal. Never blocks and never raises."""
+
+
+class Silence(Protocol):
+    """Knows which points have been silent for too long."""
+
+    def mark(self, image: LiveImage, now: int) -> None:
+        """Give them the quality that says so, at ``now`` (ns)."""
+        ...
+
 
 FUTURE_LIMIT = 60 * NANOSECONDS
 """A sample further ahead of now is refused."""
@@ -101,7 +110,7 @@ class Tick:
         self,
         *,
         image: LiveImage,
-        staleness: StalenessPlan,
+        staleness: Silence,
         device_points: int,
         clock: Clock,
         hand_over: HandOver,
@@ -127,11 +136,16 @@ class Tick:
         self._open_whole = True
         self._closed = 0
         self._handed_over = 0
+        self._first: Callable[[], None] | None = None
 
     @property
     def open_number(self) -> int:
         """Number of the batch that holds, or will hold, what was accepted last."""
         return self._handed_over + 1 if self._open else self._handed_over
+
+    def before_close(self, first: Callable[[], None]) -> None:
+        """From now on each tick begins with a call: of who holds readings back, to hand them over."""
+        self._first = first
 
     @property
     def image(self) -> LiveImage:
@@ -139,7 +153,7 @@ class Tick:
         return self._image
 
     def change_site(
-        self, *, image: LiveImage, staleness: StalenessPlan, device_points: int, derive: Derive | None
+        self, *, image: LiveImage, staleness: Silence, device_points: int, derive: Derive | None
     ) -> None:
         """Go on with another site; what is open is handed over first, for it counts over the one before."""
         self._hand_over_open(self._clock.now())
@@ -194,6 +208,8 @@ class Tick:
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
+        if self._first is not None:
+            self._first()
         began, cpu = time.perf_counter(), time.thread_time()
         image = self._image
         if now < self._closed:

@@ -1,8 +1,11 @@
-"""What a scenario can do: one small class an action, with everything resolved."""
+"""What a scenario can do: one small class an action, with everything resolved; its text says what happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facility.devices import Feed
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +16,11 @@ class LoseFeed:
     space: str
     utility: bool
 
+    def __str__(self) -> str:
+        return (
+            f"feed {self.feed} of {self.space} is lost, {'the grid' if self.utility else 'behind its UPSs'}"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreFeed:
@@ -20,6 +28,9 @@ class RestoreFeed:
 
     feed: Feed
     space: str
+
+    def __str__(self) -> str:
+        return f"feed {self.feed} of {self.space} is back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,9 @@ class Trip:
     devices: tuple[str, ...]
     tripped: bool
 
+    def __str__(self) -> str:
+        return f"{'tripped' if self.tripped else 'started again'}: {_named(self.devices)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
@@ -36,6 +50,9 @@ class Silence:
 
     devices: tuple[str, ...]
     silent: bool
+
+    def __str__(self) -> str:
+        return f"{'silent' if self.silent else 'answering again'}: {_named(self.devices)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +62,9 @@ class Refuse:
     devices: tuple[str, ...]
     code: int
 
+    def __str__(self) -> str:
+        return f"refusing every read with exception {self.code}: {_named(self.devices)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stick:
@@ -52,12 +72,18 @@ class Stick:
 
     points: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"points stuck: {len(self.points)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """Points show the truth again."""
 
     points: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"points true again: {len(self.points)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +93,9 @@ class ForceValue:
     points: tuple[int, ...]
     value: float
 
+    def __str__(self) -> str:
+        return f"points held at {self.value:g}: {len(self.points)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchEndpoint:
@@ -75,6 +104,9 @@ class SwitchEndpoint:
     endpoints: tuple[str, ...]
     up: bool
 
+    def __str__(self) -> str:
+        return f"{'up' if self.up else 'down'}: {_named(self.endpoints)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForceLoad:
@@ -82,6 +114,10 @@ class ForceLoad:
 
     spaces: tuple[str, ...]
     share: float | None
+
+    def __str__(self) -> str:
+        load = "load as modelled" if self.share is None else f"load of {self.share:.0%}"
+        return f"{load}: {_named(self.spaces)}"
 
 
 Action = (
@@ -96,3 +132,9 @@ Action = (
     | SwitchEndpoint
     | ForceLoad
 )
+
+
+def _named(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:_MOST_NAMED])
+    more = len(ids) - _MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown

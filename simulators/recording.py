@@ -1,4 +1,4 @@
-"""Recordings of what a collector saw, and their replay.
+"""Recordings of what a collector saw.
 
 A recording is a file of blocks. It begins with one line of JSON::
 
@@ -25,7 +25,6 @@ from typing import BinaryIO, Self
 import numpy as np
 import orjson
 
-from facility.clock import Clock
 from facility.sample import Emit, Sample
 from simulators.errors import RecordingError
 
@@ -71,6 +70,8 @@ class Recorder:
             self._buffer += np.ascontiguousarray(sample.quality, dtype=np.uint8).tobytes()
             self._buffered += 1
         else:
+            if not self.dropped:
+                _LOG.warning("%s cannot be written as fast as samples come: some are left out", self._path)
             self.dropped += 1
         if self._forward is not None:
             self._forward(sample)
@@ -89,6 +90,8 @@ class Recorder:
                     await asyncio.to_thread(self._write, file, *self._take())
             finally:
                 self._write(file, *self._take())
+                if self.dropped:
+                    _LOG.warning("%s lacks %d samples", self._path, self.dropped)
 
     def _take(self) -> tuple[bytes, int]:
         taken = bytes(self._buffer), self._buffered
@@ -135,7 +138,8 @@ class Recording:
             block, count = _block(rest, at)
             if block is None:
                 lost = count
-                _LOG.warning("%s: its last %d bytes are torn and left out", path, len(rest) - at)
+                torn = len(rest) - at
+                _LOG.warning("%s: its last %d bytes, %d samples, are torn and left out", path, torn, lost)
                 break
             samples.extend(_samples(block, len(series), path))
             at += _BLOCK.size + int.from_bytes(rest[at + 8 : at + 12], "big")
@@ -152,25 +156,6 @@ class Recording:
         place = np.array([index.get(name, -1) for name in self.series], dtype=np.int64)
         for sample in sorted(self.samples, key=lambda each: each.time):
             yield from _moved(sample, place[sample.first : sample.first + len(sample.values)])
-
-
-async def replay(recording: Recording, series: Iterable[str], clock: Clock, speed: float, emit: Emit) -> int:
-    """Emits a recording's samples at the pace they came, ``speed`` times as fast; returns how many.
-
-    Args:
-        recording: what to replay.
-        series: names of all series to emit on, in point order.
-        clock: decides when; samples bear its times, so that they look new.
-        speed: recorded seconds a second of the clock.
-        emit: takes the samples.
-    """
-    begin, first, count = clock.now(), recording.start, 0
-    for sample in recording.onto(series):
-        due = begin + int((sample.time - first) / speed)
-        await clock.sleep_until(due)
-        emit(Sample(sample.first, due, sample.values, sample.quality))
-        count += 1
-    return count
 
 
 def _header(line: bytes, path: Path) -> tuple[str, ...]:

@@ -119,9 +119,7 @@ class Simulation:
                         await self._switch(self._server_of[endpoint], up=up)
             case _:
                 if self._plant is None:
-                    raise SimulationError(
-                        f"{type(action).__name__}: a recording cannot do this, only a plant"
-                    )
+                    raise SimulationError(f"{action}: a recording cannot do this, only a plant")
                 _act(self._plant, action)
                 self.readings.changed()
 
@@ -142,7 +140,7 @@ class Simulation:
                 step = self._steps.pop(0)
                 self.readings.advance(due)
                 for action in step.actions:
-                    _LOG.info("scenario: %s", type(action).__name__)
+                    _LOG.info("scenario: %s", action)
                     await self.apply(action)
             else:
                 self.readings.refresh()
@@ -184,5 +182,5 @@ def _refuse_plant_actions(actions: list[Action]) -> None:
     for action in actions:
         if isinstance(action, LoseFeed | RestoreFeed | Trip | ForceLoad):
             raise SimulationError(
-                f"the scenario does {type(action).__name__}, which a recording cannot; simulate a plant"
+                f"the scenario has {str(action)!r}, which a recording cannot do; simulate a plant"
             )

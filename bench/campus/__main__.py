@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> int:
     options = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING)
     allow_many_connections()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what it has started too
     if options.telegraf:
         return _beside(options)
     runs: list[tuple[Case, Figures]] = []

@@ -71,6 +71,7 @@ class Api:
     """Asks one dcops on this machine."""
 
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self.port = port
         self._session = session
         self._base = f"http://127.0.0.1:{port}"
 

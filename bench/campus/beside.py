@@ -21,6 +21,7 @@ from pathlib import Path
 import aiohttp
 
 from bench.campus import sites, telegraf
+from bench.campus.api import Api, Told
 from bench.campus.case import Case
 from bench.campus.measuring import simulator, until
 from bench.campus.processes import Process, busy, free_port, running
@@ -45,6 +46,8 @@ _ROWS = (
     ("due", "scans of living devices due", "{:,.0f}"),
     ("arrived", "… arrived at the sink", "{:,.0f}"),
     ("missed", "… missed", "{:.1%}"),
+    ("not read", "… not read in time, as the program itself counts", "{:,.0f}"),
+    ("lag", "age of the oldest reading not yet at the sink, at the end, s", "{:.1f}"),
     ("values", "values arrived a second", "{:,.0f}"),
     ("kilobytes", "kB a second to the sink", "{:,.0f}"),
     ("overrun", "scans not over within their period", "{:,.0f}"),
@@ -97,20 +100,26 @@ async def _measure(case: Case, program: Path | None) -> Figures:
         port = free_port()
         served = await stack.enter_async_context(simulator(case, simulated))
         sink = await stack.enter_async_context(_sink(case, session, port))
-        began = _start_dcops if program is None else _start_telegraf
-        process = stack.enter_context(running(began(case, simulated, port, program)))
+        api = Api(session, free_port())
+        if program is None:
+            started = _start_dcops(case, simulated, port, api.port)
+        else:
+            started = _start_telegraf(case, simulated, port, program)
+        process = stack.enter_context(running(started))
         await _warm(case, process, session, port, living)
         window = _window(case)
         await asyncio.sleep(window.start - time.time())
         before, cpu, most = await _counts(session, port), _cpus(process, served, sink), 0
+        told = await api.process() if program is None else None
         while time.time() < window.stop:
             process.check()
             most = max(most, process.memory())
             await asyncio.sleep(min(1.0, max(0.0, window.stop - time.time())))
         spent = [later - earlier for later, earlier in zip(_cpus(process, served, sink), cpu, strict=True)]
         size = (await _counts(session, port)).body_bytes - before.body_bytes
+        own = {} if told is None else _own(told, await api.process())
         await asyncio.sleep(_ARRIVAL)
-        found = _figures(case, window, living, await _counts(session, port))
+        found = own | _figures(case, window, living, await _counts(session, port))
     wall = len(window)
     found |= {
         "kilobytes": size / wall / 1e3,
@@ -144,12 +153,20 @@ def _figures(case: Case, window: range, living: int, counts: _Counts) -> Figures
     }
 
 
+def _own(before: Told, after: Told) -> Figures:
+    """What dcops says of itself: whether what is missing was not read, or read and not yet delivered."""
+    due, done = (
+        after.number("polls", each) - before.number("polls", each) for each in ("polls_due", "polls_done")
+    )
+    return {"not read": max(0.0, due - done), "lag": float(str(after.stores["influxdb"]["lag"]))}
+
+
 def dead_devices(devices: int, share: float) -> int:
     """How many devices a scenario silences for a share, as it rounds."""
     return max(1, ceil(share * devices - 1e-9))
 
 
-def _start_dcops(case: Case, simulated: Path, sink: int, _: Path | None) -> Process:
+def _start_dcops(case: Case, simulated: Path, sink: int, port: int) -> Process:
     store = {
         "kind": "influxdb",
         "url": f"http://127.0.0.1:{sink}",
@@ -159,17 +176,17 @@ def _start_dcops(case: Case, simulated: Path, sink: int, _: Path | None) -> Proc
     }
     site = sites.with_stores(simulated, [store])
     command = [sys.executable, "-m", "dcops", "run", site, "--data", case.folder / "data"]
-    command += ["--port", free_port()]
+    command += ["--port", port]
     return Process("dcops", command, case.folder / "dcops.log", {"BENCH_SINK": "none"})
 
 
-def _start_telegraf(case: Case, simulated: Path, sink: int, program: Path | None) -> Process:
-    path = case.folder / "telegraf.conf"
+def _start_telegraf(case: Case, simulated: Path, sink: int, program: Path) -> Process:
     plan = load(str(simulated)).plan
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     shared = len(plan.modbus) + _SPARE_FILES > files
-    telegraf.write(path, plan, case.period, f"http://127.0.0.1:{sink}", shared=shared)
-    return Process("Telegraf", (program, "--config", path), case.folder / "telegraf.log")
+    told = telegraf.configuration(plan, case.period, f"http://127.0.0.1:{sink}", shared=shared)
+    command = (program, *telegraf.write(case.folder, told))
+    return Process("Telegraf", command, case.folder / "telegraf.log")
 
 
 @asynccontextmanager

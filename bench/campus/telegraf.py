@@ -1,11 +1,13 @@
 """A Telegraf configuration that reads the same Modbus devices with the same timeouts.
 
 As one who knows it would write it: an input a device, so that a dead one holds up no other; requests laid out
-by the field, in the blocks our profiles allow; a jitter that spreads the inputs over the period, for without
-it all are due at once; gzip to the same sink.
+by the field, in the blocks our profiles allow; an offset each that spreads them over the period, for without
+all are due at once; nothing compressed, as the sink is on the same machine; in files of some inputs each,
+for parsing takes a hundred times the size of the largest file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, ModbusProtocol
@@ -28,15 +30,34 @@ _HALVES = {
     (DataType.S8, Half.HIGH): "INT8H",
 }
 _BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
-_JITTER = 0.9
-"""Of the period: the inputs are spread over so much of it."""
+_WORDS = frozenset({DataType.U16, DataType.S16})
+_LONGER = frozenset(_TYPES) - _WORDS
+_SWAPPED = frozenset({Order.BADC, Order.DCBA})
+"""Orders in which the bytes of a register are swapped."""
 _MOST_FILL = 125
 _BUFFER_PERIODS = 6
 _BATCH = 5000
+_INPUTS_A_FILE = 200
 
 
-def configuration(plan: CollectionPlan, period: float, sink: str, *, shared: bool = False) -> tuple[str, int]:
-    """The file's text, and how many fields it reads in each period.
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the files hold, and how much is read."""
+
+    head: str
+    """Settings and the output."""
+    inputs: tuple[str, ...]
+    fields: int
+    """Read in each period."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join((self.head, *self.inputs))
+
+
+def configuration(plan: CollectionPlan, period: float, sink: str, *, shared: bool = False) -> Configuration:
+    """What Telegraf is told.
 
     Args:
         plan: what is read; its Modbus devices only.
@@ -54,15 +75,25 @@ def configuration(plan: CollectionPlan, period: float, sink: str, *, shared: boo
         if endpoint.protocol is not ModbusProtocol.TCP:
             raise ValueError(f"device {binding.device}: {endpoint.protocol} is not read here")
         groups.setdefault(binding.endpoint if shared else binding.device, []).append(binding)
-    parts = [_head(len(plan.modbus), period, sink)]
-    parts += [_input(name, group, endpoints[group[0].endpoint]) for name, group in groups.items()]
-    fields = sum(len(each) for binding in plan.modbus for each in _requests(binding.profile).values())
-    return "".join(parts), fields
+    return Configuration(
+        _head(len(plan.modbus), period, sink),
+        tuple(
+            _input(name, group, endpoints[group[0].endpoint], period * place / len(groups))
+            for place, (name, group) in enumerate(groups.items())
+        ),
+        sum(len(each) for binding in plan.modbus for each in _requests(binding.profile).values()),
+    )
 
 
-def write(path: Path, plan: CollectionPlan, period: float, sink: str, *, shared: bool) -> None:
-    """Write the file."""
-    path.write_text(configuration(plan, period, sink, shared=shared)[0], encoding="utf-8")
+def write(folder: Path, told: Configuration) -> tuple[str, ...]:
+    """Write the files; returns the arguments that name them."""
+    head, inputs = folder / "telegraf.conf", folder / "telegraf.d"
+    head.write_text(told.head, encoding="utf-8")
+    inputs.mkdir()
+    for first in range(0, len(told.inputs), _INPUTS_A_FILE):
+        some = told.inputs[first : first + _INPUTS_A_FILE]
+        (inputs / f"{first:05}.conf").write_text("".join(some), encoding="utf-8")
+    return ("--config", str(head), "--config-directory", str(inputs))
 
 
 def _head(devices: int, period: float, sink: str) -> str:
@@ -70,8 +101,8 @@ def _head(devices: int, period: float, sink: str) -> str:
 [agent]
   interval = "{_time(period)}"
   round_interval = false
-  collection_jitter = "{_time(period * _JITTER)}"
   flush_interval = "1s"
+  precision = "1ms"
   metric_batch_size = {_BATCH}
   metric_buffer_limit = {max(10_000, devices * _BUFFER_PERIODS)}
   omit_hostname = true
@@ -81,16 +112,17 @@ def _head(devices: int, period: float, sink: str) -> str:
   token = "bench"
   organization = "bench"
   bucket = "bench"
-  content_encoding = "gzip"
+  content_encoding = "identity"
 """
 
 
-def _input(name: str, group: list[ModbusBinding], endpoint: ModbusEndpoint) -> str:
+def _input(name: str, group: list[ModbusBinding], endpoint: ModbusEndpoint, offset: float) -> str:
     first = group[0]
     timeout = first.manners.timeout or first.profile.manners.timeout or endpoint.timeout
     lines = [
         "\n[[inputs.modbus]]",
         f'  name = "{name}"',
+        f'  collection_offset = "{_time(offset)}"',
         f'  controller = "tcp://{endpoint.host}:{endpoint.port}"',
         f'  timeout = "{_time(timeout)}"',
         '  configuration_type = "request"',
@@ -130,12 +162,28 @@ def _joining(gap: int) -> list[str]:
 
 def _requests(profile: ModbusProfile) -> Mapping[tuple[Table, Order], list[str]]:
     """The fields of a profile by what one request has in common."""
+    sources = list(_sources(profile))
     found: dict[tuple[Table, Order], list[str]] = {}
-    for name, register in _sources(profile):
+    for name, register in sources:
         field = _field(name, register)
         if field is not None:
-            found.setdefault((register.table, register.order), []).append(field)
+            longer = [
+                each.order for _, each in sources if each.table is register.table and each.data in _LONGER
+            ]
+            found.setdefault((register.table, _order(register, longer)), []).append(field)
     return found
+
+
+def _order(register: Register, longer: Collection[Order]) -> Order:
+    """What lies in one register is read with what is longer, if that has its bytes in the same order.
+
+    Of parts of a register the order says nothing.
+    """
+    if register.table in _BIT_TABLES or register.data in _LONGER:
+        return register.order
+    swapped = register.data in _WORDS and register.order in _SWAPPED
+    fitting = (each for each in longer if (each in _SWAPPED) is swapped)
+    return next(fitting, Order.BADC if swapped else Order.ABCD)
 
 
 def _sources(profile: ModbusProfile) -> Iterator[tuple[str, Register]]:

@@ -283,6 +283,8 @@ class DeviceReader:
     def state(self) -> DeviceState:
         """Online, suspect or dormant."""
         state = self.unit.state
+        if self._short is not None and not self._failed_in_a_row:
+            return state
         if state is not DeviceState.DORMANT and (
             self._failed_in_a_row or self._contact.foreign or self._contact.busy or self._readout.silent
         ):

@@ -41,6 +41,7 @@ _READ_LENGTH = 6
 _IDENTIFY_TAIL = struct.Struct(">HHBBBBB")
 _IDENTIFY_LENGTH = 5
 _TRANSACTION = struct.Struct(">H")
+_ZEROS = bytes(3)
 _TAIL_UNIT = 4
 _OBJECTS_START = 6
 _OBJECT_HEAD = 2
@@ -62,6 +63,21 @@ class Request:
     def frame(self, transaction: int) -> bytes:
         """The bytes to send where frames have transactions."""
         return _TRANSACTION.pack(transaction) + self.tail
+
+    def is_replied_to_within(self, transaction: int, data: bytes, stop: int) -> bool:
+        """Whether a reply to this read begins in ``data`` before ``stop``, where another one should go on.
+
+        It may be cut off behind the zeros of its protocol and of the first byte of its length.
+        """
+        begins = _TRANSACTION.pack(transaction) + _ZEROS
+        at = data.find(begins)
+        while 0 <= at < stop:
+            unit, function = data[at + LENGTH_STARTS :][:1], data[at + LENGTH_STARTS + 1 :][:1]
+            answers = (b"", bytes((self.function,)), bytes((self.function | EXCEPTION_FLAG,)))
+            if unit in {b"", bytes((self.unit,))} and function in answers:
+                return True
+            at = data.find(begins, at + 1)
+        return False
 
     @property
     def unit_and_pdu(self) -> bytes:

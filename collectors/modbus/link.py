@@ -288,6 +288,12 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
             end = start + LENGTH_STARTS + length
             if end > nbytes:
                 break
+            if (self._overtaken or head[0] != self._transaction) and self._holds_another(
+                head[0], bytes(data[start + HEADER.size : nbytes]), end - start - HEADER.size
+            ):
+                self._errors["truncated"] += 1
+                self.close("a reply broke off")
+                return
             self._take(head, data, start + HEADER.size, end)
             if self._transport is None:
                 return
@@ -300,6 +306,14 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
     def _no_frame(self) -> None:
         self._errors["garbage"] += 1
         self.close("it sent what is no Modbus TCP")
+
+    def _holds_another(self, transaction: int, data: bytes, stop: int) -> bool:
+        """Whether a reply broke off and has been completed with the beginning of another one."""
+        under_way = {read.transaction: read.request for read in (self._overtaken or {}).values()}
+        if self._request is not None:
+            under_way[self._transaction] = self._request
+        under_way.pop(transaction, None)
+        return any(request.is_replied_to_within(each, data, stop) for each, request in under_way.items())
 
     def _broke_off(self, transaction: int) -> bool:
         """Whether a reply began and did not end, so that the next one cannot be found; closes if so."""

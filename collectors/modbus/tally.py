@@ -17,6 +17,9 @@ class Tally:
             self._counts = {}
         self._counts[kind] = count
 
+    def __bool__(self) -> bool:
+        return self._counts is not None
+
     def counts(self) -> dict[str, int]:
         """What there was, by class."""
         return dict(self._counts or {})

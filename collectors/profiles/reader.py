@@ -73,8 +73,12 @@ def read_files(files: Iterable[Path]) -> dict[str, Profile]:
     for file in files:
         try:
             texts.append(ProfileText(str(file), file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(ProfileProblem(str(file), 1, f"cannot be read: {error}"))
+        except OSError as error:
+            said = f"cannot be read ({error.strerror}); check the path"
+            problems.append(ProfileProblem(str(file), 1, said))
+        except UnicodeDecodeError as error:
+            said = f"not UTF-8 at byte {error.start}; save it as UTF-8"
+            problems.append(ProfileProblem(str(file), 1, said))
     bases = Bases(own=texts_by_name(texts), shipped=shipped_texts())
     found: dict[str, Profile] = {}
     for each in texts:

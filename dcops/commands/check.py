@@ -80,9 +80,9 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     by_exception = f", {held:,} stored by exception" if held else ""
     yield f"  points     {site.point_count:,} read{by_exception}, {derived:,} derived"
     yield f"  endpoints  {_counts([*buses, ('MQTT', len(plan.brokers))])}"
-    yield f"  polls      {_polls(plan):.1f} a second, in {_requests(plan):.1f} requests"
+    yield f"  polls      {_rate(_polls(plan))} a second, in {_rate(_requests(plan))} requests"
     yield from _bus_time(plan)
-    yield f"  messages   {sum(1 / binding.period for binding in plan.mqtt):.1f} a second expected"
+    yield f"  messages   {_rate(sum(1 / binding.period for binding in plan.mqtt))} a second expected"
     yield f"  alarms     {len(loaded.rules)} rules"
     yield f"  stores     {_names([store.name for store in loaded.stores])}"
     yield f"  notify     {_names([notifier.name for notifier in loaded.notifiers])}"
@@ -94,6 +94,11 @@ def _plural(word: str, count: int) -> tuple[str, int]:
 
 def _counts(counts: "Iterator[tuple[str, int]] | list[tuple[str, int]]") -> str:
     return ", ".join(f"{count:,} {word}" for word, count in counts if count) or "none"
+
+
+def _rate(rate: float) -> str:
+    """A rate to one decimal, and a small one so that it does not look like none."""
+    return f"{rate:.2g}" if 0 < rate < 0.1 else f"{rate:.1f}"  # noqa: PLR2004 - one decimal
 
 
 def _names(names: list[str]) -> str:

@@ -102,7 +102,7 @@ def _build(args: argparse.Namespace) -> int:
     try:
         written = write(args.output)
     except OSError as error:
-        print(f"error: {args.output} cannot be written: {error}", file=sys.stderr)
+        print(f"error: {args.output} cannot be written ({error.strerror}); check the path", file=sys.stderr)
         return 1
     for path in written:
         print(path)

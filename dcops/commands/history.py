@@ -18,8 +18,9 @@ from dcops.platform import HISTORY_FILE
 from dcops.running import run_async
 from facility.sample import NANOSECONDS
 from ingest.errors import HistoryCopyError, HistoryHeldError, StoreUnavailableError, UnknownSeriesError
-from ingest.stores.duckdb import DuckHistory, Retention, Selection
-from ingest.stores.history.levels import BUCKETS, LEVELS
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.export import Selection
+from ingest.stores.history.levels import BUCKETS, LEVELS, Retention
 from ingest.stores.history.upkeep import Info
 from simulators.clock import SystemClock
 
@@ -206,7 +207,7 @@ async def _backup(args: argparse.Namespace) -> int:
     began = time.monotonic()
     async with _opened(args) as history:
         size = await history.back_up(args.folder)
-    print(f"{args.folder}: {size} bytes of files in {time.monotonic() - began:.1f} s")
+    print(f"{args.folder}: {size} bytes in {time.monotonic() - began:.1f} s")
     return 0
 
 

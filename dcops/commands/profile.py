@@ -204,6 +204,7 @@ def _read(file: Path) -> str:
 
 def _write(output: Path, text: str) -> None:
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _CannotError(f"{output}: cannot be written ({error.strerror}); check the path") from error

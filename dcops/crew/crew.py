@@ -12,6 +12,7 @@ from dcops.crew.head import Head
 from dcops.crew.members import CrewCollection, Member
 from dcops.crew.roles import Role
 from dcops.crew.workers import Orders, WorkerOptions, Workers, write_orders
+from dcops.journalling import hurrying
 from dcops.stages import Work
 from facility.clock import Clock
 from ingest.batch import Batch
@@ -43,13 +44,12 @@ class Crew:
         clock: Clock,
         tick: Tick,
         spool: Spool,
-        accept: Callable[[Batch], None] | None = None,
+        accept: Callable[[Batch], None],
     ) -> None:
         """Nothing is started yet; ``plan`` is that of the whole site.
 
-        ``accept`` takes what others read in place of the tick itself.
+        ``accept`` takes what others read.
         """
-        accept = accept or tick.accept_batch
         self.role = role
         self.receiver: Receiver | None = None
         """Takes what shards hand over; None if there are none."""
@@ -57,11 +57,6 @@ class Crew:
         self._workers: Workers | None = None
         members: list[Member] = []
         if role.is_head:
-
-            def hurry() -> None:
-                tick.hurry()
-                spool.hurry()
-
             head = Head(
                 clock=clock,
                 known=self._known,
@@ -69,7 +64,7 @@ class Crew:
                 own=role.own,
                 accept=accept,
                 number=lambda: tick.open_number,
-                hurry=hurry,
+                hurry=hurrying(tick, spool),
             )
             spool.on_settled(head.settled)
             self.receiver = head.receiver(role.token)

@@ -7,6 +7,7 @@ from math import nan
 from typing import Generic, TypeVar
 
 from collectors.collection import Collection
+from collectors.figures import EndpointFigures, figures_of
 from collectors.health import (
     CollectionTotals,
     CollectorHealth,
@@ -212,6 +213,12 @@ class CrewCollection:
         yield from self._own.each_endpoint()
         for member in self._members:
             yield from member.endpoints()
+
+    def each_figures(self) -> Iterator[EndpointFigures]:
+        """The endpoints in columns, those of each process at once."""
+        yield from self._own.each_figures()
+        for member in self._members:
+            yield figures_of(member.endpoints())
 
     @property
     def lateness(self) -> Durations:

@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
@@ -13,6 +13,7 @@ from collectors.health import CollectorHealth, CollectorState
 from collectors.shares import Share
 from dcops.crew.members import Member
 from dcops.endpoint_metrics import EndpointExposition
+from dcops.pipeline_text import pipeline_pieces
 from facility.sample import NANOSECONDS
 from ingest.live_image import LiveImage
 from ingest.point_exposition import PointExposition
@@ -49,7 +50,7 @@ class ShardScrape:
     def overview(self, _: frozenset[str] | None = None) -> Iterator[bytes]:
         """Health of its devices and endpoints, and its pipeline."""
         yield from self._endpoints.pieces()
-        yield generate_latest(self._pipeline)
+        yield from pipeline_pieces(self._pipeline)
 
     def points(self, devices: NDArray[np.int64] | None = None) -> Iterator[bytes]:
         """Points of devices; only those it collects have values."""

@@ -19,25 +19,22 @@ from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from collectors.changes import compare
-from collectors.collection import Collection
-from collectors.keeping import Keeping
 from collectors.shares import Share
 from console.context import ConsoleContext
-from console.server import serve
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
+from dcops.collecting import Collecting
 from dcops.cpu_stages import CpuStages
-from dcops.crew.crew import Crew
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, Reporter
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.endpoint_metrics import EndpointExposition
-from dcops.lessons_file import open_lessons
+from dcops.journalling import open_spool
 from dcops.loop_watch import LoopWatch
-from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics
+from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics, registered
 from dcops.process_health import ProcessMetrics, Workings
-from dcops.rejected_messages import RejectedMessages
 from dcops.reloading import Reloader
+from dcops.serving import serving
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
@@ -47,10 +44,8 @@ from facility.moves import find_moves
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery, Pace
 from ingest.errors import StoreUnavailableError
-from ingest.journal import Journal
 from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
 from ingest.point_exposition import PointExposition
-from ingest.spool import Spool
 from ingest.stores import History
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.head import REPORTS_PATH, TIMEOUT_SECONDS, HeadStore
@@ -85,7 +80,6 @@ class Shard:
 
         ``tls_ca`` holds certificates of the authorities to trust for the head in place of the system's.
         """
-        role = settings.role
         self.share = share
         plan = loaded.plan_with_passwords(environ)
         self.live = live = ShardSite(loaded, plan)
@@ -97,17 +91,9 @@ class Shard:
         self._environ = environ
         self._url = ""
         self._process = uuid.uuid4().hex
-        self._store = HeadStore(
-            HttpTarget(url=role.head, token=role.token, timeout=TIMEOUT_SECONDS, tls_ca=tls_ca),
-            live.kept,
-            clock,
-            index=share.index,
-            count=share.count,
-        )
+        self._store = self._head(tls_ca)
         names = (self._store.name,)
-        kept = loaded.journal
-        journal = Journal(settings.data / "journal.sqlite", live.kept.catalogue, names, kept.limits)
-        self.spool = Spool(journal, names, clock, kept.memory, kept.commit)
+        self.spool = open_spool(loaded.journal, settings.data, live.kept.catalogue, names, clock)
         self.tick = Tick(
             image=live.image,
             staleness=live.staleness,
@@ -117,27 +103,12 @@ class Shard:
             watch=self.signal.notify,
         )
         self.spool.before_commit(self.tick.hurry)
-        self._rejected = RejectedMessages(settings.data, clock)
-        crew = self._crew = Crew(
-            role,
-            plan,
-            live.kept,
-            data=settings.data,
-            clock=clock,
-            tick=self.tick,
-            spool=self.spool,
+        self._collecting = Collecting(
+            plan, live.kept, settings=settings, clock=clock, tick=self.tick, spool=self.spool
         )
-        own = Collection(
-            role.itself(plan),
-            clock,
-            self.tick.accept,
-            emit_scans=self.tick.accept_scans,
-            lessons=open_lessons(settings.data),
-            keeping=self._keeping(),
-            set_aside=self._rejected.put,
-        )
-        self._own = own
-        self.collection = crew.seen(own)
+        self._own = self._collecting.own
+        self._crew = self._collecting.crew
+        self.collection = self._collecting.all
         """All that the shard collects, its workers' part included."""
         self.delivery = Delivery(
             spool=self.spool,
@@ -148,8 +119,13 @@ class Shard:
         )
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
         self._loop = LoopWatch(clock)
-        self._workings = Workings(
-            clock=clock,
+        self._workings = self._look_inside()
+        self._pipeline = self._registry()
+        self._pages = Showing(self._view(live))
+
+    def _look_inside(self) -> Workings:
+        return Workings(
+            clock=self._clock,
             cpu=CpuStages(),
             loop=self._loop,
             collection=self.collection,
@@ -158,19 +134,11 @@ class Shard:
             spool=self.spool,
             deliveries=(self.delivery,),
         )
-        self._pipeline = self._registry()
-        self._pages = Showing(self._view(live))
 
-    def _keeping(self) -> Keeping:
-        """How collectors learn what has become of readings."""
-        return Keeping(
-            number=lambda: self.tick.open_number,
-            hurry=self._hurry,
-            note=self.spool.note,
-            recall=self.spool.recall,
-            listen=self.spool.on_settled,
-            tell_no_more=self.spool.tell_no_more,
-        )
+    def _head(self, tls_ca: Path | None) -> HeadStore:
+        role, share = self._settings.role, self.share
+        target = HttpTarget(url=role.head, token=role.token, timeout=TIMEOUT_SECONDS, tls_ca=tls_ca)
+        return HeadStore(target, self.live.kept, self._clock, index=share.index, count=share.count)
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, delivery, journal."""
@@ -178,9 +146,9 @@ class Shard:
             for each in (
                 self._journalling(),
                 self._delivering(),
-                self._showing(),
+                serving(self._pages, self.signal, self._settings, self._listening),
                 self._ticking(),
-                self._collecting(),
+                self._collecting.running(),
                 stage({"reload": self.reloader.run()}),
             ):
                 await stages.enter_async_context(each)
@@ -257,28 +225,10 @@ class Shard:
         await self.stopping.end("head", self._store.close(), _CLOSE_SECONDS)
 
     @asynccontextmanager
-    async def _showing(self) -> AsyncIterator[None]:
-        settings = self._settings
-        console = serve(self._pages, host=settings.host, port=settings.port, on_listening=self._listening)
-        async with stage({"console": console}):
-            yield
-            self.signal.close()
-
-    @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
         async with stage({"tick": self.tick.run(TICK_PERIOD)}):
             yield
         self.tick.close(self._clock.now())
-
-    @asynccontextmanager
-    async def _collecting(self) -> AsyncIterator[None]:
-        rejected = {"rejected messages": self._rejected.run()}
-        async with stage(rejected), stage({"collection": self._own.run(), **self._crew.work()}):
-            yield
-
-    def _hurry(self) -> None:
-        self.tick.hurry()
-        self.spool.hurry()
 
     def _listening(self, port: int) -> None:
         self._url = f"http://{self._settings.host}:{port}/"
@@ -313,6 +263,7 @@ class Shard:
 
     def _condition(self) -> Condition:
         used = resource.getrusage(resource.RUSAGE_SELF)
+        stats = self.spool.stats
         return Condition(
             index=self.share.index,
             count=self.share.count,
@@ -320,8 +271,8 @@ class Shard:
             sent=self._clock.now(),
             process=self._process,
             url=self._url,
-            waiting=self.delivery.backlog.points + self.spool.stats.waiting_points,
-            lost=self.spool.stats.dropped + self.spool.stats.undelivered.get(self._store.name, 0),
+            waiting=self.delivery.backlog.points + stats.waiting_points,
+            lost=stats.dropped + self.tick.counts.dropped + stats.undelivered.get(self._store.name, 0),
             cpu_seconds=used.ru_utime + used.ru_stime,
             memory=used.ru_maxrss << 10,
         )
@@ -352,17 +303,19 @@ class Shard:
 
     def _registry(self) -> CollectorRegistry:
         """How the shard does."""
-        registry = CollectorRegistry()
-        registry.register(BuildMetrics())
-        registry.register(SiteMetrics(lambda: self.reloader.state))
-        registry.register(ShardMetrics(self.share))
-        registry.register(ProcessMetrics(self._workings))
-        registry.register(TickMetrics(self.tick))
-        registry.register(JournalMetrics(self.spool))
-        registry.register(DeliveryMetrics((self.delivery,), self.spool, self._clock))
-        registry.register(CollectionMetrics(self.collection))
-        registry.register(MemberMetrics(self._crew.members))
-        return registry
+        return registered(
+            (
+                BuildMetrics(),
+                SiteMetrics(lambda: self.reloader.state),
+                ShardMetrics(self.share),
+                ProcessMetrics(self._workings),
+                TickMetrics(self.tick),
+                JournalMetrics(self.spool),
+                DeliveryMetrics((self.delivery,), self.spool, self._clock),
+                CollectionMetrics(self.collection),
+                MemberMetrics(self._crew.members),
+            )
+        )
 
     async def _no_history(self, series: str, start: int, stop: int, step: int | None) -> History:
         self._refuse(series, start, stop, step)

@@ -1,7 +1,7 @@
 """A worker: a process that collects a share of what its parent is to collect, on the same machine.
 
 ``python -m dcops.crew.worker`` is started by the parent, which is reached over an inherited socket and says
-what to collect. What is read goes there at most 50 ms later; nothing is kept here but what devices taught.
+what to collect. What is read goes there at most 60 ms later; nothing is kept here but what devices taught.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from ingest.batch import Batch, gather
 from ingest.parcels import Parcel, Sender, pack
 from simulators.clock import SystemClock
 
-SEND_SECONDS = 0.05
+SEND_SECONDS = 0.01
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
 REPORT_SECONDS = 5.0

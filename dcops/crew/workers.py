@@ -34,6 +34,8 @@ LAST_RETRY = 60.0
 """Seconds until a worker that ended is started again: doubled from the first to the last."""
 STEADY_SECONDS = 60.0
 """One that ran for so long is started again after the first of these."""
+HUNG_SECONDS = 60.0
+"""A worker says something every five seconds. One that is silent for so long hangs, and is ended."""
 END_SECONDS = 2.0
 """To hand over what was read, at the end; then it is killed."""
 _BUFFER = 1 << 20
@@ -145,6 +147,8 @@ class Workers:
             return f"ended with {await process.wait()}"
         except (FrameError, BatchCorruptError, ParcelVersionError, ReportUnreadableError) as error:
             return f"says what cannot be understood: {error}"
+        except TimeoutError:
+            return f"has said nothing for {HUNG_SECONDS:.0f} s and is ended"
         except asyncio.CancelledError:
             writer.write(frame(Kind.STOP))
             await asyncio.wait({listening}, timeout=END_SECONDS)
@@ -158,8 +162,12 @@ class Workers:
     async def _listen(
         self, member: Member, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Take what a worker hands over, until it is gone."""
-        while (found := await read_frame(reader)) is not None:
+        """Take what a worker hands over, until it is gone.
+
+        Raises:
+            TimeoutError: it hangs.
+        """
+        while (found := await _heard(reader)) is not None:
             kind, body = found
             if kind is Kind.READINGS:
                 self._take(member, body)
@@ -190,6 +198,11 @@ class Workers:
             f"--data={options.data}",
             *verbose,
         ]
+
+
+async def _heard(reader: asyncio.StreamReader) -> tuple[Kind, bytes] | None:
+    async with asyncio.timeout(HUNG_SECONDS):
+        return await read_frame(reader)
 
 
 async def _end(process: Process) -> None:

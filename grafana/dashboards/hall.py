@@ -12,8 +12,8 @@ from grafana.dashboards.space_panels import (
     children_trend,
     of_node,
     place_table,
+    power_and_inlet,
     quantities_trend,
-    quantity_tile,
 )
 from grafana.panels import Link, Series, listing
 from grafana.trust import covered, oldest
@@ -32,15 +32,7 @@ def build() -> Dashboard:
         [variables.space(Level.HALL)],
         [
             Section(title="Where", panels=(place_table(Level.HALL, NODE),)),
-            Section(
-                title="Now",
-                panels=(
-                    quantity_tile("power", HERE),
-                    quantity_tile(metrics.POWER_A, HERE),
-                    quantity_tile(metrics.POWER_B, HERE),
-                    quantity_tile("inlet_temperature", HERE),
-                ),
-            ),
+            Section(title="Now", panels=power_and_inlet(HERE)),
             Section(
                 title="Rows and racks",
                 panels=(

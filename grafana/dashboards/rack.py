@@ -5,11 +5,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from facility.devices import DeviceKind
 from facility.spaces import Level
-from grafana import metrics, variables
+from grafana import variables
 from grafana.assembly import Section, assemble
 from grafana.dashboards import uids
 from grafana.dashboards.device_panels import Column, device_table, device_trend
-from grafana.dashboards.space_panels import of_node, place_table, quantities_trend, quantity_tile
+from grafana.dashboards.space_panels import of_node, place_table, power_and_inlet, quantities_trend
 
 NODE = "$rack"
 HERE = of_node(NODE)
@@ -25,15 +25,7 @@ def build() -> Dashboard:
         [variables.space(Level.RACK)],
         [
             Section(title="Where", panels=(place_table(Level.RACK, NODE),)),
-            Section(
-                title="Now",
-                panels=(
-                    quantity_tile("power", HERE),
-                    quantity_tile(metrics.POWER_A, HERE),
-                    quantity_tile(metrics.POWER_B, HERE),
-                    quantity_tile("inlet_temperature", HERE),
-                ),
-            ),
+            Section(title="Now", panels=power_and_inlet(HERE)),
             Section(title="Power", panels=(pdus(), power_trend(), phase_currents())),
             Section(
                 title="Air", panels=(quantities_trend("Inlet", ("inlet_temperature",), HERE), humidity())

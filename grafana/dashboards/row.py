@@ -11,7 +11,7 @@ from grafana.dashboards.space_panels import (
     children_trend,
     of_node,
     place_table,
-    quantity_tile,
+    power_and_inlet,
 )
 
 NODE = "$row"
@@ -27,15 +27,7 @@ def build() -> Dashboard:
         [variables.space(Level.ROW)],
         [
             Section(title="Where", panels=(place_table(Level.ROW, NODE),)),
-            Section(
-                title="Now",
-                panels=(
-                    quantity_tile("power", HERE),
-                    quantity_tile(metrics.POWER_A, HERE),
-                    quantity_tile(metrics.POWER_B, HERE),
-                    quantity_tile("inlet_temperature", HERE),
-                ),
-            ),
+            Section(title="Now", panels=power_and_inlet(HERE)),
             Section(
                 title="Racks",
                 panels=(

@@ -39,6 +39,12 @@ def quantity_tile(key: str, selector: str, *, span: int = 6) -> stat.Panel:
     return tile(quantity.label, description, [value], quantity_trust(key, selector), span=span)
 
 
+def power_and_inlet(selector: str) -> tuple[stat.Panel, ...]:
+    """What is asked first of a space with racks: its power, that of each feed, and its worst inlet."""
+    keys = ("power", metrics.POWER_A, metrics.POWER_B, "inlet_temperature")
+    return tuple(quantity_tile(key, selector) for key in keys)
+
+
 def quantities_trend(title: str, keys: Sequence[str], selector: str, *, span: int = 12) -> timeseries.Panel:
     """Several quantities of one space over time, with the coverage of each."""
     values = [

@@ -12,21 +12,18 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
-import numpy as np
-from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
-from facility.quality import QualityArray
 from ingest.errors import StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.stores import History
 from ingest.stores.history import upkeep
+from ingest.stores.history.answering import Buckets, as_stored, in_steps
 from ingest.stores.history.compaction import Compaction, CompactionStoppedError
 from ingest.stores.history.database import Database
 from ingest.stores.history.export import Selection, export, series_like
@@ -37,15 +34,12 @@ from ingest.stores.history.schema import transaction
 from ingest.stores.history.sealing import GRACE
 from ingest.stores.history.upkeep import Info
 from ingest.stores.history.writing import HotWriter
-
-__all__ = ["MAX_STEPS", "Buckets", "DuckHistory", "Retention", "Selection"]
+from ingest.stores.read_back import check_times
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-MAX_STEPS = 100_000
-"""Most buckets one question may ask for."""
 HOT_ROWS = 500_000
 """So many readings in the order they came are enough for files of a good size."""
 LEAST_HOT_AGE, MOST_HOT_AGE = 60_000, 3_600_000
@@ -57,30 +51,6 @@ MOST_WAITING_ROWS = 20_000_000
 _PATIENCE = 10.0
 _MOST_TRIES = 1000
 """As often one question is asked again, without a file that turns out damaged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buckets:
-    """One series by steps: arrays of one length. What has no usable value is NaN."""
-
-    times: NDArray[np.int64]
-    """Ns UTC, where each step begins."""
-    minimum: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    maximum: NDArray[np.float64]
-    last: NDArray[np.float64]
-    coverage: NDArray[np.float64]
-    """Share of the expected readings that came and are usable, 0…1: usable ones × the usual distance of two
-    readings of the series ÷ the step. NaN as long as that distance is unknown: until nine came in a file.
-    Of what is stored by exception, the share of the time that usable readings stand for."""
-    quality: QualityArray
-    """The worst of the usable readings; of all if none is usable."""
-    held: NDArray[np.bool_]
-    """Of which steps nothing is stored, because what was stored before still stood."""
-    hold: int
-    """Ns that a reading stored last stands for when none follows; 0 if every reading is stored."""
-    resolution: int
-    """Length in ns of the coarsest stored buckets this was made of; 0 if it was made of readings only."""
 
 
 class DuckHistory:
@@ -107,7 +77,8 @@ class DuckHistory:
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
         self._hot = HotWriter(self._rows)
         self._catalogue: Catalogue | None = None
-        self._manifest: Manifest | None = None
+        self._manifest: tuple[int, Manifest] | None = None
+        """The version it is of, and what is known."""
         self._version = 0
         self._sealed = _minute_closed(clock.now() // MILLISECOND) + GRACE
         self._running = threading.Event()
@@ -147,17 +118,17 @@ class DuckHistory:
             StoreUnavailableError: the file cannot be read now.
             ValueError: the times are in the wrong order or ask for too many steps.
         """
+        check_times(start, stop, step)
         if step is not None:
             counter, found = await self._steps(series, start, stop, step)
             values = found.last if counter else found.mean
             held = found.held if found.hold or found.held.any() else None
             return History(found.times, values, found.quality, found.resolution, held, found.hold)
-        if stop < start:
-            raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
-        return await self._read(series, lambda reader: _raw(reader, start, stop, self._clock.now()))
+        return await self._read(series, lambda reader: as_stored(reader, start, stop, self._clock.now()))
 
     async def buckets(self, series: str, start: int, stop: int, step: int) -> Buckets:
         """Least, mean, greatest and last usable value of each step, and its coverage; as ``history``."""
+        check_times(start, stop, step)
         return (await self._steps(series, start, stop, step))[1]
 
     async def compact(self) -> None:
@@ -170,7 +141,7 @@ class DuckHistory:
         await self._run(self._compactor, self._compact)
 
     async def back_up(self, target: Path, *, link: bool = False) -> int:
-        """Copy all that is stored now into a new folder, while work goes on; bytes of its files.
+        """Copy all that is stored now into a new folder, while work goes on; bytes of what is in it.
 
         Args:
             target: made, and has its name only once it is whole.
@@ -336,11 +307,7 @@ class DuckHistory:
     # In the reader's thread
 
     async def _steps(self, series: str, start: int, stop: int, step: int) -> tuple[bool, Buckets]:
-        if stop < start or step <= 0:
-            raise ValueError(f"no time from {start} to {stop} in steps of {step} ns")
-        if (stop - start) // step > MAX_STEPS:
-            raise ValueError(f"{(stop - start) // step} steps are asked for, {MAX_STEPS} are allowed")
-        return await self._read(series, lambda reader: _stepped(reader, start, stop, step, self._clock.now()))
+        return await self._read(series, lambda reader: in_steps(reader, start, stop, step, self._clock.now()))
 
     async def _read(self, series: str, work: Callable[[SeriesReader], _T]) -> _T:
         return await self._run(
@@ -367,15 +334,14 @@ class DuckHistory:
         Between a change and its being known the old one still serves: its tables of hot rows are kept as
         long as it is, and the files it lists are removed only later, in this thread.
         """
-        if self._manifest is None:
-            version = self._version
-            hot = self._rows.tables(cursor)
-            with transaction(cursor):
-                made = Manifest.load(cursor, hot)
-            if version != self._version:
-                return made
-            self._manifest = made
-        return self._manifest
+        version, known = self._version, self._manifest
+        if known is not None and known[0] == version:
+            return known[1]
+        hot = self._rows.tables(cursor)
+        with transaction(cursor):
+            made = Manifest.load(cursor, hot)
+        self._manifest = version, made  # if it has changed meanwhile it is not looked at again
+        return made
 
     def _forget_manifest(self) -> None:
         """Files, tables or what is known of series have changed. For any thread."""
@@ -386,35 +352,3 @@ class DuckHistory:
 def _minute_closed(now: int) -> int:
     """Ms up to which buckets of a minute are closed."""
     return (now - GRACE) // MINUTE.length * MINUTE.length
-
-
-def _raw(reader: SeriesReader, start: int, stop: int, now: int) -> History:
-    found = reader.readings(-(-start // MILLISECOND), -(-stop // MILLISECOND))
-    times = found.time * MILLISECOND
-    if not reader.by_exception:
-        return History(times, found.value, found.quality)
-    held = np.zeros(len(times), dtype=np.bool_)
-    values, quality = found.value, found.quality
-    if start < min(now, stop, *times[:1].tolist()):
-        before = reader.standing_at(start)
-        count = len(before.time)
-        times = np.append(np.full(count, start), times)
-        values, quality = np.append(before.value, values), np.append(before.quality, quality)
-        held = np.append(np.ones(count, dtype=np.bool_), held)
-    return History(times, values, quality, held=held, hold=reader.hold)
-
-
-def _stepped(reader: SeriesReader, start: int, stop: int, step: int, now: int) -> tuple[bool, Buckets]:
-    rows, held, length = reader.steps(start, stop, step, now)
-    return reader.is_counter, Buckets(
-        times=rows.time,
-        minimum=rows.minimum,
-        mean=rows.mean,
-        maximum=rows.maximum,
-        last=rows.last,
-        coverage=np.minimum(rows.covered / (step / MILLISECOND), 1.0),
-        quality=rows.quality,
-        held=held,
-        hold=reader.hold,
-        resolution=length,
-    )

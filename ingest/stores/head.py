@@ -1,7 +1,9 @@
 """The head of a site, as a store of a shard: readings go there as they lie in the shard's journal."""
 
 import asyncio
+import uuid
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
@@ -44,6 +46,7 @@ class HeadStore:
         self._clock = clock
         self._index = index
         self._count = count
+        self._process = uuid.uuid4().bytes
         self._translation = Translation(kept.catalogue, kept.catalogue)
 
     def use(self, kept: KeptCatalogue) -> None:
@@ -59,7 +62,10 @@ class HeadStore:
         """
         kept = self._kept
         sender = Sender(
-            index=self._index, count=self._count, catalogue=kept.digest, journal=entries[0].journal
+            index=self._index,
+            count=self._count,
+            catalogue=kept.digest,
+            journal=self._known_as(entries[0].journal),
         )
         refused: list[RefusedLine] = []
 
@@ -94,6 +100,14 @@ class HeadStore:
     async def close(self) -> None:
         """Close the connections."""
         await asyncio.to_thread(self._client.close)
+
+    def _known_as(self, journal: str) -> str:
+        """Under which name the head remembers what it got of a journal: another one in each process.
+
+        A machine may have been copied, or set back to an earlier state, and its journal with it: positions
+        are then given a second time, to other readings.
+        """
+        return blake2b(bytes.fromhex(journal) + self._process, digest_size=16).hexdigest()
 
     def _from(self, source: Catalogue, target: Catalogue) -> Translation:
         """From one catalogue of the journal, which is one object for all entries of it, to the site's."""

@@ -6,8 +6,9 @@ One attempt a call: who calls decides on another.
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError, SSLError
@@ -38,6 +39,8 @@ class HttpTarget:
     """Seconds for one request."""
     tls_ca: Path | None = None
     """Certificates of the authorities to trust in place of the system's."""
+    compress: bool | None = None
+    """Whether what is written is compressed; None: unless it stays on this machine."""
 
 
 class HttpClient:
@@ -55,16 +58,19 @@ class HttpClient:
             ca_certs=str(target.tls_ca) if target.tls_ca else None,
         )
         self._headers = _credentials(target)
+        self._compress = wants_compression(target.url, told=target.compress)
 
     def post(self, path: str, query: Mapping[str, str], body: bytes) -> None:
-        """Send a body, compressed.
+        """Send lines, compressed if the target wants them so.
 
         Raises:
             RequestTooLargeError, RequestRefusedError: what the server says of the body.
             StoreUnavailableError: it cannot be reached or takes nothing now.
         """
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
-        self._request("POST", path, query, _packed(body), headers)
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if self._compress:
+            headers["Content-Encoding"] = "gzip"
+        self._request("POST", path, query, packed(body) if self._compress else body, headers)
 
     def send(self, path: str, body: bytes, content_type: str, *, compress: bool) -> bytes:
         """Send a body, compressed or as it is; returns what the server answers.
@@ -76,7 +82,7 @@ class HttpClient:
         headers = {"Content-Type": content_type}
         if compress:
             headers["Content-Encoding"] = "gzip"
-        return self._request("POST", path, {}, _packed(body) if compress else body, headers)
+        return self._request("POST", path, {}, packed(body) if compress else body, headers)
 
     def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """What the server answers.
@@ -115,9 +121,24 @@ class HttpClient:
         )
 
 
-def _packed(body: bytes) -> bytes:
+def packed(body: bytes) -> bytes:
+    """The body as gzip, quickly."""
     packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
     return packer.compress(body) + packer.flush()
+
+
+def wants_compression(url: str, *, told: bool | None) -> bool:
+    """Whether to compress what goes to a server, unless told: not what stays on this machine.
+
+    There it costs both sides more than it saves.
+    """
+    if told is not None:
+        return told
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def _credentials(target: HttpTarget) -> dict[str, str]:

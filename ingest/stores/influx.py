@@ -9,14 +9,14 @@ from pathlib import Path
 
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError  # what influxdb-client lets through from below
 
 from ingest.errors import StoreError
 from ingest.journal import JournalEntry
 from ingest.stores.answers import answer_error
-from ingest.stores.http_client import unreachable
+from ingest.stores.http_client import packed, unreachable, wants_compression
 from ingest.stores.line_output import LineOutput
 from ingest.stores.line_writer import REQUEST_BYTES
 
@@ -42,6 +42,8 @@ class InfluxTarget:
     """Seconds for one request."""
     tls_ca: Path | None = None
     """Certificates of the authorities to trust in place of the system's."""
+    compress: bool | None = None
+    """Whether what is written is compressed; None: unless it stays on this machine."""
 
 
 class InfluxStore:
@@ -62,7 +64,8 @@ class InfluxStore:
             retries=False,
             ssl_ca_cert=str(target.tls_ca) if target.tls_ca else None,
         )
-        self._api = self._client.write_api(write_options=SYNCHRONOUS)
+        self._service = WriteService(self._client.api_client)  # type: ignore[no-untyped-call] # it has no types
+        self._encoding = "gzip" if wants_compression(target.url, told=target.compress) else "identity"
         self._output = LineOutput(name, self._post, request_bytes)
 
     @property
@@ -87,7 +90,14 @@ class InfluxStore:
     def _post(self, body: bytes) -> None:
         target = self._target
         try:
-            self._api.write(target.bucket, target.org, record=body)  # times are in ns by default
+            self._service.post_write(  # type: ignore[no-untyped-call]
+                target.org,
+                target.bucket,
+                packed(body) if self._encoding == "gzip" else body,
+                precision="ns",
+                content_type="text/plain; charset=utf-8",
+                content_encoding=self._encoding,
+            )
         except ApiException as error:
             raise self._answer_error(error) from error
         except (InfluxDBError, HTTPError, OSError) as error:

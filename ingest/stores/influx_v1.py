@@ -1,22 +1,14 @@
 """InfluxDB 1.x, Enterprise clusters too: written by the v1 write API, read back by InfluxQL."""
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import orjson
 
-from facility.catalogue import Catalogue
 from facility.quality import FIRST_UNCERTAIN
 from ingest.errors import StoreUnavailableError
-from ingest.journal import JournalEntry
 from ingest.stores import History
 from ingest.stores.http_client import HttpClient, HttpTarget
-from ingest.stores.line_output import LineOutput
-from ingest.stores.line_writer import REQUEST_BYTES
-from ingest.stores.read_back import Buckets, SeriesPlace, check_times, locate, readings, with_held
+from ingest.stores.read_back import Buckets, SeriesPlace, readings
 
 _MENDS = {
     401: "user name or password are not accepted; give valid ones",
@@ -38,72 +30,22 @@ class InfluxDatabase:
     """Empty for the database's default."""
 
 
-class InfluxV1Store:
+class InfluxV1Server:
     """A database in InfluxDB 1."""
 
-    any_order = True
-
-    def __init__(
-        self,
-        target: HttpTarget,
-        place: InfluxDatabase,
-        catalogue: Catalogue,
-        name: str = "influxdb1",
-        request_bytes: int = REQUEST_BYTES,
-    ) -> None:
-        """``catalogue`` says where the series that can be asked for lie."""
-        self._name = name
+    def __init__(self, target: HttpTarget, place: InfluxDatabase) -> None:
         self._place = place
-        self._catalogue = catalogue
         self._client = HttpClient(target, f"InfluxDB at {target.url}, database {place.database}", _MENDS)
-        self._output = LineOutput(name, self._post, request_bytes)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
 
-    @property
-    def name(self) -> str:
-        """Under which its cursor is kept."""
-        return self._name
-
-    def use(self, catalogue: Catalogue) -> None:
-        """Answer for the series of another catalogue from now on."""
-        self._catalogue = catalogue
-
-    async def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Send these, in requests of bounded size.
-
-        Raises:
-            StoreUnavailableError: nothing is sure to be kept.
-            StoreRejectedError: some lines were refused, all others are kept.
-        """
-        await self._output.write(entries)
-
-    async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
-        """Readings of one series in ``[start, stop)``, or means of its usable values over each step.
-
-        Raises:
-            UnknownSeriesError: the site has no such series.
-            StoreUnavailableError: the server does not answer.
-            ValueError: the times are in the wrong order or ask for too many steps.
-        """
-        check_times(start, stop, step)
-        place = locate(self._catalogue, series)
-        ask = partial(self._history, place)
-        work = lambda: with_held(place, ask, start, stop, step)  # noqa: E731
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._output.close()
-        await asyncio.get_running_loop().run_in_executor(self._reader, self._client.close)
-        self._reader.shutdown()
-
-    def _post(self, body: bytes) -> None:
+    def post(self, body: bytes) -> None:
+        """Write lines; it says how many of them it refused."""
         query = {"db": self._place.database, "precision": "ns"}
         if self._place.retention_policy:
             query["rp"] = self._place.retention_policy
         self._client.post("/write", query, body)
 
-    def _history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
+    def history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
+        """What is stored of a series in ``[start, stop)``, or means over each step."""
         value, quality = _quoted(place.field), _quoted(place.quality_field)
         source = f"FROM {self._source(place.measurement)} WHERE {_where(place, start, stop)}"
         if step is None:
@@ -116,6 +58,10 @@ class InfluxV1Store:
             f"SELECT min({quality}) {source} {buckets}",
         )
         return Buckets(dict(_pairs(means)), _codes(usable), _codes(worst)).history(start, stop, step)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def _source(self, measurement: str) -> str:
         policy = self._place.retention_policy

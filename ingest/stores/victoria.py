@@ -5,22 +5,15 @@ A line it cannot read it leaves out, counts and logs, with no word to the writer
 refuses.
 """
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import orjson
 
-from facility.catalogue import Catalogue
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality
-from ingest.journal import JournalEntry
 from ingest.stores import History
 from ingest.stores.http_client import HttpClient, HttpTarget
-from ingest.stores.line_output import LineOutput
-from ingest.stores.line_writer import REQUEST_BYTES
-from ingest.stores.read_back import Buckets, SeriesPlace, check_times, locate, readings, with_held
+from ingest.stores.read_back import Buckets, SeriesPlace, readings
 
 _MENDS = {
     401: "user name or password are not accepted; give valid ones",
@@ -44,69 +37,18 @@ class _Grid:
     window: int
 
 
-class VictoriaStore:
+class VictoriaServer:
     """A VictoriaMetrics server."""
 
-    any_order = True
-
-    def __init__(
-        self,
-        target: HttpTarget,
-        catalogue: Catalogue,
-        name: str = "victoriametrics",
-        request_bytes: int = REQUEST_BYTES,
-    ) -> None:
-        """``catalogue`` says where the series that can be asked for lie."""
-        self._name = name
-        self._catalogue = catalogue
+    def __init__(self, target: HttpTarget) -> None:
         self._client = HttpClient(target, f"VictoriaMetrics at {target.url}", _MENDS)
-        self._output = LineOutput(name, self._post, request_bytes)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
 
-    @property
-    def name(self) -> str:
-        """Under which its cursor is kept."""
-        return self._name
-
-    def use(self, catalogue: Catalogue) -> None:
-        """Answer for the series of another catalogue from now on."""
-        self._catalogue = catalogue
-
-    async def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Send these, in requests of bounded size.
-
-        Raises:
-            StoreUnavailableError: nothing is sure to be kept.
-            StoreRejectedError: some lines were refused, all others are kept.
-        """
-        await self._output.write(entries)
-
-    async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
-        """Readings of one series in ``[start, stop)``, or means of its usable values over each step.
-
-        Times count to the millisecond.
-
-        Raises:
-            UnknownSeriesError: the site has no such series.
-            StoreUnavailableError: the server does not answer.
-            ValueError: the times are in the wrong order or ask for too many steps.
-        """
-        check_times(start, stop, step)
-        place = locate(self._catalogue, series)
-        ask = partial(self._history, place)
-        work = lambda: with_held(place, ask, start, stop, step)  # noqa: E731
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._output.close()
-        await asyncio.get_running_loop().run_in_executor(self._reader, self._client.close)
-        self._reader.shutdown()
-
-    def _post(self, body: bytes) -> None:
+    def post(self, body: bytes) -> None:
+        """Write lines."""
         self._client.post("/write", {"precision": "ns"}, body)
 
-    def _history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
+    def history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
+        """What is stored of a series in ``[start, stop)``, or means over each step; to the millisecond."""
         value, quality = _selector(place, place.field), _selector(place, place.quality_field)
         if step is None:
             codes = ((time, int(code)) for time, code in self._stored(quality, start, stop))
@@ -117,6 +59,10 @@ class VictoriaStore:
             last = self._buckets(value, quality, _Grid(start + whole * step, step, 1, rest))
             found = Buckets(found.means | last.means, found.usable | last.usable, found.worst | last.worst)
         return found.history(start, stop, step)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def _buckets(self, value: str, quality: str, grid: _Grid) -> Buckets:
         window = f"[{_milliseconds(grid.window)}ms]"

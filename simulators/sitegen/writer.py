@@ -7,8 +7,6 @@ from pathlib import Path
 
 from simulators.sitegen.rows import DeviceRow, EndpointRow, GeneratedSite, SpaceRow
 
-FILES = ("site.yaml", "spaces.csv", "endpoints.csv", "devices.csv")
-"""What ``write_site`` writes, beside a folder of profiles if the site has its own."""
 Progress = Callable[[str, int], None]
 """Told after each file: its name, and how many items it holds."""
 

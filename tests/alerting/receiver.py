@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-DEADLINE = 15.0
+DEADLINE = 120.0
 
 
 async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:

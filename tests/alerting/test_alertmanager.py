@@ -18,7 +18,7 @@ import pytest
 from alerting.alarms import Alarm
 from alerting.alertmanager import Alertmanager, AlertmanagerOptions, alert_of
 from alerting.board import AlarmBoard
-from alerting.delivery import Backoff, Delivery, Notifier, NotifierOptions
+from alerting.delivery import Backoff, Notifier, NotifierOptions
 from tests.alerting.plant import SECOND, T0, make_alarm
 from tests.alerting.receiver import until
 from tests.servers.processes import Server, alertmanager
@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def alerts(server: Server) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{server.url}/api/v2/alerts?active=true", timeout=5) as reply:
+    with urllib.request.urlopen(f"{server.url}/api/v2/alerts?active=true", timeout=60) as reply:
         found: list[dict[str, Any]] = json.load(reply)
     return found
 
@@ -58,9 +58,8 @@ async def sending(server: Server, request: pytest.FixtureRequest) -> AsyncIterat
         channel = Alertmanager(session, AlertmanagerOptions(url=server.url, site="North campus"))
         options = NotifierOptions(refresh=request.param, batch=2, backoff=Backoff(first=0.02, cap=0.1))
         notifier = Notifier(channel, board.active, options, Random(1))  # noqa: S311 - jitter
-        delivery = Delivery([notifier])
-        board.listen(delivery.offer)
-        task = asyncio.create_task(delivery.run(), name="delivery")
+        board.listen(notifier.offer)
+        task = asyncio.create_task(notifier.run(), name="notifier")
         yield Sending(notifier, board)
         task.cancel()
         with suppress(asyncio.CancelledError):

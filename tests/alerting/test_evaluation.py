@@ -339,3 +339,11 @@ def test_after_a_restart_alarms_that_nothing_watches_any_more_are_cleared(plant:
     later.watch.resume(T0 + 100 * SECOND)
     assert later.board.active() == ()
     assert [(a.id, a.cleared) for a in later.told] == [(f"warm:{INLET}", T0 + 100 * SECOND)]
+
+
+def test_a_clock_that_is_set_back_delays_no_alarm(plant: Plant) -> None:
+    plant.use(high(", on_delay: 60s, off_delay: 60s"))
+    assert [plant.step(INLET, 28.0, at) for at in (1000, 1020, 1040)] == [False, False, False]
+    assert [plant.step(INLET, 28.0, at) for at in (40, 50, 60)] == [False, False, True]
+    assert [plant.step(INLET, 20.0, at) for at in (70, 100)] == [True, True]
+    assert [plant.step(INLET, 20.0, at) for at in (0, 29, 30)] == [True, True, False]

@@ -4,7 +4,7 @@ import pytest
 
 from alerting.alarms import Category, Priority
 from tests.alerting.plant import Plant, two_rows
-from tests.alerting.test_communication import run
+from tests.alerting.silences import run
 
 
 def devices_of(plant: Plant) -> list[str]:

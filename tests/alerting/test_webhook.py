@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from random import Random
 
@@ -16,7 +16,7 @@ from yarl import URL
 
 from alerting.alarms import Alarm
 from alerting.board import AlarmBoard
-from alerting.delivery import Backoff, Delivery, Notifier, NotifierOptions, Outcome
+from alerting.delivery import Backoff, Notifier, NotifierOptions, Outcome
 from alerting.errors import Unreachable
 from alerting.posting import post
 from alerting.webhook import Webhook, WebhookOptions, sign
@@ -49,8 +49,8 @@ class Sending:
         *receivers: Receiver,
         options: NotifierOptions = QUICK,
         secret: str | None = None,
-        timeout: float = 5,
-    ) -> Delivery:
+        timeout: float = 60,
+    ) -> list[Notifier]:
         def notifier(receiver: Receiver) -> Notifier:
             webhook = Webhook(
                 self._session,
@@ -58,10 +58,17 @@ class Sending:
             )
             return Notifier(webhook, self.board.active, options, Random(1))  # noqa: S311 - jitter
 
-        delivery = Delivery([notifier(receiver) for receiver in receivers])
-        self.board.listen(delivery.offer)
-        self.task = asyncio.create_task(delivery.run(), name="delivery")
-        return delivery
+        notifiers = [notifier(receiver) for receiver in receivers]
+        for each in notifiers:
+            self.board.listen(each.offer)
+        self.task = asyncio.create_task(run_all(notifiers), name="notifiers")
+        return notifiers
+
+
+async def run_all(notifiers: Sequence[Notifier]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for notifier in notifiers:
+            tasks.create_task(notifier.run())
 
 
 @pytest.fixture
@@ -136,7 +143,7 @@ def test_the_signature_agrees_with_a_published_vector() -> None:
 async def test_a_receiver_that_is_down_at_the_start_gets_everything_in_order_later(
     receiver: Receiver, sending: Sending
 ) -> None:
-    (notifier,) = sending.to(receiver).notifiers
+    (notifier,) = sending.to(receiver)
     for number in range(5):
         sending.board.raise_alarm(numbered(number))
     sending.board.clear(numbered(0).id, T0 + 1)
@@ -152,7 +159,7 @@ async def test_a_receiver_that_is_down_at_the_start_gets_everything_in_order_lat
 
 
 async def test_an_outage_in_between_loses_nothing(receiver: Receiver, sending: Sending) -> None:
-    (notifier,) = sending.to(receiver).notifiers
+    (notifier,) = sending.to(receiver)
     await receiver.start()
     sending.board.raise_alarm(numbered(1))
     await until(lambda: len(receiver.events) == 1)
@@ -168,7 +175,7 @@ async def test_loss_and_return_are_each_told_once(
     receiver: Receiver, sending: Sending, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    (notifier,) = sending.to(receiver).notifiers
+    (notifier,) = sending.to(receiver)
     sending.board.raise_alarm(numbered(1))
     await until(lambda: notifier.outcomes[Outcome.FAILED] >= 3)
     await receiver.start()
@@ -200,7 +207,7 @@ async def test_what_is_refused_is_counted_and_does_not_hold_up_the_next(
 ) -> None:
     await receiver.start()
     receiver.status = status
-    (notifier,) = sending.to(receiver).notifiers
+    (notifier,) = sending.to(receiver)
     sending.board.raise_alarm(numbered(1))
     await until(lambda: notifier.outcomes[Outcome.REFUSED] == 1)
     sending.board.raise_alarm(numbered(2))
@@ -250,7 +257,7 @@ async def test_when_the_queue_is_full_the_oldest_are_dropped_and_counted(
     receiver: Receiver, sending: Sending
 ) -> None:
     options = NotifierOptions(queue_limit=3, backoff=Backoff(first=0.01, cap=0.05))
-    (notifier,) = sending.to(receiver, options=options).notifiers
+    (notifier,) = sending.to(receiver, options=options)
     for number in range(10):
         sending.board.raise_alarm(numbered(number))
         await until(
@@ -265,16 +272,16 @@ async def test_when_the_queue_is_full_the_oldest_are_dropped_and_counted(
 
 
 async def test_many_alarms_go_in_messages_of_limited_size(receiver: Receiver, sending: Sending) -> None:
-    (notifier,) = sending.to(receiver, options=NotifierOptions(batch=40)).notifiers
+    (notifier,) = sending.to(receiver, options=NotifierOptions(batch=40))
     for number in range(100):
         sending.board.raise_alarm(numbered(number))
     await receiver.start()
-    assert await notifier.flush(10)
+    assert await notifier.flush(60)
     assert [len(json.loads(body)["events"]) for body in receiver.bodies] == [40, 40, 20]
 
 
 async def test_a_flush_that_cannot_succeed_gives_up(receiver: Receiver, sending: Sending) -> None:
-    (notifier,) = sending.to(receiver).notifiers
+    (notifier,) = sending.to(receiver)
     sending.board.raise_alarm(numbered(1))
     assert not await notifier.flush(0.05)
 
@@ -283,7 +290,7 @@ async def test_neither_secret_nor_path_of_the_address_is_ever_told(
     receiver: Receiver, sending: Sending, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    (notifier,) = sending.to(receiver, secret=SECRET).notifiers
+    (notifier,) = sending.to(receiver, secret=SECRET)
     sending.board.raise_alarm(numbered(1))
     await until(lambda: notifier.lost)
     await receiver.start()
@@ -295,7 +302,7 @@ async def test_neither_secret_nor_path_of_the_address_is_ever_told(
 
 
 async def test_a_notifier_goes_by_the_name_the_site_gives_it(receiver: Receiver, sending: Sending) -> None:
-    (named,) = sending.to(receiver, options=NotifierOptions(name="pager")).notifiers
+    (named,) = sending.to(receiver, options=NotifierOptions(name="pager"))
     assert named.name == "pager"
 
 

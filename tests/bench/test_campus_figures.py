@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.campus import bars, table
+from bench.campus import bars, beside, table
+from bench.campus.api import Told
 from bench.campus.case import Case
 from bench.campus.measuring import _latency
 from bench.campus.probes import Sighting
@@ -182,3 +183,13 @@ def test_the_sink_counts_scans_and_values_of_devices_alike() -> None:
     assert counts.scans == {1767268800: 3, 1767268810: 1}
     assert counts.fields == {1767268800: 6, 1767268810: 2}
     assert counts.devices() == 3
+
+
+def test_what_was_not_read_is_told_from_what_is_under_way() -> None:
+    def told(due: int, done: int, lag: float) -> Told:
+        polls = {"polls_due": due, "polls_done": done, "polls_missed": 0}
+        stores = [{"store": "history", "lag": 0.5}, {"store": "influxdb", "lag": lag}]
+        return Told({"polls": polls, "stores": stores})
+
+    assert beside._own(told(1000, 990, 0.0), told(3000, 2950, 1.25)) == {"not read": 40.0, "lag": 1.25}
+    assert beside._own(told(1000, 990, 0.0), told(3000, 2995, 0.0)) == {"not read": 0.0, "lag": 0.0}

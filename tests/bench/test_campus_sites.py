@@ -60,8 +60,8 @@ def inputs(text: str) -> dict[str, dict]:
 
 def test_telegraf_reads_every_modbus_device_at_its_address_by_an_input_of_its_own(simulated: Path) -> None:
     plan = load(str(simulated)).plan
-    text, fields = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9")
-    found = inputs(text)
+    told = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9")
+    found, fields = inputs(told.text), told.fields
     assert set(found) == {each.device for each in plan.modbus}
     pdu = found["b1-h1-r01-k01-pdu-a"]
     endpoint = next(each for each in plan.endpoints if each.id == "b1-h1-r01-k01-pdu-a")
@@ -73,8 +73,8 @@ def test_telegraf_reads_every_modbus_device_at_its_address_by_an_input_of_its_ow
 
 
 def test_telegraf_is_told_types_scales_and_blocks_as_the_profile_has_them(simulated: Path) -> None:
-    text, _ = telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9")
-    request = inputs(text)["b1-h1-r01-rpp-a"]["request"][0]
+    told = telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9")
+    request = inputs(told.text)["b1-h1-r01-rpp-a"]["request"][0]
     assert (request["register"], request["byte_order"]) == ("holding", "ABCD")
     assert (request["optimization"], request["optimization_max_register_fill"]) == ("max_insert", 4)
     fields = {each["name"]: each for each in request["fields"]}
@@ -96,29 +96,61 @@ def test_telegraf_is_told_types_scales_and_blocks_as_the_profile_has_them(simula
 
 def test_devices_behind_a_gateway_can_share_an_input_and_so_a_connection(simulated: Path) -> None:
     plan = load(str(simulated)).plan
-    apart, fields = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9")
-    text, same = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9", shared=True)
-    found = inputs(text)
+    apart = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9")
+    shared = telegraf.configuration(plan, 10.0, "http://127.0.0.1:9", shared=True)
+    found = inputs(shared.text)
     assert set(found) == {each.endpoint for each in plan.modbus}
-    assert len(found) < len(inputs(apart))
+    assert len(found) < len(inputs(apart.text))
     taps = found["b1-h1-r01-taps"]["request"]
-    assert {(each["slave_id"], each["tags"]["device"]) for each in taps} == {
+    assert [(each["slave_id"], each["tags"]["device"]) for each in taps] == [
         (1, "b1-h1-r01-k01-tap-a"),
         (2, "b1-h1-r01-k01-tap-b"),
         (3, "b1-h1-r01-k02-tap-a"),
         (4, "b1-h1-r01-k02-tap-b"),
         (5, "b1-h1-r01-k03-tap-a"),
         (6, "b1-h1-r01-k03-tap-b"),
-    }
-    assert same == fields
+    ]
+    assert shared.fields == apart.fields
+
+
+def test_what_lies_in_one_register_is_read_with_what_is_longer(simulated: Path) -> None:
+    told = telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9", shared=True)
+    tap = inputs(told.text)["b1-h1-r01-taps"]["request"][0]
+    assert tap["byte_order"] == "CDAB"
+    assert [each for each in tap["fields"] if each["name"] in {"active_energy", "breaker_closed"}] == [
+        {"address": 1020, "name": "breaker_closed", "type": "BIT", "bit": 2},
+        {"address": 1022, "name": "active_energy", "type": "UINT32", "output": "FLOAT64"},
+    ]
 
 
 def test_telegraf_polls_and_writes_as_dcops_does(simulated: Path) -> None:
-    text, _ = telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9")
-    document = tomllib.loads(text)
+    document = tomllib.loads(
+        telegraf.configuration(load(str(simulated)).plan, 10.0, "http://127.0.0.1:9").text
+    )
     assert document["agent"]["interval"] == "10000ms"
-    assert document["agent"]["collection_jitter"] == "9000ms"
+    offsets = [each["collection_offset"] for each in document["inputs"]["modbus"]]
+    assert offsets[0] == "0ms"
+    spread = [round(10_000 * place / len(offsets)) for place in range(len(offsets))]
+    assert offsets == [f"{each}ms" for each in spread]
+    assert document["agent"]["precision"] == "1ms"
     assert document["outputs"]["influxdb_v2"][0]["urls"] == ["http://127.0.0.1:9"]
+    assert document["outputs"]["influxdb_v2"][0]["content_encoding"] == "identity"
+
+
+def test_telegraf_gets_its_inputs_in_files_of_their_own(tmp_path: Path) -> None:
+    told = telegraf.Configuration("[agent]\n", tuple(f"\n# {n}\n" for n in range(401)), 401)
+    folder = tmp_path / "telegraf.d"
+    assert telegraf.write(tmp_path, told) == (
+        "--config",
+        str(tmp_path / "telegraf.conf"),
+        "--config-directory",
+        str(folder),
+    )
+    assert (tmp_path / "telegraf.conf").read_text() == "[agent]\n"
+    written = sorted(folder.iterdir())
+    assert [each.name for each in written] == ["00000.conf", "00200.conf", "00400.conf"]
+    assert written[1].read_text().startswith("\n# 200\n\n# 201\n")
+    assert "".join(each.read_text() for each in written) == "".join(told.inputs)
 
 
 def test_devices_over_mqtt_are_left_out_where_only_modbus_is_compared(tmp_path: Path) -> None:

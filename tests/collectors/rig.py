@@ -26,8 +26,9 @@ class Rig:
 
     def __init__(self, plan: CollectionPlan, patience: Patience) -> None:
         self.samples = Samples()
+        self.clock = WallClock()
         self.collection = Collection(
-            plan, WallClock(), self.samples.append, random=seeded(), patience=patience
+            plan, self.clock, self.samples.append, random=seeded(), patience=patience
         )
 
     def device(self, unit: int) -> DeviceHealth:

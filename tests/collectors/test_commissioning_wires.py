@@ -17,7 +17,8 @@ from simulators.clock import ManualClock
 from simulators.plant import Plant
 from simulators.readings import Readings
 from simulators.wire.modbus import Manner, modbus_servers
-from tests.simulators.sites import WINTER, build_plan, build_site, free_port
+from tests.servers.processes import free_port
+from tests.simulators.sites import WINTER, build_plan, build_site
 
 ALL = tuple(each for each in shipped().values() if isinstance(each, ModbusProfile))
 NOT_SURE = {"generator"}

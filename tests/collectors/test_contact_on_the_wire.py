@@ -34,7 +34,7 @@ from tests.collectors.conftest import (
     until,
 )
 from tests.collectors.driving import profile_of
-from tests.simulators.sites import free_port
+from tests.servers.processes import free_port
 
 
 def words(text: str, length: int) -> list[int]:

@@ -1,8 +1,7 @@
 """Scans that are decoded together: each value as if it had come alone, and in the order it came."""
 
-import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,7 +13,7 @@ from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
 from facility.sample import Sample, Scans
-from tests.collectors.conftest import Samples
+from tests.collectors.conftest import Samples, until
 from tests.collectors.driving import Drive, profile_of
 
 NOON = 1_767_268_800_000_000_000
@@ -128,13 +127,42 @@ def test_what_comes_alone_is_handed_on_behind_what_came_before() -> None:
     assert samples[1].quality.tolist() == [24, 24]
 
 
-async def test_the_next_turn_of_the_loop_hands_it_on() -> None:
+async def test_a_moment_later_it_is_handed_on_and_so_is_what_comes_then() -> None:
     samples = Samples()
     harvest = Harvest(samples.append)
     held(harvest, floats(), (0, NOON, "4366800042700000"), (2, NOON, "4366800042700000"))
     assert samples == []
-    await asyncio.sleep(0)
+    await until(lambda: len(samples) == 2)
     assert [each.first for each in samples] == [0, 2]
+    held(harvest, floats(), (4, NOON + 1, "4366800042700000"))
+    await until(lambda: len(samples) == 3)
+    assert samples[2].first == 4
+
+
+def test_it_asks_to_be_called_back_once_however_often_it_handed_on_meanwhile() -> None:
+    called: list[Callable[[], None]] = []
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=called.append)
+    for time in range(3):
+        held(harvest, floats(), (0, NOON + time, "4366800042700000"))
+        harvest.flush()
+    assert len(called) == 1
+    held(harvest, floats(), (0, NOON + 3, "4366800042700000"))
+    called[0]()
+    assert len(samples) == 4
+    held(harvest, floats(), (0, NOON + 4, "4366800042700000"))
+    assert len(called) == 2
+
+
+def test_so_many_scans_wait_and_no_more() -> None:
+    samples = Samples()
+    harvest = Harvest(samples.append, soon=lambda _: None)
+    decoder = floats()
+    for time in range(999):
+        held(harvest, decoder, (0, NOON + time, "4366800042700000"))
+    assert samples == []
+    held(harvest, decoder, (0, NOON + 999, "4366800042700000"))
+    assert [each.time - NOON for each in samples] == list(range(1000))
 
 
 def test_a_fault_of_our_own_in_decoding_one_device_costs_no_other(

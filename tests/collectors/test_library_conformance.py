@@ -160,7 +160,7 @@ async def poll(cases: Mapping[str, Case]) -> Read:
         seen.add(sample.first)
 
     async with served(servers) as port:
-        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=2.0)
+        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=60.0)
         plan = CollectionPlan(endpoints=(endpoint,), modbus=tuple(bindings))
         collection = Collection(plan, WallClock(), emit)
         async with running(collection.run()):

@@ -110,7 +110,7 @@ async def test_a_unit_goes_dormant_and_comes_back_and_both_are_logged_once(
         server.reply = answer_well
         await until(lambda: rig.device(2).state is DeviceState.ONLINE)
         await until(lambda: rig.device(2).polls_done >= 2)
-        assert rig.samples.of(2)[-1].quality.tolist() == [192, 192]
+        await until(lambda: rig.samples.of(2)[-1].quality.tolist() == [192, 192])
     assert [record.getMessage() for record in caplog.records] == [
         "unit 2 behind endpoint gw (device-2) is given up for now: no reply in time",
         "unit 2 behind endpoint gw (device-2) answers again",

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -294,6 +294,52 @@ async def test_of_several_reads_one_may_time_out_or_be_refused() -> None:
         assert (refused, silent, good) == ([Fault(FaultKind.EXCEPTION, 6)], [TIMEOUT], [b"\0\1"])
         assert it.errors == {"exception_6": 1, "timeout": 1}
         assert it.lost == []
+
+
+def reply_of_unit(unit: int, transaction: int, *words: int) -> bytes:
+    return data_frame(transaction, unit, 3, struct.pack(f">{len(words)}H", *words))
+
+
+@pytest.mark.parametrize(
+    ("missing", "arrivals"),
+    [
+        (8, lambda begun, other: [begun + other]),
+        (8, lambda begun, other: [begun, other]),
+        (3, lambda begun, other: [begun + other]),
+        (3, lambda begun, other: [begun, other]),
+        (9, lambda begun, other: [begun + other[:9]]),
+        (12, lambda begun, other: [begun, other[:10], other[10:]]),
+    ],
+)
+async def test_a_reply_that_breaks_off_is_never_completed_with_another(
+    missing: int, arrivals: Callable[[bytes, bytes], list[bytes]]
+) -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        link = it.link
+        assert isinstance(link, TcpLink)
+        first, second = (it.begin(read_request(unit, Block(Table.HOLDING, 0, 6, (0,)))) for unit in (7, 8))
+        begun = reply_of_unit(7, 1, 2304, 2305, 2306, 2307, 2308, 2309)[:-missing]
+        for part in arrivals(begun, reply_of_unit(8, 2, 5, 6, 7, 8, 9, 10)):
+            if not it.lost:
+                _deliver(link, part)
+        assert (first, second) == ([], [])
+        assert it.lost == ["a reply broke off"]
+        assert it.errors == {"truncated": 1}
+
+
+@pytest.mark.parametrize("cut", range(1, 21))
+async def test_a_reply_in_two_pieces_is_taken_while_another_is_waited_for(cut: int) -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        link = it.link
+        assert isinstance(link, TcpLink)
+        first, second = (it.begin(read_request(unit, Block(Table.HOLDING, 0, 6, (0,)))) for unit in (7, 8))
+        # Words that look like the other's header but for its unit.
+        frame = reply_of_unit(7, 1, 0, 2, 0, 15, 0x0703, 0)
+        _deliver(link, frame[:cut])
+        _deliver(link, frame[cut:] + reply_of_unit(8, 2, 1, 2, 3, 4, 5, 6))
+        assert first == [struct.pack(">6H", 0, 2, 0, 15, 0x0703, 0)]
+        assert second == [struct.pack(">6H", 1, 2, 3, 4, 5, 6)]
+        assert it.errors == {}
 
 
 async def test_a_read_may_have_a_timeout_of_its_own() -> None:

@@ -192,7 +192,7 @@ async def test_a_device_is_read_beside_one_that_is_not_there(peer: Peer, tmp_pat
         health = collection.endpoints()[0]
         assert (health.protocol, health.address) == (str(endpoint.protocol), endpoint.address)
         assert health.state is EndpointState.CONNECTED
-        assert set(health.errors) == {"timeout"}
+        assert health.errors["timeout"] >= 2
         assert collection.devices()[0].polls_failed == 0
 
 

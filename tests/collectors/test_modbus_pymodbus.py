@@ -76,7 +76,7 @@ def bind(profile: str, unit: int, first: int) -> ModbusBinding:
 @asynccontextmanager
 async def collecting(port: int, *bindings: ModbusBinding) -> AsyncIterator[tuple[Collection, Samples]]:
     samples = Samples()
-    endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=0.1)
+    endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=60.0)
     collection = Collection(
         CollectionPlan(endpoints=(endpoint,), modbus=bindings), WallClock(), samples.append
     )

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import aiomqtt
 import pytest
 
+from collectors.changes import compare
 from collectors.health import EndpointState
-from collectors.mqtt import MOST_PAYLOAD
+from collectors.mqtt_intake import MOST_PAYLOAD
 from ingest import spool as spool_module
 from tests.collectors.conftest import until
 from tests.collectors.mqtt_pipeline import (
@@ -235,7 +237,7 @@ async def test_what_memory_could_not_hold_is_asked_for_again(
         for first in range(0, 300, 100):
             await publish(broker.port, [message(number) for number in range(first, first + 100)])
             await until(lambda: len(pipeline.samples) == first + 100)  # noqa: B023 - waited for here
-            await until(lambda: pipeline.tick.open_number == pipeline.spool._last)
+            await until(lambda: pipeline.tick.open_number == pipeline.spool._waiting.last)
         await until(lambda: pipeline.spool.stats.dropped > 0)
         folder.unlink()
         await until(lambda: pipeline.spool.stats.available)
@@ -254,6 +256,25 @@ async def test_an_orderly_stop_acknowledges_what_it_took(broker: Server, tmp_pat
         await until(lambda: len(pipeline.samples) == 7)
     assert [value for _, _, value in journalled(tmp_path)] == [20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.0]
     await nothing_waits(broker.port, tmp_path / "after")
+
+
+async def test_a_site_that_changes_while_the_last_messages_are_waited_for_begins_nothing(
+    broker: Server, tmp_path: Path
+) -> None:
+    collection = Pipeline(broker.port, open_journal(tmp_path)).collection
+    plan = collection.plan
+    running = asyncio.create_task(collection.run())
+    await until(lambda: collection.endpoints()[0].state is EndpointState.CONNECTED)
+    await publish(broker.port, [message(number) for number in range(10)])
+    await until(lambda: collection.endpoints()[0].unacknowledged == 10)
+    running.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)  # it is being cancelled, and waits for the journal
+    assert not running.done()
+    over = await collection.prepare(compare(plan, replace(plan, mqtt=plan.mqtt[1:])))
+    collection.change(over)
+    await asyncio.wait([running])
+    assert running.cancelled()
 
 
 async def test_messages_kept_while_away_have_their_own_time_or_are_no_more_than_last_values(

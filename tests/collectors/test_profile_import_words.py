@@ -3,7 +3,7 @@
 import pytest
 
 from facility.quality import Quality
-from tests.collectors.test_profile_import import decoded, imported, notes, only
+from tests.collectors.imports import decoded, imported, notes, only
 
 
 @pytest.mark.parametrize(

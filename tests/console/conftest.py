@@ -3,7 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestClient
 
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from aiohttp.test_utils import TestClient
 
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
 FORGET = "/api/v1/collection/lessons/forget"

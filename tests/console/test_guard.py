@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import logging
 import socket
+from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -48,6 +49,30 @@ async def test_every_response_carries_the_security_headers(client: TestClient, p
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_who_hangs_up_in_the_middle_of_an_answer_is_no_error(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with plant.client() as client:
+
+        def overview(_: frozenset[str] | None = None) -> Iterator[bytes]:
+            yield b"dcops_up 1\n"
+            for connection in client.server.runner.server.connections:
+                connection.transport.close()
+            yield b"dcops_up 1\n"
+
+        monkeypatch.setattr(plant.metrics, "overview", overview)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await read_all(client, "/metrics")
+        async with client.get("/healthz") as response:
+            assert response.status == 200
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def read_all(client: TestClient, path: str) -> bytes:
+    async with client.get(path) as response:
+        return await response.read()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -133,7 +158,7 @@ async def test_a_taken_port_is_waited_for_and_said_once(plant: Plant, monkeypatc
     noted = Noted(1)
     logging.getLogger("console.server").addHandler(noted)
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             server = asyncio.create_task(

@@ -1,8 +1,15 @@
 """The paths Prometheus scrapes."""
 
+import gzip
+
 import pytest
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient
 
+from console import metrics
+from console.guard import is_loopback
+from console.metrics import accepts_gzip
+from tests.console.fakes import FakeMetrics
 from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
@@ -56,3 +63,69 @@ async def test_head_says_what_there_is_and_sends_nothing(client: TestClient) -> 
     async with client.head("/metrics") as response:
         assert response.status == 200
         assert await response.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("accepted", "does"),
+    [
+        ("gzip", True),
+        ("identity, GZIP ; q=0.5", True),
+        ("", False),
+        ("deflate, br", False),
+        ("gzip;q=0, identity", False),
+        ("gzip; q=0.000", False),
+        ("xgzip", False),
+    ],
+)
+def test_whether_a_client_takes_gzip(accepted: str, *, does: bool) -> None:
+    assert accepts_gzip(accepted) is does
+
+
+@pytest.mark.parametrize(
+    ("remote", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.0.1", True),
+        ("::1", True),
+        ("10.0.0.5", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_whether_a_client_is_on_this_machine(remote: str | None, *, local: bool) -> None:
+    assert is_loopback(remote) is local
+
+
+async def raw(client: TestClient, path: str, **headers: str) -> tuple[str | None, bytes]:
+    """Its encoding and the bytes as they were sent."""
+    async with (
+        ClientSession(auto_decompress=False) as session,
+        session.get(client.make_url(path), headers=headers) as response,
+    ):
+        assert response.headers["Vary"] == "Accept-Encoding"
+        return response.headers.get("Content-Encoding"), await response.read()
+
+
+async def test_gzip_is_sent_to_who_asks_for_it_from_elsewhere(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = b"dcops_up 1\ndcops_levels []\n"
+    async with plant.client() as client:
+        asks = {"Accept-Encoding": "gzip"}
+        assert await raw(client, "/metrics", **asks) == (None, text)
+        monkeypatch.setattr(metrics, "is_loopback", lambda _: False)
+        encoding, sent = await raw(client, "/metrics", **asks)
+        assert encoding == "gzip"
+        assert gzip.decompress(sent) == text
+        assert await raw(client, "/metrics", **{"Accept-Encoding": "identity"}) == (None, text)
+
+
+async def test_a_long_text_is_whole_in_gzip_and_plain(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f'dcops_x{{n="{at:0>500}"}} {at}.0\n'.encode() for at in range(3000)]
+    monkeypatch.setattr(FakeMetrics, "overview", lambda *_: iter([*lines, b""]))
+    async with plant.client() as client:
+        assert (await raw(client, "/metrics"))[1] == b"".join(lines)
+        monkeypatch.setattr(metrics, "is_loopback", lambda _: False)
+        encoding, sent = await raw(client, "/metrics", **{"Accept-Encoding": "gzip, deflate"})
+        assert encoding == "gzip"
+        assert gzip.decompress(sent) == b"".join(lines)

@@ -2,7 +2,9 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from collectors.health import DeviceState
-from tests.console.plant import START, Plant, alarm, build_site, health
+from tests.console.campus import START, build_site
+from tests.console.collecting import health
+from tests.console.plant import Plant, alarm
 
 
 async def get(client: TestClient, path: str, status: int = 200) -> dict:

@@ -9,7 +9,8 @@ from console.app import build_app
 from console.showing import Showing
 from console.site import SiteRefusedError
 from console.site_models import SiteMistake
-from tests.console.plant import START, Plant, alarm
+from tests.console.campus import START
+from tests.console.plant import Plant, alarm
 from tests.console.test_nodes import get
 from tests.console.test_stream import listen, next_event
 

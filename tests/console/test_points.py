@@ -3,7 +3,8 @@ from aiohttp.test_utils import TestClient
 
 from facility.sample import NANOSECONDS
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
-from tests.console.plant import START, Plant, build_site
+from tests.console.campus import START, build_site
+from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
 

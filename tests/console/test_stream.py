@@ -3,9 +3,10 @@ import json
 
 from aiohttp import ClientResponse, StreamReader
 
-from tests.console.plant import START, Plant, alarm
+from tests.console.campus import START
+from tests.console.plant import Plant, alarm
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 async def next_event(stream: StreamReader) -> tuple[str, dict]:

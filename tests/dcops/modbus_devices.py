@@ -21,7 +21,7 @@ def served(gateway: Gateway) -> Iterator[Gateway]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield gateway
     finally:
         done.set()

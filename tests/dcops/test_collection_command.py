@@ -11,7 +11,9 @@ from collectors.health import CollectorHealth, CollectorState, DeviceCost
 from console.app import build_app
 from console.showing import Showing
 from dcops.cli import main
-from tests.console.plant import Plant, build_site, health
+from tests.console.campus import build_site
+from tests.console.collecting import health
+from tests.console.plant import Plant
 from tests.dcops.lines import lines_of
 
 CDU = "b1-h1-r1-cdu"

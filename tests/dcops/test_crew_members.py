@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from collectors.figures import figures_of, together
 from collectors.health import (
     CollectionTotals,
     CollectorState,
@@ -115,6 +116,9 @@ class Collecting:
     def each_endpoint(self) -> Any:
         yield endpoint(self.name)
 
+    def each_figures(self) -> Any:
+        yield figures_of([endpoint(self.name)])
+
     def each_device(self) -> Any:
         yield device(self.name, self.state)
 
@@ -207,6 +211,14 @@ def test_all_collecting_is_seen_as_one() -> None:
     assert collection.texts("near") == {"serial": "S-near"}
     assert [(each.device, each.seconds) for each in collection.costs("gw-far")] == [("far", 0.5)]
     assert collection.lessons() == (lesson("near"), lesson("far"))
+
+
+def test_the_endpoints_of_all_stand_in_the_same_columns() -> None:
+    found = together(list(seen(member_with(SetClock(), report())).each_figures()))
+    assert found.names == ("gw-near", "gw-far")
+    assert found.requests.tolist() == [12.0, 12.0]
+    assert found.round_trip.tolist() == [0.25, 0.25]
+    assert found.errors == {"gw-near": {"timeout": 2}, "gw-far": {"timeout": 2}}
 
 
 def test_what_a_report_leaves_out_stays_as_it_was_told_before() -> None:

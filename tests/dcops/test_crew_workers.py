@@ -70,10 +70,10 @@ async def test_what_a_worker_read_is_taken_though_it_dies_and_it_is_started_agai
     said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
     async with worker_that_says(said, "ends", monkeypatch, tmp_path) as (workers, batches):
         member = workers.members[0]
-        await until(lambda: member.restarts >= 2, "it is started again", 30)
+        await until(lambda: member.restarts >= 2, "it is started again")
         assert len(batches) >= 2
         assert batches[0].values.tolist() == [1.0, 2.0]
-        await until(lambda: member.health().error == "it ended with 0", "it is gone", 30)
+        await until(lambda: member.health().error == "it ended with 0", "it is gone")
 
 
 async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
@@ -82,7 +82,7 @@ async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
     said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest, K1_PDU))
     now = without("grid")
     async with worker_that_says(said, "stays", monkeypatch, tmp_path, now) as (_, batches):
-        await until(lambda: batches, "it is taken", 30)
+        await until(lambda: batches, "it is taken")
         assert batches[0].expand().points.tolist() == [0, 1]
 
 
@@ -99,9 +99,17 @@ async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
 async def test_a_worker_that_cannot_be_understood_is_ended(said, error, monkeypatch, tmp_path) -> None:
     async with worker_that_says(said, "stays", monkeypatch, tmp_path) as (workers, batches):
         member = workers.members[0]
-        await until(lambda: error in member.error, "what it says is not understood", 30)
-        await until(lambda: member.restarts >= 1, "another one is started", 30)
+        await until(lambda: error in member.error, "what it says is not understood")
+        await until(lambda: member.restarts >= 1, "another one is started")
         assert batches == []
+
+
+async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(workers_module, "HUNG_SECONDS", 0.5)
+    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    async with worker_that_says(said, "stays", monkeypatch, tmp_path) as (workers, batches):
+        await until(lambda: len(batches) == 2, "the next one is heard")
+        assert workers.members[0].restarts >= 1
 
 
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, tmp_path) -> None:
@@ -115,6 +123,6 @@ async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, tmp_p
         lambda _: None,
     )
     async with stage({"workers": workers.run()}):
-        await until(lambda: workers.members[0].restarts >= 2, "it is tried again", 30)
+        await until(lambda: workers.members[0].restarts >= 2, "it is tried again")
         assert "can't be started" in workers.members[0].error
         await asyncio.sleep(0)

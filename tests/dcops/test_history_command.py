@@ -16,7 +16,8 @@ from console.showing import Showing
 from dcops.cli import main
 from dcops.snapshots import Snapshots
 from ingest.stores.duckdb import DuckHistory
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 from tests.dcops.lines import lines_of
 from tests.ingest.histories import HOUR, steady
 from tests.ingest.plant import NOON, StillClock
@@ -76,7 +77,9 @@ async def test_info_tells_what_is_stored(data: Path, capsys: pytest.CaptureFixtu
     out = lines_of(capsys)
     assert out[0].split() == ["level", "files", "rows", "bytes", "from", "to"]
     told = {line.split()[0]: line.split() for line in out[1:7]}
-    assert told["hot"] == ["hot", "0", "12", "0", "2026-01-01", "12:12:00", "2026-01-01", "12:12:50"]
+    (log,) = (data / "history.files").glob("hot-*.log")
+    hot = ["hot", "0", "12", str(log.stat().st_size), "2026-01-01", "12:12:00", "2026-01-01", "12:12:50"]
+    assert told["hot"] == hot
     assert told["device"][:3] == ["device", "1", "144"]
     assert told["derived"][1:] == ["0", "0", "0", "–", "–"]
     assert told["1min"][:3] == ["1min", "1", "24"]
@@ -149,6 +152,9 @@ async def test_a_backup_can_be_used_as_it_is(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run("backup", tmp_path / "copy", "--data", data) == 0
+    files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/copy: {size} bytes in ")
     assert await run("backup", tmp_path / "copy", "--data", data) == 1
     assert "is there already" in capsys.readouterr().err
     assert await run("check", "--data", tmp_path / "copy") == 0
@@ -172,16 +178,20 @@ async def test_a_running_dcops_is_asked_for_a_copy(running: str, data: Path, tmp
     assert len(output.read_text().splitlines()) == 80
     assert list((data / "snapshots").iterdir()) == []
     _, told, _ = await outside("info", "--data", tmp_path / "copy")
-    assert ["hot", "0", "14"] in [line.split()[:3] for line in told]
+    hot = next(line.split() for line in told if line.startswith("hot"))
+    log = tmp_path / "copy" / "history.files" / "hot-00000002.log"
+    assert hot[:4] == ["hot", "0", "14", str(log.stat().st_size)]
 
 
 async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, tmp_path: Path) -> None:
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
-    assert (code, "is not there; give the folder with --data" in said) == (1, True)
+    assert code == 1
+    assert "is not there; give the folder with --data" in said
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
-    assert (code, "nothing answers at http://127.0.0.1:1" in said) == (1, True)
+    assert code == 1
+    assert "nothing answers at http://127.0.0.1:1: Connection refused" in said
     code, _, said = await outside("compact", "--data", data, "--url", running)
-    assert (code, "Could not set lock" in said) == (1, True)
+    assert (code, "Could not set lock" in said, "stop dcops, which has it open" in said) == (1, True, True)
 
 
 async def test_old_copies_are_removed(data: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from alerting.alarms import Priority
 from alerting.board import AlarmBoard
 from alerting.platform_alarms import PLATFORM_RULES, Condition, PlatformAlarms
-from dcops.pipeline_conditions import Growth, Pipeline, PipelineConditions, Trend
+from collectors.health import CollectorHealth, CollectorState
+from dcops.pipeline_conditions import Pipeline, PipelineConditions
+from dcops.trends import Growth, Trend
 from ingest.delivery import DeliveryStats
 from ingest.journal import Backlog
 from ingest.journal_limits import JournalLimits, Risk
@@ -42,6 +44,20 @@ class Bench:
         self.history, self.influx = FakeDelivery("history"), FakeDelivery("influxdb")
         self.notifiers: Sequence[Any] = [SimpleNamespace(name="pager", lost=False, waiting=0)]
         self.free: tuple[int, int] | None = (100 * GIB, 200 * GIB)
+        self.shard = CollectorHealth(
+            name="shard 2/2",
+            state=CollectorState.HEARD,
+            heard=NOON,
+            url="",
+            readings=0,
+            waiting=0,
+            lost=7,
+            clock_ahead=0.1,
+            restarts=0,
+            cpu_seconds=1.0,
+            memory=1.0,
+            error="",
+        )
         self.conditions = PipelineConditions(
             Pipeline(
                 folder=Path("/data"),
@@ -51,6 +67,7 @@ class Bench:
                 deliveries=(self.history, self.influx),  # type: ignore[arg-type]
                 notifiers=lambda: self.notifiers,
                 free=lambda: self.free,
+                collectors=lambda: (self.shard,),
             ),
             speed,
         )
@@ -249,6 +266,42 @@ def test_a_notifier_that_does_not_get_through_is_told_on_the_page() -> None:
         "Alarms do not reach pager: 12 wait, and beyond 10000 the oldest are dropped. Who relies on it sees"
         " none now"
     )
+
+
+def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> None:
+    bench = Bench()
+    assert bench.holding() == [], "nobody knows when it lost what it tells of first"
+    bench.shard = replace(bench.shard, lost=9)
+    found = bench.only(NOON + SECOND)
+    assert (found.rule, found.part, found.priority) == ("collector-losing", "shard 2/2", Priority.HIGH)
+    assert found.message == (
+        "Readings of shard 2/2 are lost from 2026-01-01 13:00:01 CET on, 2 so far: it could neither hand them"
+        " over nor keep them"
+    )
+    assert bench.holding(NOON + HOUR) == []
+    bench.shard = replace(bench.shard, lost=0)  # another process
+    assert bench.holding(NOON + HOUR) == []
+    bench.shard = replace(bench.shard, lost=3)
+    assert bench.only(NOON + HOUR).part == "shard 2/2"
+
+
+def test_a_shard_that_is_refused_is_told_with_the_reason() -> None:
+    bench = Bench()
+    bench.shard = replace(bench.shard, error="two processes collect as shard 2/2; stop one of them")
+    found = bench.only()
+    assert (found.rule, found.on_delay) == ("collector-failing", MINUTE)
+    assert found.message == "shard 2/2 is not well: two processes collect as shard 2/2; stop one of them"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "text"), [(-95.2, "95 s behind"), (7.0, "7 s ahead of"), (-5.0, ""), (float("nan"), "")]
+)
+def test_a_shard_whose_clock_is_another_is_told(ahead: float, text: str) -> None:
+    bench = Bench()
+    bench.shard = replace(bench.shard, clock_ahead=ahead)
+    found = [each for each in bench.holding() if each.rule == "collector-clock"]
+    assert [text in each.message for each in found] == ([True] if text else [])
+    assert all(each.on_delay == MINUTE for each in found)
 
 
 def test_growth_begins_anew_after_quiet() -> None:

@@ -15,7 +15,7 @@ from tests.collectors.test_commissioning_scan import RACK_PDU
 from tests.dcops.modbus_devices import served
 
 SWAPPED = Bank(words={HOLDING: swapped(LOADED, 0, 2, 10, 12, 14, 16)})
-QUICK = ("--pause", "1ms", "--timeout", "200ms")
+QUICK = ("--pause", "1ms", "--timeout", "500ms")
 
 
 def probe(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -123,7 +123,7 @@ def site_with(port: int, folder: Path) -> Path:
     site.write_text(
         "dcops: 1\nname: Room\nspaces:\n  - {id: room, level: campus, name: Room}\n"
         "  - {id: rack, level: rack, in: room, name: Rack}\n"
-        f"endpoints:\n  - {{id: gw, protocol: modbus-tcp, host: 127.0.0.1, port: {port}, timeout: 200ms}}\n"
+        f"endpoints:\n  - {{id: gw, protocol: modbus-tcp, host: 127.0.0.1, port: {port}, timeout: 500ms}}\n"
         "devices:\n"
         "  - {id: pdu, kind: rack_pdu, in: rack, profile: rack-pdu, endpoint: gw, unit: 3}\n",
         encoding="utf-8",

@@ -1,9 +1,13 @@
 """What the process tells of itself: stalls, CPU by stage, and how both are exposed."""
 
 import asyncio
+import contextlib
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
+from selectors import EVENT_READ
 from shutil import which
 from types import SimpleNamespace
 from typing import cast
@@ -12,8 +16,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from dcops.cpu_stages import CpuStages
-from dcops.loop_watch import LoopWatch, Stall
+from dcops.loop_watch import LoopWatch, Stall, TurnSelector, WatchedLoop
 from dcops.process_health import ProcessMetrics, Workings
+from dcops.running import loop_for
 from facility.durations import BOUNDS, Durations
 from tests.collectors.conftest import HandClock
 
@@ -22,13 +27,13 @@ START = 1_767_225_600_000_000_000
 
 
 class Seconds:
-    """Real time that is set by hand."""
+    """Real time as it is read, time after time."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, *readings: float) -> None:
+        self._readings = iter(readings)
 
     def __call__(self) -> float:
-        return self.now
+        return next(self._readings)
 
 
 def within(found: Durations) -> dict[int, int]:
@@ -36,30 +41,99 @@ def within(found: Durations) -> dict[int, int]:
     return {BOUNDS[at] // MS: count for at, count in enumerate(found.counts[:-1]) if count}
 
 
-def test_a_call_that_comes_in_time_is_no_stall_and_one_that_comes_late_is() -> None:
-    clock, now = HandClock(START), Seconds()
-    watch = LoopWatch(clock, now)
+def test_short_turns_are_counted_and_long_ones_are_stalls() -> None:
+    watch = LoopWatch(HandClock(START))
+    for seconds in (0.0005, 0.0, 0.0009, 0.120):
+        watch.note(seconds)
+    assert within(watch.lateness) == {1: 3, 125: 1}
+    assert watch.longest == 0.120
+    assert watch.long_ones == (Stall(ended=START, seconds=0.120),)
+
+
+def test_only_the_last_hundred_long_stalls_are_remembered() -> None:
+    watch = LoopWatch(HandClock(START))
+    for number in range(101):
+        watch.note(0.05 + number)
+    assert len(watch.long_ones) == 100
+    assert watch.long_ones[0] == Stall(ended=START, seconds=1.05)
+
+
+def turns(now: Seconds, *timeouts: float | None, readable: bool) -> list[float]:
+    """What a selector tells of its turns when it waits so long, one time after the other."""
+    told: list[float] = []
+    near, far = socket.socketpair()
+    with near, far, TurnSelector(now) as selector:
+        selector.register(near, EVENT_READ)
+        if readable:
+            far.send(b"x")
+        selector.tell = lambda seconds: told.append(round(seconds, 3))
+        for timeout in timeouts:
+            assert len(selector.select(timeout)) == readable
+    return told
+
+
+def test_a_turn_lasts_from_when_there_is_something_to_read_to_the_next_wait() -> None:
+    # Made at 100; waits at 100.5, is woken at 102; waits at 102.12 again.
+    now = Seconds(100.0, 100.5, 102.0, 102.12, 103.0)
+    assert turns(now, 10.0, None, readable=True) == [0.5, 0.12]
+
+
+def test_a_turn_begins_when_a_timer_is_due_even_if_the_process_is_woken_late() -> None:
+    # Waits at 100 until 100.001, is woken at 100.2, and waits again at 100.25.
+    now = Seconds(100.0, 100.0, 100.2, 100.25, 100.25)
+    assert turns(now, 0.001, 0.0, readable=False) == [0.0, 0.249]
+
+
+def test_waking_early_for_a_timer_is_no_turn() -> None:
+    now = Seconds(100.0, 100.0, 100.0005, 100.0005, 100.0005)
+    assert turns(now, 0.001, 0.0, readable=False) == [0.0, 0.0]
+
+
+class Telling(LoopWatch):
+    """Tells when a turn was long."""
+
+    def __init__(self) -> None:
+        super().__init__(HandClock(START))
+        self.seen = asyncio.Event()
+
+    def note(self, seconds: float) -> None:
+        super().note(seconds)
+        if seconds >= 0.05:
+            self.seen.set()
+
+
+def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
+    watch = Telling()
+
+    async def stall() -> None:
+        task = asyncio.create_task(watch.run())
+        await asyncio.sleep(0)
+        time.sleep(0.06)  # noqa: ASYNC251 - the stall that is to be seen
+        async with asyncio.timeout(5):
+            await watch.seen.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        counted = sum(watch.lateness.counts)
+        await asyncio.sleep(0)
+        assert sum(watch.lateness.counts) == counted
+
+    with asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        runner.run(stall())
+    assert watch.longest >= 0.06
+
+
+def test_a_timer_that_is_called_in_time_saw_no_stall_and_one_that_is_called_late_did() -> None:
+    watch = LoopWatch(HandClock(START), Seconds(100.0, 100.025, 100.0505, 100.0755, 100.2205))
     watch.begin()
-    for passed in (0.025, 0.0255, 0.025, 0.145):
-        now.now += passed
+    for _ in range(4):
         watch.beat()
     assert within(watch.lateness) == {1: 3, 125: 1}
     assert watch.longest == pytest.approx(0.120)
     assert [(each.ended, round(each.seconds, 3)) for each in watch.long_ones] == [(START, 0.12)]
 
 
-def test_only_the_last_hundred_long_stalls_are_remembered() -> None:
-    now = Seconds()
-    watch = LoopWatch(HandClock(START), now)
-    watch.begin()
-    for number in range(101):
-        now.now += 0.025 + 0.05 + number
-        watch.beat()
-    assert len(watch.long_ones) == 100
-    assert watch.long_ones[0] == Stall(ended=START, seconds=pytest.approx(1.05))
-
-
-class Telling(LoopWatch):
+class Looking(LoopWatch):
     """Tells when it has looked three times."""
 
     def __init__(self) -> None:
@@ -72,14 +146,20 @@ class Telling(LoopWatch):
             self.looked.set()
 
 
-async def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
-    watch = Telling()
+async def test_it_watches_another_loop_by_a_timer_until_it_is_cancelled() -> None:
+    watch = Looking()
     task = asyncio.create_task(watch.run())
     async with asyncio.timeout(5):
         await watch.looked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_a_loop_that_polls_little_is_one_that_needs_no_timer_to_be_watched() -> None:
+    for polls, watched in ((0.0, True), (99.0, True), (100.0, False), (20_000.0, False)):
+        with contextlib.closing(loop_for(polls)()) as loop:
+            assert isinstance(loop, WatchedLoop) is watched
 
 
 def told(tasks: Path, thread: int, user: int, system: int) -> None:

@@ -78,7 +78,10 @@ def test_a_wrong_map_is_told_line_by_line_and_nothing_is_written(
         (["import", "absent.csv"], "absent.csv: cannot be read (No such file or directory); check the path"),
         (["show", "xyz"], "xyz: neither a shipped profile nor a file; see 'dcops profile list'"),
         (["show", "eastron-smd630"], "neither a shipped profile nor a file; did you mean 'eastron-sdm630'?"),
-        (["validate", "absent.yaml"], "absent.yaml:1: cannot be read"),
+        (
+            ["validate", "absent.yaml"],
+            "absent.yaml:1: cannot be read (No such file or directory); check the path",
+        ),
     ],
 )
 def test_what_is_not_there_is_said_so(
@@ -91,9 +94,16 @@ def test_what_is_not_there_is_said_so(
 def test_an_output_that_cannot_be_written_is_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "absent" / "x.yaml"
+    (tmp_path / "taken").touch()
+    output = tmp_path / "taken" / "x.yaml"
     assert main(["profile", "import", str(MAPS / "carrier_23xrv_chiller.csv"), "--output", str(output)]) == 1
     assert f"{output}: cannot be written" in capsys.readouterr().err
+
+
+def test_the_folder_of_an_output_is_made(tmp_path: Path) -> None:
+    output = tmp_path / "profiles" / "x.yaml"
+    assert main(["profile", "import", str(MAPS / "carrier_23xrv_chiller.csv"), "--output", str(output)]) == 0
+    assert main(["profile", "validate", str(output)]) == 0
 
 
 @pytest.mark.parametrize("arguments", [["import", "x.csv", "--kind", "toaster"], ["nonsense"], []])

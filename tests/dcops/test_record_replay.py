@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from dcops.ports import free_base_port
 from tests.servers.processes import free_port
 
 READ = struct.pack(">HHHBBHH", 1, 0, 6, 1, 3, 0, 2)
@@ -26,7 +25,7 @@ LINES = (
 )
 
 
-def dcops(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def dcops(*arguments: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dcops", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
 
@@ -50,7 +49,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def interrupted(process: subprocess.Popen[str]) -> str:
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     return out
 
@@ -61,7 +60,7 @@ def port_in(said: str) -> int:
 
 def ask(port: int, *requests: bytes) -> list[bytes]:
     replies = []
-    with socket.create_connection(("127.0.0.1", port), 5) as client:
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
         for request in requests:
             client.sendall(request)
             head = client.recv(6, socket.MSG_WAITALL)
@@ -105,11 +104,11 @@ def test_a_proxy_records_what_a_replay_then_answers(tmp_path: Path, frames: Path
 
 def test_a_site_is_recorded_with_one_command_endpoint_by_endpoint(tmp_path: Path) -> None:
     site, taken = str(tmp_path / "site"), tmp_path / "taken"
-    shape = ["--rows", "1", "--racks", "2", "--period", "1s", "--base-port", str(free_base_port(40))]
+    shape = ["--rows", "1", "--racks", "2", "--period", "1s", "--base-port", str(free_port(40))]
     assert dcops("site", "generate", site, *shape, "--broker-port", str(free_port())).returncode == 0
     chosen = ["--endpoint", "b1-h1-r01-pdus", "--endpoint", "b1-chiller-1"]
     with started("simulate", site, "--broker"):
-        done = dcops("record", site, *chosen, "--output", str(taken), "--duration", "3s")
+        done = dcops("record", site, *chosen, "--output", str(taken), "--duration", "5s")
     assert done.returncode == 0, done.stderr
     assert "2 endpoints read" in done.stdout
     assert sorted(file.name for file in taken.iterdir()) == ["b1-chiller-1.frames", "b1-h1-r01-pdus.frames"]
@@ -133,7 +132,7 @@ def test_recording_ends_when_enough_is_written(tmp_path: Path, frames: Path) -> 
         with started("record", *listen, "--output", str(taken), "--max-mb", "0.001") as proxy:
             with contextlib.suppress(OSError):  # it is cut when enough is written
                 ask(port_in(proxy.said), *[READ] * 50)
-            out, _ = proxy.communicate(timeout=20)
+            out, _ = proxy.communicate(timeout=120)
             assert proxy.returncode == 0
     assert "--max-mb allows more" in out
     assert taken.stat().st_size <= 1000

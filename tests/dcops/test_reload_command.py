@@ -10,7 +10,8 @@ from console.app import build_app
 from console.showing import Showing
 from console.site import SiteRefusedError
 from dcops.cli import main
-from tests.console.plant import Plant, build_site
+from tests.console.campus import build_site
+from tests.console.plant import Plant
 from tests.dcops.lines import lines_of
 
 

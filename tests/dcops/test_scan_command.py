@@ -25,7 +25,7 @@ from tests.collectors.test_commissioning_scan import CDU, CHILLER, RACK_PDU
 from tests.dcops.modbus_devices import served
 from tests.servers.processes import free_port
 
-QUICK = ("--pause", "1ms", "--timeout", "100ms")
+QUICK = ("--pause", "1ms", "--timeout", "500ms")
 UNITS = {3: RACK_PDU, 7: CHILLER, 9: CDU, 12: Bank()}
 
 
@@ -155,9 +155,9 @@ def test_an_interrupt_prints_what_was_found(capsys: pytest.CaptureFixture[str]) 
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         ) as running:
-            assert held.wait(30)
+            assert held.wait(60)
             running.send_signal(signal.SIGINT)
-            out, err = running.communicate(timeout=20)
+            out, err = running.communicate(timeout=120)
     assert running.returncode == 0
     assert "stopped; this is what was found so far" in err
     assert "not examined" in out

@@ -13,7 +13,7 @@ import yaml
 from dcops.endpoint_metrics import EndpointExposition
 from deploy.servers import find_executable
 from facility.naming import prometheus_name
-from tests.console.plant import FakeCollection
+from tests.console.collecting import FakeCollection
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

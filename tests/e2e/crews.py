@@ -65,7 +65,7 @@ async def standing_still(site: Path) -> AsyncIterator[Still]:
     source = Still(Plant(loaded.site, 1, clock.now()))
     simulation = Simulation(loaded.site, loaded.plan, source, clock, None, start_broker=True, resolution=0.2)
     async with stage({"simulation": simulation.run()}):
-        await asyncio.wait_for(simulation.ready.wait(), 30)
+        await asyncio.wait_for(simulation.ready.wait(), 60)
         yield source
 
 
@@ -108,7 +108,7 @@ class Running:
 
     def _get(self, path: str) -> Any:
         try:
-            with urlopen(self.url + path, timeout=5) as answer:
+            with urlopen(self.url + path, timeout=60) as answer:
                 return json.load(answer)
         except (URLError, OSError):
             return None
@@ -119,7 +119,7 @@ class Running:
     def _post(self, path: str, body: bytes, token: str | None) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         try:
-            with urlopen(Request(self.url + path, data=body, headers=headers), timeout=10) as answer:
+            with urlopen(Request(self.url + path, data=body, headers=headers), timeout=60) as answer:
                 return answer.status, answer.read()
         except HTTPError as error:
             return error.code, error.read()
@@ -132,6 +132,10 @@ class Running:
         found = await self.get("/api/v1/collection?state=dormant")
         return {each["name"]: each for each in found["collectors"]} if found else {}
 
+    async def collector(self, name: str) -> dict[str, Any]:
+        """What the API says of a shard or worker, as soon as it answers."""
+        return (await until(self.collectors, f"{self.folder.name} answers"))[name]
+
     async def reads_everything(self) -> None:
         """Return when every point of the campus' rollups is measured."""
 
@@ -139,12 +143,12 @@ class Running:
             found = await self.get("/api/v1/collection")
             return bool(found) and found["states"]["online"] == len(found["devices"]) > 0
 
-        await until(covered, f"every device is read by {self.folder.name}", 60)
+        await until(covered, f"every device is read by {self.folder.name}")
 
     async def end(self, how: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        code = await asyncio.to_thread(self.process.wait, 30)
+        code = await asyncio.to_thread(self.process.wait, 120)
         self._log.close()
         return code
 

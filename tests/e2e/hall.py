@@ -12,17 +12,16 @@ import aiohttp
 
 from dcops.pace import Pace
 from dcops.platform import Platform
-from dcops.ports import free_base_port
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
-from simulators.clock import ScaledClock
 from simulators.plant import Plant
 from simulators.plant.load import LoadKind
 from simulators.scenario import read_scenario
 from simulators.simulation import Simulation
 from simulators.sitegen import SiteShape, generate, write_site
 from tests.servers.processes import free_port
+from tests.steady import SteadyClock
 
 SMALL = SiteShape(rows=2, racks=5, period="1s")
 
@@ -33,7 +32,7 @@ class Hall:
     platform: Platform
     simulation: Simulation
     plant: Plant
-    clock: ScaledClock
+    clock: SteadyClock
     url: str
     session: aiohttp.ClientSession
 
@@ -55,7 +54,7 @@ class Hall:
 def write_small_site(folder: Path, *, shape: SiteShape = SMALL, extra: str = "") -> Path:
     """A generated site on free ports, with more sections behind those the generator writes."""
     endpoints = len(generate(shape, 1).endpoints)
-    base = free_base_port(endpoints)
+    base = free_port(endpoints)
     write_site(generate(replace(shape, base_port=base, broker_port=base + endpoints - 1), 1), folder)
     site = folder / "site.yaml"
     site.write_text(site.read_text(encoding="utf-8") + extra, encoding="utf-8")
@@ -82,7 +81,7 @@ async def running_hall(
     if speed > 1:
         loaded = replace(loaded, plan=pace.hasten(loaded.plan))
     start = time.time_ns()
-    clock = ScaledClock(start, speed)
+    clock = SteadyClock(start, speed)
     plant = Plant(loaded.site, 1, start, load=load_kind)
     endpoints = [endpoint.id for endpoint in loaded.plan.endpoints]
     steps = read_scenario(scenario, "scenario.yaml", loaded.site, endpoints) if scenario else None
@@ -109,28 +108,28 @@ async def running_hall(
     )
     platform = Platform(loaded, clock, settings, {"DCOPS_INFLUXDB_TOKEN": "test"})
     tasks = {"simulation": simulation.run()} if simulate else {}
-    if speed > 1:
-        tasks["clock"] = clock.keep_pace()
     async with stage(tasks), aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
         if simulate:
-            await asyncio.wait_for(simulation.ready.wait(), 30)
+            await asyncio.wait_for(simulation.ready.wait(), 60)
         done = asyncio.Event()
         group.create_task(platform.run(done), name="platform")
         try:
-            await asyncio.wait_for(listening.wait(), 30)
+            await asyncio.wait_for(listening.wait(), 60)
             yield Hall(loaded, platform, simulation, plant, clock, f"http://127.0.0.1:{port}", session)
         finally:
             done.set()
 
 
-async def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """What the condition gives once it is true; it may be a coroutine function."""
-    deadline = time.monotonic() + seconds
+async def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = 120.0) -> Any:
+    """What the condition gives once it is true; it may be a coroutine function, and ``what`` may be known
+    only when it did not come."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
     while True:
         found = condition()
         if asyncio.iscoroutine(found):
             found = await found
         if found:
             return found
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        assert now() < deadline, f"{what() if callable(what) else what}: not within {seconds} s"
         await asyncio.sleep(0.05)

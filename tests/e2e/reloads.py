@@ -1,7 +1,6 @@
 """A running hall whose site changes: rows that come and go in its table of devices."""
 
 import csv
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -77,7 +76,7 @@ class Tally:
     def of(cls, hall: Hall) -> "Tally":
         readers = hall.platform.collection._readers
         return cls(
-            time.time_ns(),
+            hall.clock.now(),
             {reader.id: reader.polls_due for reader in readers},
             {reader.id: reader.polls_done for reader in readers},
             {reader.id: reader.polls_missed for reader in readers},

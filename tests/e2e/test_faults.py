@@ -24,10 +24,12 @@ async def test_nothing_in_the_field_answers_and_then_it_does(tmp_path, caplog):
         assert alive.status == 200
         simulation = asyncio.create_task(hall.simulation.run())
         try:
-            await until(lambda: hall.value("campus.power") > 0, "campus power", 60)
-            await until(lambda: hall.code("campus.inlet_temperature") >= 192, "MQTT readings", 90)
-            await until(lambda: len(said(caplog, "endpoint b1-utility-a")) > 1, "the endpoint is back", 90)
-            assert len(said(caplog, "endpoint b1-utility-a")) == 2, "lost once and back once"
+            await until(lambda: hall.value("campus.power") > 0, "campus power")
+            await until(lambda: hall.code("campus.inlet_temperature") >= 192, "MQTT readings")
+            await until(lambda: len(said(caplog, "endpoint b1-utility-a")) > 1, "the endpoint is back")
+            lost, back = said(caplog, "endpoint b1-utility-a")[:2]
+            assert " is down: " in lost
+            assert " is back" in back
         finally:
             hall.simulation.stop()
             await simulation
@@ -50,25 +52,21 @@ stores:
         assert (await hall.session.get(f"{hall.url}/readyz")).status == 503
         await until(lambda: hall.platform.deliveries[0].stats.written > 2000, "the embedded history goes on")
         with victoria_metrics(tmp_path / "vm", port=port):
-            await until(lambda: delivery.stats.available and delivery.stats.written > 2000, "delivery", 60)
-            await until(lambda: delivery.backlog.points < 2000, "an empty backlog", 30)
-            # Said while the store is up: once it is stopped the hall rightly loses it again.
-            assert len(said(caplog, "store influxdb is lost")) == 1
-            assert len(said(caplog, "store influxdb is back")) == 1
+            await until(lambda: delivery.stats.available and delivery.stats.written > 2000, "delivery")
+            await until(lambda: delivery.backlog.points < 2000, "an empty backlog")
+        # What is said later is another loss: of a store that is stopped, or too slow for its deadline.
+        told = [words.split(";")[0] for words in said(caplog, "store influxdb is ")]
+        assert told[: told.index("store influxdb is back") + 1].count("store influxdb is lost") == 1
 
 
 async def test_a_refused_port_is_said_once_and_taken_when_it_is_free(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         waiting = asyncio.create_task(hall_on(tmp_path, port))
-        await until(
-            lambda: said(caplog, f"can't listen on 127.0.0.1:{port}"), "the taken port in the log", 60
-        )
+        await until(lambda: said(caplog, f"can't listen on 127.0.0.1:{port}"), "the taken port in the log")
         taken.close()
-    assert await asyncio.wait_for(waiting, 60) > 0
+    assert await asyncio.wait_for(waiting, 120) > 0
     assert len(said(caplog, f"can't listen on 127.0.0.1:{port}")) == 1
 
 
@@ -87,6 +85,6 @@ async def test_a_data_folder_that_cannot_be_written_is_said_once_and_used_when_i
         await until(lambda: hall.platform.spool.stats.waiting_points > 1000, "readings waiting in memory")
         (tmp_path / "data").unlink()
         await until(lambda: hall.platform.spool.stats.available, "the journal")
-        await until(lambda: hall.platform.deliveries[0].stats.written > 1000, "the history", 60)
+        await until(lambda: hall.platform.deliveries[0].stats.written > 1000, "the history")
         assert hall.platform.spool.stats.dropped == 0
     assert len(said(caplog, "readings wait in memory")) == 1

@@ -18,20 +18,12 @@ from grafana.queries import panel_queries
 from ingest.batch import Batch
 from ingest.line_protocol import LineEncoder
 from ingest.spool import Spool
+from simulators.actions import ForceValue, Release
 from tests.e2e.hall import SMALL, Hall, running_hall, until
 from tests.grafana.chosen import CHOSEN
 from tests.servers.processes import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-SCENARIO = """
-dcops_scenario: 1
-name: A CDU leaks for a while
-description: The leak sensor of one CDU is wet from 8 s to 25 s.
-steps:
-  - {at: 8s, do: value, device: b1-h1-r01-cdu, point: leak, value: 1}
-  - {at: 25s, do: unstuck, device: b1-h1-r01-cdu, point: leak}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,24 +69,25 @@ alarms:
     - {{name: leak, on_delay: 1s, off_delay: 1s}}
 """
     folder = tmp_path_factory.mktemp("hall")
-    async with running_hall(
-        folder, shape=SMALL, extra=extra, scenario=SCENARIO, port=console_port
-    ) as running:
+    async with running_hall(folder, shape=SMALL, extra=extra, port=console_port) as running:
         yield running
 
 
 def fetch(url: str, **query: str) -> str:
     full = f"{url}?{urllib.parse.urlencode(query)}" if query else url
-    with urllib.request.urlopen(full, timeout=10) as answer:
+    with urllib.request.urlopen(full, timeout=60) as answer:
         return answer.read().decode()
 
 
-async def test_alertmanager_shows_the_alarm_of_a_scenario_and_its_end(hall: Hall, stack):
+async def test_alertmanager_shows_an_alarm_and_its_end(hall: Hall, stack):
+    leak = (hall.loaded.site.point_index("b1-h1-r01-cdu", "leak"),)
+
     def alerts():
         found = json.loads(fetch(f"{stack.alertmanager.url}/api/v2/alerts"))
         return [a for a in found if a["labels"]["rule"] == "leak"]
 
-    raised = await until(lambda: asyncio.to_thread(alerts), "leak in Alertmanager", 40)
+    await hall.simulation.apply(ForceValue(points=leak, value=1.0))
+    raised = await until(lambda: asyncio.to_thread(alerts), "leak in Alertmanager")
     assert raised[0]["labels"]["device"] == "b1-h1-r01-cdu"
     assert raised[0]["labels"]["severity"] == "critical"
     assert "leak" in raised[0]["annotations"]["summary"]
@@ -102,7 +95,8 @@ async def test_alertmanager_shows_the_alarm_of_a_scenario_and_its_end(hall: Hall
     async def gone():
         return not await asyncio.to_thread(alerts)
 
-    await until(gone, "end of the leak in Alertmanager", 40)
+    await hall.simulation.apply(Release(points=leak))
+    await until(gone, "end of the leak in Alertmanager")
     recent = await hall.get("/api/v1/alarms?state=recent")
     ended = [alarm for alarm in recent["alarms"] if alarm["rule"] == "leak"]
     assert ended[0]["cleared"] > ended[0]["raised"]
@@ -132,9 +126,13 @@ async def test_prometheus_scrapes_what_the_api_says(hall: Hall, stack):
         )
         return answer["data"]["result"]
 
-    result = await until(lambda: asyncio.to_thread(scraped), "campus power in Prometheus")
-    node = await hall.get("/api/v1/nodes/campus")
-    assert float(result[0]["value"][1]) == pytest.approx(node["rollups"]["power"]["value"], rel=0.3)
+    async def as_the_api_says():
+        result = await asyncio.to_thread(scraped)
+        node = await hall.get("/api/v1/nodes/campus")
+        power = node["rollups"]["power"]["value"]
+        return result if result and float(result[0]["value"][1]) == pytest.approx(power, rel=0.3) else None
+
+    result = await until(as_the_api_says, "campus power in Prometheus")
     assert result[0]["metric"]["node"] == "campus"
 
 
@@ -153,13 +151,13 @@ async def test_every_query_of_every_panel_returns_data_from_the_running_stack(ha
             f"{uid} {query.panel}: {query.expression}" for uid, query in queries if not answers(stack, query)
         ]
 
-    missing = await asyncio.to_thread(empty)
-    for _ in range(6):
-        if not missing:
-            break
-        await asyncio.sleep(5)  # rates need scrapes to go by
-        missing = await asyncio.to_thread(empty)
-    assert not missing, "\n".join(missing)
+    missing: list[str] = []
+
+    async def none_is_missing():
+        missing[:] = await asyncio.to_thread(empty)
+        return not missing
+
+    await until(none_is_missing, lambda: "\n".join(missing))  # rates need scrapes to go by
 
 
 def answers(stack, query) -> bool:
@@ -172,6 +170,7 @@ def answers(stack, query) -> bool:
 async def test_influxql_of_the_device_dashboard_answers_from_what_the_store_writes(
     hall: Hall, stack, accepted_batches
 ):
+    await until(lambda: hall.platform.deliveries[1].stats.written > 5_000, "readings of all devices")
     lines = await asyncio.to_thread(lines_of, hall, list(accepted_batches))
     influx = stack.influxd.url
     await asyncio.to_thread(post, f"{influx}/query", {"q": "CREATE DATABASE dcops"})
@@ -189,20 +188,23 @@ async def test_influxql_of_the_device_dashboard_answers_from_what_the_store_writ
 
 
 async def test_victoria_metrics_holds_exactly_what_the_journal_accepted(hall: Hall, stack, accepted_batches):
-    await until(lambda: hall.platform.deliveries[1].stats.written > 20_000, "readings in VictoriaMetrics", 60)
+    await until(lambda: hall.platform.deliveries[1].stats.written > 5_000, "readings in VictoriaMetrics")
     cut = hall.clock.now() // 10**6 - 5_000
-    accepted = readings_by_series(hall, accepted_batches, cut)
-    assert len(accepted) > 500
+    different: list[tuple[str, str]] = []
 
     async def everything_before_the_cut():
-        found = await asyncio.to_thread(exported, stack, cut)
-        return found if sum(map(len, found.values())) >= sum(map(len, accepted.values())) else None
+        # A reading may be taken long after its time: both are asked again until they are at rest.
+        accepted = readings_by_series(hall, accepted_batches, cut)
+        stored = await asyncio.to_thread(exported, stack, cut)
+        different[:] = accepted.keys() ^ stored.keys() or [
+            series
+            for series, readings in accepted.items()
+            # VictoriaMetrics keeps twelve significant digits, in decimal.
+            if stored[series] != pytest.approx(readings, rel=2e-12)
+        ]
+        return len(accepted) if not different else 0
 
-    stored = await until(everything_before_the_cut, "export of VictoriaMetrics", 60)
-    assert stored.keys() == accepted.keys()
-    for series, readings in accepted.items():
-        # VictoriaMetrics keeps twelve significant digits, in decimal.
-        assert stored[series] == pytest.approx(readings, rel=2e-12), series
+    assert await until(everything_before_the_cut, lambda: f"the same readings of {different[:20]}") > 500
 
 
 def readings_by_series(hall: Hall, batches: list[Batch], cut: int) -> dict[tuple[str, str], dict[int, float]]:

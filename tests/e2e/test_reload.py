@@ -1,6 +1,5 @@
 """The site changes while it runs: what is read as before goes on without a missed poll."""
 
-import asyncio
 import weakref
 
 import numpy as np
@@ -10,13 +9,13 @@ from simulators.sitegen import SiteShape
 from tests.e2e.hall import SMALL, Hall, until
 from tests.e2e.reloads import Table, Tally, changing_hall, expected_polls, reload
 
-LARGE = SiteShape(rows=2, racks=40, period="2s")
+LARGE = SiteShape(rows=2, racks=40, period="4s")
 ALARMS = """
 alarms:
   rules:
     - {name: leak, on_delay: 1s, off_delay: 1s}
 """
-LATE = NANOSECONDS
+LATE = 2 * NANOSECONDS
 """A poll may be so late on a busy machine without being missed."""
 
 
@@ -31,6 +30,11 @@ def missed_a_poll(before: Tally, after: Tally, devices: set[str]) -> dict[str, t
         if not least <= due <= most:
             found[device] = (due, least)
     return found
+
+
+def polled_twice_since(before: Tally, hall: Hall, devices: set[str]) -> bool:
+    now = Tally.of(hall)
+    return all(now.done[device] >= before.done[device] + 2 for device in devices & before.done.keys())
 
 
 def values_of(hall: Hall, type_key: str, devices: set[str]) -> dict[str, tuple[int, float]]:
@@ -96,7 +100,7 @@ async def test_a_reload_that_adds_100_removes_100_and_changes_a_profile_misses_n
         added = set(answer["added"])
         await until(lambda: added <= read_devices(hall), "the added devices are read")
         assert hall.code(f"{changed}.current_l1") == 192
-        await asyncio.sleep(3.0)
+        await until(lambda: polled_twice_since(before, hall, kept), "what was read before is read on")
         after = Tally.of(hall)
         assert len(known) > 100
         assert {device: hall.value(f"{device}.current_l1") for device in known} == known
@@ -108,7 +112,7 @@ async def test_a_reload_that_adds_100_removes_100_and_changes_a_profile_misses_n
         assert hall.platform.tick.counts.malformed == 0
         await hall.platform.catch_up()
         for series in ("b1-h1-r02-k40-pdu-b.active_energy", f"{climates[-1]}.air_inlet_temperature"):
-            assert await gaps(hall, series, start) < 3.0, series
+            assert await gaps(hall, series, start) < 6.0, series
 
 
 def read_devices(hall: Hall) -> set[str]:
@@ -138,7 +142,7 @@ async def test_a_site_with_mistakes_changes_nothing_and_says_all_of_them(tmp_pat
             text = await metrics.text()
         assert "\ndcops_site_reload_success 0.0\n" in text
         assert '\ndcops_site_reloads_total{outcome="refused"} 1.0\n' in text
-        await asyncio.sleep(1.5)
+        await until(lambda: polled_twice_since(before, hall, set(before.due)), "all is read on")
         assert missed_a_poll(before, Tally.of(hall), set(before.due)) == {}
 
         table.write(running.rows)

@@ -21,7 +21,7 @@ async def counted(hall: Hall) -> float:
         return bool(np.isfinite(found.values).any())
 
     await until(lambda: hall.code(ENERGY) == 192, "all meters read")
-    await until(stored, "an energy in the history", 60)
+    await until(stored, "an energy in the history")
     return hall.value(ENERGY)
 
 

@@ -16,6 +16,8 @@ from tests.servers.processes import free_port
 
 CALM = replace(SMALL, period="4s")
 """A busy machine must not make readings stale."""
+BRISK = replace(SMALL, period="2s")
+"""Where only what is journalled counts."""
 
 
 @pytest.fixture
@@ -46,9 +48,11 @@ async def complete(process: Running, series: list[str]) -> dict[str, Any]:
     async def whole() -> dict[str, Any] | None:
         found = await campus(process, series)
         shares = [value for name, (value, _) in found.items() if name.endswith("coverage")]
-        return found if len(found) == len(series) and shares and set(shares) == {1.0} else None
+        measured = len(found) == len(series) and shares and set(shares) == {1.0}
+        # Figures are asked for one by one: what has not changed since is of one moment.
+        return found if measured and found == await campus(process, series) else None
 
-    return await until(whole, f"{process.folder.name} has all of the campus", 60)
+    return await until(whole, f"{process.folder.name} has all of the campus")
 
 
 async def test_two_shards_and_one_process_give_the_same_campus(site: Path, tmp_path: Path) -> None:
@@ -89,10 +93,21 @@ async def grown(ledger: Path, lines: int) -> None:
         return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
 
     start = count()
-    await until(lambda: count() >= start + lines, f"{lines} samples more in {ledger.name}", 60)
+    await until(lambda: count() >= start + lines, f"{lines} samples more in {ledger.name}")
 
 
-async def test_nothing_is_lost_or_doubled_whoever_is_killed(site: Path, tmp_path: Path) -> None:
+async def delivered(head: Running) -> None:
+    """Return when the shard has handed over nearly all that it kept."""
+
+    async def nearly_all() -> bool:
+        found = await head.collector("shard 2/2")
+        return found["readings"] > 0 and found["state"] == "heard" and found["waiting"] < 250
+
+    await until(nearly_all, "the shard has handed over what it kept")
+
+
+async def test_nothing_is_lost_or_doubled_whoever_is_killed(tmp_path: Path) -> None:
+    site = write_small_site(tmp_path / "site", shape=BRISK)
     catalogue = build_catalogue(load(site).site)
     ledger, port = tmp_path / "ledger", free_port()
 
@@ -109,8 +124,12 @@ async def test_nothing_is_lost_or_doubled_whoever_is_killed(site: Path, tmp_path
             await grown(ledger, 60)
             await head.end(signal.SIGKILL)
             await grown(ledger, 60)  # meanwhile it collects on
-            ready = await shard.get("/api/v1/collection")
-            assert ready["states"]["online"] > 0
+
+            async def online() -> int:
+                found = await shard.get("/api/v1/collection")
+                return found["states"]["online"] if found else 0
+
+            await until(online, "the shard collects without its head")
         head, shard = start_head(), start_shard()  # and that one was killed too
         async with running(head, shard):
             await grown(ledger, 60)
@@ -118,18 +137,18 @@ async def test_nothing_is_lost_or_doubled_whoever_is_killed(site: Path, tmp_path
             await grown(ledger, 60)
             head = start_head()
             async with running(head):
-                await until(head.collectors, "the head is back")
-
-                async def delivered() -> bool:
-                    found = (await head.collectors())["shard 2/2"]
-                    return found["readings"] > 0 and found["state"] == "heard" and found["waiting"] < 250
-
-                await until(delivered, "the shard has handed over what it kept", 60)
+                await delivered(head)
                 assert await shard.end() == 0
                 assert await head.end() == 0
-    rows = exported(head.folder / "data")
-    names = list(catalogue.series())
-    kept = {(names[point], time // 1_000_000) for point, time in journalled(ledger)}
+        names = list(catalogue.series())
+        kept = {(names[point], time // 1_000_000) for point, time in journalled(ledger)}
+        rows = exported(head.folder / "data")
+        if kept - set(rows):  # a stop takes its time and no longer; the rest comes with the next start
+            head, shard = start_head(), start_shard()
+            async with running(head, shard):
+                await delivered(head)
+                assert [await shard.end(), await head.end()] == [0, 0]
+            rows = exported(head.folder / "data")
     assert len(kept) > 1_000
     assert kept - set(rows) == set()
     assert len(rows) == len(set(rows))
@@ -151,7 +170,7 @@ async def test_without_the_token_nothing_is_taken(site: Path, tmp_path: Path) ->
                 return shard.log if ready and "401" in shard.log else ""
 
             assert "the same token" in await until(told, "the shard says what is wrong")
-            found = (await head.collectors())["shard 2/2"]
+            found = await head.collector("shard 2/2")
             assert (found["state"], found["readings"], found["heard"]) == ("expected", 0, None)
             assert "x" * 30 not in shard.log + head.log
 
@@ -165,14 +184,14 @@ async def test_a_shard_of_another_site_is_refused_and_shown(site: Path, tmp_path
         async with running(head, wrong, third):
 
             async def refused() -> str:
-                return ((await head.collectors()).get("shard 1/2") or {"error": ""})["error"]
+                return (await head.collector("shard 1/2"))["error"]
 
             error = await until(refused, "the head shows what it refuses")
             assert error == (
                 "shard 1/2 runs another site, or another state of this one; "
                 "give both the same site, and have the head load it first"
             )
-            assert (await head.collectors())["shard 1/2"]["readings"] == 0
+            assert (await head.collector("shard 1/2"))["readings"] == 0
             await until(lambda: "another site" in wrong.log, "the shard says so too")
             await until(lambda: "here are 2 shards, and this is one of 3" in third.log, "the third says so")
 
@@ -180,8 +199,8 @@ async def test_a_shard_of_another_site_is_refused_and_shown(site: Path, tmp_path
 async def test_a_head_without_a_token_does_not_start(site: Path, tmp_path: Path) -> None:
     for number, options in enumerate((["--shards", "2"], ["--shard", "1/2"])):
         process = Running(site, tmp_path / str(number), *options, token=None)
-        assert await asyncio.to_thread(process.process.wait, 30) == 1
+        assert await asyncio.to_thread(process.process.wait, 120) == 1
         assert "DCOPS_SHARD_TOKEN" in process.log
     process = Running(site, tmp_path / "short", "--shards", "2", token="short")
-    assert await asyncio.to_thread(process.process.wait, 30) == 1
+    assert await asyncio.to_thread(process.process.wait, 120) == 1
     assert "16 printable characters" in process.log

@@ -2,9 +2,12 @@ import math
 
 import pytest
 
+from facility.devices import Boundary, DeviceKind
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
-from tests.facility.plant import START, Bench, small_site
+from facility.site import Site
+from facility.spaces import Level, Space
+from tests.facility.plant import START, Bench, device, small_site
 
 
 class Hall(Bench):
@@ -188,6 +191,35 @@ def test_energy_published_does_not_fall_over_a_restart():
     assert after.value("campus.facility_energy") >= before.value("campus.facility_energy")
 
 
+def test_energy_published_does_not_fall_over_a_kill_after_the_last_save():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 600)
+    saved = before.derived.remember()
+    before.run(610, 650)
+    assert before.value("campus.energy") == pytest.approx(280e3 * 650 / 3600, rel=1e-9)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(saved)
+    after.tick(START + 660 * NANOSECONDS)
+    assert math.isnan(after.value("campus.energy")), "what was remembered is less than what was told"
+    assert after.code("campus.energy") == Quality.WAITING_FOR_DATA
+    after.run(670, 670)
+    assert after.value("campus.energy") == pytest.approx(280e3 * 670 / 3600, rel=1e-9)
+    assert after.code("campus.energy") == Quality.GOOD
+
+
+def test_a_counter_that_does_not_come_back_after_a_restart_is_waited_for_a_minute():
+    before = Hall(small_site(with_taps=False))
+    before.run(0, 600)
+    after = Hall(small_site(with_taps=False))
+    after.derived.restore(before.derived.remember())
+    after.run(610, 660, silent=("k1-pdu-a",))
+    assert math.isnan(after.value("k1.energy"))
+    assert after.value("k2.energy") == pytest.approx(70e3 * 660 / 3600, rel=1e-9)
+    after.run(670, 670, silent=("k1-pdu-a",))
+    assert after.value("k1.energy") > 70e3 * 600 / 3600
+    assert after.code("k1.energy") == Quality.SUBSTITUTE
+
+
 def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
     hall = Hall(small_site(with_taps=False))
     hall.run(0, 100)
@@ -199,3 +231,73 @@ def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
     assert hall.code("k1.energy") == Quality.SUBSTITUTE
     assert hall.value("k1.energy_estimated") == pytest.approx(35e3 * 0.1, rel=1e-6)
     assert hall.value("campus.pue.3.15min.coverage") < 460 / 900 - 0.04
+
+
+def two_buildings() -> Site:
+    """Each with a meter at the input, one at its racks, one of heat that goes out and one of water."""
+    spaces = [Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus")]
+    devices = []
+    for b in ("b1", "b2"):
+        spaces += (
+            Space(id=b, level=Level.BUILDING, parent="campus", name=b),
+            Space(id=f"{b}-k", level=Level.RACK, parent=b, name=f"{b}-k"),
+        )
+        power, heat = ("active_power", "active_energy"), ("heat_power", "heat_energy")
+        reused = Boundary.HEAT_REUSED
+        devices += (
+            device(f"{b}-utility", DeviceKind.UTILITY_METER, b, *power),
+            device(f"{b}-pdu", DeviceKind.RACK_PDU, f"{b}-k", *power, serves=(f"{b}-k",)),
+            device(f"{b}-heat", DeviceKind.HEAT_METER, b, *heat, boundary=reused),
+            device(f"{b}-water", DeviceKind.WATER_METER, b, "flow", "volume"),
+        )
+    return Site(name="campus", spaces=tuple(spaces), devices=tuple(devices))
+
+
+def test_v03_v05_v06_figures_of_a_campus_are_those_of_its_sums() -> None:
+    """An hour in which B1 takes 1300 kWh for 1000 kWh of IT, B2 330 for 300; 24 % of all goes to the heat
+    network, and 0.3 L of water to a kWh of IT.
+    """
+    bench = Bench(two_buildings())
+    loads = {"b1": (1300e3, 1000e3), "b2": (330e3, 300e3)}
+    for second in range(0, 3601, 10):
+        now, hours = START + second * NANOSECONDS, second / 3600
+        for b, (facility, it) in loads.items():
+            heat, flow = 0.24 * facility, 0.3 * it / 1000 / 3600  # W; L/s
+            bench.read(f"{b}-utility", now, active_power=facility, active_energy=7e9 + facility * hours)
+            bench.read(f"{b}-pdu", now, active_power=it, active_energy=5e6 + it * hours)
+            bench.read(f"{b}-heat", now, heat_power=heat, heat_energy=3e8 + heat * hours)
+            bench.read(f"{b}-water", now, flow=flow, volume=900.0 + flow * second / 1000)
+        bench.tick(now)
+    found = {
+        name: bench.value(f"{name}.1h.{name.partition('.')[2].partition('.')[0]}")
+        for name in ("b1.pue.3", "b2.pue.3", "campus.pue.3", "campus.erf", "campus.wue", "b2.wue")
+    }
+    assert found == pytest.approx(
+        {
+            "b1.pue.3": 1.3,
+            "b2.pue.3": 1.1,
+            "campus.pue.3": 1.2538461538,
+            "campus.erf": 0.24,
+            "campus.wue": 0.3,
+            "b2.wue": 0.3,
+        },
+        rel=1e-9,
+    )
+    assert bench.value("campus.pue.3.1h.coverage") == pytest.approx(1.0)
+    assert bench.value("campus.energy") == pytest.approx(1_300_000.0)
+    assert bench.value("campus.facility_energy") == pytest.approx(1_630_000.0)
+    assert bench.value("campus.heat_reused_energy") == pytest.approx(391_200.0)
+    assert bench.value("campus.water_volume") == pytest.approx(0.39)
+
+
+def test_a_gap_of_a_heat_meter_is_its_own_difference_once_it_is_back() -> None:
+    bench = Bench(two_buildings())
+    bench.read("b1-heat", START, heat_power=720e3, heat_energy=1e9)
+    bench.tick(START)
+    bench.lose("b1-heat")
+    bench.tick(START + 300 * NANOSECONDS)
+    assert bench.code("b1.heat_reused_energy") != Quality.GOOD
+    bench.read("b1-heat", START + 600 * NANOSECONDS, heat_power=720e3, heat_energy=1e9 + 90_000.0)
+    bench.tick(START + 600 * NANOSECONDS)
+    assert bench.value("b1.heat_reused_energy") == 90_000.0, "not the 120 kWh its power would make"
+    assert bench.value("b1.heat_reused_energy_estimated") == 0.0

@@ -29,7 +29,7 @@ from tests.servers.processes import Server, influxd, prometheus
 
 PAGES = build_all()
 VALUES = CHOSEN | {"__rate_interval": "10s"}
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def ask_prometheus(server: Server, expression: str, *, instant: bool) -> list:
 
 def ask_influxdb(server: Server, query: str) -> list:
     arguments = urllib.parse.urlencode({"db": "dcops", "q": query})
-    with urllib.request.urlopen(f"{server.url}/query?{arguments}", timeout=10) as reply:
+    with urllib.request.urlopen(f"{server.url}/query?{arguments}", timeout=60) as reply:
         (result,) = json.loads(reply.read())["results"]
     assert "error" not in result, result
     return result.get("series", [])
@@ -230,7 +230,7 @@ def ask_influxdb(server: Server, query: str) -> list:
 
 def post(url: str, body: bytes) -> dict:
     try:
-        with urllib.request.urlopen(url, data=body, timeout=10) as reply:
+        with urllib.request.urlopen(url, data=body, timeout=60) as reply:
             return json.loads(reply.read() or b"{}")
     except urllib.error.HTTPError as error:
         pytest.fail(f"{error.read().decode()}: {body.decode()[:500]}")

@@ -21,7 +21,7 @@ def mount(*arguments: str | Path) -> None:
 
 def unmount(disk: Path) -> None:
     """Unmount a disk, waiting for those who have just closed their files on it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while subprocess.run(["umount", disk], check=False, capture_output=True).returncode:
         assert time.monotonic() < deadline, f"{disk} stays busy"
         time.sleep(0.02)  # it is freed by another thread, in its own time

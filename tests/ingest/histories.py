@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from facility.sample import Sample
 from ingest.journal import JournalEntry
 from ingest.stores import History
+from ingest.stores.duckdb import DuckHistory
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, sample
 
 CATALOGUE = catalogue()
@@ -42,3 +43,7 @@ def rows(history: History) -> list[tuple[float, float | None, int]]:
             history.times.tolist(), history.values.tolist(), history.quality.tolist(), strict=True
         )
     ]
+
+
+async def power(store: DuckHistory, stop: int = NOON + DAY) -> list[tuple[float, float | None, int]]:
+    return rows(await store.history(POWER, NOON - DAY, stop))

@@ -144,7 +144,7 @@ def fill(journal: Journal, count: int, first: int = 0) -> None:
         journal.append([grid_batch(number)])
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something that happens in real time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - it happens in other threads and processes

@@ -112,6 +112,27 @@ async def test_writes_are_bounded_by_points(tmp_path: Path) -> None:
     assert rig.store.taken == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
 
 
+async def test_few_new_readings_wait_longer_unless_more_come(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Pace(points=200, seconds=1.0, few=6, few_seconds=3.0))
+    async with rig.running():
+        rig.put(0)
+        await until(lambda: rig.store.taken == [1000.0])
+        rig.put(1)
+        await until(lambda: rig.spool.stats.appended == 4)
+        rig.clock.step(3 * SECOND - 1)
+        rig.put(2)
+        await until(lambda: rig.spool.stats.appended == 6)
+        assert rig.store.writes == [1]
+        rig.clock.step(1)
+        await until(lambda: rig.store.writes == [1, 2])
+        rig.clock.step(SECOND - 1)
+        rig.put(3, 4, 5)
+        await until(lambda: rig.spool.stats.appended == 12)
+        assert rig.store.writes == [1, 2]
+        rig.clock.step(1)
+        await until(lambda: rig.store.writes == [1, 2, 3])
+
+
 async def test_new_readings_are_written_at_once_and_then_once_a_second(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Pace(points=8, seconds=1.0))
     async with rig.running():
@@ -147,8 +168,9 @@ async def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path) -> None:
         await until(lambda: rig.store.taken == [1000.0])
         rig.clock.time -= 3600 * SECOND
         rig.put(1)
-        await until(lambda: rig.spool.stats.appended == 4)
-        rig.clock.step(60 * SECOND)
+        await until(lambda: rig.spool.stats.appended == 4 and rig.clock.waiting > 0)
+        await settled(rig)
+        rig.clock.step(SECOND)
         rig.put(2)
         await until(lambda: len(rig.store.taken) == 3)
 

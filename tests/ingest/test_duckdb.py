@@ -17,8 +17,9 @@ from facility.catalogue import Catalogue
 from facility.sample import Sample
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
 from ingest.journal import JournalEntry
-from ingest.stores import History
-from ingest.stores.duckdb import DuckHistory, Retention
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.levels import Retention
+from tests.ingest.histories import rows
 from tests.ingest.plant import (
     DEVICE_POINTS,
     GRID,
@@ -46,16 +47,6 @@ CATALOGUE = catalogue()
 def grid(position: int, second: float, power: float, quality: int = 192) -> JournalEntry:
     at = NOON + int(second * SECOND)
     return entry(position, sample(GRID, at, [power, 1.0], [quality, 192]))
-
-
-def rows(history: History) -> list[tuple[float, float | None, int]]:
-    """(seconds after noon, value or None, quality)"""
-    return [
-        ((time - NOON) / SECOND, None if math.isnan(value) else value, code)
-        for time, value, code in zip(
-            history.times.tolist(), history.values.tolist(), history.quality.tolist(), strict=True
-        )
-    ]
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.stores.duckdb import Buckets, DuckHistory, Retention
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.answering import Buckets
 from ingest.stores.history.levels import HOUR as HOUR_LEVEL
 from ingest.stores.history.levels import MINUTE as MINUTE_LEVEL
 from ingest.stores.history.levels import QUARTER as QUARTER_LEVEL
+from ingest.stores.history.levels import Retention
 from ingest.stores.history.reading import cover
 from tests.ingest.histories import DAY, ENERGY, HOUR, MINUTE, NAN, POWER, entry, meter, rows, steady
 from tests.ingest.plant import GRID, NOON, SECOND, StillClock, sample

@@ -13,7 +13,9 @@ from facility.storing import StoringRule
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
 from ingest.journal import JournalEntry
 from ingest.stores import History
-from ingest.stores.duckdb import Buckets, DuckHistory, Retention
+from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.answering import Buckets
+from ingest.stores.history.levels import Retention
 from tests.ingest.histories import DAY, ENERGY, HOUR, MINUTE, POWER
 from tests.ingest.plant import GRID, NOON, SECOND, StillClock, batch, catalogue, sample, site
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from ingest.stores.duckdb import DuckHistory
-from ingest.stores.history import compaction, sealing, sorting
+from ingest.stores.history import compaction, rebucketing, sealing, sorting
 from ingest.stores.history.files import StoredFile
 from ingest.stores.history.levels import DEVICE
 from ingest.stores.history.ranges import lie_apart, series_ranges
@@ -20,7 +20,7 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sorting, "MOST_ROWS", 40)
-    monkeypatch.setattr(sealing, "MOST_ROWS", 60)
+    monkeypatch.setattr(rebucketing, "MOST_ROWS", 60)
     monkeypatch.setattr(sealing, "_MOST_BUCKETS", 7)
     monkeypatch.setattr(compaction, "MOST_ROWS", 90)
     random, clock = Random(5), StillClock()  # noqa: S311 - a seed
@@ -28,17 +28,17 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
     names = list(CATALOGUE.series())
     said: dict[str, dict[int, float]] = defaultdict(dict)
     position = 0
-    for quarter in range(16):
+    for quarter in range(8):
         for _ in range(60):
             position += 1
             late = random.choice((0, 0, 0, 400, 4000))
-            second = max(0, 225 * quarter + random.randrange(225) - late)
+            second = max(0, 450 * quarter + random.randrange(450) - late)
             first = random.randrange(DEVICE_POINTS)
             values = [float(random.randrange(1000)) for _ in range(min(3, DEVICE_POINTS - first))]
             for offset, value in enumerate(values):
                 said[names[first + offset]][second] = value
             await store.write([entry(position, sample(first, NOON + second * SECOND, values))])
-        clock.time = NOON + 225 * (quarter + 1) * SECOND
+        clock.time = NOON + 450 * (quarter + 1) * SECOND
         await store.compact()
     await store.write([entry(position + 1, sample(0, NOON + 2 * HOUR, [1.0]))])
     clock.time += 30 * HOUR

@@ -1,11 +1,8 @@
-"""The history as a whole: older versions, damage, checks, copies, and a process that dies at any moment."""
+"""The history as a whole: damage, checks, copies, and what stops it for a while."""
 
 import asyncio
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,25 +13,8 @@ from ingest.errors import HistoryCopyError, StoreUnavailableError
 from ingest.stores import duckdb as stores_duckdb
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.sealing import Sealing
-from tests.ingest.histories import DAY, HOUR, MINUTE, POWER, meter, rows, steady
+from tests.ingest.histories import DAY, HOUR, power, steady
 from tests.ingest.plant import NOON, StillClock
-
-VERSION_1 = """
-CREATE TABLE series (id UINTEGER NOT NULL, name VARCHAR NOT NULL, derived BOOLEAN NOT NULL);
-CREATE TABLE device_reading (
-    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-CREATE TABLE derived_reading (
-    series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-CREATE TABLE progress (journal VARCHAR NOT NULL, position BIGINT NOT NULL);
-INSERT INTO series VALUES (1, 'grid.active_power', false), (2, 'grid.active_energy', false),
-    (3, 'campus.power', true);
-INSERT INTO progress VALUES ('one', 2);
-INSERT INTO device_reading VALUES
-    (1, 1767268800000000000, 1.5, 192), (2, 1767268800000000000, 100.0, 192),
-    (1, 1767268810000000000, NULL, 24), (2, 1767268810000000000, 101.0, 192),
-    (1, 1767268800000000000, 2.5, 64);
-INSERT INTO derived_reading VALUES (3, 1767268805000000000, 7.0, 68);
-"""
 
 
 @pytest.fixture
@@ -56,67 +36,6 @@ async def store(path: Path, clock: StillClock) -> AsyncIterator[DuckHistory]:
 
 def parquet(path: Path) -> list[Path]:
     return sorted(path.with_suffix(".files").glob("*.parquet"))
-
-
-async def power(store: DuckHistory, stop: int = NOON + DAY) -> list[tuple[float, float | None, int]]:
-    return rows(await store.history(POWER, NOON - DAY, stop))
-
-
-async def test_a_file_of_the_first_version_is_taken_over(path: Path, clock: StillClock) -> None:
-    with duckdb.connect(path) as old:
-        old.execute(VERSION_1)
-    for _ in range(2):
-        store = DuckHistory(path, clock)
-        await store.write(
-            [meter(1, [(0, 9.0, 9.0)]), meter(2, [(0, 9.0, 9.0)]), meter(3, [(20, 3.0, 102.0)])]
-        )
-        assert await power(store) == [(0.0, 2.5, 64), (10.0, None, 24), (20.0, 3.0, 192)]
-        campus = await store.history("campus.power", NOON, NOON + HOUR)
-        assert rows(campus) == [(5.0, 7.0, 68)]
-        energy = await store.history("grid.active_energy", NOON, NOON + HOUR, MINUTE)
-        assert rows(energy)[0] == (0.0, 102.0, 192), "counters are known once a site names them"
-        await store.compact()
-        assert await store.check() == []
-        await store.close()
-
-
-VERSION_2 = """
-CREATE TABLE format (version INTEGER NOT NULL, identity VARCHAR NOT NULL);
-CREATE TABLE series (id UINTEGER NOT NULL, name VARCHAR NOT NULL, derived BOOLEAN NOT NULL, counter BOOLEAN);
-CREATE TABLE progress (journal VARCHAR NOT NULL, position BIGINT NOT NULL);
-CREATE TABLE usual (series UINTEGER NOT NULL, period UINTEGER NOT NULL);
-CREATE TABLE hot (number INTEGER NOT NULL, sealed BIGINT);
-CREATE TABLE file (
-    number INTEGER NOT NULL, name VARCHAR NOT NULL, level VARCHAR NOT NULL, partition BIGINT NOT NULL,
-    state VARCHAR NOT NULL, rank INTEGER, tier INTEGER, rows BIGINT, bytes BIGINT, sha256 VARCHAR,
-    first_series UINTEGER, last_series UINTEGER, first_time BIGINT, last_time BIGINT);
-CREATE TABLE level (key VARCHAR NOT NULL, floor BIGINT NOT NULL, watermark BIGINT);
-CREATE SEQUENCE number START 9;
-CREATE TABLE hot_7 (series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-CREATE TABLE hot_8 (series UINTEGER NOT NULL, time BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
-INSERT INTO format VALUES (2, 'abc');
-INSERT INTO series VALUES (1, 'grid.active_power', false, false), (2, 'campus.power', true, false);
-INSERT INTO progress VALUES ('one', 5), ('other', 2);
-INSERT INTO hot VALUES (7, 1767272400000), (8, NULL);
-INSERT INTO level VALUES ('device', 0, NULL), ('derived', 0, NULL), ('1min', 0, NULL), ('15min', 0, NULL),
-    ('1h', 0, NULL);
-INSERT INTO hot_7 VALUES (1, 1767268800000, 1.5, 192), (1, 1767268810000, NULL, 24),
-    (2, 1767268805000, 7.0, 68);
-INSERT INTO hot_8 VALUES (1, 1767268820000, 3.0, 192), (1, 1767268800000, 2.5, 64);
-"""
-
-
-async def test_a_file_of_the_second_version_is_taken_over(path: Path, clock: StillClock) -> None:
-    with duckdb.connect(path) as old:
-        old.execute(VERSION_2)
-    for _ in range(2):
-        store = DuckHistory(path, clock)
-        await store.write([meter(5, [(0, 9.0, 9.0)]), meter(6, [(30, 4.0, 102.0)])])
-        assert await power(store) == [(0.0, 2.5, 64), (10.0, None, 24), (20.0, 3.0, 192), (30.0, 4.0, 192)]
-        assert rows(await store.history("campus.power", NOON, NOON + HOUR)) == [(5.0, 7.0, 68)]
-        await store.compact()
-        assert await store.check() == []
-        await store.close()
 
 
 async def test_a_write_that_was_not_finished_is_cut_off_and_taken_again(
@@ -156,17 +75,6 @@ async def test_a_damaged_write_among_the_newest_is_passed_over(
     await again.write([steady(2, 20, 1)])
     assert await power(again) == [(10.0 * n, 5.0, 192) for n in range(1, 4)]
     await again.close()
-
-
-async def test_a_file_of_a_newer_version_is_left_alone(path: Path, store: DuckHistory) -> None:
-    await store.write([steady(1, 0, 1)])
-    await store.close()
-    with duckdb.connect(path) as file:
-        file.execute("UPDATE format SET version = 99")
-    other = DuckHistory(path, StillClock())
-    with pytest.raises(StoreUnavailableError, match=r"version 99.*knows 3.*use the dcops that made it"):
-        await other.write([steady(2, 10, 1)])
-    await other.close()
 
 
 async def test_a_damaged_file_is_put_aside_and_the_rest_is_read(
@@ -331,90 +239,6 @@ async def test_closing_breaks_compaction_off_and_nothing_is_lost(path: Path, clo
     await again.compact()
     assert len(await power(again)) == 5000
     await again.close()
-
-
-DYING = """
-import asyncio, os, signal, sys
-from pathlib import Path
-import duckdb
-from ingest.stores.duckdb import DuckHistory
-from ingest.stores.history import compaction, files, hot, hot_log, schema, sealing
-from tests.ingest.histories import steady
-from tests.ingest.plant import NOON, SECOND, StillClock
-
-path, fatal = Path(sys.argv[1]), int(sys.argv[2])
-steps = 0
-
-def before(module, name):
-    plain = getattr(module, name)
-    def counted(*args, **kwargs):
-        global steps
-        steps += 1
-        if steps == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain(*args, **kwargs)
-    setattr(module, name, counted)
-
-before(files, "make_durable")
-before(files, "checksum")
-before(sealing, "publish")
-before(compaction, "publish")
-before(compaction, "retire")
-before(schema.transaction, "__exit__")
-before(files.Folder, "remove")
-before(files.Folder, "write")
-before(hot, "add_hot")
-before(hot, "save_taken")
-before(hot_log.os, "fdatasync")
-before(hot_log.HotLog, "remove")
-
-async def main():
-    clock = StillClock()
-    store = DuckHistory(path, clock)
-    for number, position in enumerate((1, 4, 5, 2, 3), start=1):
-        await store.write([steady(position, 100 * position, 10)])
-        print(position, flush=True)
-        clock.time = NOON + 900 * number * SECOND
-        await store.compact()
-    print("done", steps, flush=True)
-
-asyncio.run(main())
-"""
-
-
-async def die_at(step: int, path: Path) -> list[str]:
-    command = (sys.executable, "-c", DYING, str(path), str(step))
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-    )
-    output, _ = await process.communicate()
-    lines = output.decode().splitlines()
-    assert process.returncode == (0 if lines and lines[-1].startswith("done") else -signal.SIGKILL)
-    return lines
-
-
-async def test_kill_9_at_any_step_of_compaction_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    [*_, told] = await die_at(0, tmp_path / "whole" / "history.duckdb")
-    steps = int(told.split()[1])
-    assert steps > 100
-    chosen = range(3, steps, max(1, steps // int(os.environ.get("DCOPS_TEST_KILLS", "8"))))
-    for step in chosen:
-        path = tmp_path / str(step) / "history.duckdb"
-        said = [int(line) for line in await die_at(step, path) if line.isdigit()]
-        clock = StillClock(NOON + 2 * HOUR)
-        store = DuckHistory(path, clock)
-        await store.write([steady(position, 100 * position, 10) for position in range(1, 6)])
-        expected = [(float(100 + 10 * n), 5.0, 192) for n in range(50)]
-        assert await power(store) == expected, step
-        await store.compact()
-        assert await power(store) == expected, step
-        found = await store.buckets(POWER, NOON, NOON + HOUR, HOUR)
-        assert (found.mean.tolist(), found.coverage.tolist()) == ([5.0], [pytest.approx(50 / 360)]), step
-        assert await store.check() == [], step
-        assert said == [1, 4, 5, 2, 3][: len(said)]
-        leftovers = [file.name for file in path.with_suffix(".files").glob("*.tmp")]
-        assert leftovers == []
-        await store.close()
 
 
 def test_names_of_files_tell_what_is_in_them(path: Path) -> None:

@@ -252,3 +252,54 @@ def test_what_changes_between_two_scrapes_is_told_anew() -> None:
     assert b"".join(family.pieces(np.array([np.nan, 2.0]))) == head + b'dcops_x{n="1"} 2.0\n'
     assert b"".join(family.pieces(np.array([np.nan, np.nan]))) == b""
     assert b"".join(family.pieces(np.array([1.0, 2.5]))) == head + both.replace(b"2.0", b"2.5")
+
+
+def test_numbers_are_written_in_the_shortest_form_that_reads_back() -> None:
+    written_as = {
+        "0.0": 0.0,
+        "-0.5": -0.5,
+        "0.1": 0.1,
+        "123456789.0": 123456789.0,
+        "9007199254740992.0": 2.0**53,
+        "1e+16": 1e16,
+        "1.5e-7": 1.5e-7,
+        "0.3333333333333333": 1 / 3,
+    }
+    labels = [labels_text({"n": text}) for text in written_as]
+    text = b"".join(family_of("x", "X.", labels).pieces(np.array(list(written_as.values())))).decode()
+    assert text.splitlines()[2:] == [f'x{{n="{each}"}} {each}' for each in written_as]
+
+
+def test_what_is_no_number_is_left_out_wherever_it_stands() -> None:
+    labels = [labels_text({"n": str(at)}) for at in range(4)]
+    family = family_of("x", "X.", labels)
+    text = b"".join(family.pieces(np.array([np.nan, 1.0, np.inf, 2.0])))
+    assert text == b'# HELP x X.\n# TYPE x gauge\nx{n="1"} 1.0\nx{n="3"} 2.0\n'
+
+
+def test_labels_may_hold_anything() -> None:
+    odd = ["100 %b", "%%", "{}", "Überlingen", "a\rb", "\\"]
+    family = family_of("x", "X.", [labels_text({"n": each}) for each in odd])
+    head = "# HELP x X.\n# TYPE x gauge\n"
+    lines = ['x{n="100 %b"} 1.0', 'x{n="%%"} 2.0', 'x{n="{}"} 3.0', 'x{n="Überlingen"} 4.0']
+    lines += ['x{n="a\rb"} 5.0', r'x{n="\\"} 6.0']
+    text = b"".join(family.pieces(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])))
+    assert text.decode() == head + "\n".join(lines) + "\n"
+    some = b"".join(family.pieces(np.array([np.nan, 2.0, 3.0, 4.0, 5.0, 6.0])))
+    assert some.decode() == head + "\n".join(lines[1:]) + "\n"
+
+
+def test_points_may_have_percent_signs_in_their_names() -> None:
+    odd = replace(generic_points("1"), id="50 %")
+    whole = replace(site(), devices=(odd,))
+    image = LiveImage(build_catalogue(whole).point_count)
+    image.apply(sample(0, NOON, [2.0]))
+    assert 'dcops_point_generic{device="50 %",kind="pump",node="campus",point="g0"} 2.0\n' in written(
+        image, whole
+    )
+
+
+def test_ages_are_told_to_the_millisecond() -> None:
+    image = LiveImage(catalogue().point_count)
+    image.apply(sample(GRID, NOON - 3_123_456_789, [1.0, 2.0]))
+    assert exposed(image)["dcops_device_age_seconds{device=grid,kind=utility_meter,node=campus}"] == 3.123

@@ -12,6 +12,7 @@ from ingest.catalogues import keep_catalogue
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.parcels import Parcel, Sender, unpack
+from ingest.reception import Reception
 from ingest.stores.head import HeadStore
 from ingest.stores.http_client import HttpTarget
 from tests.ingest.plant import GRID, K1_PDU, NOON, StillClock, catalogue, sample
@@ -70,12 +71,31 @@ async def test_entries_are_sent_as_one_parcel_with_the_token(head: Head, store: 
     await store.write([entry(7), entry(9)])
     parcel = head.parcels[0]
     digest = keep_catalogue(catalogue()).digest
-    assert parcel.sender == Sender(index=2, count=3, catalogue=digest, journal=JOURNAL)
+    journal = parcel.sender.journal
+    assert parcel.sender == Sender(index=2, count=3, catalogue=digest, journal=journal)
     assert parcel.sent == StillClock().now()
     assert [position for position, _ in parcel.entries] == [7, 9]
     assert parcel.entries[0][1].values.tolist() == [1.0, 2.0, 3.0, 4.0, 50.0]
     assert parcel.entries[0][1].accepted == NOON + 1
     assert head.tokens == {f"Bearer {TOKEN}"}
+
+
+async def test_positions_of_a_journal_that_was_copied_or_set_back_are_others(head: Head) -> None:
+    taken: list[float] = []
+    reception = Reception(lambda batch: taken.append(float(batch.values[0])), lambda: len(taken))
+    for value in (1.0, 5.0):  # the second process goes on from a state in which 7 was not given yet
+        store = HeadStore(
+            HttpTarget(url=head.url, token=TOKEN), keep_catalogue(catalogue()), StillClock(), index=2, count=3
+        )
+        batch = gather([sample(GRID, NOON, [value, 2.0])], NOON)
+        await store.write([JournalEntry(JOURNAL, 7, catalogue(), batch)])
+        await store.write([JournalEntry(JOURNAL, 7, catalogue(), batch)])  # sent again by the same one
+        await store.close()
+    for parcel in head.parcels:
+        reception.take(parcel)
+        reception.settled(len(taken), frozenset())
+    assert taken == [1.0, 5.0]
+    assert reception.repeated == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 422, 500, 503])

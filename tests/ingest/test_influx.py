@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,10 +56,12 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], str, bytes]] = []
         self.answers: list[web.Response] = []
+        self.encodings: list[str] = []
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         token = request.headers.get("Authorization", "")
+        self.encodings.append(request.headers.get("Content-Encoding", ""))
         self.requests.append((dict(request.query) | {"path": request.path}, token, await request.read()))
         return self.answers.pop(0) if self.answers else web.Response(status=204)
 
@@ -77,7 +80,7 @@ class Receiver:
             await runner.cleanup()
 
 
-def target(url: str, timeout: float = 5.0) -> InfluxTarget:
+def target(url: str, timeout: float = 60.0) -> InfluxTarget:
     return InfluxTarget(url=url, org="org", bucket="plant", token=TOKEN, timeout=timeout)
 
 
@@ -99,6 +102,20 @@ async def test_requests_are_those_of_the_v2_write_api() -> None:
         f"{head} active_power=5.0,active_energy=6.0 {NOON + SECOND}\n"
         f"{head} active_power=7.0,active_energy=8.0 {NOON + 2 * SECOND}\n"
     )
+
+
+@pytest.mark.parametrize(("compress", "encoding"), [(None, "identity"), (False, "identity"), (True, "gzip")])
+async def test_requests_are_compressed_unless_they_stay_on_this_machine(
+    *, compress: bool | None, encoding: str
+) -> None:
+    async with Receiver().running() as receiver:
+        store = InfluxStore(replace(target(receiver.url), compress=compress))
+        await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+    [(_, _, body)] = receiver.requests  # the server has unpacked it
+    head = "utility_meter,campus=campus,device=grid"
+    assert body.decode() == f"{head} active_power=5.0,active_energy=6.0 {NOON + SECOND}\n"
+    assert receiver.encodings == [encoding]
 
 
 async def test_requests_are_bounded_in_size() -> None:
@@ -307,9 +324,9 @@ def journalled(journal: Journal, store: str) -> Readings:
 
 def exported(url: str) -> Readings:
     """What VictoriaMetrics holds."""
-    urllib.request.urlopen(f"{url}/internal/force_flush", timeout=10).close()
+    urllib.request.urlopen(f"{url}/internal/force_flush", timeout=60).close()
     query = urllib.parse.urlencode({"match[]": '{__name__!=""}'})
-    with urllib.request.urlopen(f"{url}/api/v1/export?{query}", timeout=30) as reply:
+    with urllib.request.urlopen(f"{url}/api/v1/export?{query}", timeout=60) as reply:
         lines = [json.loads(line) for line in reply.read().splitlines()]
     return {
         (line["metric"]["device"], line["metric"]["__name__"]): sorted(
@@ -356,7 +373,7 @@ async def test_a_real_influxdb_reads_our_lines_as_we_mean_them(tmp_path: Path) -
 
         def ask(path: str, data: bytes | None = None, **query: str) -> dict[str, object]:
             url = f"{server.url}/{path}?{urllib.parse.urlencode(query)}"
-            with urllib.request.urlopen(url, data=data, timeout=10) as reply:
+            with urllib.request.urlopen(url, data=data, timeout=60) as reply:
                 text = reply.read()
             return dict(json.loads(text)) if text else {}
 

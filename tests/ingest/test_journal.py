@@ -6,12 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ingest.catalogues import keep_catalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Backlog, Journal
 from ingest.journal_limits import JournalLimits
@@ -161,6 +163,21 @@ def test_batches_of_another_site_are_still_readable(tmp_path: Path) -> None:
     entries = journal.read("a", 10)
     assert entries[0].catalogue == catalogue()
     assert entries[1].catalogue is smaller
+
+
+def test_catalogues_over_which_no_batch_counts_any_more_go(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    fill(journal, 1)
+    for number in range(100):
+        journal.use(keep_catalogue(replace(catalogue(), device_count=number)))
+    fill(journal, 1, first=1)
+    journal.use(keep_catalogue(catalogue()))
+    fill(journal, 1, first=2)
+    found = [entry.catalogue.device_count for entry in journal.read("a", 100)]
+    assert found == [catalogue().device_count, 99, catalogue().device_count]
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as file:
+        assert file.execute("SELECT COUNT(*) FROM catalogue").fetchone()[0] <= 9
 
 
 def test_state_is_kept_and_replaced(tmp_path: Path) -> None:

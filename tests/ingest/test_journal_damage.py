@@ -217,6 +217,17 @@ def test_a_salvage_that_lacked_only_its_name_is_taken(folder: Path) -> None:
     assert len(check_what_is_left(open_journal(folder), "b", 250)) == 250
 
 
+def test_a_log_that_a_kill_left_behind_is_not_laid_over_the_salvaged_file(folder: Path) -> None:
+    damaged = Journal(folder.parent / "damaged.db", catalogue(), STORES)
+    fill_with_noise(damaged, 0, 5)
+    shutil.copy(folder.parent / "damaged.db-wal", folder / "journal.db-wal")
+    damaged.close()
+    (folder / "journal.db").rename(folder / "journal.db.salvaged")
+    journal = open_journal(folder)
+    assert check_what_is_left(journal, "b", 250) == list(range(50, 300))
+    assert journal.quarantined == 0
+
+
 def test_little_room_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = shutil._ntuple_diskusage(0, 0, 2 * 20 * 8_000)  # type: ignore[attr-defined]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)

@@ -1,11 +1,13 @@
 """Lines as InfluxDB's line protocol reference asks for them."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from facility.catalogue import Catalogue, Field, Group
-from ingest.batch import gather
+from ingest.batch import decode, encode, gather
 from ingest.line_protocol import LineEncoder
 from tests.ingest.plant import GRID, K1_PDU, K2_PDU, NOON, SECOND, catalogue, sample
 
@@ -70,8 +72,14 @@ def test_rollups_carry_node_and_level() -> None:
         (1 / 3, "0.3333333333333333"),
         (1e22, "1e+22"),
         (-0.0, "-0.0"),
-        (2.5e-7, "2.5e-07"),
+        (2.5e-7, "2.5e-7"),
         (123456789012.25, "123456789012.25"),
+        (5.0, "5.0"),
+        (1e-5, "0.00001"),
+        (1.5e15, "1500000000000000.0"),
+        (1e16, "1e+16"),
+        (5e-324, "5e-324"),
+        (1.7976931348623157e308, "1.7976931348623157e+308"),
     ],
 )
 def test_numbers_keep_every_digit(value: float, text: str) -> None:
@@ -89,6 +97,23 @@ def test_special_characters_are_escaped() -> None:
     assert lines(sample(0, 1, [1.0, 2.0], 64), of=made) == [
         "rack\\ pdu\\,1,de\\=vice=a\\ b\\,c\\=d load\\ %=1.0,load\\ %_q=64i,a\\=b=2.0,a\\=b_q=64i 1\n"
     ]
+
+
+def test_a_batch_read_back_and_one_with_gaps_are_written_alike() -> None:
+    """What the journal gives back cannot be changed, and a part of an array need not lie end to end."""
+    made = gather(
+        [sample(GRID, NOON, [1.5, 2.5]), sample(K1_PDU, NOON, [3.5, math.nan, 4.5], [192, 24, 192])], 1
+    )
+    apart = replace(made, values=np.repeat(made.values, 2)[::2], quality=np.repeat(made.quality, 2)[::2])
+    for each in (made, apart, decode(encode(made))):
+        assert [piece.body.decode() for piece in LineEncoder(catalogue()).encode(each)] == [
+            f"{GRID_HEAD} active_power=1.5,active_energy=2.5 {NOON}\n",
+            f"rack_pdu,{PDU_TAGS} active_power=3.5,active_energy_q=24i,frequency=4.5 {NOON}\n",
+        ]
+
+
+def test_an_empty_batch_has_no_lines() -> None:
+    assert lines() == []
 
 
 def test_each_line_counts_its_readings() -> None:

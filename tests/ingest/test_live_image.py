@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facility.sample import Scans
 from ingest.live_image import LiveImage
 from tests.ingest.plant import NOON, SECOND, sample
 
@@ -120,3 +121,21 @@ def test_arrays_stay_the_same_objects() -> None:
 
 def test_a_million_points_take_seventeen_megabytes() -> None:
     assert LiveImage(1_000_000).nbytes == 17_000_000
+
+
+def test_readings_that_come_together_are_taken_together_though_other_devices_show_newer_ones() -> None:
+    image = LiveImage(6)
+    image.apply(sample(0, NOON + 9 * SECOND, [1.0, 2.0]))
+    times = [NOON + 3 * SECOND, NOON + 2 * SECOND]
+    assert image.apply_good(Scans([2, 4], times, np.array([[3.0, 4.0], [5.0, 6.0]]), None))
+    assert image.values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert image.times.tolist() == [NOON + at * SECOND for at in (9, 9, 3, 3, 2, 2)]
+    assert image.quality.tolist() == [192] * 6
+
+
+def test_none_of_them_is_taken_if_one_of_their_own_points_shows_a_newer_one() -> None:
+    image = LiveImage(6)
+    image.apply(sample(3, NOON + 9 * SECOND, [1.0]))
+    times = [NOON + 3 * SECOND, NOON + 2 * SECOND]
+    assert not image.apply_good(Scans([2, 4], times, np.array([[3.0, 4.0], [5.0, 6.0]]), None))
+    assert np.isnan(image.values).tolist() == [True, True, True, False, True, True]

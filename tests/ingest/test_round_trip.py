@@ -22,9 +22,10 @@ from ingest.journal import JournalEntry
 from ingest.stores import History, ReadableStore
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.http_client import HttpTarget
-from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Store
-from ingest.stores.victoria import VictoriaStore
-from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, catalogue, sample, site
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
+from ingest.stores.line_store import LineStore
+from ingest.stores.victoria import VictoriaServer
+from tests.ingest.plant import DEVICES, NOON, SECOND, StillClock, batch, catalogue, sample, site
 from tests.servers import processes
 
 MINUTES = 30
@@ -78,7 +79,7 @@ SERIES = (
 
 
 def ask(url: str, data: bytes | None = None, **query: str) -> None:
-    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=30).close()
+    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60).close()
 
 
 @pytest.fixture
@@ -99,8 +100,8 @@ async def running(tmp_path: Path, of: Catalogue, written: Sequence[JournalEntry]
         place = InfluxDatabase(database="plant", retention_policy="long")
         made: list[ReadableStore] = [
             DuckHistory(tmp_path / "history.duckdb", StillClock(NOON + 3600 * SECOND)),
-            InfluxV1Store(HttpTarget(url=influx.url), place, of),
-            VictoriaStore(HttpTarget(url=f"{victoria.url}/"), of),
+            LineStore(InfluxV1Server(HttpTarget(url=influx.url, compress=True), place), of, "influx"),
+            LineStore(VictoriaServer(HttpTarget(url=f"{victoria.url}/")), of, "victoria"),
         ]
         for store in (*made, *made):  # what is delivered twice is there once
             await store.write(written)
@@ -179,6 +180,18 @@ async def test_what_is_held_is_held_everywhere(tmp_path: Path) -> None:
                 assert np.isnan(found.values[:-4]).all()
 
 
+async def test_numbers_of_every_size_come_back(tmp_path: Path) -> None:
+    """However they are written, with an exponent or without; each in a series of its own."""
+    numbers = (-0.25, 2.5e-7, 0.00001, 7200.1, 1e16, -1.25e22)
+    of = catalogue()
+    written = [JournalEntry("one", 1, of, batch(NOON, sample(0, NOON, numbers)))]
+    async with running(tmp_path, of, written) as made:
+        for store in made:
+            for series, number in zip(of.series(), numbers, strict=False):
+                found = await store.history(series, NOON, NOON + SECOND)
+                assert found.values.tolist() == [number]
+
+
 async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:
     for store in stores:
         with pytest.raises(UnknownSeriesError, match=r"nowhere\.power"):
@@ -198,11 +211,12 @@ async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableSt
 @pytest.mark.parametrize("kind", ["influx", "victoria"])
 async def test_a_server_that_is_away_cannot_answer(kind: str) -> None:
     target = HttpTarget(url=f"http://127.0.0.1:{processes.free_port()}")
-    store: ReadableStore = (
-        VictoriaStore(target, catalogue())
+    server = (
+        VictoriaServer(target)
         if kind == "victoria"
-        else InfluxV1Store(target, InfluxDatabase(database="plant"), catalogue())
+        else InfluxV1Server(target, InfluxDatabase(database="plant"))
     )
+    store = LineStore(server, catalogue(), kind)
     with pytest.raises(StoreUnavailableError, match="start it or correct the address"):
         await store.history("grid.active_power", NOON, NOON + SECOND)
     await store.close()
@@ -210,14 +224,16 @@ async def test_a_server_that_is_away_cannot_answer(kind: str) -> None:
 
 async def test_a_database_that_is_not_there_is_said(tmp_path: Path) -> None:
     async with processes.influxd(tmp_path / "influx") as server:
-        store = InfluxV1Store(HttpTarget(url=server.url), InfluxDatabase(database="plant"), catalogue())
+        target = HttpTarget(url=server.url)
+        database = InfluxV1Server(target, InfluxDatabase(database="plant"))
+        store = LineStore(database, catalogue(), "influx")
         with pytest.raises(StoreUnavailableError, match="database not found: plant"):
             await store.history("grid.active_power", NOON, NOON + SECOND)
         with pytest.raises(StoreUnavailableError, match="create it or correct the name"):
             await store.write(entries()[:1])
         policy = InfluxDatabase(database="plant", retention_policy="none")
         await asyncio.to_thread(ask, f"{server.url}/query", b"", q="CREATE DATABASE plant")
-        other = InfluxV1Store(HttpTarget(url=server.url), policy, catalogue())
+        other = LineStore(InfluxV1Server(target, policy), catalogue(), "other")
         with pytest.raises(StoreUnavailableError, match="retention policy not found: none"):
             await other.write(entries()[:1])
         await store.close()
@@ -243,12 +259,12 @@ async def test_user_password_and_certificate_are_those_of_the_site(tmp_path: Pat
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     url = f"https://127.0.0.1:{runner.addresses[0][1]}"
     known = HttpTarget(url=url, username="u", password="p", tls_ca=tmp_path / "ca.pem")
-    store = VictoriaStore(known, catalogue())
+    store = LineStore(VictoriaServer(known), catalogue(), "known")
     await store.write(entries()[:1])
     await store.close()
     assert seen == [("Basic dTpw", "utility_meter,campus=campus,device=grid")]
     assert "'p'" not in repr(known)
-    stranger = VictoriaStore(HttpTarget(url=url), catalogue())
+    stranger = LineStore(VictoriaServer(HttpTarget(url=url)), catalogue(), "stranger")
     with pytest.raises(StoreUnavailableError, match="name its authority with tls_ca"):
         await stranger.write(entries()[:1])
     await stranger.close()

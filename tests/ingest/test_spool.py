@@ -262,3 +262,13 @@ async def test_notes_of_readings_that_are_held_are_not_kept_with_later_ones(tmp_
         spool.put(numbered(2))
         await until(lambda: spool.stats.appended == 2)
         assert await spool.recall("broker") == [b"of what is stored"]
+
+
+async def test_what_waits_for_its_commit_is_recalled_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db", catalogue(), ("a",))
+    spool = Spool(journal, ("a",), StillClock(), commit=3600.0)
+    open_ones = [replace(grid_batch(1), number=1)]
+    spool.before_commit(lambda: spool.put(open_ones.pop()) if open_ones else None)
+    spool.note(1, "broker", b"seven")
+    assert await spool.recall("broker") == [b"seven"]
+    await spool.close()

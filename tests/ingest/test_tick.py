@@ -86,6 +86,13 @@ def test_batches_are_numbered_and_the_tick_tells_which_one_holds_what_was_accept
     ]
 
 
+def test_a_tick_begins_with_what_was_held_back() -> None:
+    bench = Bench()
+    bench.tick.before_close(lambda: bench.tick.accept(sample(GRID, NOON, [1.0, 2.0])))
+    bench.tick.close(NOON + SECOND)
+    assert bench.batches[0].values.tolist() == [1.0, 2.0]
+
+
 def test_a_batch_that_lacks_something_says_so() -> None:
     bench = Bench(capacity=3)
     bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))

@@ -1,6 +1,7 @@
 """The servers that tests rely on start, answer, come back after an outage and leave nothing behind."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers import Ports
 from deploy.stack import rule_files
 from tests.servers import processes
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         return reply.read()
 
 
@@ -103,3 +105,26 @@ def test_server_that_cannot_start_says_what_it_printed(tmp_path: Path) -> None:
         with pytest.raises(processes.ServerError, match="address already in use"):
             server.start()
     assert not server.running
+
+
+def test_a_port_is_not_given_again_before_all_others() -> None:
+    ports = Ports(10_000, 10_040, process=7)
+    given = [ports.take() for _ in range(10)]
+    assert len(set(given)) == 10
+    row = ports.take(5)
+    assert not set(range(row, row + 5)) & set(given)
+    assert set(range(row, row + 5)) <= set(range(10_000, 10_040))
+
+
+def test_a_port_that_is_listened_on_is_passed_over() -> None:
+    free = Ports(10_000, 20_000, process=os.getpid()).take(3)
+    with socket.create_server(("127.0.0.1", free + 1)):
+        ports = Ports(free, free + 3, process=0)
+        assert [ports.take(), ports.take(), ports.take()] == [free, free + 2, free]
+        with pytest.raises(processes.ServerError, match="no 2 ports in a row are free"):
+            ports.take(2)
+
+
+def test_processes_begin_at_ports_far_from_each_others() -> None:
+    first, second = (Ports(10_000, 20_000, process=process).take() for process in (4711, 4712))
+    assert abs(first - second) > 500

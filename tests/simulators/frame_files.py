@@ -63,11 +63,11 @@ class Stream:
         return await self.take(size)
 
     async def take(self, size: int) -> bytes:
-        return await asyncio.wait_for(self._reader.readexactly(size), 5)
+        return await asyncio.wait_for(self._reader.readexactly(size), 60)
 
     async def ended(self) -> bool:
         try:
-            return await asyncio.wait_for(self._reader.read(), 5) == b""
+            return await asyncio.wait_for(self._reader.read(), 60) == b""
         except ConnectionResetError:
             return True
 

@@ -19,7 +19,8 @@ from simulators.clock import ScaledClock
 from simulators.plant import LoadKind, Plant
 from simulators.readings import Readings
 from simulators.wire.modbus import modbus_servers
-from tests.simulators.sites import WINTER, build_plan, free_port
+from tests.servers.processes import free_port
+from tests.simulators.sites import WINTER, build_plan
 from tests.simulators.waiting import until
 
 DEVICES = ("h1-r1-k1-pdu-a", "h1-r1-k1-pdu-b", "chiller-a")

@@ -17,7 +17,8 @@ from simulators.errors import ListenError
 from simulators.plant import Plant
 from simulators.readings import Readings
 from simulators.wire.modbus import Manner, ModbusServer, modbus_servers
-from tests.simulators.sites import WINTER, build_plan, free_port
+from tests.servers.processes import free_port
+from tests.simulators.sites import WINTER, build_plan
 
 
 class Bench:
@@ -76,7 +77,7 @@ async def ask(bench: Bench, unit: int, pdu: bytes) -> bytes:
     """One request on a fresh connection; the PDU of the reply."""
     async with bench.raw() as (reader, writer):
         writer.write(struct.pack(">HHHB", 7, 0, len(pdu) + 1, unit) + pdu)
-        head = await asyncio.wait_for(reader.readexactly(7), 2)
+        head = await asyncio.wait_for(reader.readexactly(7), 60)
         transaction, protocol, length, answered = struct.unpack(">HHHB", head)
         assert (transaction, protocol, answered) == (7, 0, unit)
         return await reader.readexactly(length - 1)
@@ -168,7 +169,7 @@ async def test_a_silent_unit_says_nothing_and_its_neighbours_answer(bench: Bench
     async with bench.raw() as (reader, writer):
         for transaction, device in ((1, "h1-r1-k1-pdu-a"), (2, "h1-r1-k1-pdu-b")):
             writer.write(struct.pack(">HHHBBHH", transaction, 0, 6, bench.unit(device), 3, 0, 1))
-        head = await asyncio.wait_for(reader.readexactly(7), 2)
+        head = await asyncio.wait_for(reader.readexactly(7), 60)
         assert struct.unpack(">H", head[:2]) == (2,)
 
 
@@ -205,7 +206,7 @@ async def test_requests_in_pieces_and_in_a_bunch_are_answered_in_order(bench: Be
         await asyncio.sleep(0)
         writer.write(frames[3:])
         for at in range(5):
-            frame = await asyncio.wait_for(reader.readexactly(11), 2)
+            frame = await asyncio.wait_for(reader.readexactly(11), 60)
             assert struct.unpack(">H", frame[:2]) == (at,)
 
 
@@ -213,7 +214,7 @@ async def test_what_is_no_modbus_ends_the_connection(bench: Bench) -> None:
     async with bench.raw() as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
-            await asyncio.wait_for(reader.readexactly(1), 2)
+            await asyncio.wait_for(reader.readexactly(1), 60)
 
 
 async def test_a_port_in_use_is_named(site: Site, bench: Bench) -> None:
@@ -230,7 +231,7 @@ async def test_a_stopped_server_cuts_its_clients_and_may_start_again(bench: Benc
     async with bench.raw() as (reader, _):
         await bench.server.stop()
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
-            await asyncio.wait_for(reader.readexactly(1), 2)
+            await asyncio.wait_for(reader.readexactly(1), 60)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", bench.server.endpoint.port)
     assert (await ask(bench, bench.unit("h1-r1-k1-pdu-a"), struct.pack(">BHH", 3, 0, 1)))[0] == 3

@@ -164,7 +164,7 @@ async def test_a_port_that_is_there_is_served_itself(tmp_path: Path) -> None:
         place = ModbusEndpoint(id="bus", protocol=ModbusProtocol.RTU, device=os.ttyname(far), baud=9600)
         async with served(place, UNITS):
             os.write(near, bytes.fromhex("03 03 0000 0003 0429"))
-            reply = await asyncio.wait_for(asyncio.to_thread(os.read, near, 64), 5)
+            reply = await asyncio.wait_for(asyncio.to_thread(os.read, near, 64), 60)
         assert reply == bytes.fromhex("03 03 06 1234 ffff 0007 cb45")
     finally:
         os.close(near)
@@ -201,7 +201,7 @@ async def test_a_serial_line_may_be_set_with_parity_at_every_visit(tmp_path: Pat
                 settings[4] = settings[5] = termios.B9600
                 termios.tcsetattr(visitor, termios.TCSANOW, settings)
                 os.write(visitor, bytes.fromhex("03 03 0000 0003 0429"))
-                reply = await asyncio.wait_for(asyncio.to_thread(os.read, visitor, 64), 5)
+                reply = await asyncio.wait_for(asyncio.to_thread(os.read, visitor, 64), 60)
             finally:
                 os.close(visitor)
             assert reply == bytes.fromhex("03 03 06 1234 ffff 0007 cb45")

@@ -18,8 +18,8 @@ from simulators.readings import Readings
 from simulators.wire.broker import EmbeddedBroker
 from simulators.wire.mqtt import MqttPublisher, mqtt_publishers
 from simulators.wire.schedule import Grid
-from tests.servers.processes import mosquitto
-from tests.simulators.sites import WINTER, build_plan, free_port
+from tests.servers.processes import free_port, mosquitto
+from tests.simulators.sites import WINTER, build_plan
 from tests.simulators.waiting import until
 
 SENSORS = 9
@@ -79,13 +79,13 @@ async def test_every_device_publishes_once_a_period_through_mosquitto(site: Site
         messages = [message for topic in heard.values() for message in topic]
         assert len(messages) == SENSORS
         assert all(message.qos == 1 and not message.retain for message in messages)
-        assert bench.publisher.published == SENSORS
+        await until(lambda: bench.publisher.published == SENSORS)
         rack = orjson.loads(heard["dcops/h1-r1-k1/h1-r1-k1-climate"][0].payload)
         assert set(rack) == {"ts", "temperature", "humidity"}
         assert 18 < rack["temperature"] < 27
         assert 0 <= rack["ts"] - WINTER // 1_000_000 <= 10_000
         weather = orjson.loads(heard["dcops/campus/weather"][0].payload)
-        assert weather["time"].startswith("2026-01-15T12:00:0")
+        assert "2026-01-15T12:00:00" <= weather["time"] < "2026-01-15T12:00:11"
 
 
 async def test_a_silent_device_does_not_publish(site: Site, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_publishing_goes_on_when_the_broker_returns(
                 await asyncio.sleep(0.01)
             await until(lambda: not bench.publisher.connected.is_set())
             server.start()
-            await until(bench.publisher.connected.is_set, 20.0)
+            await until(bench.publisher.connected.is_set)
             before = bench.publisher.published
             await bench.let_one_period_pass()
             await until(lambda: bench.publisher.published > before)

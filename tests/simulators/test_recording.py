@@ -9,10 +9,9 @@ import pytest
 from facility.quality import Quality
 from facility.sample import Sample
 from facility.site import Site
-from simulators.clock import ManualClock
 from simulators.errors import RecordingError
 from simulators.playback import Playback
-from simulators.recording import Recorder, Recording, replay
+from simulators.recording import Recorder, Recording
 from tests.simulators.waiting import until
 
 SECOND = 1_000_000_000
@@ -57,13 +56,23 @@ async def test_what_is_recorded_is_passed_on(tmp_path: Path) -> None:
     assert passed == [one]
 
 
-async def test_the_buffer_is_bounded_and_says_what_it_dropped(tmp_path: Path) -> None:
+async def test_the_buffer_is_bounded_and_says_what_it_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     passed: list[Sample] = []
     recorder = Recorder(tmp_path / "r", SERIES, passed.append, bound=60)
     for time in range(5):
         recorder(sample(0, time, 1.0))
     assert recorder.dropped == 3
     assert len(passed) == 5
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(recorder.run())
+        await asyncio.sleep(0)
+        task.cancel()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/r cannot be written as fast as samples come: some are left out",
+        f"{tmp_path}/r lacks 3 samples",
+    ]
 
 
 async def test_a_recorder_writes_while_it_runs(tmp_path: Path) -> None:
@@ -127,27 +136,12 @@ def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes, expected: 
         Recording.read(path)
 
 
-async def test_replay_keeps_the_pace_and_bears_new_times() -> None:
-    recording = Recording(SERIES, (sample(0, 100 * SECOND, 1.0), sample(0, 110 * SECOND, 2.0)), 0, 0)
-    clock = ManualClock(5000 * SECOND)
-    emitted: list[Sample] = []
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(replay(recording, SERIES, clock, 2.0, emitted.append))
-        await clock.advance(4.9)
-        assert len(emitted) == 1
-        await clock.advance(0.1)
-    assert [each.time for each in emitted] == [5000 * SECOND, 5005 * SECOND]
-    assert task.result() == 2
-
-
-async def test_replay_finds_series_by_name_and_leaves_out_unknown_ones() -> None:
+def test_series_are_found_by_name_and_unknown_ones_left_out() -> None:
     recording = Recording(SERIES, (sample(0, 1, 1.0, 2.0, 3.0, 4.0),), 0, 0)
-    emitted: list[Sample] = []
-    await replay(recording, ("b.y", "z.z", "a.x", "a.y"), ManualClock(0), 1.0, emitted.append)
-    assert [(each.first, each.values.tolist()) for each in emitted] == [(2, [1.0, 2.0]), (0, [4.0])]
-    emitted.clear()
-    await replay(recording, ("a.y", "b.x"), ManualClock(0), 1.0, emitted.append)
-    assert [(each.first, each.values.tolist()) for each in emitted] == [(0, [2.0, 3.0])]
+    found = recording.onto(("b.y", "z.z", "a.x", "a.y"))
+    assert [(each.first, each.values.tolist()) for each in found] == [(2, [1.0, 2.0]), (0, [4.0])]
+    found = recording.onto(("a.y", "b.x"))
+    assert [(each.first, each.values.tolist()) for each in found] == [(0, [2.0, 3.0])]
 
 
 def test_playback_shows_what_was_recorded_when_it_was(site: Site) -> None:

@@ -140,6 +140,26 @@ def test_gateways_and_loads(site: Site) -> None:
     )
 
 
+def test_what_happens_is_said_in_words(site: Site) -> None:
+    steps = (
+        ("do: feed_lost, feed: A", "feed A of campus is lost, behind its UPSs"),
+        ("do: feed_lost, feed: B, where: utility", "feed B of campus is lost, the grid"),
+        ("do: feed_restored, feed: A", "feed A of campus is back"),
+        ("do: chiller_trip, device: chiller-a", "tripped: chiller-a"),
+        (
+            "do: silent, kind: rack_pdu",
+            "silent: h1-r1-k1-pdu-a, h1-r1-k1-pdu-b, h1-r1-k2-pdu-a and 13 more",
+        ),
+        ("do: stuck, device: weather", "points stuck: 2"),
+        ("do: value, device: weather, point: outdoor_temperature, value: 3.5", "points held at 3.5: 1"),
+        ("do: gateway_down, endpoint: gw-2", "down: gw-2"),
+        ("do: load_step, load: 0.8, space: h1", "load of 80%: h1"),
+        ("do: load_step, load: normal", "load as modelled: campus"),
+    )
+    for step, words in steps:
+        assert [str(action) for action in actions(site, f"{{at: 1s, {step}}}")] == [words]
+
+
 def test_all_mistakes_are_told_at_once_with_their_lines(site: Site) -> None:
     text = """\
 dcops_scenario: 1

@@ -37,6 +37,12 @@ def test_summary_of_a_good_site(
     )
 
 
+def test_a_small_rate_does_not_look_like_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_site(tmp_path, SITE.replace("endpoint: broker}", "endpoint: broker, period: 1min}"))
+    assert check.run(parsed(check, "check", str(tmp_path))) == 0
+    assert "  messages   0.017 a second expected" in capsys.readouterr().out.splitlines()
+
+
 def test_endpoints_are_counted_by_what_they_speak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     endpoints = (
         "endpoints:\n"

@@ -2,24 +2,14 @@
 
 from pathlib import Path
 
-import pytest
-
 from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
-from collectors.profiles import Manners, ModbusProfile
+from collectors.profiles import Manners
 from collectors.profiles.reader import shipped
 from dcops.site_file import (
-    AlertmanagerConfig,
-    InfluxStoreConfig,
-    InfluxV1StoreConfig,
-    SecretRef,
-    SiteProblems,
-    VictoriaStoreConfig,
-    WebhookConfig,
     load,
 )
 from facility.devices import Boundary, DeviceKind, Feed
 from facility.spaces import Level, Space
-from ingest.journal_limits import JournalLimits
 from tests.site_file.sites import DEVICES, ENDPOINTS, HEAD, SITE, SPACES, write_site
 
 
@@ -194,15 +184,6 @@ def test_a_device_may_want_other_manners_than_its_endpoint(tmp_path: Path) -> No
     assert binding.manners == Manners(timeout=3.0, pause=0.02)
 
 
-def test_missing_certificates_of_endpoints_are_warned_of(tmp_path: Path) -> None:
-    site = SITE.replace(
-        "protocol: modbus-tcp, host: 10.0.0.1", "protocol: modbus-tls, host: a, tls_ca: no.pem"
-    )
-    warnings = [str(each) for each in load(write_site(tmp_path, site)).warnings]
-
-    assert f"{tmp_path}/site.yaml:8: endpoint gw: 'no.pem' is not there" in warnings
-
-
 def test_a_site_may_be_one_yaml_file_of_any_name(tmp_path: Path) -> None:
     path = tmp_path / "north.yaml"
     path.write_text(SITE)
@@ -217,200 +198,8 @@ def test_the_path_of_site_yaml_means_its_folder(tmp_path: Path) -> None:
     assert load(folder / "site.yaml").site.space("r2").parent == "b1"
 
 
-def test_own_profile_is_read_from_a_folder_and_replaces_a_shipped_one(tmp_path: Path) -> None:
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "pdu.yaml").write_text(
-        "profile: rack-pdu\nkind: rack_pdu\nprotocol: modbus\ntable: input\n"
-        "points:\n  - {name: active_power, address: 7, data: u32}\n"
-    )
-    loaded = load(write_site(tmp_path, SITE + "profiles: [profiles/]\n"))
-    profile = loaded.plan.modbus[0].profile
-
-    assert profile.registers[0].address == 7
-    assert tmp_path / "profiles" / "pdu.yaml" in loaded.files
-
-
-def test_own_profiles_may_extend_each_other_and_shipped_ones_in_any_order(tmp_path: Path) -> None:
-    folder = tmp_path / "profiles"
-    folder.mkdir()
-    (folder / "a.yaml").write_text("profile: rack-pdu\nextends: ours\nshift: 10\n")
-    (folder / "b.yaml").write_text("profile: ours\nextends: rack-pdu-2\nmax_registers: 10\n")
-    (folder / "c.yaml").write_text(
-        "profile: rack-pdu-2\nkind: rack_pdu\nprotocol: modbus\ntable: input\n"
-        "points:\n  - {name: active_power, address: 7, data: u32}\n"
-    )
-    profile = load(write_site(tmp_path, SITE + "profiles: [profiles/]\n")).plan.modbus[0].profile
-
-    assert (profile.registers[0].address, profile.max_registers) == (17, 10)
-
-
-def test_a_variant_of_a_broken_profile_says_which_one(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("profile: rack-pdu\nextends: ours\n")
-    (tmp_path / "b.yaml").write_text("profile: ours\nextends: rack-pdux\n")
-    with pytest.raises(SiteProblems) as raised:
-        load(write_site(tmp_path, SITE + "profiles: [a.yaml, b.yaml]\n"))
-
-    assert [str(each).removeprefix(f"{tmp_path}/") for each in raised.value.problems] == [
-        f"a.yaml:2: 'extends' is 'ours', which has mistakes itself ({tmp_path}/b.yaml:2); mend those first",
-        "b.yaml:2: 'extends' is 'rack-pdux', which is no profile; did you mean 'rack-pdu'?",
-    ]
-
-
-def test_profiles_may_be_handed_in(tmp_path: Path) -> None:
-    ours = shipped()["rack-pdu"]
-    assert isinstance(ours, ModbusProfile)
-    site = SITE.replace("profile: rack-pdu", "profile: ours")
-
-    assert load(write_site(tmp_path, site), extra_profiles={"ours": ours}).plan.modbus[0].profile is ours
-
-
-def test_stores_and_notifiers(tmp_path: Path) -> None:
-    site = (
-        SITE
-        + """\
-stores:
-  - {kind: influxdb, url: "http://127.0.0.1:8086/", org: dc, bucket: power, token_env: DCOPS_TOKEN}
-  - kind: influxdb1
-    name: enterprise
-    url: https://influx.example
-    database: plant
-    retention_policy: year
-    username: dcops
-    password_file: keys/influx
-    tls_ca: ca.pem
-    backlog_rate: 25
-    history: true
-  - {kind: victoriametrics, url: "http://127.0.0.1:8428"}
-notify:
-  - {kind: alertmanager, url: "http://127.0.0.1:9093"}
-  - {kind: webhook, name: pager, url: "https://pager.example/hook", secret_file: keys/pager}
-"""
-    )
-    loaded = load(write_site(tmp_path, site))
-
-    assert loaded.stores == (
-        InfluxStoreConfig(
-            name="influxdb",
-            url="http://127.0.0.1:8086",
-            org="dc",
-            bucket="power",
-            secret=SecretRef(env="DCOPS_TOKEN"),
-        ),
-        InfluxV1StoreConfig(
-            name="enterprise",
-            url="https://influx.example",
-            tls_ca=tmp_path / "ca.pem",
-            backlog_rate=25.0,
-            history=True,
-            secret=SecretRef(file=tmp_path / "keys" / "influx"),
-            database="plant",
-            retention_policy="year",
-            username="dcops",
-        ),
-        VictoriaStoreConfig(name="victoriametrics", url="http://127.0.0.1:8428"),
-    )
-    assert loaded.notifiers == (
-        AlertmanagerConfig(name="alertmanager", url="http://127.0.0.1:9093"),
-        WebhookConfig(
-            name="pager",
-            url="https://pager.example/hook",
-            secret=SecretRef(file=tmp_path / "keys" / "pager"),
-        ),
-    )
-
-
-def test_shipped_alarm_rules_can_be_left_out_and_own_ones_added(tmp_path: Path) -> None:
-    (tmp_path / "rules.yaml").write_text(
-        "- name: from-file\n  point: active_power\n  high: 100 kW\n  priority: low\n  action: Look.\n"
-    )
-    alarms = """\
-alarms:
-  defaults: false
-  rules:
-    - rules.yaml
-    - {name: inline, point: active_power, high: 110 kW, priority: high, action: Look.}
-"""
-    rules = load(write_site(tmp_path, SITE + alarms)).rules
-
-    assert [(rule.name, rule.limit.value, rule.line) for rule in rules] == [
-        ("from-file", 100_000.0, 1),
-        ("inline", 110_000.0, 17),
-    ]
-
-
-def test_shipped_alarm_rules_are_there_by_default(tmp_path: Path) -> None:
-    assert len(load(write_site(tmp_path)).rules) > 10
-
-
 def test_everything_read_is_listed(tmp_path: Path) -> None:
     loaded = load(write_site(tmp_path, spaces="id,level,in\nr2,rack,b1\n"))
 
     assert loaded.path == tmp_path / "site.yaml"
     assert loaded.files == (tmp_path / "site.yaml", tmp_path / "spaces.csv")
-
-
-def test_warnings_tell_what_will_be_missing(tmp_path: Path) -> None:
-    folder = write_site(
-        tmp_path,
-        SITE.replace("  - {id: broker,", "  - {id: spare, protocol: mqtt, host: x}\n  - {id: broker,"),
-        spaces="id,level,in\nr2,rack,b1\n",
-        device="id\n",
-    )
-
-    assert [str(each).replace(f"{folder}/", "") for each in load(folder).warnings] == [
-        "device.csv: is not read; tables are spaces.csv, endpoints.csv, devices.csv",
-        "site.yaml:1: no meter counts as facility_input; there will be no PUE",
-        "site.yaml:9: endpoint spare has no devices",
-        "spaces.csv:2: 1 of 2 racks have no meter (r2); their power is in no total",
-    ]
-
-
-def test_warnings_about_addresses_certificates_and_meters_that_measure_nothing(tmp_path: Path) -> None:
-    site = SITE.replace("username: dcops", "tls_ca: ca.pem").replace(
-        "  - {id: broker,", "  - {id: gw-2, protocol: modbus-tcp, host: 10.0.0.1}\n  - {id: broker,"
-    )
-    devices = """\
-  - {id: meter, kind: utility_meter, in: b1, profile: utility-meter, endpoint: gw-2, unit: 1}
-  - {id: heat, kind: heat_meter, in: b1, profile: heat-meter, endpoint: gw, unit: 2, boundary: it_ups}
-"""
-    pointless = "its profile has no active_energy or active_power; set boundary: none"
-    folder = write_site(tmp_path, site + devices)
-
-    assert [str(each).replace(f"{folder}/", "") for each in load(folder).warnings] == [
-        "site.yaml:9: endpoint gw-2: 10.0.0.1:502 is that of gw too; make them one endpoint",
-        "site.yaml:10: endpoint broker: 'ca.pem' is not there",
-        "site.yaml:15: device heat: counts as it_ups, " + pointless,
-    ]
-
-
-def test_cooling_upstream_of_cooling_is_not_counted_twice(tmp_path: Path) -> None:
-    devices = """\
-  - {id: chiller, kind: chiller, in: b1, profile: chiller, endpoint: gw, unit: 2, serves: [cdu]}
-  - {id: cdu, kind: cdu, in: b1, profile: cdu, endpoint: gw, unit: 3, serves: [r1]}
-"""
-    assert load(write_site(tmp_path, SITE + devices)).site.device("cdu").boundary is Boundary.MECHANICAL
-
-
-def test_meters_are_found_twice_across_others_between_them(tmp_path: Path) -> None:
-    devices = """\
-  - {id: ups-1, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 2, serves: [rpp-1]}
-  - {id: rpp-1, kind: rpp, in: b1, profile: rpp, endpoint: gw, unit: 3, serves: [ups-2]}
-  - {id: ups-2, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 4}
-"""
-    with pytest.raises(SiteProblems, match="device ups-1: counts as it_ups, and so does ups-2 "):
-        load(write_site(tmp_path, SITE + devices))
-
-
-def test_the_journal_is_bounded_as_the_site_says(tmp_path: Path) -> None:
-    section = "journal: {commit: 5s, max_bytes: 1.5GiB, max_age: 2d, memory: 64MB}\n"
-    journal = load(write_site(tmp_path, SITE + section)).journal
-
-    assert (journal.commit, journal.memory) == (5.0, 64_000_000)
-    assert journal.limits == JournalLimits(size=1_610_612_736, age=172_800_000_000_000)
-
-
-def test_the_journal_keeps_8_gib_for_seven_days_unless_the_site_says_otherwise(tmp_path: Path) -> None:
-    journal = load(write_site(tmp_path)).journal
-
-    assert (journal.commit, journal.memory) == (1.0, 268_435_456)
-    assert journal.limits == JournalLimits(size=8_589_934_592, age=604_800_000_000_000)

@@ -16,7 +16,6 @@ from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.units import unit
 
 _INTEGER = re.compile(r"_(?:int|integer|whole)(?:_part)?$")
-_EXPONENT_SENTINEL = 0x8000
 _PLAIN_NUMBERS = frozenset({DataType.U8, DataType.S8, DataType.U16, DataType.S16, DataType.U32, DataType.S32})
 
 

@@ -110,8 +110,3 @@ def unit_symbol(written: str, name: str) -> str | None:
         return unit(plain).symbol
     except UnknownUnitError:
         return None if plain.startswith("m") else found
-
-
-def is_difference(name: str) -> bool:
-    """Whether a name speaks of a difference of temperatures."""
-    return bool(_DIFFERENCES.search(name))

@@ -1,11 +1,13 @@
 """Buckets and usual distances of readings that lie sorted in arrays: what a seal makes before it writes."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import FIRST_UNCERTAIN, QualityArray
+from ingest.stores.history.runs import firsts
 from ingest.stores.history.sorting import Sorted
 
 FEWEST = 9
@@ -47,40 +49,68 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
     if len(rows) and (int(rows.time.min()) < start or int(rows.time.max()) >= stop):
         within = (rows.time >= start) & (rows.time < stop)
         rows = Sorted(rows.series[within], rows.time[within], rows.value[within], rows.quality[within])
-    series, time, value, quality = rows.series, rows.time // length, rows.value, rows.quality
-    begins = np.flatnonzero(np.append(True, (series[1:] != series[:-1]) | (time[1:] != time[:-1])))
-    begins = begins[: len(rows)]
-    whose = series[begins]
-    usable = (quality >= FIRST_UNCERTAIN) & ~np.isnan(value)
-    if usable.all():
-        count = np.diff(np.append(begins, len(rows)))
-        minimum, maximum, total = (
-            each.reduceat(value, begins) if len(rows) else value for each in (np.minimum, np.maximum, np.add)
-        )
-        last = value[begins + count - 1]
-        worst = np.minimum.reduceat(quality, begins) if len(rows) else quality
-    else:
-        count = np.add.reduceat(usable, begins, dtype=np.int64)
-        none = count == 0
-        minimum = np.fmin.reduceat(np.where(usable, value, np.nan), begins)
-        maximum = np.fmax.reduceat(np.where(usable, value, np.nan), begins)
-        total = np.where(none, np.nan, np.add.reduceat(np.where(usable, value, 0.0), begins))
-        latest = np.maximum.reduceat(np.where(usable, np.arange(len(rows)), -1), begins)
-        last = np.where(none, np.nan, value[latest])
-        worst_usable = np.minimum.reduceat(np.where(usable, quality, 255), begins)
-        worst = np.where(none, np.minimum.reduceat(quality, begins), worst_usable)
+    time = rows.time // length
+    begins = np.flatnonzero(firsts(rows.series, time))
+    usable = (rows.quality >= FIRST_UNCERTAIN) & ~np.isnan(rows.value)
+    found = _all_usable(rows, begins) if usable.all() else _some_usable(rows, begins, usable)
+    whose = rows.series[begins]
     known = periods[whose]
-    covered = np.where(count == 0, 0.0, np.where(known == 0, np.nan, count * known.astype(np.float64)))
+    stood = np.where(known == 0, np.nan, found.usable * known.astype(np.float64))
     return BucketRows(
         whose,
         time[begins] * length,
-        minimum,
-        maximum,
-        total,
-        last,
-        count.astype(np.uint32),
-        covered.astype(np.float32),
-        worst.astype(np.uint8),
+        found.minimum,
+        found.maximum,
+        found.total,
+        found.last,
+        found.usable.astype(np.uint32),
+        np.where(found.usable == 0, 0.0, stood).astype(np.float32),
+        found.worst.astype(np.uint8),
+    )
+
+
+class _Figures(NamedTuple):
+    """Of each bucket."""
+
+    usable: NDArray[np.int64]
+    """How many usable values it has."""
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    total: NDArray[np.float64]
+    last: NDArray[np.float64]
+    worst: NDArray[np.uint8]
+    """Quality of the usable ones; of all if none is."""
+
+
+def _all_usable(rows: Sorted, begins: NDArray[np.intp]) -> _Figures:
+    """The short way, which nearly all readings take."""
+    value = rows.value
+    if not len(rows):
+        return _Figures(np.zeros(0, np.int64), value, value, value, value, rows.quality)
+    count = np.diff(np.append(begins, len(rows)))
+    return _Figures(
+        count,
+        np.minimum.reduceat(value, begins),
+        np.maximum.reduceat(value, begins),
+        np.add.reduceat(value, begins),
+        value[begins + count - 1],
+        np.minimum.reduceat(rows.quality, begins),
+    )
+
+
+def _some_usable(rows: Sorted, begins: NDArray[np.intp], usable: NDArray[np.bool_]) -> _Figures:
+    value, quality = rows.value, rows.quality
+    count = np.add.reduceat(usable, begins, dtype=np.int64)
+    none = count == 0
+    latest = np.maximum.reduceat(np.where(usable, np.arange(len(rows)), -1), begins)
+    worst_usable = np.minimum.reduceat(np.where(usable, quality, 255), begins)
+    return _Figures(
+        count,
+        np.fmin.reduceat(np.where(usable, value, np.nan), begins),
+        np.fmax.reduceat(np.where(usable, value, np.nan), begins),
+        np.where(none, np.nan, np.add.reduceat(np.where(usable, value, 0.0), begins)),
+        np.where(none, np.nan, value[latest]),
+        np.where(none, np.minimum.reduceat(quality, begins), worst_usable),
     )
 
 
@@ -104,7 +134,7 @@ def weighed(
     series, time = rows.series[chosen], rows.time[chosen]
     value, quality = rows.value[chosen], rows.quality[chosen]
     bucket = time // length
-    first = np.append(True, (series[1:] != series[:-1]) | (bucket[1:] != bucket[:-1]))
+    first = firsts(series, bucket)
     last = np.append(first[1:], True)
     until = np.where(last, (bucket + 1) * length, np.append(time[1:], 0))
     weight = np.minimum(until - time, holds[series]) + np.where(first, time - bucket * length, 0)
@@ -129,9 +159,8 @@ def changed_periods(
 
     Jitter of milliseconds is no change.
     """
-    begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+    begins, count = rows.groups()
     whose = rows.series[begins]
-    count = np.diff(np.append(begins, len(rows)))
     known = periods[whose].astype(np.float64)
     fewest = np.where(known == 0, FEWEST_AT_FIRST, FEWEST)
     asked = count >= fewest
@@ -173,9 +202,8 @@ class SparseSeries:
         missing = len(periods) - len(self._last)
         self._last = np.append(self._last, np.zeros(max(0, missing), np.int64))
         self._gap = np.append(self._gap, np.zeros(max(0, missing), np.int64))
-        begins = np.flatnonzero(np.append(True, rows.series[1:] != rows.series[:-1]))[: len(rows)]
+        begins, count = rows.groups()
         whose = rows.series[begins]
-        count = np.diff(np.append(begins, len(rows)))
         first, last = rows.time[begins], rows.time[begins + count - 1]
         before, known = self._last[whose], periods[whose].astype(np.int64)
         gap = np.where(before > 0, first - before, 0)

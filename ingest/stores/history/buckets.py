@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import FIRST_UNCERTAIN, QualityArray
+from ingest.stores.history.runs import firsts
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ def _grouped(rows: Rows, key: NDArray[np.int64]) -> Rows:
     """One row for each run of equal keys; its time is that of the run's first row."""
     if not len(rows):
         return rows
-    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    begins = np.flatnonzero(firsts(key))
     usable = np.add.reduceat(rows.usable, begins)
     none = usable == 0
     held = rows.usable > 0

@@ -58,10 +58,7 @@ class Database:
             reason = str(error).splitlines()[0]
             if not mine and isinstance(error, duckdb.ConnectionException):
                 raise LetGoError(f"history {self.path} was let go of by another thread: {reason}") from error
-            kind = HistoryHeldError if _LOCKED in reason else StoreUnavailableError
-            raise kind(
-                f"history {self.path}: {reason}; free the file, or make its folder writable with free space"
-            ) from error
+            raise self._unavailable(reason) from error
 
     def ask(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
         """The same for a question, which is asked again where another thread let go of the file meanwhile.
@@ -80,6 +77,13 @@ class Database:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+    def _unavailable(self, reason: str) -> StoreUnavailableError:
+        if _LOCKED in reason:
+            mend = "stop dcops, which has it open, or name another data folder"
+            return HistoryHeldError(f"history {self.path}: {reason}; {mend}")
+        mend = "make its folder writable with free space"
+        return StoreUnavailableError(f"history {self.path}: {reason}; {mend}")
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ingest.errors import HistoryCopyError, UnknownSeriesError
 from ingest.stores.history import queries
-from ingest.stores.history.files import Folder, live_files, make_durable, quoted, scan
+from ingest.stores.history.files import Folder, make_durable, overlapping, quoted, scan
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import MILLISECOND, RAW, RAW_COLUMNS, Level
 from ingest.stores.history.runs import within_runs
@@ -81,10 +81,9 @@ def series_like(cursor: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
 def _query(cursor: duckdb.DuckDBPyConnection, folder: Folder, hot: HotRows, chosen: Selection) -> str:
     start, stop = -(-chosen.start // MILLISECOND), -(-chosen.stop // MILLISECOND)
     levels = RAW if chosen.level is None else (chosen.level,)
-    where = "list_contains(?, level) AND first_time < ? AND last_time >= ?"
     # Before the files are asked for: what becomes one meanwhile is then there twice, and counts once.
     newest = _hot_source(cursor, hot, start, stop) if chosen.level is None else []
-    files = live_files(cursor, where, [level.key for level in levels], stop, start)
+    files = overlapping(cursor, levels, start, stop)
     sources = [*(scan([folder.place(file)]) for file in files), *newest]
     columns = RAW_COLUMNS if chosen.level is None else chosen.level.columns
     rows = queries.of_all(sources, columns, _WHERE.format(start=start, stop=stop))

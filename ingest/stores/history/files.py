@@ -81,6 +81,14 @@ def live_files(cursor: duckdb.DuckDBPyConnection, where: str = "true", *values: 
     return [_stored(row) for row in cursor.execute(query, list(values)).fetchall()]
 
 
+def overlapping(
+    cursor: duckdb.DuckDBPyConnection, levels: Iterable[Level], start: int, stop: int
+) -> list[StoredFile]:
+    """Those that count, are of these levels and may have rows of ``[start, stop)``, ms, oldest first."""
+    where = "list_contains(?, level) AND first_time < ? AND last_time >= ?"
+    return live_files(cursor, where, [level.key for level in levels], stop, start)
+
+
 class Folder:
     """The folder of the files."""
 

@@ -47,6 +47,11 @@ class HotLog:
         self.path = path
         self._handle: int | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file; 0 if there is none yet."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def append(self, frame: Frame) -> None:
         """Keep a frame for good.
 

@@ -70,6 +70,15 @@ def joined(parts: Sequence[Runs]) -> Runs:
     )
 
 
+def firsts(*keys: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Which entries of sorted arrays of one length have another key than the one before, or none before."""
+    found = np.zeros(len(keys[0]), np.bool_)
+    found[:1] = True
+    for key in keys:
+        found[1:] |= key[1:] != key[:-1]
+    return found
+
+
 def within_runs(count: NDArray[np.uint32]) -> NDArray[np.int64]:
     """0, 1, … for each run anew: the place of each reading in its run."""
     start = np.cumsum(count, dtype=np.int64) - count

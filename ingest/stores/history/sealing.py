@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from functools import partial
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.stores.history import queries
 from ingest.stores.history.bucketing import (
     BucketRows,
     SparseSeries,
@@ -16,12 +16,12 @@ from ingest.stores.history.bucketing import (
     changed_periods,
     weighed,
 )
-from ingest.stores.history.files import Folder, StoredFile, day, live_files, publish, scan
+from ingest.stores.history.files import Folder, StoredFile, day, overlapping, publish
 from ingest.stores.history.holds import latest_holds
 from ingest.stores.history.hot import HotRows, HotTable
 from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
 from ingest.stores.history.memory import give_back
-from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
+from ingest.stores.history.rebucketing import Rebucketing
 from ingest.stores.history.schema import floors, transaction, watermarks
 from ingest.stores.history.sorting import Sorter
 
@@ -32,16 +32,6 @@ GRACE = 10_000
 _MOST_BUCKETS = 250_000
 """Put into one file."""
 
-_ALL_SERIES = (0, 2**32 - 1)
-_NO_DIRTY = "CREATE OR REPLACE TEMP TABLE dirty (series UINTEGER, time BIGINT)"
-_DIRTY = """
-INSERT INTO dirty SELECT DISTINCT series, time // {length} * {length} AS bucket FROM {rows}
-WHERE time >= {start} AND time < {stop} AND series BETWEEN {first} AND {last}
-"""
-_IN_DIRTY = """
-time >= {start} AND time < {stop}
-    AND (series, time // {length} * {length}) IN (SELECT series, time FROM dirty)
-"""
 _KEEP_PERIODS = """
 DELETE FROM usual WHERE series IN (SELECT series FROM newest);
 INSERT INTO usual SELECT series, period FROM newest;
@@ -84,17 +74,20 @@ class Sealing:
         edge = self._edge(cursor, marks[MINUTE.key], closed[MINUTE.key], oldest)
         made = list(self._slices(cursor, table, horizon, (edge, closed[MINUTE.key])))
         fresh = [file for file in made if file.level in RAW]
+        making = partial(Rebucketing, cursor=cursor, folder=self._folder, go_on=self._go_on)
         began = marks[MINUTE.key]
         if began is not None:
             # Up to the edge other files have readings of these buckets, too.
-            made += self._closed_buckets(cursor, MINUTE, RAW, fresh, (began, edge))
-            made += self._late_buckets(cursor, MINUTE, RAW, fresh, (oldest, began))
+            minutes = making(level=MINUTE, sources=RAW, fresh=fresh)
+            made += minutes.closed(began, edge)
+            made += minutes.late(oldest, began)
         for finer, level in ((MINUTE, BUCKETS[1]), (BUCKETS[1], BUCKETS[2])):
             fresh = [file for file in made if file.level == finer]
             began, stop = marks[level.key], closed[level.key]
             begin = oldest if began is None else began
-            made += self._closed_buckets(cursor, level, (finer,), fresh, (begin, stop))
-            made += self._late_buckets(cursor, level, (finer,), fresh, (oldest, begin))
+            longer = making(level=level, sources=(finer,), fresh=fresh)
+            made += longer.closed(begin, stop)
+            made += longer.late(oldest, begin)
         # One seal is one run: merging counts runs, not the files each consists of.
         rank = max((file.rank for file in made), default=0)
         with transaction(cursor):
@@ -166,7 +159,7 @@ class Sealing:
         """From which time on no other file has readings of the buckets that close now."""
         if began is None:
             return oldest // MINUTE.length * MINUTE.length
-        last = max((file.last_time for file in self._overlapping(cursor, RAW, began, stop)), default=None)
+        last = max((file.last_time for file in overlapping(cursor, RAW, began, stop)), default=None)
         if last is None:
             return began
         return min((last // MINUTE.length + 1) * MINUTE.length, stop)
@@ -207,102 +200,6 @@ class Sealing:
             self._periods = np.append(self._periods, np.zeros(missing, np.uint32))
         return self._periods
 
-    # Buckets made of what is in files
-
-    def _closed_buckets(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        level: Level,
-        sources: Sequence[Level],
-        fresh: Sequence[StoredFile],
-        times: tuple[int, int],
-    ) -> Iterator[StoredFile]:
-        """All buckets of a time: it has come to its end since the last seal."""
-        start, stop = times
-        for first, last in _stretches(fresh, self._overlapping(cursor, sources, start, stop), times, sources):
-            yield from self._of_files(cursor, level, sources, fresh, (first, last), queries.TIME)
-
-    def _late_buckets(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        level: Level,
-        sources: Sequence[Level],
-        fresh: Sequence[StoredFile],
-        times: tuple[int, int],
-    ) -> Iterator[StoredFile]:
-        """Closed buckets that something came late for, whole."""
-        start, stop = times
-        late = [file for file in fresh if file.first_time < stop and file.last_time >= start]
-        if not late:
-            return
-        for part in series_ranges(late, MOST_ROWS):
-            yield from self._dirty_buckets(cursor, level, sources, (fresh, late), (start, stop), part)
-
-    def _dirty_buckets(  # noqa: PLR0917 - what is read, in which order it is narrowed
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        level: Level,
-        sources: Sequence[Level],
-        files: tuple[Sequence[StoredFile], Sequence[StoredFile]],
-        times: tuple[int, int],
-        part: tuple[int, int],
-    ) -> Iterator[StoredFile]:
-        """Buckets of a range of series that late files have something for."""
-        fresh, late = files
-        cursor.execute(_NO_DIRTY)
-        for file in late:
-            rows = scan([self._folder.place(file)])
-            limits = {"start": times[0], "stop": times[1], "first": part[0], "last": part[1]}
-            cursor.execute(_DIRTY.format(length=level.length, rows=rows, **limits))
-        span = sources[0].partition
-        query = f"SELECT time // {span} * {span} AS start, min(time), max(time) FROM dirty GROUP BY start"  # noqa: S608
-        for _, first, last in sorted(cursor.execute(query).fetchall()):
-            within = (first, last + level.length)
-            yield from self._of_files(cursor, level, sources, fresh, within, _IN_DIRTY, part)
-
-    def _of_files(  # noqa: PLR0917 - what is read, in which order it is narrowed
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        level: Level,
-        sources: Sequence[Level],
-        fresh: Sequence[StoredFile],
-        times: tuple[int, int],
-        where: str,
-        part: tuple[int, int] = _ALL_SERIES,
-    ) -> Iterator[StoredFile]:
-        """Buckets of rows in a time and of some series that fit a condition, within one partition of what
-        they are made of.
-        """
-        start, stop = times
-        own = [file for file in fresh if file.first_time < stop and file.last_time >= start]
-        files = [*self._overlapping(cursor, sources, start, stop), *own]
-        partition = start // level.partition * level.partition
-        by_exception = queries.some_by_exception(cursor)
-        for begin, end in series_ranges(files, MOST_ROWS if sources is RAW else MOST_ROWS // 3):
-            self._go_on()
-            first, last = max(begin, part[0]), min(end, part[1])
-            if first > last:
-                continue
-            within = [f for f in files if f.first_series <= last and f.last_series >= first]
-            chosen = where.format(start=start, stop=stop, length=level.length)
-            rows = queries.of_files(
-                map(self._folder.place, within),
-                sources[0].columns,
-                f"{chosen} AND series BETWEEN {first} AND {last}",
-                apart=lie_apart(within),
-            )
-            query = queries.bucketed(rows, level, sources[0], by_exception=by_exception)
-            file = self._folder.write(cursor, level, partition, query)
-            if file is not None:
-                yield file
-
-    def _overlapping(
-        self, cursor: duckdb.DuckDBPyConnection, levels: Sequence[Level], start: int, stop: int
-    ) -> list[StoredFile]:
-        keys = [level.key for level in levels]
-        where = "list_contains(?, level) AND first_time < ? AND last_time >= ?"
-        return live_files(cursor, where, keys, stop, start)
-
     def _horizons(self, cursor: duckdb.DuckDBPyConnection, now: int) -> dict[str, int]:
         """Before which time nothing is taken any more, by level."""
         known = floors(cursor)
@@ -312,24 +209,3 @@ class Sealing:
 def _closed(mark: int | None, now: int, level: Level) -> int:
     """Up to which time all buckets are closed."""
     return max(mark or 0, (now - GRACE) // level.length * level.length)
-
-
-def _stretches(
-    fresh: Sequence[StoredFile],
-    known: Sequence[StoredFile],
-    times: tuple[int, int],
-    sources: Sequence[Level],
-) -> Iterator[tuple[int, int]]:
-    """Parts of a time in which there is something, each within one partition of the sources."""
-    start, stop = times
-    span = sources[0].partition
-    partitions = {
-        day
-        for file in (*fresh, *known)
-        if file.first_time < stop and file.last_time >= start
-        for day in range(file.first_time // span, file.last_time // span + 1)
-    }
-    for number in sorted(partitions):
-        first, last = max(start, number * span), min(stop, (number + 1) * span)
-        if first < last:
-            yield first, last

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import QualityArray
-from ingest.stores.history.runs import Runs, within_runs
+from ingest.stores.history.runs import Runs, firsts, within_runs
 
 MOST_ROWS = 500_000
 """Readings in one part, more only if their runs overlap: some 30 MB."""
@@ -28,6 +28,11 @@ class Sorted:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    def groups(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where the readings of each series begin, and how many they are."""
+        begins = np.flatnonzero(firsts(self.series))
+        return begins, np.diff(np.append(begins, len(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,9 +110,9 @@ class Sorter:
             found = np.lexsort((np.repeat(order.arrival, order.count), time, series))
         series, time = series[found], time[found]
         value, quality = value[found], quality[found]
-        same = (series[1:] == series[:-1]) & (time[1:] == time[:-1])
-        if same.any():
-            last = np.append(~same, True)
+        first = firsts(series, time)
+        if not first.all():
+            last = np.append(first[1:], True)
             return Sorted(series[last], time[last], value[last], quality[last])
         return Sorted(series, time, value, quality)
 
@@ -131,7 +136,7 @@ def _transposed(order: _Order) -> NDArray[np.int64] | None:
     overlap: those of a device, one scan after the other. None if it is not so.
     """
     first, count = order.first, order.count
-    begins = np.flatnonzero(np.append(True, first[1:] != first[:-1]))
+    begins = np.flatnonzero(firsts(first))
     height = np.diff(np.append(begins, len(first)))  # scans of each device
     width = count[begins]
     if (count != np.repeat(width, height)).any() or (

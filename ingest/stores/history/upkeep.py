@@ -91,7 +91,7 @@ def problems(cursor: duckdb.DuckDBPyConnection, folder: Folder) -> Iterator[str]
 
 
 def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, link: bool) -> int:
-    """Copy a history into a new folder, which has its name only once it is whole; bytes of its files.
+    """Copy a history into a new folder, which has its name only once it is whole; bytes of what is in it.
 
     Call it where nothing is merged or removed meanwhile; reading and writing may go on.
 
@@ -109,7 +109,8 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
     part = target.with_name(f"{target.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
-        size = _copy(cursor, database, part / database.name, link=link)
+        _copy(cursor, database, part / database.name, link=link)
+        size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
         make_durable(part)
         part.replace(target)
         make_durable(target.parent)
@@ -120,7 +121,7 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
     return size
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> int:
+def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> None:
     copied = files_folder(copy)
     copied.path.mkdir(parents=True)
     name = _own_name(cursor)
@@ -135,8 +136,7 @@ def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link
         if log.exists():  # with all that was appended since, which is whole up to its last frame
             shutil.copyfile(log, copied.path / log.name)
             make_durable(copied.path / log.name)
-    files = live_files(cursor)
-    for file in files:
+    for file in live_files(cursor):
         place = copied.place(file)
         if link:
             place.hardlink_to(source.place(file))
@@ -148,7 +148,6 @@ def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link
             raise HistoryCopyError(f"{file.name} is damaged: {reason}; see dcops history check")
     make_durable(copied.path)
     make_durable(copy)
-    return sum(file.bytes for file in files)
 
 
 def _file_problems(cursor: duckdb.DuckDBPyConnection, folder: Folder, file: StoredFile) -> Iterator[str]:
@@ -187,7 +186,7 @@ def _hot_info(cursor: duckdb.DuckDBPyConnection, hot: HotRows) -> LevelInfo:
         level="hot",
         files=0,
         rows=sum(table.rows for table in tables),
-        bytes=0,
+        bytes=sum(table.log.size for table in tables),
         first=min((int(each.min()) for each in times), default=None),
         last=max((int(each.max()) for each in times), default=None),
     )

@@ -1,0 +1,36 @@
+"""What notifiers have not sent yet, as bytes: so that a restart keeps nobody from being told."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from alerting.alarms import Alarm, alarm_from_record
+from alerting.delivery import Notifier
+from alerting.errors import SnapshotError
+
+VERSION = 1
+
+
+def write_untold(notifiers: Iterable[Notifier]) -> bytes:
+    """What each of them still has to send, as JSON."""
+    waiting = {each.name: [alarm.as_record() for alarm in each.untold] for each in notifiers}
+    content = {"version": VERSION, "waiting": waiting}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_untold(body: bytes) -> Mapping[str, Sequence[Alarm]]:
+    """The alarms that ``write_untold`` was given, by the name of the notifier.
+
+    Raises:
+        SnapshotError: the bytes are none such.
+    """
+    try:
+        content = json.loads(body)
+        version = content["version"]
+        waiting = {
+            str(name): tuple(map(alarm_from_record, alarms)) for name, alarms in content["waiting"].items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SnapshotError(f"alarms that were still to be sent cannot be read: {error!r}") from error
+    if version != VERSION:
+        raise SnapshotError(f"alarms that were still to be sent are of version {version}, not {VERSION}")
+    return waiting

@@ -1,0 +1,127 @@
+"""The devices of one broker by topic, and what becomes of each message on its way to them."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+
+from collectors.config import MqttBinding
+from collectors.errors import PayloadError
+from collectors.health import DeviceHealth, DeviceState
+from collectors.keeping import SetAside
+from collectors.mqtt_connection import Arrival
+from collectors.mqtt_device import MqttDevice
+from collectors.payloads import PayloadDecoder
+from facility.clock import Clock
+from facility.sample import Emit
+
+_LOG = logging.getLogger(__name__)
+
+MOST_PAYLOAD = 256 << 10
+"""Bytes; a larger message is of no use."""
+MOST_STRANGERS = 1000
+"""Topics of no device of which the first message is set aside."""
+
+
+class Intake:
+    """Gives messages to devices; what is bad is counted, set aside, and never stops the rest."""
+
+    def __init__(
+        self, broker: str, clock: Clock, emit: Emit, errors: Counter[str], set_aside: SetAside
+    ) -> None:
+        """No device is there yet.
+
+        Args:
+            broker: its id, for what is set aside.
+            clock: stamps messages without a time of their own.
+            emit: takes each sample.
+            errors: where what is wrong is counted, by class.
+            set_aside: takes messages that are of no use.
+        """
+        self._broker = broker
+        self._clock = clock
+        self._emit = emit
+        self._errors = errors
+        self._set_aside = set_aside
+        self._devices: dict[str, list[MqttDevice]] = {}
+        self._past: Counter[str] = Counter()
+        """Messages of devices that are here no more, by what became of them."""
+        self._strangers: set[str] = set()
+
+    @property
+    def topics(self) -> Iterable[str]:
+        """Those of the devices."""
+        return self._devices.keys()
+
+    def place(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str] = frozenset()) -> None:
+        """Make the devices, but for those kept, which only learn where their points are now."""
+        there = {each.binding.device: each for each in self._each()}
+        decoders = {id(each.binding.profile): each.decoder for each in there.values()}
+        placed: dict[str, list[MqttDevice]] = {}
+        for binding in bindings:
+            device = there.pop(binding.device, None) if binding.device in kept else None
+            if device is None:
+                key = id(binding.profile)
+                if key not in decoders:
+                    decoders[key] = PayloadDecoder(binding.profile)
+                device = MqttDevice(binding, decoders[key], self._emit, self._errors)
+            else:
+                device.move(binding)
+            placed.setdefault(binding.topic, []).append(device)
+        for gone in there.values():
+            self._past.update(gone.polls)
+        self._devices = placed
+
+    def devices(self) -> list[DeviceHealth]:
+        """How reading each device goes."""
+        now = self._clock.now()
+        return [device.health(now) for device in self._each()]
+
+    def states(self) -> list[DeviceState]:
+        """How far each device can be relied on."""
+        now = self._clock.now()
+        return [device.state(now) for device in self._each()]
+
+    def polls(self) -> Counter[str]:
+        """Messages of all devices by what became of them."""
+        total = Counter(self._past)
+        for device in self._each():
+            total.update(device.polls)
+        return total
+
+    def take(self, message: Arrival, *, held: bool) -> None:
+        """Give a message to its devices; ``held`` if the broker may have kept it for us."""
+        devices = self._devices.get(message.topic)
+        if devices is None:
+            self._refuse_topic(message)
+            return
+        if len(message.payload) > MOST_PAYLOAD:
+            reason = f"too large: {len(message.payload)} bytes; the most is {MOST_PAYLOAD}"
+            self._refuse("size", reason, message, devices)
+            return
+        now = self._clock.now()
+        for device in devices:
+            try:
+                device.take(message.payload, now, retained=message.retained, held=held)
+            except PayloadError as error:
+                self._refuse("payload", str(error), message, [device])
+            except Exception as error:  # noqa: BLE001
+                # Whatever it is, the message must not come again and again.
+                _LOG.exception("a message on %s cannot be used", message.topic)
+                self._refuse("payload", f"{type(error).__name__}: {error}", message, [device])
+
+    def _each(self) -> Iterator[MqttDevice]:
+        return (device for devices in self._devices.values() for device in devices)
+
+    def _refuse(self, kind: str, reason: str, message: Arrival, devices: Iterable[MqttDevice]) -> None:
+        self._errors[kind] += 1
+        for device in devices:
+            device.fail(reason)
+        self._set_aside(self._broker, message.topic, reason, message.payload)
+
+    def _refuse_topic(self, message: Arrival) -> None:
+        self._errors["unbound"] += 1
+        if message.topic not in self._strangers and len(self._strangers) < MOST_STRANGERS:
+            self._strangers.add(message.topic)
+            reason = "no device has this topic; only its first message is kept"
+            self._set_aside(self._broker, message.topic, reason, message.payload)

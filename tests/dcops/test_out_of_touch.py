@@ -1,0 +1,129 @@
+"""Which devices would not be heard: their broker or their shard is away for longer than a moment."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from collectors.config import CollectionPlan, MqttBinding, MqttBroker
+from collectors.profiles import MqttProfile
+from collectors.profiles.reader import shipped
+from dcops import out_of_touch
+from dcops.out_of_touch import OutOfTouch, Source
+from dcops.platform import Platform
+from dcops.settings import Settings
+from dcops.site_file import load
+from dcops.stages import stage
+from simulators.clock import SystemClock
+from tests.e2e.hall import until
+from tests.servers.processes import free_port, mosquitto
+
+SECOND = 1_000_000_000
+
+
+def plan(**words: object) -> CollectionPlan:
+    profile = shipped()["rack-climate"]
+    assert isinstance(profile, MqttProfile)
+    return CollectionPlan(
+        brokers=(MqttBroker(id="broker", host="127.0.0.1", port=1, client_id="c", **words),),  # type: ignore[arg-type]
+        mqtt=tuple(
+            MqttBinding(device=device, first=at, broker="broker", topic=device, period=1.0, profile=profile)
+            for at, device in enumerate(("door", "leak", "other"))
+        ),
+    )
+
+
+class Rig:
+    def __init__(self, **words: object) -> None:
+        self.sources = [Source("broker", in_touch=True), Source("shard 2/2", in_touch=True)]
+        self.touch = OutOfTouch(plan(**words), {"leak": "shard 2/2"}, {"door", "leak"}, lambda: self.sources)
+
+    def at(self, second: int) -> tuple[set[str], set[str]]:
+        found = self.touch(1_000_000 * SECOND + second * SECOND)
+        return set(found.lost), set(found.missed)
+
+
+def test_a_broker_that_is_away_for_half_a_minute_loses_its_devices_until_it_is_back() -> None:
+    rig = Rig()
+    assert rig.at(0) == (set(), set())
+    rig.sources[0] = Source("broker", in_touch=False)
+    assert rig.at(5) == rig.at(34) == (set(), set())
+    assert rig.at(40) == ({"door", "leak"}, set())
+    rig.sources[0] = Source("broker", in_touch=True)
+    assert rig.at(45) == rig.at(50) == (set(), set())
+
+
+def test_a_shard_that_is_silent_loses_what_it_collects() -> None:
+    rig = Rig()
+    rig.sources[1] = Source("shard 2/2", in_touch=False)
+    rig.at(0)
+    assert rig.at(30) == ({"leak"}, set())
+
+
+@pytest.mark.parametrize(("words", "sessions"), [({}, 1), ({"qos": 0}, 0)])
+def test_what_a_broker_has_forgotten_is_missed(words: dict[str, object], sessions: int) -> None:
+    rig = Rig(**words)
+    rig.sources[0] = Source("broker", in_touch=False)
+    rig.at(0)
+    rig.at(30)
+    rig.sources[0] = Source("broker", in_touch=True, missed=sessions)
+    assert rig.at(35) == (set(), {"door", "leak"})
+    assert rig.at(40) == (set(), set())
+
+
+def test_a_clock_that_is_set_back_neither_loses_nor_finds() -> None:
+    rig = Rig()
+    rig.sources[0] = Source("broker", in_touch=False)
+    rig.at(1000)
+    assert rig.at(0) == rig.at(29) == (set(), set())
+    assert rig.at(34) == ({"door", "leak"}, set())
+
+
+SITE = """
+dcops: 1
+name: Doors
+spaces:
+  - {{id: campus, level: campus}}
+  - {{id: rack-1, level: rack, in: campus}}
+endpoints:
+  - {{id: broker, protocol: mqtt, host: 127.0.0.1, port: {port}, client_id: collector}}
+devices:
+  - {{id: c0, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker, period: 1s,
+      reports_by_exception: true}}
+"""
+
+
+async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_somebody_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out_of_touch, "PATIENCE", 0)
+    monkeypatch.setattr(out_of_touch, "LOOK", 0)
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        (tmp_path / "site.yaml").write_text(SITE.format(port=broker.port))
+        loaded = load(tmp_path / "site.yaml")
+        settings = Settings(data=tmp_path / "data", port=free_port())
+        platform = Platform(loaded, SystemClock(), settings, {})
+        at = platform.catalogue.index("c0.air_inlet_temperature")
+        stop = asyncio.Event()
+
+        def alarms() -> list[str]:
+            return [each.id for each in platform.board.active()]
+
+        async with stage({"platform": platform.run(stop)}):
+            await until(lambda: platform.collection.brokers()[0].state == "connected", "connected")
+            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+                values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
+                await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+            await until(lambda: platform.image.quality[at] == 192, "the value is shown")
+            broker.stop()
+            await until(lambda: platform.image.quality[at] == 20, "it is no good any more")
+            assert platform.image.values[at] == 24.5
+            await until(lambda: alarms() == ["device-silent:c0"], "somebody is told")
+            broker.start()
+            await until(lambda: platform.image.quality[at] == 192, "it stands again", 60)
+            await until(lambda: alarms() == [], "the alarm goes", 60)
+            stop.set()
+            await until(lambda: not platform.deliveries[0].backlog.points, "all is stored")

@@ -1,0 +1,154 @@
+"""A process killed between journal and acknowledgement: the broker sends again, it is there once."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import duckdb
+import pytest
+
+from tests.e2e.crews import ROOT, Running, running
+from tests.e2e.hall import until
+from tests.e2e.muffled import Way
+from tests.servers.processes import Server, free_port, mosquitto
+
+MESSAGES = 16
+"""No more than the broker sends ahead of our acknowledgements."""
+SITE = """
+dcops: 1
+name: Climate
+spaces:
+  - {{id: campus, level: campus}}
+  - {{id: rack-1, level: rack, in: campus}}
+endpoints:
+  - {{id: broker, protocol: mqtt, host: 127.0.0.1, port: {port}, client_id: collector}}
+devices:
+  - {{id: c0, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker}}
+  - {{id: c1, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker}}
+"""
+VALUES = [20.0 + 0.25 * number for number in range(MESSAGES)]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as server:
+        yield server
+
+
+async def publish(port: int, values: list[float]) -> None:
+    """Messages without a time of their own: taken twice they would be two readings."""
+    async with aiomqtt.Client("127.0.0.1", port) as client:
+        for number, value in enumerate(values):
+            await client.publish(f"dcops/rack-1/c{number % 2}", json.dumps({"temperature": value}), 1)
+
+
+async def health(process: Running) -> dict[str, Any]:
+    """Of the broker, as a process tells; empty while it does not."""
+    found = await process.get("/api/v1/collection")
+    return next((each for each in found["endpoints"] if each["endpoint"] == "broker"), {}) if found else {}
+
+
+async def connected(process: Running) -> None:
+    async def is_up() -> bool:
+        return (await health(process)).get("state") == "connected"
+
+    await until(is_up, "the broker is connected", 60)
+
+
+async def sent_again(process: Running, count: int) -> None:
+    async def known() -> bool:
+        return (await health(process)).get("errors", {}).get("again") == count
+
+    await until(known, f"{count} messages have come again and were known", 60)
+
+
+async def shown(process: Running, value: float) -> None:
+    async def is_shown() -> bool:
+        return await process.value("c0.air_inlet_temperature") == value
+
+    await until(is_shown, f"{value} is shown by {process.folder.name}", 60)
+
+
+def temperatures(data: Path) -> list[float]:
+    """All that is in the history of a process that has ended, by value."""
+    output = data.parent / "temperatures.parquet"
+    command = ["history", "export", "--data", str(data), "--series", "c*.air_inlet_temperature"]
+    subprocess.run(
+        [sys.executable, "-m", "dcops", *command, "--output", str(output)],
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    with duckdb.connect() as connection:
+        return [
+            row[0] for row in connection.execute(f"SELECT value FROM '{output}' ORDER BY value").fetchall()
+        ]
+
+
+async def kill_before_acknowledging(start: Callable[[], Running], way: Way, broker: int) -> None:
+    """A process takes and journals messages and is killed; no acknowledgement has reached the broker."""
+    process = start()
+    async with running(process):
+        await connected(process)
+        way.muffled = True
+        await publish(broker, VALUES)
+        await until(lambda: way.swallowed == MESSAGES, "all are journalled, and acknowledged in vain", 60)
+        await process.end(signal.SIGKILL)
+    way.muffled = False
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+async def test_what_one_process_had_journalled_before_a_kill_is_not_taken_again(
+    broker: Server, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    site = tmp_path / "site.yaml"
+
+    def start() -> Running:
+        return Running(site, tmp_path / "one", *options, token=None)
+
+    async with Way(broker.port).open() as way:
+        site.write_text(SITE.format(port=way.port))
+        await kill_before_acknowledging(start, way, broker.port)
+        process = start()
+        async with running(process):
+            await sent_again(process, MESSAGES)
+            await publish(broker.port, [40.0])
+            await shown(process, 40.0)
+            assert await process.end() == 0
+    assert temperatures(tmp_path / "one" / "data") == [*VALUES, 40.0]
+
+
+@pytest.mark.parametrize(("options", "head_dies"), [((), False), (("--workers", "2"), False), ((), True)])
+async def test_what_a_shard_had_journalled_before_a_kill_is_not_taken_again(
+    broker: Server, tmp_path: Path, options: tuple[str, ...], *, head_dies: bool
+) -> None:
+    site, port = tmp_path / "site.yaml", free_port()
+
+    def start() -> Running:
+        head = f"http://127.0.0.1:{port}"
+        return Running(site, tmp_path / "shard", "--shard", "1/1", "--head", head, *options)
+
+    def start_head() -> Running:
+        return Running(site, tmp_path / "head", "--shards", "1", port=port)
+
+    async with Way(broker.port).open() as way:
+        site.write_text(SITE.format(port=way.port))
+        head = start_head()
+        async with running(head):
+            await kill_before_acknowledging(start, way, broker.port)
+            if head_dies:
+                await head.end(signal.SIGKILL)
+                head = start_head()
+            shard = start()
+            async with running(head, shard):
+                await sent_again(shard, MESSAGES)
+                await publish(broker.port, [40.0])
+                await shown(head, 40.0)
+                assert await shard.end() == 0
+                assert await head.end() == 0
+    assert temperatures(tmp_path / "head" / "data") == [*VALUES, 40.0]

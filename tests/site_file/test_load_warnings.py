@@ -1,0 +1,73 @@
+"""What a good site is warned of."""
+
+from pathlib import Path
+
+import pytest
+
+from dcops.site_file import (
+    SiteProblems,
+    load,
+)
+from facility.devices import Boundary
+from tests.site_file.sites import SITE, write_site
+
+
+def test_missing_certificates_of_endpoints_are_warned_of(tmp_path: Path) -> None:
+    site = SITE.replace(
+        "protocol: modbus-tcp, host: 10.0.0.1", "protocol: modbus-tls, host: a, tls_ca: no.pem"
+    )
+    warnings = [str(each) for each in load(write_site(tmp_path, site)).warnings]
+
+    assert f"{tmp_path}/site.yaml:8: endpoint gw: 'no.pem' is not there" in warnings
+
+
+def test_warnings_tell_what_will_be_missing(tmp_path: Path) -> None:
+    folder = write_site(
+        tmp_path,
+        SITE.replace("  - {id: broker,", "  - {id: spare, protocol: mqtt, host: x}\n  - {id: broker,"),
+        spaces="id,level,in\nr2,rack,b1\n",
+        device="id\n",
+    )
+
+    assert [str(each).replace(f"{folder}/", "") for each in load(folder).warnings] == [
+        "device.csv: is not read; tables are spaces.csv, endpoints.csv, devices.csv",
+        "site.yaml:1: no meter counts as facility_input; there will be no PUE",
+        "site.yaml:9: endpoint spare has no devices",
+        "spaces.csv:2: 1 of 2 racks have no meter (r2); their power is in no total",
+    ]
+
+
+def test_warnings_about_addresses_certificates_and_meters_that_measure_nothing(tmp_path: Path) -> None:
+    site = SITE.replace("username: dcops", "tls_ca: ca.pem").replace(
+        "  - {id: broker,", "  - {id: gw-2, protocol: modbus-tcp, host: 10.0.0.1}\n  - {id: broker,"
+    )
+    devices = """\
+  - {id: meter, kind: utility_meter, in: b1, profile: utility-meter, endpoint: gw-2, unit: 1}
+  - {id: heat, kind: heat_meter, in: b1, profile: heat-meter, endpoint: gw, unit: 2, boundary: it_ups}
+"""
+    pointless = "its profile has no active_energy or active_power; set boundary: none"
+    folder = write_site(tmp_path, site + devices)
+
+    assert [str(each).replace(f"{folder}/", "") for each in load(folder).warnings] == [
+        "site.yaml:9: endpoint gw-2: 10.0.0.1:502 is that of gw too; make them one endpoint",
+        "site.yaml:10: endpoint broker: 'ca.pem' is not there",
+        "site.yaml:15: device heat: counts as it_ups, " + pointless,
+    ]
+
+
+def test_cooling_upstream_of_cooling_is_not_counted_twice(tmp_path: Path) -> None:
+    devices = """\
+  - {id: chiller, kind: chiller, in: b1, profile: chiller, endpoint: gw, unit: 2, serves: [cdu]}
+  - {id: cdu, kind: cdu, in: b1, profile: cdu, endpoint: gw, unit: 3, serves: [r1]}
+"""
+    assert load(write_site(tmp_path, SITE + devices)).site.device("cdu").boundary is Boundary.MECHANICAL
+
+
+def test_meters_are_found_twice_across_others_between_them(tmp_path: Path) -> None:
+    devices = """\
+  - {id: ups-1, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 2, serves: [rpp-1]}
+  - {id: rpp-1, kind: rpp, in: b1, profile: rpp, endpoint: gw, unit: 3, serves: [ups-2]}
+  - {id: ups-2, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 4}
+"""
+    with pytest.raises(SiteProblems, match="device ups-1: counts as it_ups, and so does ups-2 "):
+        load(write_site(tmp_path, SITE + devices))
