@@ -1,6 +1,7 @@
 """What communication alarms say, and how much they matter."""
 
 from collections.abc import Mapping
+from copy import copy
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.messages import moment, place, words
@@ -27,6 +28,12 @@ class CommunicationAuthor:
         for device in site.devices:
             for name in filter(None, (endpoints.get(device.id), shards.get(device.id))):
                 self._spaces.setdefault(name, []).append(device.space)
+
+    def about(self, site: Site) -> "CommunicationAuthor":
+        """The same of a site that is laid out alike."""
+        found = copy(self)
+        found.site = site
+        return found
 
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
         """A device of which nothing is current; ``last`` is its last reading (ns), 0 if there was none."""

@@ -51,39 +51,69 @@ def plan_rules(rules: tuple[Rule, ...], site: Site, catalogue: Catalogue) -> tup
 
 def plan_rule(rule: Rule, site: Site, catalogue: Catalogue) -> RulePlan:
     """Find what the rule watches and compute its limits."""
-    points: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
-    counts: list[int] = []
-    limits: list[float] = []
-    deadbands: list[float] = []
-    silent: list[bool] = []
-    unrated: list[str] = []
-    for match in matches(rule.selector, site):
-        limit = _resolve(rule.limit, match, 0.0)
-        deadband = _resolve(rule.deadband, match, limit if limit is not None else 0.0)
-        if limit is None or deadband is None:
-            unrated.append(match.owner)
-            continue
-        if rule.selector.quantity:
-            first = catalogue.index(f"{match.owner}.{rule.selector.quantity}")
-            silent.append(False)
-        else:
-            at = site.device_index[match.owner]
-            first = int(site.first_points[at])
-            silent.append(site.devices[at].reports_by_exception)
-        points.append(first + match.offsets)
-        counts.append(match.offsets.size)
-        limits.append(limit)
-        deadbands.append(deadband)
+    found = _find_rollups(rule, site, catalogue) if rule.selector.quantity else _find_points(rule, site)
+    limits = _resolve(rule.limit, found, np.zeros(len(found.points)))
+    deadbands = _resolve(rule.deadband, found, np.nan_to_num(limits))
+    rated = np.isfinite(limits) & np.isfinite(deadbands)
     sign = -1.0 if rule.direction is Direction.HIGH else 1.0
-    starts = np.repeat(np.array(limits, dtype=np.float64), counts)
-    ends = starts + sign * np.repeat(np.array(deadbands, dtype=np.float64), counts)
+    starts, ends = limits[rated], limits[rated] + sign * deadbands[rated]
+    silent = found.silent[rated]
     return RulePlan(
         rule=rule,
-        points=np.concatenate(points),
+        points=found.points[rated],
         limits=_compact(starts),
         clears=_compact(ends),
-        silent=np.repeat(np.array(silent, dtype=np.bool_), counts) if any(silent) else None,
-        unrated=tuple(unrated),
+        silent=silent if silent.any() else None,
+        unrated=tuple(dict.fromkeys(found.owner(at) for at in np.flatnonzero(~rated).tolist())),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """The points that a rule names; arrays have one entry a point, in point order."""
+
+    points: NDArray[np.int64]
+    owner: Callable[[int], str]
+    """Id of the device or space of each."""
+    rated_power: NDArray[np.float64]
+    """NaN where it is not known."""
+    rated_current: NDArray[np.float64]
+    silent: NDArray[np.bool_]
+
+
+def _find_points(rule: Rule, site: Site) -> _Found:
+    selector, columns = rule.selector, site.columns
+    devices, points = site.points_of(selector.point)
+    inside = _spaces(selector, site)
+    stands = np.array([space.id in inside for space in site.spaces], dtype=np.bool_)
+    meets = stands[site.device_spaces[devices]]
+    if selector.kinds is not None:
+        meets &= columns.of(selector.kinds)[devices]
+    if selector.feed is not None:
+        meets &= columns.on(selector.feed)[devices]
+    devices, points = devices[meets], points[meets]
+    if selector.devices or selector.excluded:
+        wanted = _named(selector)
+        called = np.array([wanted(site.devices[at].id) for at in devices.tolist()], dtype=np.bool_)
+        devices, points = devices[called], points[called]
+    return _Found(
+        points=points,
+        owner=lambda at: site.devices[devices[at]].id,
+        rated_power=columns.rated_power[devices],
+        rated_current=columns.rated_current[devices],
+        silent=columns.by_exception[devices],
+    )
+
+
+def _find_rollups(rule: Rule, site: Site, catalogue: Catalogue) -> _Found:
+    found = list(_rollups(rule.selector, site))
+    points = catalogue.places(rule.selector.quantity, [match.owner for match in found])
+    return _Found(
+        points=np.array(points, dtype=np.int64),
+        owner=lambda at: found[at].owner,
+        rated_power=np.array([match.rated_power for match in found], dtype=np.float64),
+        rated_current=np.full(len(found), np.nan),
+        silent=np.zeros(len(found), dtype=np.bool_),
     )
 
 
@@ -146,16 +176,15 @@ def _pattern(globs: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile("|".join(fnmatch.translate(glob) for glob in globs)) if globs else None
 
 
-def _resolve(amount: Amount, match: Match, limit: float) -> float | None:
-    """The amount in base units; None if the rating it is a share of is not known."""
-    bases: dict[Reference | None, float | None] = {
-        None: 1.0,
-        Reference.LIMIT: abs(limit),
-        Reference.RATED_POWER: match.rated_power,
-        Reference.RATED_CURRENT: match.rated_current,
+def _resolve(amount: Amount, found: _Found, limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The amount in base units for each point; NaN if the rating it is a share of is not known."""
+    bases: dict[Reference | None, NDArray[np.float64]] = {
+        None: np.ones(len(found.points)),
+        Reference.LIMIT: np.abs(limits),
+        Reference.RATED_POWER: found.rated_power,
+        Reference.RATED_CURRENT: found.rated_current,
     }
-    base = bases[amount.of]
-    return None if base is None else amount.value * base
+    return amount.value * bases[amount.of]
 
 
 def _compact(array: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,11 +6,13 @@ feed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.columns import feed_of, kind_of
 from facility.devices import DeviceKind, Feed
 from facility.site import Site
 
@@ -82,29 +84,45 @@ def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tu
     Where a larger space has the same members as one within it, only the smaller is a group. ``behind`` are
     the endpoints' groups: the loss of a feed that hangs on one endpoint alone is told as the endpoint's.
     """
-    found: dict[_FeedKey, list[int]] = {}
-    for at, device_id in enumerate(ids):
-        device = site.device(device_id)
-        if device.feed is not None:
-            for space in site.ancestors(device.space):
-                found.setdefault((space.id, device.kind, device.feed), []).append(at)
-    endpoint_of = {int(at): group.members for group in behind for at in group.members}
+    found = _on_feeds(site, ids)
+    endpoint_of = {at: group.members for group in behind for at in group.members.tolist()}
     groups = []
-    for key, places in found.items():
+    for key, members in found.items():
         about, kind, feed = key
         twin = found.get((about, kind, Feed.B if feed is Feed.A else Feed.A))
-        if twin is None or len(places) < LEAST_OF_A_FEED or _same_below(site, found, key):
+        if twin is None or len(members) < LEAST_OF_A_FEED or _same_below(site, found, key):
             continue
-        members = np.array(places, dtype=np.int64)
-        unless = [np.array(twin, dtype=np.int64)]
-        endpoint = endpoint_of.get(places[0])
+        unless = [twin]
+        endpoint = endpoint_of.get(int(members[0]))
         if endpoint is not None and np.isin(members, endpoint).all():
             unless.append(endpoint)
         groups.append(Group(FEED_SILENT, about, members, kind, feed, tuple(unless)))
     return tuple(groups)
 
 
-def _same_below(site: Site, found: Mapping[_FeedKey, list[int]], key: _FeedKey) -> bool:
+def _on_feeds(site: Site, ids: tuple[str, ...]) -> dict[_FeedKey, Ints]:
+    """The places of all devices of a kind on a feed of a space, in the order their first ones come."""
+    places = np.array([site.device_index[device] for device in ids], dtype=np.int64)
+    fed = np.flatnonzero(site.columns.feeds[places] >= 0)
+    lines = site.lineage[site.device_spaces[places[fed]]]
+    inside = lines >= 0
+    members = np.broadcast_to(fed[:, None], lines.shape)[inside]
+    spaces, devices = lines[inside], places[members]
+    columns = site.columns
+    order = np.lexsort((columns.feeds[devices], columns.kinds[devices], spaces))
+    keys = np.stack((spaces, columns.kinds[devices], columns.feeds[devices]))[:, order]
+    starts = np.flatnonzero(np.append(True, (keys[:, 1:] != keys[:, :-1]).any(axis=0))[: keys.shape[1]])
+    parts = np.split(members[order], starts[1:])
+    found = [
+        (order[start], (site.spaces[space].id, kind_of(kind), feed_of(feed)), part)
+        for start, part, (space, kind, feed) in zip(
+            starts.tolist(), parts, keys[:, starts].T.tolist(), strict=False
+        )
+    ]
+    return {key: part for _, key, part in sorted(found, key=lambda each: each[0])}
+
+
+def _same_below(site: Site, found: Mapping[_FeedKey, Ints], key: _FeedKey) -> bool:
     space, kind, feed = key
     return any(
         len(found.get((child.id, kind, feed), ())) == len(found[key]) for child in site.children(space)
@@ -123,8 +141,17 @@ class SilenceGroups:
         self._sizes = np.array([group.members.size for group in self.groups], dtype=np.int64)
         self._flat = np.concatenate([np.empty(0, np.int64), *(group.members for group in self.groups)])
         self._starts = np.cumsum(self._sizes) - self._sizes
-        self._back = np.array([2 * periods[group.members].min() for group in self.groups], dtype=np.int64)
+        self._back: Ints = np.empty(0, dtype=np.int64)
+        if self.groups:
+            self._back = 2 * np.minimum.reduceat(periods[self._flat], self._starts)
         self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
+
+    def anew(self) -> "SilenceGroups":
+        """The same groups, none of them lost yet."""
+        found = copy(self)
+        found.raised = np.zeros_like(self.raised)
+        found._returned = np.zeros_like(self._returned)
+        return found
 
     def adopt(self, alarm_id: str) -> bool:
         """Take the alarm of a group as raised; False if there is no such group."""

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 class AlarmWatch:
     """Process and communication alarms of a site."""
 
+    _communication: Communication
+
     def __init__(
         self,
         site: Site,
@@ -31,11 +33,13 @@ class AlarmWatch:
         *,
         endpoints: Mapping[str, str],
         shards: Mapping[str, str] | None = None,
+        like: "AlarmWatch | None" = None,
     ) -> None:
         """Wire everything.
 
         ``endpoints`` gives the endpoint id of each device id; a device may be missing. ``shards`` gives, by
-        device id, who collects what other machines do.
+        device id, who collects what other machines do. What would be as in ``like``, the watch over a
+        similar site, is shared with it.
         """
         plans = plan_rules(rules, site, catalogue)
         self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}
@@ -52,6 +56,7 @@ class AlarmWatch:
             endpoints=endpoints,
             watched=watched[watched < site.point_count],
             shards=shards or {},
+            like=like._communication if like is not None else None,
         )
 
     def watch(self, now: int) -> None:

@@ -25,7 +25,7 @@ from bench.report import machine, resident, verdict
 from dcops.platform import Platform
 from dcops.ports import free_base_port
 from dcops.settings import Settings
-from dcops.site_file import load
+from dcops.site_file import SiteReader
 from dcops.stages import stage
 from simulators.clock import SystemClock
 from simulators.sitegen import PRESETS, generate, write_site
@@ -161,8 +161,9 @@ async def _first_cycle(platform: Platform) -> None:
 @asynccontextmanager
 async def _platform(folder: Path) -> AsyncIterator[Platform]:
     site = folder / "site"
-    settings = Settings(data=folder / "data", port=0, load=lambda: load(site))
-    platform = Platform(load(site), SystemClock(), settings, {})
+    reader = SiteReader(site)
+    settings = Settings(data=folder / "data", port=0, load=reader.load)
+    platform = Platform(reader.load(), SystemClock(), settings, {})
     done = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(platform.run(done))

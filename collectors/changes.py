@@ -43,11 +43,16 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     fresh = {each.id for each in opened} | {each.id for each in entered}
     old, new = _bindings(before), _bindings(now)
     there = old.keys() & new.keys()
-    alike = frozenset(device for device in there if _same_source(old[device], new[device], fresh))
-    kept = frozenset(device for device in alike if _same_manners(old[device], new[device]))
+    alike, kept = set[str](), set[str]()
+    for device in there:
+        one, other = old[device], new[device]
+        if _same_source(one, other, fresh):
+            alike.add(device)
+            if one is other or _same_manners(one, other):
+                kept.add(device)
     return PlanChange(
         plan=now,
-        kept=kept,
+        kept=frozenset(kept),
         restarted=frozenset(there - kept),
         anew=frozenset(there - alike),
         added=frozenset(new.keys() - old.keys()),
@@ -85,6 +90,8 @@ def _with_profiles_of(before: CollectionPlan, now: CollectionPlan) -> Collection
     """The plan with profiles that are equal to one of before replaced by that one."""
     modbus = _Profiles(each.profile for each in before.modbus)
     mqtt = _Profiles(each.profile for each in before.mqtt)
+    if modbus.hold(each.profile for each in now.modbus) and mqtt.hold(each.profile for each in now.mqtt):
+        return now
     return replace(
         now,
         modbus=tuple(
@@ -103,10 +110,15 @@ class _Profiles(Generic[ProfileT]):
 
     def __init__(self, profiles: Iterable[ProfileT]) -> None:
         by_name: dict[str, dict[int, ProfileT]] = {}
-        for profile in profiles:
+        for profile in {id(profile): profile for profile in profiles}.values():
             by_name.setdefault(profile.name, {})[id(profile)] = profile
         self._by_name: dict[str, dict[int, ProfileT]] = by_name
         self._found: dict[int, ProfileT] = {}
+
+    def hold(self, profiles: Iterable[ProfileT]) -> bool:
+        """Whether each of some profiles is the very one that would be found for it."""
+        makes = {id(profile): profile for profile in profiles}
+        return all(self.known(profile) is profile for profile in makes.values())
 
     def known(self, profile: ProfileT) -> ProfileT:
         found = self._found.get(id(profile))

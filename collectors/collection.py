@@ -41,6 +41,8 @@ from facility.sample import Emit, EmitScans
 
 _AT_ONCE = 100
 """Devices prepared in one go, so that the loop goes on in between."""
+_LOOKED_AT_ONCE = 2000
+"""Devices looked at in one go, of which nothing needs to be prepared: a ms or two."""
 
 
 class Collection:
@@ -138,28 +140,41 @@ class Collection:
             BindingError: the plan names endpoints or brokers it does not have.
         """
         _check_brokers(change.plan)
-        here = {reader.id: reader for reader in self._readers}
-        kept = {device: reader for device, reader in here.items() if device in change.kept}
-        gone = tuple(reader for device, reader in here.items() if device not in kept)
+        kept: dict[str, DeviceReader] = {}
+        gone: list[DeviceReader] = []
+        for at, reader in enumerate(tuple(self._readers)):
+            if reader.id in change.kept:
+                kept[reader.id] = reader
+            else:
+                gone.append(reader)
+            if at % _LOOKED_AT_ONCE == _LOOKED_AT_ONCE - 1:
+                await asyncio.sleep(0)
         self._lessons.give_back(reader.lesson for reader in gone)
+        await asyncio.sleep(0)
         endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
-        factory = self._factory(kept.values())
-        readers, moved, scans = [], [], []
+        factory = self._factory(_beside(kept, change.plan))
+        await asyncio.sleep(0)
+        reached = self._endpoints | endpoints
+        readers: list[DeviceReader] = []
+        moved: list[tuple[DeviceReader, ModbusBinding]] = []
+        scans: list[Scan] = []
         for at, binding in enumerate(change.plan.modbus):
-            reader = kept.get(binding.device)
-            if reader is None:
-                reader = factory.make(binding)
-                scans.append(_scan(reader, self._endpoints | endpoints))
+            known = kept.get(binding.device)
+            reader = known or factory.make(binding)
+            if known is None:
+                scans.append(_scan(reader, reached))
+                if len(scans) % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
             elif reader.binding.first != binding.first:
                 moved.append((reader, binding))
             readers.append(reader)
-            if at % _AT_ONCE == _AT_ONCE - 1:
+            if at % _LOOKED_AT_ONCE == _LOOKED_AT_ONCE - 1:
                 await asyncio.sleep(0)
         return Changeover(
             change=change,
             endpoints=endpoints,
             readers=readers,
-            gone=gone,
+            gone=tuple(gone),
             moved=tuple(moved),
             scans=tuple(scans),
         )
@@ -377,6 +392,18 @@ class Changeover:
     """Those kept whose points have other indices."""
     scans: tuple[Scan, ...]
     """Of those made."""
+
+
+def _beside(kept: Mapping[str, DeviceReader], plan: CollectionPlan) -> list[DeviceReader]:
+    """Of the readers that stay, those that readers to be made may share something with."""
+    made = [binding for binding in plan.modbus if binding.device not in kept]
+    endpoints = {binding.endpoint for binding in made}
+    profiles = {id(binding.profile) for binding in made}
+    return [
+        reader
+        for reader in kept.values()
+        if reader.binding.endpoint in endpoints or id(reader.binding.profile) in profiles
+    ]
 
 
 def _scan(reader: DeviceReader, endpoints: Mapping[str, Endpoint]) -> Scan:

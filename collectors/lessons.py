@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from types import MappingProxyType
 
 from collectors.config import ModbusBinding
@@ -129,16 +130,16 @@ class Lessons:
     def give_back(self, lessons: Iterable[Lesson]) -> None:
         """Lessons of devices that are read no more, or anew: the next one of the same kind takes them up."""
         given = set(map(id, lessons))
-        rows = list(self._rows())
-        staying = [row for row in rows if id(row[-1]) not in given]
-        for endpoint, unit, profile, lesson in rows:
-            if lesson and id(lesson) in given:
-                self._kept[self._key(endpoint, unit, profile)] = lesson
+        staying = [id(lesson) not in given for lesson in self._lessons]
+        for at, stays in enumerate(staying):
+            if not stays and self._lessons[at]:
+                key = self._key(self._endpoints[at], self._units[at], self._profiles[at])
+                self._kept[key] = self._lessons[at]
         # Other lists, for those there are may just be written to a document.
-        self._endpoints = [row[0] for row in staying]
-        self._units = [row[1] for row in staying]
-        self._profiles = [row[2] for row in staying]
-        self._lessons = [row[3] for row in staying]
+        self._endpoints = list(compress(self._endpoints, staying))
+        self._units = list(compress(self._units, staying))
+        self._profiles = list(compress(self._profiles, staying))
+        self._lessons = list(compress(self._lessons, staying))
 
     def changed(self) -> None:
         """Some lesson is another now."""

@@ -21,10 +21,15 @@ class Points:
         self._plan = plan
         site = view.site
         self._counts = np.diff(site.first_points)
-        types = sorted({point.type.key for device in site.devices for point in device.points})
-        self._type_codes = {key: code for code, key in enumerate(types)}
-        codes = [self._type_codes[point.type.key] for device in site.devices for point in device.points]
-        self._types = np.array(codes, dtype=np.int16)
+        makes = {id(device.points): device.points for device in site.devices}
+        types = sorted({point.type.key for points in makes.values() for point in points})
+        self._type_codes = codes = {key: code for code, key in enumerate(types)}
+        coded = {
+            make: np.array([codes[point.type.key] for point in points], dtype=np.int16)
+            for make, points in makes.items()
+        }
+        none = np.empty(0, dtype=np.int16)
+        self._types = np.concatenate([none, *(coded[id(device.points)] for device in site.devices)])
 
     async def list(self, arguments: Arguments) -> PointList:
         """Points of devices that match all filters.

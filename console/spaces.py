@@ -50,13 +50,20 @@ class SpacePlan:
         self.device_space: Ints = np.array([self.at[d.space] for d in site.devices], dtype=np.int64)
 
     def _indices(self, name: str) -> Ints:
-        return np.array([self._index(space.id, name) for space in self.spaces], dtype=np.int64)
-
-    def _index(self, space_id: str, name: str) -> int:
-        try:
-            return self.catalogue.index(f"{space_id}.{name}")
-        except KeyError:
-            return ABSENT
+        offsets: dict[int, int | None] = {}
+        found = []
+        for space in self.spaces:
+            at = self.catalogue.group_index.get(space.id)
+            group = self.catalogue.groups[at] if at is not None else None
+            if group is None:
+                found.append(ABSENT)
+                continue
+            if id(group.fields) not in offsets:
+                names = [each.name for each in group.fields]
+                offsets[id(group.fields)] = names.index(name) if name in names else None
+            offset = offsets[id(group.fields)]
+            found.append(ABSENT if offset is None else group.first + offset)
+        return np.array(found, dtype=np.int64)
 
     def contents(self, space_id: str) -> slice:
         """Places of the space and everything in it.

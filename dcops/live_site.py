@@ -13,9 +13,10 @@ from console.showing import Shown
 from dcops.crew.crew import CrewChange
 from dcops.out_of_touch import OutOfTouch, Silence, Source
 from dcops.site_file import LoadedSite
-from facility.catalogue import Catalogue, build_catalogue
+from facility.catalogue import Catalogue, Catalogued, build_catalogue
 from facility.derived import Derived
 from facility.moves import Moves
+from facility.site import Site
 from facility.storing import StoringPlan, plan_storing
 from ingest.exposition import Exposition
 from ingest.live_image import LiveImage
@@ -68,13 +69,7 @@ class LiveSite:
             self.staleness, self.exposition, self.points = like.staleness, like.exposition, like.points
         else:
             self.loaded = loaded
-            self.catalogue = build_catalogue(site, loaded.storing)
-            self.storing = plan_storing(site, loaded.storing)
-            self.image = LiveImage(self.catalogue.point_count)
-            self.derived = Derived(site, self.catalogue)
-            self.staleness = StalenessPlan(site, self.pushed)
-            self.exposition = Exposition(site, self.catalogue)
-            self.points = PointExposition(site)
+            self._compute(site, like)
         standing = Standing(site)
         touch = OutOfTouch(plan, shards, standing.devices, sources)
         self.silence = Silence(self.staleness, standing, touch)
@@ -83,7 +78,17 @@ class LiveSite:
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)
             rules, reached = loaded.rules, self.reached
-            shared = AlarmWatch(site, self.catalogue, rules, board, seen, endpoints=reached, shards=shards)
+            known = like.alarms if like is not None else None
+            shared = AlarmWatch(
+                self.loaded.site,
+                self.catalogue,
+                rules,
+                board,
+                seen,
+                endpoints=reached,
+                shards=shards,
+                like=known,
+            )
         self.alarms: AlarmWatch = shared
 
     def take_over(self, other: "LiveSite", moves: Moves, anew: AbstractSet[str]) -> None:
@@ -103,6 +108,25 @@ class LiveSite:
             self.image.forget(group.first, len(group.fields))
         if self.alarms is not other.alarms:
             self.alarms.take_over(other.alarms, moves)
+
+    def _compute(self, site: Site, like: "LiveSite | None") -> None:
+        """Prepare all that is computed of the points, out of what there is of a similar site."""
+        storing = self.loaded.storing
+        if like is None:
+            self.catalogue = build_catalogue(site, storing)
+            self.derived = Derived(site, self.catalogue)
+            self.exposition = Exposition(site, self.catalogue)
+            self.points = PointExposition(site)
+        else:
+            before = like.loaded
+            known = Catalogued(site=before.site, storing=before.storing, catalogue=like.catalogue)
+            self.catalogue = build_catalogue(site, storing, known)
+            self.derived = Derived(site, self.catalogue, like.derived)
+            self.exposition = Exposition(site, self.catalogue, like.exposition)
+            self.points = PointExposition(site, like.points)
+        self.storing = plan_storing(site, storing)
+        self.image = LiveImage(self.catalogue.point_count)
+        self.staleness = StalenessPlan(site, self.pushed)
 
     def _is_like(self, other: "LiveSite", loaded: LoadedSite) -> bool:
         """Whether all that is computed of the points would be as it is there."""

@@ -12,7 +12,7 @@ import uvloop
 
 from dcops.errors import DcopsError, in_words
 from dcops.loop_watch import WatchedLoop
-from dcops.site_file import LoadedSite, SiteProblems, load
+from dcops.site_file import LoadedSite, SiteProblems, SiteReader
 from simulators.errors import SimulationError
 
 _FEW_POLLS = 100.0
@@ -99,10 +99,13 @@ async def heed_signal(number: signal.Signals, call: Callable[[], None]) -> Async
         loop.remove_signal_handler(number)
 
 
-def load_site(path: str) -> LoadedSite | None:
-    """The site of a command's argument; None after its mistakes were printed, one a line."""
+def load_site(path: str, reader: SiteReader | None = None) -> LoadedSite | None:
+    """The site of a command's argument; None after its mistakes were printed, one a line.
+
+    ``reader`` reads it, if it is to be read again later.
+    """
     try:
-        return load(path)
+        return (reader or SiteReader(path)).load()
     except SiteProblems as problems:
         for problem in problems.problems:
             print(problem, file=sys.stderr)

@@ -4,9 +4,12 @@ A group is what is written together: one device, the rollups of one space, one k
 over one window. A group is one line of line protocol, and its points have consecutive indices.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facility.devices import Device, DeviceKind
 from facility.point_types import Behaviour
@@ -25,6 +28,8 @@ from facility.storing import StoringRule, hold
 
 ROLLUP = "rollup"
 """Measurement of the rollups of spaces."""
+_Tags = tuple[tuple[str, str], ...]
+
 KPI = "kpi"
 """Measurement of key figures."""
 
@@ -93,6 +98,22 @@ class Catalogue:
                 return group.first + offset
         raise KeyError(series)
 
+    def places(self, name: str, groups: Iterable[str]) -> list[int]:
+        """Index of the point of that name in each of these groups.
+
+        Raises:
+            KeyError: one of them is not there or has no such point.
+        """
+        offsets: dict[int, int] = {}
+        found = []
+        for group_id in groups:
+            group = self.groups[self.group_index[group_id]]
+            offset = offsets.get(id(group.fields))
+            if offset is None:
+                offset = offsets[id(group.fields)] = self.index(f"{group_id}.{name}") - group.first
+            found.append(group.first + offset)
+        return found
+
     def series(self) -> Iterable[str]:
         """Names of all series, in point order."""
         for group in self.groups:
@@ -100,32 +121,139 @@ class Catalogue:
                 yield f"{group.id}.{each.name}"
 
 
-def build_catalogue(site: Site, storing: Sequence[StoringRule] = ()) -> Catalogue:
-    """The catalogue of a site; ``storing`` says which points are stored by exception."""
-    groups: list[Group] = []
-    first = 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogued:
+    """A site with its catalogue and the rules this was made by."""
 
-    def add(group_id: str, measurement: str, tags: dict[str, str], fields: tuple[Field, ...]) -> None:
-        nonlocal first
-        groups.append(Group(group_id, measurement, tuple(sorted(tags.items())), fields, first))
-        first += len(fields)
+    site: Site
+    storing: Sequence[StoringRule]
+    catalogue: Catalogue
 
-    alike: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
+
+def build_catalogue(
+    site: Site, storing: Sequence[StoringRule] = (), like: Catalogued | None = None
+) -> Catalogue:
+    """The catalogue of a site.
+
+    Args:
+        site: the site.
+        storing: which points are stored by exception.
+        like: a similar site and its catalogue; what would be equal there is the very same.
+    """
+    drafts = _Drafts(site, storing, like)
     for device in site.devices:
+        drafts.add_device(device)
+    carrying = carried(site)
+    fields: dict[tuple[int, int], tuple[Field, ...]] = {}
+    for space, quantities, energies in carrying:
+        alike = (id(quantities), id(energies))
+        if alike not in fields:
+            fields[alike] = rollup_fields(quantities, energies)
+        drafts.add_space(space, fields[alike])
+    for space, _, energies in carrying:
+        for figure_id, figure_fields, tags in _figures(energies):
+            drafts.add_space(space, figure_fields, figure_id, tags)
+    return Catalogue(tuple(drafts.groups), len(site.devices))
+
+
+class _Drafts:
+    """Groups as they are put together. Those of a similar site are taken over, or at least their parts."""
+
+    def __init__(self, site: Site, storing: Sequence[StoringRule], like: Catalogued | None) -> None:
+        self.groups: list[Group] = []
+        self._site = site
+        self._storing = storing
+        self._known = like.catalogue.groups if like is not None else ()
+        self._index = like.catalogue.group_index if like is not None else {}
+        same = like is not None and like.site.spaces == site.spaces and like.storing == storing
+        self._devices = like.site.devices if same and like is not None else ()
+        """Those that are written as they were if they are the very same; the first groups are theirs."""
+        self._same_spaces = same
+        self._first = 0
+        self._fields: dict[int, tuple[Field, ...]] = {}
+        self._made: list[tuple[Field, ...]] = []
+        """Kept while they are told by where they lie in memory."""
+        self._tags: dict[str, tuple[_Tags, _Tags]] = {}
+
+    def add_device(self, device: Device) -> None:
+        """The group of a device."""
+        at = self._index.get(device.id, len(self._devices))
+        if at < len(self._devices) and self._devices[at] is device:
+            self._move(self._known[at])
+            return
+        makes = self._makes
         key = (id(device.points), device.kind, device.period)
-        fields = alike.get(key)
+        fields = makes.get(key)
         if fields is None:
-            fields = alike[key] = _device_fields(device, storing)
-        add(device.id, device.kind, _device_tags(site, device), fields)
-    for space, quantities, energies in carried(site):
-        add(space.id, ROLLUP, _space_tags(site, space), rollup_fields(quantities, energies))
-    for space, _, energies in carried(site):
-        for figure_id, fields, tags in _figures(energies):
-            add(f"{space.id}.{figure_id}", KPI, _space_tags(site, space) | tags, fields)
-    return Catalogue(tuple(groups), len(site.devices))
+            fields = makes[key] = _device_fields(device, self._storing)
+        parts = self._tags.get(device.space)
+        if parts is None:
+            parts = self._tags[device.space] = _tag_parts(self._site, device.space)
+        own: _Tags = (("device", device.id),)
+        if device.feed is not None:
+            own = (("device", device.id), ("feed", device.feed))
+        self._put(device.id, device.kind, parts[0] + own + parts[1], fields)
+
+    @cached_property
+    def _makes(self) -> dict[tuple[int, DeviceKind, float], tuple[Field, ...]]:
+        """The fields of each make of device, as far as they are known."""
+        devices = zip(self._devices, self._known, strict=False)
+        return {(id(each.points), each.kind, each.period): group.fields for each, group in devices}
+
+    def add_space(
+        self, space: Space, fields: tuple[Field, ...], figure: str = "", own: Mapping[str, str] | None = None
+    ) -> None:
+        """The rollups of a space, or a key figure of it with the tags of that. Many share their fields."""
+        group_id = f"{space.id}.{figure}" if figure else space.id
+        at = self._index.get(group_id)
+        shared = self._fields.get(id(fields))
+        if shared is None:
+            known = self._known[at].fields if at is not None else fields
+            shared = self._fields[id(fields)] = known if known == fields else fields
+            self._made.append(fields)
+        if at is not None and self._same_spaces and self._known[at].fields is shared:
+            self._move(self._known[at])
+            return
+        tags = _space_tags(self._site, space) | dict(own or {})
+        self._put(group_id, KPI if figure else ROLLUP, tuple(sorted(tags.items())), shared)
+
+    def _move(self, known: Group) -> None:
+        """The group as it was, if perhaps behind others."""
+        first = self._first
+        self._first += len(known.fields)
+        if known.first != first:
+            known = Group(known.id, known.measurement, known.tags, known.fields, first)
+        self.groups.append(known)
+
+    def _put(
+        self, group_id: str, measurement: str, tags: tuple[tuple[str, str], ...], fields: tuple[Field, ...]
+    ) -> None:
+        first, at = self._first, self._index.get(group_id)
+        self._first += len(fields)
+        if at is not None:
+            known = self._known[at]
+            if known.tags == tags:
+                tags = known.tags
+                same = known.fields is fields and known.measurement == measurement
+                if same and known.first == first:
+                    self.groups.append(known)
+                    return
+        self.groups.append(Group(group_id, measurement, tags, fields, first))
 
 
-def carried(site: Site) -> list[tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]]:
+def _tag_parts(site: Site, space: str) -> tuple[_Tags, _Tags]:
+    """The tags that tell where a space is, those that come before a device's own and those after."""
+    tags = sorted((str(level), each) for level, each in site.position(space).items())
+    return tuple(each for each in tags if each < ("device",)), tuple(
+        each for each in tags if each > ("device",)
+    )
+
+
+Carrying = tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]
+"""A space, and the quantities and energies it has sources for."""
+
+
+def carried(site: Site) -> list[Carrying]:
     """Which quantities and energies each space has sources for; spaces with none are left out."""
     fed: dict[object, frozenset[str]] = {}
     below: dict[str, set[frozenset[str]]] = {space.id: set() for space in site.spaces}
@@ -139,10 +267,13 @@ def carried(site: Site) -> list[tuple[Space, tuple[Quantity, ...], tuple[EnergyQ
         if space.parent is not None:
             below[space.parent] |= below[space.id]
     result = []
+    named: dict[frozenset[str], tuple[tuple[Quantity, ...], tuple[EnergyQuantity, ...]]] = {}
     for space in site.spaces:
         here = frozenset[str]().union(*below[space.id])
-        quantities = tuple(q for q in QUANTITIES if q.key in here)
-        energies = tuple(e for e in ENERGIES if e.key in here)
+        if here not in named:
+            quantities = tuple(q for q in QUANTITIES if q.key in here)
+            named[here] = quantities, tuple(e for e in ENERGIES if e.key in here)
+        quantities, energies = named[here]
         if quantities or energies:
             result.append((space, quantities, energies))
     return result
@@ -163,6 +294,19 @@ def is_source(quantity: Quantity, device: Device) -> bool:
     if quantity.kinds is not None and device.kind not in quantity.kinds:
         return False
     return quantity.feed is None or device.feed is quantity.feed
+
+
+def sources_of(quantity: Quantity, site: Site) -> NDArray[np.bool_]:
+    """The same of all devices of a site: shape (devices,)."""
+    columns = site.columns
+    found = np.ones(len(site.devices), dtype=np.bool_)
+    if quantity.boundary is not None:
+        found &= columns.counting_in(quantity.boundary)
+    if quantity.kinds is not None:
+        found &= columns.of(quantity.kinds)
+    if quantity.feed is not None:
+        found &= columns.on(quantity.feed)
+    return found
 
 
 def rollup_fields(
@@ -208,14 +352,6 @@ def _device_fields(device: Device, storing: Sequence[StoringRule]) -> tuple[Fiel
     return tuple(
         Field(p.name, p.type.unit, p.type.behaviour, hold(storing, device, p)) for p in device.points
     )
-
-
-def _device_tags(site: Site, device: Device) -> dict[str, str]:
-    tags = {str(level): space for level, space in site.position(device.space).items()}
-    tags["device"] = device.id
-    if device.feed is not None:
-        tags["feed"] = device.feed
-    return tags
 
 
 def _space_tags(site: Site, space: Space) -> dict[str, str]:

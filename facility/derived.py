@@ -1,14 +1,14 @@
 """Everything computed from readings each second: rollups, energies, key figures, as one Sample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from facility.catalogue import Catalogue, carried
+from facility.catalogue import Carrying, Catalogue, carried
 from facility.counters import Finding
-from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
+from facility.energy_totals import Amount, DeviceCounters, EnergyTotals, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
@@ -17,6 +17,7 @@ from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
 from facility.sources import Floats, Instant, Ints
+from facility.upstream import measures_as
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
@@ -61,16 +62,34 @@ class Remembered:
 class Derived:
     """Rollups, energies and key figures of a site; called once a tick."""
 
-    def __init__(self, site: Site, catalogue: Catalogue) -> None:
-        """Prepare all plans."""
+    _site: Site
+    _rollups: RollupPlan
+    _energies: list[EnergyTotals]
+
+    def __init__(self, site: Site, catalogue: Catalogue, like: "Derived | None" = None) -> None:
+        """Prepare all plans.
+
+        Args:
+            site: the site.
+            catalogue: its series.
+            like: what is computed of a similar site. Where that is laid out and metered alike, its groups and
+                neighbourhoods are shared; nothing that was computed or learned is.
+        """
+        if like is not None and not _is_metered_as(site, like._site):
+            like = None
+        self._site = site
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
-        self._rollups = RollupPlan(site, catalogue, self.first)
-        self._ratios = _find_ratios(site, catalogue, self.first)
-        self._instants = _find_instants(site, catalogue, self.first)
+        carrying = carried(site)
+        self._rollups = RollupPlan(
+            site, catalogue, self.first, carrying, like._rollups if like is not None else None
+        )
+        self._ratios = _find_ratios(carrying, catalogue, self.first)
+        self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
-        self._energies = energy_totals(site, catalogue, self._rollups, asked)
+        known = like._energies if like is not None else ()
+        self._energies = energy_totals(site, catalogue, self._rollups, asked, known)
         self._windows = WindowBook(ZoneInfo(site.timezone))
         self._covered = np.zeros(len(self._ratios))
         self._noted_at = 0
@@ -202,10 +221,18 @@ class Derived:
                     marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
 
 
-def _find_ratios(site: Site, catalogue: Catalogue, first: int) -> list[_Ratio]:
+def _is_metered_as(site: Site, other: Site) -> bool:
+    """Whether the same devices stand at the same places, and the same of them can be meters."""
+    return site.is_laid_out_as(other) and all(
+        one.points is each.points or measures_as(one, each)
+        for one, each in zip(site.devices, other.devices, strict=True)
+    )
+
+
+def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Ratio]:
     """The key figures that the energies of each space allow."""
     found = []
-    for space, _, energies in carried(site):
+    for space, _, energies in carrying:
         have = {energy.key for energy in energies}
         if "facility_energy" not in have:
             continue
@@ -229,10 +256,10 @@ def _window_slots(catalogue: Catalogue, first: int, figure: str, name: str) -> d
     return {window: catalogue.index(f"{figure}.{window}.{name}") - first for window in Window}
 
 
-def _find_instants(site: Site, catalogue: Catalogue, first: int) -> list[_Instant]:
+def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Instant]:
     """The instant power ratio of each space and category that has a PUE."""
     found = []
-    for space, quantities, energies in carried(site):
+    for space, quantities, energies in carrying:
         have = {quantity.key for quantity in quantities}
         counted = {energy.key for energy in energies}
         if "facility_energy" not in counted or "facility_power" not in have:

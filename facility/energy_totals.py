@@ -1,5 +1,6 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -53,16 +54,31 @@ class EnergyTotals:
         rollups: RollupPlan,
         *,
         asked: AbstractSet[SpaceEnergy],
+        like: "EnergyTotals | None" = None,
     ) -> None:
-        """Prepare; ``asked`` is of which spaces the amounts are told beside being written."""
+        """Prepare.
+
+        Args:
+            site: the site.
+            catalogue: where the derived points are.
+            quantity: the energy.
+            counters: what is added up.
+            rollups: the powers that carry counters.
+            asked: of which spaces the amounts are told beside being written.
+            like: the same energy of a site that is laid out and metered alike.
+        """
+        self.counters = counters
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
         self._devices = tuple(site.devices[at].id for at in counters.devices)
-        self._members: Members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
+        if like is not None and like.counters.devices == counters.devices:
+            self._members: Members = like._members
+        else:
+            self._members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
         first = int(site.first_points[-1])
-        slots = [catalogue.index(f"{space}.{quantity.key}") - first for space in self._members.spaces]
-        self._slots: Ints = np.array(slots, dtype=np.int64)
+        slots = catalogue.places(quantity.key, self._members.spaces)
+        self._slots: Ints = np.array(slots, dtype=np.int64) - first
         self._published = np.full(len(slots), -np.inf)
         keys = [(space, quantity.key) for space in self._members.spaces]
         self._asked = tuple((key, at) for at, key in enumerate(keys) if key in asked)
@@ -111,9 +127,14 @@ class EnergyTotals:
         """Go on from the same energy of the site as it was before.
 
         Returns:
-            By how much the amount of each space is another now, as meters came, went or moved.
+            By how much the amounts of spaces are others now, as meters came, went or moved: of all that are
+            asked for at least.
         """
         self.book.take_over(other.book, moves)
+        if self._members is other._members:
+            steps_here = self._counted_by_space() - other._counted_by_space()
+            self._published = other._published + steps_here
+            return {key: float(steps_here[at]) for key, at in self._asked}
         before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
         published = dict(zip(other._members.spaces, other._published, strict=True))
         steps: dict[SpaceEnergy, float] = {}
@@ -140,14 +161,21 @@ class EnergyTotals:
 
 
 def energy_totals(
-    site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: AbstractSet[SpaceEnergy]
+    site: Site,
+    catalogue: Catalogue,
+    rollups: RollupPlan,
+    asked: AbstractSet[SpaceEnergy],
+    like: Iterable[EnergyTotals] = (),
 ) -> list[EnergyTotals]:
-    """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
+    """Every energy that the site has counters for; ``asked`` and ``like`` as ``EnergyTotals`` takes them."""
+    before = {each.quantity.key: each for each in like}
     found = []
     for quantity in ENERGIES:
-        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
+        known = before.get(quantity.key)
+        alike = known.counters if known is not None else None
+        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False, like=alike)
         if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked, like=known))
     return found
 
 
@@ -155,9 +183,9 @@ def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: Sou
     """The counters with the power that carries each."""
     place = {device: at for at, device in enumerate(powers.devices)} if powers is not None else {}
     devices = [site.devices[at] for at in counters.devices]
+    offsets = (counters.points - site.first_points[counters.places]).tolist()
     moduli = [
-        site.devices[at].points[int(point - site.first_points[at])].modulus or np.nan
-        for at, point in zip(counters.devices, counters.points, strict=True)
+        device.points[offset].modulus or np.nan for device, offset in zip(devices, offsets, strict=True)
     ]
     return CounterBook(
         counters.points,

@@ -44,18 +44,26 @@ def unmoved(catalogue: Catalogue) -> Moves:
 
 def find_moves(before: Catalogue, now: Catalogue) -> Moves:
     """How the series of one catalogue are found in another; a series of another unit is another one."""
-    earlier = np.full(now.point_count, NOWHERE, dtype=np.int64)
+    count, index, groups = now.point_count, before.group_index, before.groups
+    lengths, steps = [], []
+    others: list[tuple[Group, Group]] = []
     for group in now.groups:
-        at = before.group_index.get(group.id)
-        if at is None:
-            continue
-        other = before.groups[at]
-        if other.measurement == group.measurement and other.fields == group.fields:
-            earlier[group.first : group.first + len(group.fields)] = np.arange(
-                other.first, other.first + len(other.fields)
-            )
-        else:
-            _find_fields(earlier, other, group)
+        at = index.get(group.id)
+        step = -count
+        if at is not None:
+            other = groups[at]
+            if other.measurement == group.measurement and (
+                other.fields is group.fields or other.fields == group.fields
+            ):
+                step = other.first - group.first
+            else:
+                others.append((other, group))
+        lengths.append(len(group.fields))
+        steps.append(step)
+    earlier = np.arange(count, dtype=np.int64) + np.repeat(np.array(steps, dtype=np.int64), lengths)
+    earlier[earlier < 0] = NOWHERE
+    for other, group in others:
+        _find_fields(earlier, other, group)
     return Moves(earlier)
 
 

@@ -1,12 +1,12 @@
 """Live rollups: each quantity of each space, with its coverage, worst quality and oldest age."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.catalogue import Catalogue, carried, is_source
+from facility.catalogue import Carrying, Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, places_of, taken_over
 from facility.quality import Quality, QualityArray
@@ -29,6 +29,7 @@ class Total:
     key: SourceKey
     sources: Ints
     starts: Ints
+    spaces: tuple[str, ...]
     slots: Ints
     """Where each space's value lies in the derived points; coverage and age follow it."""
 
@@ -44,15 +45,15 @@ class Members:
 
 def members_by_space(site: Site, sources: SourceSet, chosen: Bools) -> Members:
     """The chosen sources of a set below every space that has any."""
-    below: dict[str, list[int]] = {}
-    for at in np.flatnonzero(chosen):
-        for space in site.ancestors(site.devices[sources.devices[at]].space):
-            below.setdefault(space.id, []).append(int(at))
-    spaces = tuple(space.id for space in site.spaces if space.id in below)
-    counts = [len(below[space]) for space in spaces]
-    flat = [at for space in spaces for at in below[space]]
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1])) if counts else np.zeros(0)
-    return Members(spaces, np.array(flat, dtype=np.int64), starts.astype(np.int64))
+    at = np.flatnonzero(chosen)
+    lines = site.lineage[site.device_spaces[sources.places[at]]]
+    inside = lines >= 0
+    spaces = lines[inside]
+    members = np.broadcast_to(at[:, None], lines.shape)[inside]
+    order = np.argsort(spaces, kind="stable")
+    found, starts = np.unique(spaces[order], return_index=True)
+    names = tuple(site.spaces[space].id for space in found.tolist())
+    return Members(names, members[order].astype(np.int64), starts.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,28 +69,45 @@ class DeviceShares:
 class RollupPlan:
     """Everything needed to roll a site up, prepared once."""
 
-    def __init__(self, site: Site, catalogue: Catalogue, first: int) -> None:
-        """Prepare; ``first`` is the index of the first derived point."""
+    def __init__(
+        self,
+        site: Site,
+        catalogue: Catalogue,
+        first: int,
+        carrying: Sequence[Carrying],
+        like: "RollupPlan | None" = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            site: the site.
+            catalogue: where the derived points are.
+            first: index of the first of them.
+            carrying: what each space carries.
+            like: the plan of a site that is laid out and metered alike.
+        """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
-        carriers = {space.id: {q.key for q in quantities} for space, quantities, _ in carried(site)}
+        before = {total.quantity.key: total for total in like._totals} if like is not None else {}
+        carriers = {space.id: quantities for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
                 additive = quantity.aggregate is Aggregate.SUM
-                self.sets[key] = SourceSet(site, *key, additive=additive)
+                known = like.sets.get(key) if like is not None else None
+                self.sets[key] = SourceSet(site, *key, additive=additive, like=known)
             sources = self.sets[key]
-            chosen = np.array([is_source(quantity, site.devices[d]) for d in sources.devices], dtype=np.bool_)
+            chosen = sources_of(quantity, site)[sources.places]
             if not chosen.any():
                 continue
-            members = members_by_space(site, sources, chosen)
-            slots = [
-                catalogue.index(f"{space}.{quantity.key}") - first
-                for space in members.spaces
-                if quantity.key in carriers[space]
-            ]
-            slot_array = np.array(slots, dtype=np.int64)
-            self._totals.append(Total(quantity, key, members.sources, members.starts, slot_array))
+            total = before.get(quantity.key)
+            if total is not None and like is not None and like.sets[key].devices == sources.devices:
+                members = Members(total.spaces, total.sources, total.starts)
+            else:
+                members = members_by_space(site, sources, chosen)
+            names = [space for space in members.spaces if quantity in carriers[space]]
+            slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
+            self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         self._named = tuple(self._name_sets(site))
 
     def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.columns import DeviceColumns
 from facility.devices import Device, DeviceKind, PointSpec
 from facility.spaces import LEVELS, Level, Space
 
@@ -37,6 +38,46 @@ class Site:
         """Index of each device's first point, and the number of points last: shape (devices + 1,)."""
         counts = [len(device.points) for device in self.devices]
         return np.concatenate(([0], np.cumsum(counts, dtype=np.int64))).astype(np.int64)
+
+    def is_laid_out_as(self, other: "Site") -> bool:
+        """Whether there are the same spaces with the same devices in the same order; points may differ."""
+        if self.spaces is not other.spaces and self.spaces != other.spaces:
+            return False
+        return len(self.devices) == len(other.devices) and all(
+            one is each or (one.stands_as(each) and bool(one.points) == bool(each.points))
+            for one, each in zip(self.devices, other.devices, strict=True)
+        )
+
+    @cached_property
+    def device_spaces(self) -> NDArray[np.int64]:
+        """Index of the space each device stands in: shape (devices,)."""
+        index = self.space_index
+        return np.array([index[device.space] for device in self.devices], dtype=np.int64)
+
+    @cached_property
+    def columns(self) -> DeviceColumns:
+        """What is said of the devices, as arrays over them."""
+        return DeviceColumns(self.devices)
+
+    @cached_property
+    def lineage(self) -> NDArray[np.int64]:
+        """For each space, its own index and those of all it stands in, then -1: shape (spaces, levels)."""
+        parents = np.array(
+            [self.space_index[s.parent] if s.parent is not None else -1 for s in self.spaces], dtype=np.int64
+        )
+        columns = [np.arange(len(self.spaces), dtype=np.int64)]
+        while (columns[-1] >= 0).any():
+            columns.append(np.where(columns[-1] >= 0, parents[columns[-1]], -1))
+        return np.stack(columns[:-1] or columns, axis=1)
+
+    @cached_property
+    def suppliers(self) -> dict[str, tuple[Device, ...]]:
+        """Devices by the device or space they serve, in site order."""
+        found: dict[str, list[Device]] = {}
+        for device in self.devices:
+            for target in device.serves:
+                found.setdefault(target, []).append(device)
+        return {target: tuple(devices) for target, devices in found.items()}
 
     @property
     def point_count(self) -> int:
@@ -80,11 +121,24 @@ class Site:
         self, type_key: str, kinds: frozenset[DeviceKind] | None = None
     ) -> Iterator[tuple[int, int]]:
         """(device index, point index) of every point of a type, on the given kinds or on all."""
-        firsts = self.first_points.tolist()
-        for at, offsets in self.having(type_key):
+        devices, points = self.points_of(type_key)
+        for at, point in zip(devices.tolist(), points.tolist(), strict=True):
             if kinds is None or self.devices[at].kind in kinds:
-                for offset in offsets:
-                    yield at, firsts[at] + offset
+                yield at, point
+
+    def points_of(self, type_key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Device index and point index of every point of a type, in point order."""
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        for points, places in self._alike:
+            offsets = [n for n, point in enumerate(points) if point.type.key == type_key]
+            if offsets:
+                at = np.array(places, dtype=np.int64)
+                found.extend((at, self.first_points[at] + offset) for offset in offsets)
+        if not found:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        devices, indices = (np.concatenate(each) for each in zip(*found, strict=True))
+        order = np.argsort(indices)
+        return devices[order], indices[order]
 
     def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
         """Devices with points of a type, in site order: (device index, places of those points in it)."""

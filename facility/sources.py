@@ -16,7 +16,7 @@ from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level
-from facility.upstream import ParentStage, parent_stages
+from facility.upstream import ParentStage, parent_stages, stages_like
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,6 +63,11 @@ class Estimate:
 class SourceSet:
     """All points of one type behind one boundary, with the estimates for those that are missing."""
 
+    _ratings: Floats
+    _peers: Ints
+    _loads: Ints
+    _stages: tuple[ParentStage, ...]
+
     def __init__(
         self,
         site: Site,
@@ -71,23 +76,34 @@ class SourceSet:
         kinds: frozenset[DeviceKind] | None,
         *,
         additive: bool = True,
+        like: "SourceSet | None" = None,
     ) -> None:
-        """Find the sources and prepare their groups; only what can be added is ever estimated."""
-        found = [
-            (device_at, point)
-            for device_at, point in site.find_points(type_key, kinds)
-            if boundary is None or site.devices[device_at].boundary is boundary
-        ]
-        self.devices: tuple[int, ...] = tuple(device_at for device_at, _ in found)
-        self.points: Ints = np.array([point for _, point in found], dtype=np.int64)
+        """Find the sources and prepare their groups; only what can be added is ever estimated.
+
+        ``like`` is the same set of a site that is laid out and metered alike.
+        """
+        places, points = site.points_of(type_key)
+        wanted = np.ones(len(places), dtype=np.bool_)
+        if kinds is not None:
+            wanted &= site.columns.of(kinds)[places]
+        if boundary is not None:
+            wanted &= site.columns.counting_in(boundary)[places]
+        self.places: Ints = places[wanted]
+        """Of each source's device among the site's."""
+        self.devices: tuple[int, ...] = tuple(self.places.tolist())
+        self.points: Ints = points[wanted]
         devices = [site.devices[at] for at in self.devices]
         self.additive = additive
-        self._ratings = _expected_loads(site, devices)
-        self._peers = _peer_groups(site, devices)
-        self._loads = _loads(devices)
+        if like is not None and like.devices == self.devices:
+            self._ratings, self._peers, self._loads = like._ratings, like._peers, like._loads
+            self._stages = stages_like(site, like._stages)
+        else:
+            self._ratings = _expected_loads(site, devices)
+            self._peers = _peer_groups(site, devices)
+            self._loads = _loads(devices)
+            self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._load_count = int(self._loads.max(initial=-1)) + 1
         self._peer_count = int(self._peers.max(initial=-1)) + 1
-        self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
         self._shares = np.full(len(devices), np.nan)
         self._expected = self._expect()
         self._last = np.full(len(devices), np.nan)
@@ -268,11 +284,15 @@ def _expected_loads(site: Site, devices: list[Device]) -> Floats:
 def _peer_groups(site: Site, devices: list[Device]) -> Ints:
     """Which sources are alike: those in the same hall, else the same building, else the campus."""
     numbers: dict[str, int] = {}
+    by_space: dict[str, int] = {}
     groups = []
     for device in devices:
-        place = site.position(device.space)
-        peer = place.get(Level.HALL) or place.get(Level.BUILDING) or site.campus.id
-        groups.append(numbers.setdefault(peer, len(numbers)))
+        number = by_space.get(device.space)
+        if number is None:
+            place = site.position(device.space)
+            peer = place.get(Level.HALL) or place.get(Level.BUILDING) or site.campus.id
+            number = by_space[device.space] = numbers.setdefault(peer, len(numbers))
+        groups.append(number)
     return np.array(groups, dtype=np.int64)
 
 

@@ -22,6 +22,8 @@ class ParentStage:
     """Point index of each group's meter."""
     delivered: NDArray[np.float64]
     """Learned share of the meter's reading that reaches the sources."""
+    metered: tuple[str, ...]
+    """Id of the device that has each group's meter."""
     inside: NDArray[np.bool_] = field(init=False)
     """Whether each source is in a group."""
     place: NDArray[np.int64] = field(init=False)
@@ -39,15 +41,11 @@ class _Upstream:
     def __init__(self, site: Site, devices: list[Device]) -> None:
         self._site = site
         self._source_at = {device.id: at for at, device in enumerate(devices)}
-        self._suppliers: dict[str, list[Device]] = {}
-        for device in site.devices:
-            for target in device.serves:
-                self._suppliers.setdefault(target, []).append(device)
         self._below: dict[str, frozenset[int] | None] = {}
 
     def sole_supplier(self, device_id: str, source: int) -> Device | None:
         """The one device that feeds ``device_id``, if it feeds only sources, ``source`` among them."""
-        feeding = self._suppliers.get(device_id, [])
+        feeding = self._site.suppliers.get(device_id, ())
         if len(feeding) != 1 or source not in (self._sources_below(feeding[0]) or ()):
             return None
         return feeding[0]
@@ -97,6 +95,27 @@ def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentSta
     group = np.full(count, -1, dtype=np.int64)
     for source, meter in meter_of_source.items():
         group[source] = numbers[meter]
-    points = {device.id: _power_point(device) or "" for device in site.devices if device.id in numbers}
-    meters = np.array([site.point_index(meter, points[meter]) for meter in numbers], dtype=np.int64)
-    return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE))
+    return _metered(site, group, tuple(numbers))
+
+
+def _metered(site: Site, group: NDArray[np.int64], metered: tuple[str, ...]) -> ParentStage:
+    offsets: dict[int, int] = {}
+    meters = np.empty(len(metered), dtype=np.int64)
+    for number, device_id in enumerate(metered):
+        at = site.device_index[device_id]
+        points = site.devices[at].points
+        if id(points) not in offsets:
+            point = _power_point(site.devices[at]) or ""
+            offsets[id(points)] = site.point_index(device_id, point) - int(site.first_points[at])
+        meters[number] = site.first_points[at] + offsets[id(points)]
+    return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE), metered)
+
+
+def measures_as(device: Device, other: Device) -> bool:
+    """Whether both, or neither, can be a meter of what they feed."""
+    return (_power_point(device) is None) == (_power_point(other) is None)
+
+
+def stages_like(site: Site, stages: tuple[ParentStage, ...]) -> tuple[ParentStage, ...]:
+    """The stages of a site that is laid out as the one of these and measures the same; nothing is learned."""
+    return tuple(_metered(site, stage.group, stage.metered) for stage in stages)

@@ -34,14 +34,34 @@ _PRIMARY = frozenset({q.key for q in QUANTITIES} | {e.key for e in ENERGIES})
 class Exposition:
     """What ``/metrics`` says of a site: spaces, key figures, and how every device does."""
 
-    def __init__(self, site: Site, catalogue: Catalogue) -> None:
-        """Prepare all text."""
-        values, qualities = _derived_families(site, catalogue)
-        self._values = tuple(each.finish() for each in values.values())
-        self._qualities = tuple(each.finish() for each in qualities.values())
-        self._nodes = _node_info(site)
+    _values: tuple[Family, ...]
+    _qualities: tuple[Family, ...]
+    _nodes: Family
+    _age: Family
+    _quality: Family
+
+    def __init__(self, site: Site, catalogue: Catalogue, like: "Exposition | None" = None) -> None:
+        """Prepare all text.
+
+        Args:
+            site: the site.
+            catalogue: its series.
+            like: that of a similar site; what would be written as it is there is shared with it.
+        """
+        self._site = site
+        self._derived = catalogue.groups[catalogue.device_count :]
         self._first_derived = site.point_count
         self._firsts = site.first_points[:-1]
+        if like is not None and self._computes_as(like):
+            self._values, self._qualities, self._nodes = like._values, like._qualities, like._nodes
+        else:
+            values, qualities = _derived_families(site, catalogue)
+            self._values = tuple(each.finish() for each in values.values())
+            self._qualities = tuple(each.finish() for each in qualities.values())
+            self._nodes = _node_info(site)
+        if like is not None and self._has_devices_of(like):
+            self._age, self._quality = like._age, like._quality
+            return
         labels = [
             labels_text({"device": each.id, "kind": str(each.kind), "node": each.space})
             for each in site.devices
@@ -49,6 +69,26 @@ class Exposition:
         self._age = family_of(f"{PREFIX}device_age_seconds", "Seconds since it was read.", labels)
         self._quality = family_of(
             f"{PREFIX}device_quality", "Worst quality code (OPC DA) of its points.", labels
+        )
+
+    def _computes_as(self, other: "Exposition") -> bool:
+        """Whether the same is computed for the same spaces, in the same order."""
+        if self._site.spaces != other._site.spaces or len(self._derived) != len(other._derived):
+            return False
+        return all(
+            one.id == each.id
+            and one.measurement == each.measurement
+            and (one.tags is each.tags or one.tags == each.tags)
+            and (one.fields is each.fields or one.fields == each.fields)
+            for one, each in zip(self._derived, other._derived, strict=True)
+        )
+
+    def _has_devices_of(self, other: "Exposition") -> bool:
+        """Whether there are the same devices at the same places."""
+        here, there = self._site.devices, other._site.devices
+        return len(here) == len(there) and all(
+            one is each or (one.id, one.kind, one.space) == (each.id, each.kind, each.space)
+            for one, each in zip(here, there, strict=True)
         )
 
     def pieces(self, image: LiveImage, now: int, levels: frozenset[str] | None = None) -> Iterator[bytes]:

@@ -54,10 +54,21 @@ class _PointFamily:
 class PointExposition:
     """What ``/metrics/points`` says."""
 
-    def __init__(self, site: Site) -> None:
-        """Nothing is written yet but the beginning of each device's lines."""
+    def __init__(self, site: Site, like: "PointExposition | None" = None) -> None:
+        """Nothing is written yet but the beginning of each device's lines.
+
+        Args:
+            site: the site.
+            like: that of a similar site; what would be written as it is there is shared with it.
+        """
         self._site = site
-        self._beginnings = [_beginning(device) for device in site.devices]
+        self._beginnings = [_beginning(device) for device in site.devices] if like is None else []
+        if like is not None:
+            index, devices, known = like._site.device_index, like._site.devices, like._beginnings
+            for device in site.devices:
+                at = index.get(device.id)
+                same = at is not None and devices[at] is device
+                self._beginnings.append(known[at] if same and at is not None else _beginning(device))
 
     def pieces(self, image: LiveImage, devices: Places | None = None) -> Iterator[bytes]:
         """The usable points of devices, some thousand lines at a time, as of the moment of the call.

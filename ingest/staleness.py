@@ -6,7 +6,6 @@ after three periods, and not before 30 s; a point that reports by exception neve
 """
 
 from collections.abc import Set as AbstractSet
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +55,15 @@ class StalenessPlan:
     """The age limit of every device point of a site. Derived points never go stale: they are computed."""
 
     def __init__(self, site: Site, pushed: AbstractSet[str]) -> None:
-        ages = (limits(device, pushed=device.id in pushed) for device in site.devices)
-        self._limits = np.fromiter(chain.from_iterable(ages), dtype=np.int64, count=site.point_count)
+        alike: dict[tuple[int, float, bool, bool], NDArray[np.int64]] = {}
+        found = [np.empty(0, dtype=np.int64)]
+        for device in site.devices:
+            key = (id(device.points), device.period, device.reports_by_exception, device.id in pushed)
+            ages = alike.get(key)
+            if ages is None:
+                ages = alike[key] = np.array(limits(device, pushed=key[-1]), dtype=np.int64)
+            found.append(ages)
+        self._limits = np.concatenate(found)
 
     @property
     def nbytes(self) -> int:

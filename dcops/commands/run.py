@@ -16,7 +16,7 @@ from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform
 from dcops.running import heed_signal, load_site, loop_for, run_async, stop_on_signal
 from dcops.settings import Settings
-from dcops.site_file import LoadedSite, load
+from dcops.site_file import LoadedSite, SiteReader
 from dcops.stopping import leave
 from simulators.clock import SystemClock
 
@@ -63,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     except TokenError as error:
         print(f"dcops run: {error}", file=sys.stderr)
         return 1
+    reader = SiteReader(args.site)
     with no_search():
-        loaded = load_site(args.site)
+        loaded = load_site(args.site, reader)
     if loaded is None:
         return 1
     for line in loaded.missing_secrets(os.environ):
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         port=args.port,
         record=args.record,
         role=role,
-        load=None if args.record else lambda: load(args.site),
+        load=None if args.record else reader.load,
     )
     left_behind: list[str] = []
     polls = sum(1 / binding.period for binding in loaded.plan.modbus)

@@ -1,7 +1,7 @@
 """A site as its engineers describe it: YAML and tables in, a checked ``LoadedSite`` out."""
 
 from dcops.site_file.loaded import LoadedSite
-from dcops.site_file.loader import load
+from dcops.site_file.loader import SiteReader, load
 from dcops.site_file.outputs import (
     AlertmanagerConfig,
     InfluxStoreConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "SecretError",
     "SecretRef",
     "SiteProblems",
+    "SiteReader",
     "StoreConfig",
     "VictoriaStoreConfig",
     "WebhookConfig",

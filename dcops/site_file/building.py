@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from collectors.config import CollectionPlan, ModbusBinding, MqttBinding
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding
 from collectors.profiles import Manners, ModbusProfile, Profile
-from dcops.site_file.endpoints import mqtt_broker
+from dcops.site_file.checked import Checked
+from dcops.site_file.endpoints import is_on_modbus, mqtt_broker
 from dcops.site_file.items import DeviceItem, MqttItem, SiteItem, SpaceItem
-from dcops.site_file.modbus_items import ModbusItem, modbus_endpoint
+from dcops.site_file.modbus_items import modbus_endpoint
 from dcops.site_file.paths import boundary_of
 from dcops.site_file.registry import Registry
 from dcops.site_file.spaces import RANK
@@ -19,23 +20,99 @@ from facility.spaces import LEVELS, Level, Space
 _KW = 1000.0
 
 
-def build_site(top: SiteItem, registry: Registry, profiles: Mapping[str, Profile], period: float) -> Site:
-    """The site of the items of good shape."""
-    spaces = [_space(item) for item, _ in registry.spaces.good()]
-    devices = [_device(item, profiles[item.profile], period) for item, _ in registry.devices.good()]
-    return Site(name=top.name, timezone=top.timezone, spaces=_by_level(spaces), devices=tuple(devices))
+def build_site(
+    top: SiteItem,
+    registry: Registry,
+    profiles: Mapping[str, Profile],
+    period: float,
+    before: Checked | None = None,
+) -> Site:
+    """The site of the items of good shape; what is as it was before is the very same."""
+    spaces = _by_level(_space(item) for item in registry.spaces.items.values())
+    named = Named(profiles)
+    if before is None:
+        devices = tuple(
+            _device(item, named[item.profile], period) for item in registry.devices.items.values()
+        )
+        return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices)
+    if spaces == before.site.spaces:
+        spaces = before.site.spaces
+    known = _KnownDevices(before, period)
+    devices = tuple(known.device(item, named[item.profile]) for item in registry.devices.items.values())
+    site = before.site
+    if (
+        (top.name, top.timezone) == (site.name, site.timezone)
+        and spaces is site.spaces
+        and devices == site.devices
+    ):
+        return site
+    return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices)
+
+
+class Named(dict[str, Profile]):
+    """Profiles by name, each looked for once."""
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self._profiles = profiles
+
+    def __missing__(self, name: str) -> Profile:
+        found = self[name] = self._profiles[name]
+        return found
+
+
+class _KnownDevices:
+    """Finds the device that an item was before, if that is equal."""
+
+    def __init__(self, before: Checked, period: float) -> None:
+        self._items = before.registry.devices.items
+        self._site = before.site
+        self._same_period = before.period == period
+        self._period = period
+
+    def device(self, item: DeviceItem, profile: Profile) -> Device:
+        """The device of an item."""
+        at = self._site.device_index.get(item.id)
+        known = self._site.devices[at] if at is not None else None
+        if (
+            known is not None
+            and known.points is profile.points
+            and self._same_period
+            and self._items.get(item.id) is item
+        ):
+            return known
+        device = _device(item, profile, self._period)
+        return known if known == device and known is not None else device
 
 
 def build_plan(
-    site: Site, registry: Registry, profiles: Mapping[str, Profile], topics: dict[str, str], folder: Path
+    site: Site,
+    registry: Registry,
+    profiles: Mapping[str, Profile],
+    topics: dict[str, str],
+    folder: Path,
+    *,
+    before: Checked | None = None,
 ) -> CollectionPlan:
     """How the site's devices are read; brokers are still without passwords."""
     modbus: list[ModbusBinding] = []
     mqtt: list[MqttBinding] = []
+    named = Named(profiles)
+    items = registry.devices.items
+    known = before.modbus if before is not None else {}
+    known_items = before.registry.devices.items if before is not None else {}
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
-        item = registry.devices.items[device.id]
-        profile = profiles[item.profile]
-        if isinstance(profile, ModbusProfile):
+        item = items[device.id]
+        profile = named[item.profile]
+        binding = known.get(device.id)
+        if (
+            binding is not None
+            and binding.first == first
+            and binding.profile is profile
+            and binding.period == device.period
+            and known_items.get(device.id) is item
+        ):
+            modbus.append(binding)
+        elif isinstance(profile, ModbusProfile):
             modbus.append(
                 ModbusBinding(
                     device=device.id,
@@ -58,15 +135,26 @@ def build_plan(
                     profile=profile,
                 )
             )
-    endpoints = [item for item, _ in registry.endpoints.good()]
+    endpoints = registry.endpoints.items.values()
     return CollectionPlan(
-        endpoints=tuple(modbus_endpoint(item, folder) for item in endpoints if isinstance(item, ModbusItem)),
+        endpoints=tuple(_modbus_endpoints(registry, folder, before)),
         brokers=tuple(
-            mqtt_broker(item, site.name, folder) for item in endpoints if isinstance(item, MqttItem)
+            mqtt_broker(item, site.name, folder)
+            for item in endpoints
+            if not is_on_modbus(item) and isinstance(item, MqttItem)
         ),
         modbus=tuple(modbus),
         mqtt=tuple(mqtt),
     )
+
+
+def _modbus_endpoints(registry: Registry, folder: Path, before: Checked | None) -> Iterator[ModbusEndpoint]:
+    known = before.endpoints if before is not None else {}
+    known_items = before.registry.endpoints.items if before is not None else {}
+    for item in registry.endpoints.items.values():
+        if is_on_modbus(item):
+            same = known.get(item.id) if known_items.get(item.id) is item else None
+            yield same if same is not None else modbus_endpoint(item, folder)
 
 
 def build_stand_in(registry: Registry, profiles: Mapping[str, Profile], period: float) -> Site | None:

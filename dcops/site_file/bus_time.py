@@ -1,6 +1,6 @@
 """Whether endpoints can keep the periods that are asked of them, and what would mend it if not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus.prediction import PlannedDevice, planned, predict
 from collectors.planning import Group, plan_groups
 from collectors.profiles import Manners, ModbusProfile, Profile
+from dcops.site_file.endpoints import is_on_modbus
 from dcops.site_file.entries import Entry
 from dcops.site_file.items import DeviceItem
 from dcops.site_file.modbus_items import BAUDS, MOST_CONNECTIONS, ModbusItem, modbus_endpoint
@@ -34,19 +35,55 @@ class _Reading:
 
 def check_bus_time(registry: Registry, profiles: Mapping[str, Profile], period: float) -> None:
     """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can."""
-    groups: dict[str, tuple[Group, ...]] = {}
-    behind: dict[str, list[_Reading]] = {}
-    for device, _ in registry.devices.good():
-        profile = profiles.get(device.profile)
-        if isinstance(profile, ModbusProfile):
-            if device.profile not in groups:
-                groups[device.profile] = plan_groups(profile)
-            behind.setdefault(device.endpoint, []).append(
-                _reading(device, profile, device.period or period, groups[device.profile])
-            )
+    behind: dict[str, list[DeviceItem]] = {}
+    for device in registry.devices.items.values():
+        behind.setdefault(device.endpoint, []).append(device)
+    plans = _Plans(profiles, period)
+    seen: set[Hashable] = set()
+    """What was looked at and is well: most endpoints of a site are like many others."""
     for item, entry in registry.endpoints.good():
-        if isinstance(item, ModbusItem) and item.id in behind:
-            _check(registry, modbus_endpoint(item, Path()), entry, behind[item.id])
+        devices = behind.get(item.id)
+        if devices is None or not is_on_modbus(item):
+            continue
+        alike = _time_taken_by(item), tuple([(each.profile, each.period, each.pause) for each in devices])
+        if alike not in seen:
+            readings = [reading for device in devices if (reading := plans.reading(device)) is not None]
+            if _is_well(registry, modbus_endpoint(item, Path()), entry, readings):
+                seen.add(alike)
+
+
+class _Plans:
+    """What is read of devices; the blocks of a profile are planned once."""
+
+    def __init__(self, profiles: Mapping[str, Profile], period: float) -> None:
+        self._profiles = profiles
+        self._period = period
+        self._groups: dict[str, tuple[Group, ...]] = {}
+
+    def reading(self, device: DeviceItem) -> "_Reading | None":
+        """How a device is to be read; None if that is not over Modbus."""
+        profile = self._profiles.get(device.profile)
+        if not isinstance(profile, ModbusProfile):
+            return None
+        if device.profile not in self._groups:
+            self._groups[device.profile] = plan_groups(profile)
+        groups = self._groups[device.profile]
+        return _reading(device, profile, device.period or self._period, groups)
+
+
+def _time_taken_by(item: ModbusItem) -> Hashable:
+    """All of an endpoint that tells how long reading its devices takes: two that are alike take as long."""
+    keys = vars(item)
+    return (
+        item.protocol,
+        item.turnaround,
+        item.pause,
+        item.connect_pause,
+        item.idle_close,
+        keys.get("connections"),
+        keys.get("in_flight"),
+        keys.get("baud"),
+    )
 
 
 def _reading(item: DeviceItem, profile: ModbusProfile, period: float, groups: tuple[Group, ...]) -> _Reading:
@@ -54,10 +91,15 @@ def _reading(item: DeviceItem, profile: ModbusProfile, period: float, groups: tu
     return _Reading(item, profile, plan)
 
 
-def _check(registry: Registry, endpoint: ModbusEndpoint, entry: Entry, readings: Sequence[_Reading]) -> None:
+def _is_well(
+    registry: Registry, endpoint: ModbusEndpoint, entry: Entry, readings: Sequence[_Reading]
+) -> bool:
+    """Whether there is nothing to note of an endpoint; notes what there is."""
+    if not readings:
+        return True
     found = predict(endpoint, [each.plan for each in readings])
     if found.utilisation <= MUCH:
-        return
+        return True
     count = len(readings)
     devices = f"its {count} devices" if count > 1 else f"its device {readings[0].item.id}"
     message = (
@@ -69,6 +111,7 @@ def _check(registry: Registry, endpoint: ModbusEndpoint, entry: Entry, readings:
         registry.findings.add(entry.place, message)
     else:
         registry.findings.warn(entry.place, message)
+    return False
 
 
 def _mends(endpoint: ModbusEndpoint, readings: Sequence[_Reading]) -> str:

@@ -1,14 +1,15 @@
 """Whether each device has a place, a profile and an address that fit together."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from collectors.profiles import MqttProfile, Profile
+from dcops.site_file.checked import Checked
 from dcops.site_file.endpoints import MODBUS, protocol_of, spoken_by
 from dcops.site_file.entries import Entry
 from dcops.site_file.fields import identifiers
-from dcops.site_file.items import DeviceItem, MqttItem
+from dcops.site_file.items import DeviceItem, Item, MqttItem
 from dcops.site_file.modbus_items import ModbusRtuItem, ModbusRtuTcpItem
 from dcops.site_file.problems import Place, near
 from dcops.site_file.profiles import ProfileLibrary
@@ -28,8 +29,16 @@ Unknown = tuple[str, str, str]
 """The key, the words (empty if another mistake explains it), and the name that is nowhere."""
 
 
-def check_devices(registry: Registry, library: ProfileLibrary) -> dict[str, str]:
+def check_devices(
+    registry: Registry, library: ProfileLibrary, before: Checked | None = None
+) -> dict[str, str]:
     """Note everything that keeps devices from being placed and read; those are among the wrong ones then.
+
+    Args:
+        registry: what is known of the site.
+        library: its profiles.
+        before: the site as it was, without a mistake, before; a device that is the very same, among the very
+            same things, is looked at only for what others may have taken from it.
 
     Returns:
         The topic of each MQTT device.
@@ -37,7 +46,10 @@ def check_devices(registry: Registry, library: ProfileLibrary) -> dict[str, str]
     if not registry.devices.written and registry.devices.complete:
         registry.findings.add(registry.site, "the site has no devices, so there is nothing to read; add some")
     checker = _Checker(registry, library)
+    known = _Known(checker, before) if before is not None else None
     for item, entry in registry.devices.good():
+        if known is not None and known.fits(item, entry):
+            continue
         if not checker.accepts(item, entry):
             registry.devices.wrong.setdefault(item.id, frozenset())
     for entry in registry.devices.broken():
@@ -59,9 +71,10 @@ class _References:
 class _Checker:
     def __init__(self, registry: Registry, library: ProfileLibrary) -> None:
         self.topics: dict[str, str] = {}
-        self._registry = registry
-        self._library = library
-        self._units: dict[tuple[str, int], tuple[str, Place]] = {}
+        self.registry = registry
+        self.library = library
+        self.units: dict[tuple[str, int], tuple[str, Entry]] = {}
+        """By endpoint and unit, the device that has it."""
         self._topics: dict[tuple[str, str, str], tuple[str, Place]] = {}
 
     def accepts(self, item: DeviceItem, entry: Entry) -> bool:
@@ -75,35 +88,35 @@ class _Checker:
             *self._address(item, entry),
             *((("serves", "serves itself; remove it from the list"),) if item.id in item.serves else ()),
         ]
-        told = [message for message in messages if not self._registry.devices.settled(item.id, message[0])]
+        told = [message for message in messages if not self.registry.devices.settled(item.id, message[0])]
         for key, message in told:
-            self._registry.findings.add(entry.at(key), f"device {item.id}: {message}")
+            self.registry.findings.add(entry.at(key), f"device {item.id}: {message}")
         return not messages and not unknown
 
     def _tell(self, item_id: str, entry: Entry, unknown: Iterable[Unknown]) -> None:
         for key, message, name in unknown:
-            if message and not self._registry.devices.settled(item_id, key):
+            if message and not self.registry.devices.settled(item_id, key):
                 words = f"{label('device', entry)}: {message}"
-                self._registry.findings.add(entry.at(key), words, about=f"unknown {name}")
+                self.registry.findings.add(entry.at(key), words, about=f"unknown {name}")
 
     def check_broken(self, entry: Entry) -> None:
         """Note unknown references and a taken unit of a device that cannot be checked otherwise."""
-        wrong = self._registry.devices.wrong.get(entry.text("id") or "", frozenset())
+        wrong = self.registry.devices.wrong.get(entry.text("id") or "", frozenset())
         texts = {key: entry.text(key) for key in ("in", "profile", "endpoint") if key not in wrong}
         served = entry.values.get("serves", [])
         serves = () if "serves" in wrong else identifiers(served)
         references = _References(texts.get("in"), texts.get("profile"), texts.get("endpoint"), serves)
         device_id, unit = entry.text("id") or "", entry.text("unit")
         self._tell(device_id, entry, self._unknown(references))
-        endpoint, endpoints = references.endpoint, self._registry.endpoints
+        endpoint, endpoints = references.endpoint, self.registry.endpoints
         on_modbus = endpoint in endpoints.entries and not isinstance(endpoints.items.get(endpoint), MqttItem)
         if endpoint is not None and on_modbus and unit is not None and "unit" not in wrong:
             for key, message in self._taken(device_id, endpoint, int(unit), entry):
-                self._registry.findings.add(entry.at(key), f"{label('device', entry)}: {message}")
+                self.registry.findings.add(entry.at(key), f"{label('device', entry)}: {message}")
 
     def _unknown(self, references: _References) -> Iterator[Unknown]:
         """What is referred to and not there."""
-        registry = self._registry
+        registry = self.registry
         spaces, devices, endpoints = registry.spaces, registry.devices, registry.endpoints
         space, profile, endpoint = references.space, references.profile, references.endpoint
         if space is not None and space not in spaces:
@@ -111,8 +124,8 @@ class _Checker:
                 yield "in", f"in: {space!r} is a device; write the id of a space", space
             elif spaces.complete:
                 yield "in", registry.unknown("in", space, spaces.entries), space
-        if profile is not None and profile not in self._library and self._library.complete:
-            mend = registry.names.hint(profile, self._library.names()) or "name a shipped one or add its file"
+        if profile is not None and profile not in self.library and self.library.complete:
+            mend = registry.names.hint(profile, self.library.names()) or "name a shipped one or add its file"
             yield "profile", f"profile {profile!r} is unknown; {mend}", f"profile {profile}"
         if endpoint is not None and endpoint not in endpoints and endpoints.complete:
             message = registry.unknown("endpoint", endpoint, endpoints.entries)
@@ -123,7 +136,7 @@ class _Checker:
                 yield "serves", registry.unknown("serves", target, candidates), target
 
     def _place(self, item: DeviceItem) -> Iterator[Message]:
-        space = self._registry.spaces.items.get(item.space)
+        space = self.registry.spaces.items.get(item.space)
         if item.kind is DeviceKind.RACK_PDU and space is not None and space.level is not Level.RACK:
             yield (
                 "in",
@@ -131,17 +144,17 @@ class _Checker:
             )
 
     def _profile(self, item: DeviceItem) -> Iterator[Message]:
-        profile = self._library.profiles.get(item.profile)
+        profile = self.library.profiles.get(item.profile)
         if profile is not None and profile.kind is not item.kind:
-            fitting = near(item.kind, self._library.of_kind(item.kind)) or "choose one of that kind"
+            fitting = near(item.kind, self.library.of_kind(item.kind)) or "choose one of that kind"
             yield (
                 "profile",
                 f"profile {item.profile!r} is for a {profile.kind}, not for a {item.kind}; {fitting}",
             )
 
     def _address(self, item: DeviceItem, entry: Entry) -> Iterator[Message]:
-        profile = self._library.profiles.get(item.profile)
-        endpoint = self._registry.endpoints.items.get(item.endpoint)
+        profile = self.library.profiles.get(item.profile)
+        endpoint = self.registry.endpoints.items.get(item.endpoint)
         spoken = protocol_of(profile) if profile is not None else ""
         offered = spoken_by(endpoint) if endpoint is not None else ""
         if endpoint is not None and spoken and offered and spoken != offered:
@@ -165,15 +178,15 @@ class _Checker:
         if item.unit is None:
             yield "unit", "unit is missing; write its Modbus unit id (255 without gateway)"
             return
-        endpoint = self._registry.endpoints.items.get(item.endpoint)
+        endpoint = self.registry.endpoints.items.get(item.endpoint)
         if isinstance(endpoint, ModbusRtuItem | ModbusRtuTcpItem) and item.unit in NO_LINE_UNITS:
             yield "unit", f"unit: {item.unit} is no address on a serial line; write 1 to 247"
         yield from self._taken(item.id, item.endpoint, item.unit, entry)
 
     def _taken(self, device_id: str, endpoint: str, unit: int, entry: Entry) -> Iterator[Message]:
-        first = self._units.setdefault((endpoint, unit), (device_id, entry.at("unit")))
+        first = self.units.setdefault((endpoint, unit), (device_id, entry))
         if first[0] != device_id:
-            place = first[1].near(entry.at("unit"))
+            place = first[1].at("unit").near(entry.at("unit"))
             yield "unit", f"unit {unit} of endpoint {endpoint!r} is {first[0]} already ({place}); mend one"
 
     def _mqtt(self, item: DeviceItem, entry: Entry, profile: Profile | None) -> Iterator[Message]:
@@ -188,7 +201,7 @@ class _Checker:
         words = self._words(item)
         lacking = [word for word in _WORD.findall(template) if word not in words]
         if lacking:
-            if item.space in self._registry.spaces.items:
+            if item.space in self.registry.spaces.items:
                 known = ", ".join(f"{{{word}}}" for word in words)
                 yield (
                     "topic",
@@ -205,7 +218,7 @@ class _Checker:
     def _words(self, item: DeviceItem) -> dict[str, str]:
         """What a topic template may name: the device, its space, and the space of each level above."""
         words = {"device": item.id, "space": item.space}
-        spaces = self._registry.spaces.items
+        spaces = self.registry.spaces.items
         space = spaces.get(item.space)
         for _ in LEVELS:
             if space is None:
@@ -213,3 +226,42 @@ class _Checker:
             words[str(space.level)] = space.id
             space = spaces.get(space.parent or "")
         return words
+
+
+class _Known:
+    """Finds devices of which nothing can be wrong: nothing was, and all they have to do with is the same.
+
+    What a device is to be unique in is taken by it nevertheless.
+    """
+
+    def __init__(self, checker: _Checker, before: Checked) -> None:
+        now, was = checker.registry, before.registry
+        self._items = was.devices.items
+        self._units = checker.units
+        self._spaces = frozenset(_same(now.spaces.items, was.spaces.items))
+        self._endpoints = frozenset(_same(now.endpoints.items, was.endpoints.items))
+        named = {item.profile for item in self._items.values()}
+        profiles, others = checker.library.profiles, before.library.profiles
+        self._profiles = frozenset(name for name in named if profiles.get(name) is others[name])
+        gone = (was.spaces.entries.keys() | was.devices.entries.keys()) - now.spaces.entries.keys()
+        self._gone = gone - now.devices.entries.keys()
+        """What may be served no more."""
+
+    def fits(self, item: DeviceItem, entry: Entry) -> bool:
+        """Whether it is one. Those over MQTT are none, for their topics are to be made."""
+        unit = item.unit
+        if (
+            unit is None
+            or self._items.get(item.id) is not item
+            or item.space not in self._spaces
+            or item.endpoint not in self._endpoints
+            or item.profile not in self._profiles
+            or not self._gone.isdisjoint(item.serves)
+        ):
+            return False
+        return self._units.setdefault((item.endpoint, unit), (item.id, entry))[0] == item.id
+
+
+def _same(now: Mapping[str, Item], before: Mapping[str, Item]) -> Iterator[str]:
+    """Ids of the items that are the very ones they were."""
+    return (item_id for item_id, item in now.items() if before.get(item_id) is item)

@@ -14,8 +14,9 @@ from dcops.site_file import documents
 from dcops.site_file.alarm_rules import check_rules, read_rules
 from dcops.site_file.building import build_plan, build_site, build_stand_in
 from dcops.site_file.bus_time import check_bus_time
+from dcops.site_file.checked import Checked
 from dcops.site_file.devices import check_devices
-from dcops.site_file.endpoints import broker_password, read_endpoint, warn_endpoints
+from dcops.site_file.endpoints import broker_password, is_on_modbus, read_endpoint, warn_endpoints
 from dcops.site_file.entries import Entry
 from dcops.site_file.history import read_retention
 from dcops.site_file.items import (
@@ -33,13 +34,44 @@ from dcops.site_file.outputs import read_journal, read_notifiers, read_stores
 from dcops.site_file.paths import check_paths
 from dcops.site_file.problems import Findings, Place, SiteProblems
 from dcops.site_file.profiles import Overlay, ProfileLibrary, read_library
-from dcops.site_file.registry import Known, RegisteredT, Registry
+from dcops.site_file.registry import EndpointItem, Known, RegisteredT, Registry
 from dcops.site_file.secrets import SecretRef
 from dcops.site_file.sections import Sections, read_sections
 from dcops.site_file.shapes import Shaped, shape, shape_in_part
 from dcops.site_file.spaces import check_spaces
 from dcops.site_file.storing import read_storing
 from facility.site import Site
+
+
+class SiteReader:
+    """Reads one site again and again; only what is written otherwise than the last time is judged anew.
+
+    Of a site as large as a campus that is a fifth of the work. What comes of it, and every mistake, is what
+    ``load`` would find. The site that was read last is kept in memory for it.
+    """
+
+    def __init__(self, path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = None) -> None:
+        """Nothing is read yet; as ``load`` takes them."""
+        self._path = Path(path)
+        self._profiles = Overlay(extra_profiles or {}, shipped())
+        self._before: Checked | None = None
+
+    def load(self) -> LoadedSite:
+        """The site as its files are now; for one thread at a time.
+
+        Raises:
+            SiteProblems: it has mistakes; the error holds all of them.
+        """
+        findings, before = Findings(), self._before
+        sections = read_sections(self._path, findings, before.tables if before is not None else None)
+        loaded = None
+        if sections is not None:
+            loading = _Loading(sections, self._profiles, before)
+            loaded = loading.run()
+        if loaded is None or findings.problems:
+            raise SiteProblems(findings.problems)
+        self._before = loading.checked(loaded)
+        return loaded
 
 
 def load(path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = None) -> LoadedSite:
@@ -52,21 +84,15 @@ def load(path: str | Path, *, extra_profiles: Mapping[str, Profile] | None = Non
     Raises:
         SiteProblems: it has mistakes; the error holds all of them.
     """
-    findings = Findings()
-    sections = read_sections(Path(path), findings)
-    loaded = None
-    if sections is not None:
-        loaded = _Loading(sections, Overlay(extra_profiles or {}, shipped())).run()
-    if loaded is None or findings.problems:
-        raise SiteProblems(findings.problems)
-    return loaded
+    return SiteReader(path, extra_profiles=extra_profiles).load()
 
 
 class _Loading:
     """One run over the sections of one site."""
 
-    def __init__(self, sections: Sections, profiles: Mapping[str, Profile]) -> None:
+    def __init__(self, sections: Sections, profiles: Mapping[str, Profile], before: Checked | None) -> None:
         self._sections = sections
+        self._before = before
         self._findings = sections.findings
         self._folder = sections.file.parent
         self._collection = sections.mapping("collection", CollectionItem)
@@ -90,7 +116,9 @@ class _Loading:
             return None
         warn_endpoints(self._registry, self._folder)
         warn_unmetered(site, self._registry)
-        plan = build_plan(site, self._registry, self._library.profiles, topics, self._folder)
+        plan = build_plan(
+            site, self._registry, self._library.profiles, topics, self._folder, before=self._before
+        )
         return LoadedSite(
             path=self._sections.file,
             site=site,
@@ -106,8 +134,21 @@ class _Loading:
             warnings=tuple(sorted(self._findings.warnings)),
         )
 
+    def checked(self, loaded: LoadedSite) -> Checked:
+        """All of it, for the next time."""
+        return Checked(
+            tables={name: table for name, table in self._sections.tables.items() if table.text},
+            library=self._library,
+            registry=self._registry,
+            site=loaded.site,
+            plan=loaded.plan,
+            period=self._collection.period,
+        )
+
     def _read_library(self, profiles: Mapping[str, Profile]) -> ProfileLibrary:
-        library, files = read_library(self._sections.node("profiles"), self._folder, profiles, self._findings)
+        before = self._before.library if self._before is not None else None
+        node = self._sections.node("profiles")
+        library, files = read_library(node, self._folder, profiles, self._findings, before)
         self._sections.files.extend(files)
         return library
 
@@ -121,28 +162,37 @@ class _Loading:
         def device(entry: Entry) -> Shaped[DeviceItem]:
             return shape_in_part(DeviceItem, entry, "device", findings)
 
-        self._add(registry, registry.spaces, space)
-        self._add(registry, registry.endpoints, lambda entry: read_endpoint(entry, findings))
-        self._add(registry, registry.devices, device)
+        def endpoint(entry: Entry) -> Shaped[EndpointItem]:
+            return read_endpoint(entry, findings)
+
+        before = self._before.registry if self._before is not None else Registry(registry.site, findings)
+        self._add(registry, registry.spaces, space, before.spaces)
+        self._add(registry, registry.endpoints, endpoint, before.endpoints)
+        self._add(registry, registry.devices, device, before.devices)
         return registry
 
     def _add(
-        self, registry: Registry, known: Known[RegisteredT], read: Callable[[Entry], Shaped[RegisteredT]]
+        self,
+        registry: Registry,
+        known: Known[RegisteredT],
+        read: Callable[[Entry], Shaped[RegisteredT]],
+        before: Known[RegisteredT],
     ) -> None:
         entries, known.complete = self._sections.items(known.name)
-        registry.add_all(known, entries, read)
+        registry.add_all(known, entries, read, before)
 
     def _check(self) -> dict[str, str]:
         """Check the items against each other; returns the topic of each MQTT device."""
         check_spaces(self._registry)
-        topics = check_devices(self._registry, self._library)
-        check_paths(self._registry)
+        topics = check_devices(self._registry, self._library, self._before)
+        check_paths(self._registry, self._before)
         self._registry.devices.spoil_wrong()
         check_bus_time(self._registry, self._library.profiles, self._collection.period)
         return topics
 
     def _site(self, top: SiteItem) -> Site:
-        return build_site(top, self._registry, self._library.profiles, self._collection.period)
+        period = self._collection.period
+        return build_site(top, self._registry, self._library.profiles, period, self._before)
 
     def _stand_in(self) -> Site | None:
         if not (self._registry.spaces.complete and self._registry.devices.complete):
@@ -161,7 +211,9 @@ class _Loading:
     def _passwords(self) -> dict[str, SecretRef]:
         found: dict[str, SecretRef] = {}
         for item, _ in self._registry.endpoints.good():
-            ref = broker_password(item, self._folder) if isinstance(item, MqttItem) else None
+            if is_on_modbus(item) or not isinstance(item, MqttItem):
+                continue
+            ref = broker_password(item, self._folder)
             if ref is not None:
                 found[item.id] = ref
         return found

@@ -30,12 +30,16 @@ def warn_unmetered(site: Site, registry: Registry) -> None:
 
 def _warn_pointless(site: Site, registry: Registry) -> None:
     """Warn of devices that count in a boundary but measure nothing of what it adds up."""
+    useful: set[tuple[Boundary, int]] = set()
+    """Boundaries and points of makes of devices that measure something of what the boundary adds up."""
     for device in site.devices:
-        if device.boundary is None:
+        if device.boundary is None or (device.boundary, id(device.points)) in useful:
             continue
         needed = {each.type_key for each in QUANTITIES if each.boundary is device.boundary}
         needed |= {each.type_key for each in ENERGIES if each.boundary is device.boundary}
+        useful.add((device.boundary, id(device.points)))
         if needed and not needed.intersection(point.type.key for point in device.points):
+            useful.discard((device.boundary, id(device.points)))
             entry = registry.devices.entries[device.id]
             registry.findings.warn(
                 entry.at("boundary"),

@@ -145,6 +145,8 @@ def modbus_endpoint(item: ModbusItem, folder: Path) -> ModbusEndpoint:
 
 def address_of(item: ModbusItem) -> str:
     """``host:port``, or the serial line."""
+    if isinstance(item, ModbusHostItem):  # first, for most are
+        return f"{item.host}:{item.port}"
     if isinstance(item, ModbusRtuItem):
         return item.device
     if isinstance(item, (ModbusAddressItem, ModbusRtuTcpItem)):
@@ -154,7 +156,7 @@ def address_of(item: ModbusItem) -> str:
 
 def files_of(item: ModbusItem) -> dict[str, str]:
     """Files it names, by key."""
-    if not isinstance(item, ModbusTlsItem):
+    if item.protocol != "modbus-tls" or not isinstance(item, ModbusTlsItem):
         return {}
     named = {"tls_ca": item.tls_ca, "tls_cert": item.tls_cert, "tls_key": item.tls_key}
     return {key: file for key, file in named.items() if file}

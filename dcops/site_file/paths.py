@@ -1,7 +1,8 @@
 """Whether ``serves`` leads anywhere but down: no loops, and no meter counted twice in one boundary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from dcops.site_file.checked import Checked
 from dcops.site_file.items import DeviceItem
 from dcops.site_file.registry import Registry
 from facility.devices import DEFAULT_BOUNDARIES, Boundary, DeviceKind
@@ -24,6 +25,11 @@ WATER = frozenset({DeviceKind.WATER_METER})
 """Kinds whose ``serves`` carries water."""
 
 _CARRIERS: dict[Boundary, frozenset[DeviceKind]] = {Boundary.HEAT_REUSED: HEAT, Boundary.WATER_INTAKE: WATER}
+_BITS = {boundary: 1 << at for at, boundary in enumerate(Boundary)}
+_CARRIED = {
+    kind: sum(_BITS[each] for each in Boundary if kind in _CARRIERS.get(each, POWER)) for kind in DeviceKind
+}
+"""The boundaries that what a kind serves counts in, as bits."""
 
 
 def boundary_of(item: DeviceItem) -> Boundary | None:
@@ -33,8 +39,16 @@ def boundary_of(item: DeviceItem) -> Boundary | None:
     return DEFAULT_BOUNDARIES.get(item.kind)
 
 
-def check_paths(registry: Registry) -> None:
-    """Note loops in ``serves`` and meters that stand upstream of another one of their boundary."""
+def check_paths(registry: Registry, before: Checked | None = None) -> None:
+    """Note loops in ``serves`` and meters that stand upstream of another one of their boundary.
+
+    ``before`` is the site as it was, without a mistake, before: where no device leads elsewhere now, there is
+    nothing to note.
+    """
+    if before is not None and _leads_as_in(registry.devices.items, before.registry.devices.items):
+        return
+    if _leads_down(registry.devices.items):
+        return
     looped = _check_loops(registry)
     below = _Below(registry, looped)
     for item, entry in registry.devices.good():
@@ -48,6 +62,56 @@ def check_paths(registry: Registry) -> None:
                 f"device {item.id}: counts as {boundary}, and so does {other} ({where}) downstream of it;"
                 " that would be counted twice, set boundary: none on one of them",
             )
+
+
+def _leads_as_in(items: Mapping[str, DeviceItem], before: Mapping[str, DeviceItem]) -> bool:
+    """Whether the same devices serve the same things and count in the same boundaries."""
+    if items.keys() != before.keys():
+        return False
+    others = [(item, before[item.id]) for item in items.values() if before[item.id] is not item]
+    return all(
+        (one.kind, one.serves, boundary_of(one)) == (other.kind, other.serves, boundary_of(other))
+        for one, other in others
+    )
+
+
+def _leads_down(items: Mapping[str, DeviceItem]) -> bool:
+    """Whether there is nothing to note, found in one walk from the supply to the loads and back."""
+    targets = {
+        item_id: [target for target in item.serves if target in items and target != item_id]
+        for item_id, item in items.items()
+        if item.serves
+    }
+    bits = {item_id: _bit(item) for item_id, item in items.items()}
+    below: dict[str, int] = {}
+    """Which boundaries count below a device, a bit each, as far as what it carries tells."""
+    for start in targets:
+        path: set[str] = set()
+        stack = [start]
+        while stack:
+            at = stack[-1]
+            if at in below:
+                stack.pop()
+                continue
+            waits = [target for target in targets[at] if target in targets and target not in below]
+            if not path.isdisjoint(waits):
+                return False
+            if waits:
+                path.add(at)
+                stack.extend(waits)
+                continue
+            found = 0
+            for target in targets[at]:
+                found |= bits[target] | below.get(target, 0)
+            below[at] = found = found & _CARRIED[items[at].kind]
+            if found & bits[at]:
+                return False
+    return True
+
+
+def _bit(item: DeviceItem) -> int:
+    boundary = boundary_of(item)
+    return 0 if boundary is None else _BITS[boundary]
 
 
 def _check_loops(registry: Registry) -> set[str]:

@@ -47,6 +47,8 @@ class ProfileLibrary:
     def __init__(self, given: Mapping[str, Profile]) -> None:
         self.own: dict[str, Profile] = {}
         """Those of the site's files."""
+        self.texts: tuple[ProfileText, ...] = ()
+        """What those files hold."""
         self.broken: set[str] = set()
         """Names of profiles whose files have mistakes."""
         self.complete = True
@@ -67,20 +69,39 @@ class ProfileLibrary:
 
 
 def read_library(
-    node: Node | None, folder: Path, given: Mapping[str, Profile], findings: Findings
+    node: Node | None,
+    folder: Path,
+    given: Mapping[str, Profile],
+    findings: Findings,
+    before: ProfileLibrary | None = None,
 ) -> tuple[ProfileLibrary, tuple[Path, ...]]:
     """The given profiles and those of the files and folders a site lists; also those files.
 
     They may extend each other and the shipped ones, whatever the order of the files. Mistakes in profile
     files are noted among the site's.
+
+    Args:
+        node: what the site lists.
+        folder: from where paths count.
+        given: profiles that are there besides.
+        findings: takes the problems.
+        before: the library of the same site as it was read, without a mistake, before. If all files hold
+            what they held it is that one; else profiles that are equal are the very same.
     """
     library = ProfileLibrary(given)
     files = tuple(_files(node, folder, library, findings))
     texts = list(_texts(files, library, findings))
+    library.texts = tuple(texts)
+    if before is not None and library.complete and library.texts == before.texts:
+        return before, files
     bases = Bases(own=texts_by_name(texts), shipped=shipped_texts() if texts else {})
     own: dict[str, str] = {}
     for each in texts:
         _add(each, bases, library, own, findings)
+    for name, profile in library.own.items():
+        known = before.own.get(name) if before is not None else None
+        if known is not None and known == profile:
+            library.own[name] = known
     return library, files
 
 

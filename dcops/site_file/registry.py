@@ -92,6 +92,7 @@ class Registry:
         known: Known[RegisteredT],
         entries: Iterable[Entry],
         read: Callable[[Entry], Shaped[RegisteredT]],
+        before: Known[RegisteredT] | None = None,
     ) -> None:
         """Take in the items of a section; an id that is taken already is a mistake.
 
@@ -99,8 +100,24 @@ class Registry:
             known: where they go.
             entries: the items as written.
             read: makes the typed item and notes what is wrong with it.
+            before: the same section as it was, without a mistake, before; what is written as it was there is
+                the very same item.
         """
+        same = before.items if before is not None else {}
+        written = before.entries if before is not None else {}
         for entry in entries:
+            word = entry.values.get("id")
+            if (
+                isinstance(word, str)
+                and word in same
+                and word not in known.namespace
+                and written[word].values == entry.values
+                and not entry.broken
+            ):
+                known.written += 1
+                known.namespace[word] = known.entries[word] = entry
+                known.items[word] = same[word]
+                continue
             shaped = read(entry)
             item_id = entry.text("id")
             known.written += 1

@@ -1,6 +1,7 @@
 """The site file and the tables beside it, taken apart into sections; nothing is judged yet but their form."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,8 +73,14 @@ class Sections:
         return [*written, *table.entries], complete and table.complete
 
 
-def read_sections(path: Path, findings: Findings) -> Sections | None:
-    """The sections of a site file or folder; None, with problems noted, if there is nothing to go on with."""
+def read_sections(path: Path, findings: Findings, before: Map[str, Table] | None = None) -> Sections | None:
+    """The sections of a site file or folder; None, with problems noted, if there is nothing to go on with.
+
+    Args:
+        path: the file or folder.
+        findings: takes the problems.
+        before: the tables of the same site as they were read, without a mistake, before.
+    """
     file = path / SITE_FILE if path.is_dir() else path
     if file.name == SITE_FILE and file.parent.is_dir() and not file.exists():
         message = f"the folder has no {SITE_FILE}; add one that begins with 'dcops: 1' and 'name: …'"
@@ -87,7 +94,7 @@ def read_sections(path: Path, findings: Findings) -> Sections | None:
         return None
     sections = _split(root, file, findings)
     if file.name == SITE_FILE:
-        _read_tables(sections)
+        _read_tables(sections, before or {})
     return sections
 
 
@@ -108,13 +115,13 @@ def _split(root: Mapping, file: Path, findings: Findings) -> Sections:
     return Sections(file, findings, top, nodes, files=[file])
 
 
-def _read_tables(sections: Sections) -> None:
+def _read_tables(sections: Sections, before: Map[str, Table]) -> None:
     folder = sections.file.parent
     for name, (columns, required) in _COLUMNS.items():
         path = folder / f"{name}.csv"
         if path.exists() or path.is_symlink():
             sections.files.append(path)
-            sections.tables[name] = read_table(path, columns, required, sections.findings)
+            sections.tables[name] = read_table(path, columns, required, sections.findings, before.get(name))
     for path in sorted(folder.glob("*.csv")):
         if path.stem not in _COLUMNS and path.stem.lower() in _COLUMNS:
             sections.tables[path.stem.lower()] = Table()
