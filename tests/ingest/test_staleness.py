@@ -43,6 +43,26 @@ def test_the_limit_is_the_devices_own(seconds: float, expected: int) -> None:
     assert quality_after(seconds, K2_PDU, [1.0, 2.0, 3.0]) == [expected] * 3
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(5.1, (192, 20)), (25.1, (20, 20))])
+def test_devices_with_the_very_same_points_have_limits_of_their_own(
+    seconds: float, expected: tuple[int, int]
+) -> None:
+    plain = site()
+    first, second = (plain.device(name) for name in ("k1-pdu-a", "k2-pdu-a"))
+    alike = replace(
+        plain,
+        devices=tuple(
+            replace(each, points=first.points) if each is second else each for each in plain.devices
+        ),
+    )
+    image = LiveImage(catalogue().point_count)
+    places = [int(alike.first_points[alike.device_index[each.id]]) for each in (first, second)]
+    for place in places:
+        image.apply(sample(place, NOON, [1.0, 2.0, 3.0]))
+    StalenessPlan(alike, PUSHED).mark(image, NOON + int(seconds * SECOND))
+    assert tuple(int(image.quality[place]) for place in places) == expected
+
+
 def test_a_point_read_in_every_sixth_scan_is_stale_after_two_and_a_half_of_those() -> None:
     plain = site()
     grid = plain.devices[0]
