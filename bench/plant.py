@@ -11,6 +11,7 @@ from bench.responder import HOST
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.profiles import DataType, ModbusProfile, Register, Table
+from dcops.system_clock import SystemClock
 from facility.devices import Device, DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.sample import Emit
@@ -19,7 +20,6 @@ from facility.spaces import Level, Space
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
 from ingest.tick import Tick
-from simulators.clock import SystemClock
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS: dict[str, Loop] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

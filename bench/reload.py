@@ -27,7 +27,7 @@ from dcops.ports import free_base_port
 from dcops.settings import Settings
 from dcops.site_file import SiteReader
 from dcops.stages import stage
-from simulators.clock import SystemClock
+from dcops.system_clock import SystemClock
 from simulators.sitegen import PRESETS, generate, write_site
 
 SECONDS_BAR = 1.0

@@ -35,10 +35,10 @@ from dcops.scrape import EXPOSITION
 from dcops.settings import Settings
 from dcops.site_file import load
 from dcops.stages import stage
+from dcops.system_clock import SystemClock
 from facility.quality import Quality, QualityArray
 from facility.sample import Sample
 from facility.sources import Floats, Ints
-from simulators.clock import SystemClock
 from simulators.sitegen import PRESETS, generate, write_site
 
 CORE_BAR = 0.02

@@ -1,12 +1,10 @@
-"""Clocks: the real one, one that runs faster, and one that tests move by hand."""
+"""Clocks of simulations: one that runs faster, and one that is moved by hand."""
 
 import asyncio
 import heapq
 import itertools
 import math
 import time
-from collections.abc import Callable
-from time import monotonic_ns
 
 from facility.sample import NANOSECONDS
 
@@ -14,22 +12,6 @@ _BEAT = 0.01
 _LONGEST_STALL = 50_000_000
 _YIELDS = 20
 """Turns of the event loop that woken sleepers get before time moves on."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> int:
-        """Nanoseconds since the epoch, UTC."""
-        return time.time_ns()
-
-    async def sleep_until(self, time: int) -> None:
-        """Returns once ``now()`` is at least ``time``, or once that long has gone by.
-
-        The latter is earlier if the clock is set back meanwhile: nothing may stand still for so long.
-        """
-        gone_by = monotonic_ns() + time - self.now()
-        await _wait(lambda: min(time - self.now(), gone_by - monotonic_ns()) / NANOSECONDS)
 
 
 class ScaledClock:
@@ -72,15 +54,11 @@ class ScaledClock:
 
     async def sleep_until(self, time: int) -> None:
         """Returns once ``now()`` is at least ``time``."""
-        await _wait(lambda: (time - self.now()) / NANOSECONDS / self.speed)
-
-
-async def _wait(left: Callable[[], float]) -> None:
-    """Returns when no seconds are left; timers may fire a little early, so it asks again."""
-    seconds = left()
-    while seconds > 0:
-        await asyncio.sleep(seconds)
-        seconds = left()
+        while True:  # timers may fire a little early
+            left = time - self.now()
+            if left <= 0:
+                return
+            await asyncio.sleep(left / NANOSECONDS / self.speed)
 
 
 class ManualClock:

@@ -20,8 +20,8 @@ from bench.campus.probes import Probes, Sighting
 from bench.campus.processes import Process, ProcessEndedError, busy, free_port, running
 from bench.report import Figures
 from dcops.loop_watch import LoopWatch
+from dcops.system_clock import SystemClock
 from facility.durations import BOUNDS, beyond
-from simulators.clock import SystemClock
 
 _LOOK = 0.25
 """Seconds between two looks whether something has come."""

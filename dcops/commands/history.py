@@ -16,13 +16,13 @@ from dcops.errors import DcopsError
 from dcops.options import add_data
 from dcops.platform import HISTORY_FILE
 from dcops.running import run_async
+from dcops.system_clock import SystemClock
 from facility.sample import NANOSECONDS
 from ingest.errors import HistoryCopyError, HistoryHeldError, StoreUnavailableError, UnknownSeriesError
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.export import Selection
 from ingest.stores.history.levels import BUCKETS, LEVELS, Retention
 from ingest.stores.history.upkeep import Info
-from simulators.clock import SystemClock
 
 _EXAMPLE = """examples:
   dcops history info                       how much is stored, and of what time

@@ -23,7 +23,7 @@ from dcops.recording_jobs import (
 )
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.stages import Work, stage
-from simulators.clock import SystemClock
+from dcops.system_clock import SystemClock
 from simulators.frames.proxy import RecordingProxy
 from simulators.frames.recording import FRAMINGS, FrameHeader, FrameWriter, Kind, Room, now_text
 

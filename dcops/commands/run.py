@@ -18,7 +18,7 @@ from dcops.running import heed_signal, load_site, loop_for, run_async, stop_on_s
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, SiteReader
 from dcops.stopping import leave
-from simulators.clock import SystemClock
+from dcops.system_clock import SystemClock
 
 _SETTLED_SECONDS = 60.0
 """After which every connection stands and every device has been read a few times, as a rule."""

@@ -27,11 +27,11 @@ from dcops.lessons_file import open_lessons
 from dcops.logs import configure
 from dcops.running import run_async, stop_on_signal
 from dcops.stages import stage
+from dcops.system_clock import SystemClock
 from facility.clock import Clock
 from facility.sample import Sample, Scans
 from ingest.batch import Batch, gather
 from ingest.parcels import Parcel, Sender, pack
-from simulators.clock import SystemClock
 
 SEND_SECONDS = 0.01
 MOST_WAITING = 64 << 20

@@ -13,12 +13,12 @@ from dcops.crew import workers as workers_module
 from dcops.crew.lines import Kind, frame
 from dcops.crew.workers import WorkerOptions, Workers, write_orders
 from dcops.stages import stage
+from dcops.system_clock import SystemClock
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
 from ingest.catalogues import keep_catalogue
 from ingest.parcels import Parcel, Sender, pack
 from ingest.translation import KnownCatalogues
-from simulators.clock import SystemClock
 from tests.e2e.hall import until
 from tests.ingest.plant import GRID, K1_PDU, NOON, catalogue, sample
 from tests.ingest.test_translation import without

@@ -17,7 +17,7 @@ from dcops.platform import Platform
 from dcops.settings import Settings
 from dcops.site_file import load
 from dcops.stages import stage
-from simulators.clock import SystemClock
+from dcops.system_clock import SystemClock
 from tests.e2e.hall import until
 from tests.servers.processes import free_port, mosquitto
 

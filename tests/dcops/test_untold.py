@@ -20,10 +20,10 @@ from dcops.platform import Platform
 from dcops.settings import Settings
 from dcops.site_file import load
 from dcops.stages import stage
+from dcops.system_clock import SystemClock
 from facility.catalogue import build_catalogue
 from ingest.journal import Journal
 from ingest.spool import Spool
-from simulators.clock import SystemClock
 from tests.alerting.plant import build_site, make_alarm
 from tests.alerting.receiver import Receiver
 from tests.e2e.hall import until

@@ -19,12 +19,12 @@ from dcops.pace import Pace
 from dcops.platform import Platform
 from dcops.site_file import load
 from dcops.stages import stage
+from dcops.system_clock import SystemClock
 from facility.catalogue import build_catalogue
 from facility.sample import NANOSECONDS
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.runs import within_runs
 from simulators.actions import ForceValue
-from simulators.clock import SystemClock
 from simulators.plant import Plant
 from simulators.simulation import Simulation
 from tests.e2e.hall import SMALL, running_hall, until, write_small_site

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 from dcops.site_file import load
 from dcops.stages import stage
-from simulators.clock import SystemClock
+from dcops.system_clock import SystemClock
 from simulators.plant import Plant
 from simulators.simulation import Simulation
 from tests.e2e.hall import SMALL, until, write_small_site

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from dcops.system_clock import SystemClock
 from facility.quality import FIRST_GOOD
 from ingest.batch import Batch, gather
 from ingest.delivery import Delivery, Pace
@@ -29,7 +30,6 @@ from ingest.stores.answers import seconds
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.influx import InfluxStore, InfluxTarget
 from ingest.tick import Tick
-from simulators.clock import SystemClock
 from tests.ingest.plant import (
     DEVICE_POINTS,
     DEVICES,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dcops.system_clock import SystemClock
 from facility.catalogue import Catalogue, Field, Group
 from ingest.batch import Batch, gather
 from ingest.delivery import Delivery, Pace
@@ -24,7 +25,6 @@ from ingest.stores.influx import InfluxStore, InfluxTarget
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
 from ingest.stores.line_store import LineStore
 from ingest.stores.victoria import VictoriaServer
-from simulators.clock import SystemClock
 from tests.ingest.influx2 import Influx2, answer
 from tests.ingest.plant import NOON, StillClock, sample, until
 from tests.servers import processes

@@ -15,10 +15,11 @@ import pytest
 
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusEndpoint, ModbusProtocol
+from dcops.system_clock import SystemClock
 from facility.quality import is_good
 from facility.sample import Sample
 from facility.site import Site
-from simulators.clock import ManualClock, SystemClock
+from simulators.clock import ManualClock
 from simulators.frames.faults import Fault, FaultPlan
 from simulators.frames.proxy import RecordingProxy
 from simulators.frames.recording import FRAMINGS, FrameHeader, FrameRecording, FrameWriter, Room
