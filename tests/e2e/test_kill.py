@@ -16,7 +16,6 @@ import duckdb
 import numpy as np
 
 from dcops.pace import Pace
-from dcops.platform import Platform
 from dcops.site_file import load
 from dcops.stages import stage
 from dcops.system_clock import SystemClock
@@ -176,7 +175,9 @@ async def test_killed_again_and_again_it_goes_on_where_it_was(tmp_path):
 
 async def test_readings_are_journalled_though_no_tick_has_closed_their_second(tmp_path, monkeypatch):
     monkeypatch.setattr(Pace, "tick_period", 3600 * NANOSECONDS)
-    monkeypatch.setattr(Platform, "_hurry", lambda _: None)  # no broker is waited for
+    monkeypatch.setattr(
+        "dcops.journalling.hurrying", lambda _tick, _spool: lambda: None
+    )  # no broker is waited for
     async with running_hall(tmp_path) as hall:
         await until(lambda: hall.platform.spool.stats.appended, "readings in the journal")
         assert hall.platform.tick.stats.ticks == 0
