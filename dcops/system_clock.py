@@ -20,7 +20,8 @@ class SystemClock:
         The latter is earlier if the clock is set back meanwhile: nothing may stand still for so long.
         """
         gone_by = monotonic_ns() + time - self.now()
-        while (
-            left := min(time - self.now(), gone_by - monotonic_ns())
-        ) > 0:  # timers may fire a little early
+        while True:  # timers may fire a little early
+            left = min(time - self.now(), gone_by - monotonic_ns())
+            if left <= 0:
+                return
             await asyncio.sleep(left / NANOSECONDS)
