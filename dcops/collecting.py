@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from collectors.collection import Collection
 from collectors.config import CollectionPlan
 from dcops.crew.crew import Crew
+from dcops.endpoint_metrics import EndpointExposition
 from dcops.journalling import keeping
 from dcops.lessons_file import open_lessons
 from dcops.rejected_messages import RejectedMessages
@@ -82,6 +83,8 @@ class Collecting:
         tick.before_close(self.own.flush)
         self.all = self.crew.seen(self.own)
         """All of it, the part of the others included."""
+        self.endpoint_text = EndpointExposition(self.all)
+        """What ``/metrics`` says of its endpoints. It outlives the site, for most endpoints do."""
 
     @asynccontextmanager
     async def running(self, around: Callable[[], Mapping[str, Work]] = dict) -> AsyncIterator[None]:

@@ -60,9 +60,12 @@ class EndpointExposition:
     """What ``/metrics`` says of each endpoint. Several may read it at once."""
 
     def __init__(self, endpoints: Endpoints) -> None:
+        """Its first text is made at once: with it all that later ones have in common."""
         self._endpoints = endpoints
         self._families = _Families(())
         self._errors = _ErrorFamily()
+        for _ in self.pieces():
+            pass
 
     def pieces(self) -> Iterator[bytes]:
         """The text, some thousand lines at a time; empty pieces while the endpoints are asked."""

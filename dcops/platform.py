@@ -25,7 +25,6 @@ from dcops.collecting import Collecting, Takers
 from dcops.cpu_stages import CpuStages
 from dcops.crew.metrics import MemberMetrics
 from dcops.disk_space import DiskSpace
-from dcops.endpoint_metrics import EndpointExposition
 from dcops.journalling import open_spool
 from dcops.keepsakes import Keepsakes
 from dcops.live_site import LiveSite, Successor
@@ -368,7 +367,7 @@ class Platform:
             take_snapshot=self._snapshots.take,
             metrics=Scrape(
                 live=live,
-                endpoints=EndpointExposition(self._collecting_all),
+                endpoints=self._collecting.endpoint_text,
                 pipeline=self._pipeline,
                 clock=self._clock,
                 cpu=self.cpu,

@@ -28,7 +28,6 @@ from dcops.cpu_stages import CpuStages
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, Reporter
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
-from dcops.endpoint_metrics import EndpointExposition
 from dcops.journalling import open_spool
 from dcops.loop_watch import LoopWatch
 from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics, registered
@@ -290,7 +289,7 @@ class Shard:
             take_snapshot=self._no_snapshot,
             metrics=ShardScrape(
                 points=PointExposition(live.loaded.site),
-                endpoints=EndpointExposition(self.collection),
+                endpoints=self._collecting.endpoint_text,
                 pipeline=self._pipeline,
                 image=live.image,
             ),

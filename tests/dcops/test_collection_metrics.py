@@ -132,3 +132,9 @@ def test_one_who_reads_while_endpoints_change_is_told_of_those_he_began_with() -
     text = b"".join([*begun, *before]).decode()
     assert 'dcops_endpoint_requests_total{endpoint="gw-1"} 240.0' in text
     assert "gw-2" not in text
+
+
+def test_the_first_text_needs_nothing_that_later_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    exposition = EndpointExposition(FakeCollection())
+    monkeypatch.delattr("dcops.endpoint_metrics.family_of")
+    assert 'dcops_endpoint_up{endpoint="gw-1"} 1.0' in told(exposition)
