@@ -113,17 +113,7 @@ def build_plan(
         ):
             modbus.append(binding)
         elif isinstance(profile, ModbusProfile):
-            modbus.append(
-                ModbusBinding(
-                    device=device.id,
-                    first=first,
-                    endpoint=item.endpoint,
-                    unit=item.unit or 0,
-                    period=device.period,
-                    profile=profile,
-                    manners=Manners(timeout=item.timeout, pause=item.pause),
-                )
-            )
+            modbus.append(_modbus_binding(device, first, item, profile))
         else:
             mqtt.append(
                 MqttBinding(
@@ -145,6 +135,18 @@ def build_plan(
         ),
         modbus=tuple(modbus),
         mqtt=tuple(mqtt),
+    )
+
+
+def _modbus_binding(device: Device, first: int, item: DeviceItem, profile: ModbusProfile) -> ModbusBinding:
+    return ModbusBinding(
+        device=device.id,
+        first=first,
+        endpoint=item.endpoint,
+        unit=item.unit or 0,
+        period=device.period,
+        profile=profile,
+        manners=Manners(timeout=item.timeout, pause=item.pause),
     )
 
 
