@@ -21,8 +21,6 @@ _log = logging.getLogger(__name__)
 class AlarmWatch:
     """Process and communication alarms of a site."""
 
-    _communication: Communication
-
     def __init__(
         self,
         site: Site,
@@ -33,7 +31,6 @@ class AlarmWatch:
         *,
         endpoints: Mapping[str, str],
         shards: Mapping[str, str] | None = None,
-        like: "AlarmWatch | None" = None,
     ) -> None:
         """Wire everything.
 
@@ -56,7 +53,6 @@ class AlarmWatch:
             endpoints=endpoints,
             watched=watched[watched < site.point_count],
             shards=shards or {},
-            like=like._communication if like is not None else None,
         )
 
     def watch(self, now: int) -> None:

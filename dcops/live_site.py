@@ -78,7 +78,6 @@ class LiveSite:
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)
             rules, reached = loaded.rules, self.reached
-            known = like.alarms if like is not None else None
             shared = AlarmWatch(
                 self.loaded.site,
                 self.catalogue,
@@ -87,7 +86,6 @@ class LiveSite:
                 seen,
                 endpoints=reached,
                 shards=shards,
-                like=known,
             )
         self.alarms: AlarmWatch = shared
 
@@ -121,7 +119,7 @@ class LiveSite:
             before = like.loaded
             known = Catalogued(site=before.site, storing=before.storing, catalogue=like.catalogue)
             self.catalogue = build_catalogue(site, storing, known)
-            self.derived = Derived(site, self.catalogue, like.derived)
+            self.derived = Derived(site, self.catalogue)
             self.exposition = Exposition(site, self.catalogue, like.exposition)
             self.points = PointExposition(site, like.points)
         self.storing = plan_storing(site, storing)
