@@ -115,6 +115,10 @@ class Communication:
                 left.append(alarm)
         return tuple(left)
 
+    def tell_of(self, site: Site) -> None:
+        """From now on tell of devices as this site does."""
+        self._author.site = site
+
     def take_over(self, other: "Communication", moves: Moves) -> None:
         """Go on, as if nothing had happened, from the site as it was before."""
         places = moves.places(self._firsts, other._firsts)

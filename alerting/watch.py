@@ -60,6 +60,11 @@ class AlarmWatch:
         self._process.watch(now)
         self._communication.watch(now)
 
+    def tell_of(self, site: Site) -> None:
+        """From now on tell of devices as this site does, whose devices differ in their names at most."""
+        self._process.tell_of(site)
+        self._communication.tell_of(site)
+
     def take_over(self, other: "AlarmWatch", moves: Moves) -> None:
         """Go on, delays and all, from the watch over the site as it was before; ``resume`` then sees to
         what nothing watches any more.

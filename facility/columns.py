@@ -1,6 +1,7 @@
 """What is said of the devices of a site, as arrays over them, so that thousands are chosen in one step."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 import numpy as np
@@ -27,22 +28,15 @@ _KEYS = {
 class DeviceColumns:
     """All arrays have shape (devices,) and are made when they are asked for first."""
 
-    def __init__(
-        self,
-        devices: Sequence[Device],
-        like: "DeviceColumns | None" = None,
-        others: Sequence[tuple[Device, Device]] = (),
-    ) -> None:
-        """``like`` is the same of a similar site, whose devices are the very same but for ``others``, those
-        of here and of there; arrays that would be equal are shared with it.
-        """
+    def __init__(self, devices: Sequence[Device]) -> None:
         self._devices = devices
-        if like is not None:
-            for name, key in _KEYS.items():
-                if name in vars(like) and all(
-                    getattr(one, key) == getattr(each, key) for one, each in others
-                ):
-                    vars(self)[name] = vars(like)[name]
+
+    def about(self, devices: Sequence[Device], differing: AbstractSet[str]) -> "DeviceColumns":
+        """The same of devices that differ in these attributes at most; what does not is shared."""
+        found = DeviceColumns(devices)
+        known = {name: column for name, column in vars(self).items() if name in _KEYS}
+        vars(found).update({name: column for name, column in known.items() if _KEYS[name] not in differing})
+        return found
 
     @cached_property
     def kinds(self) -> NDArray[np.int16]:

@@ -1,7 +1,7 @@
 """A site: its spaces, its devices and the order of their points."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Iterator
+from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,23 @@ class Site:
         if "device_index" not in known:
             known["device_index"] = {d.id: i for i, d in enumerate(self.devices)}
         vars(self).update(known)
+
+    def differing(self, other: "Site") -> frozenset[str] | None:
+        """What of its devices is not as in another site: attributes, by name.
+
+        None if there are other spaces, or not the same devices in the same order.
+        """
+        if self.spaces is not other.spaces and self.spaces != other.spaces:
+            return None
+        if self.devices is other.devices:
+            return frozenset()
+        if len(self.devices) != len(other.devices):
+            return None
+        found: set[str] = set()
+        for one, each in zip(self.devices, other.devices, strict=True):
+            if one is not each:
+                found.update(_differences(one, each))
+        return None if "id" in found else frozenset(found)
 
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
@@ -205,43 +222,37 @@ class Site:
 _OF_SPACES = ("space_index", "lineage", "space_levels", "space_ratings", "_children")
 """What is made of the spaces alone."""
 _OF_DEVICES = {
-    "device_index": (),
-    "first_points": ("points",),
-    "_alike": ("points",),
-    "_points_by_type": ("points",),
-    "device_spaces": ("space",),
-    "serving": ("serves",),
-    "carrying": ("points", "boundary", "kind", "feed", "space"),
+    "device_index": frozenset[str](),
+    "first_points": frozenset({"points"}),
+    "_alike": frozenset({"points"}),
+    "_points_by_type": frozenset({"points"}),
+    "device_spaces": frozenset({"space"}),
+    "serving": frozenset({"serves"}),
+    "carrying": frozenset({"points", "boundary", "kind", "feed", "space"}),
 }
 """What is made of the spaces, of the devices' ids and of some of what is said of them."""
+_SAID = tuple(each.name for each in fields(Device))
 
 
 def _shared(site: Site, like: Site) -> dict[str, object]:
     """What was made of a similar site and would be the same here, by name."""
+    there = vars(like)
     if site.spaces is not like.spaces and site.spaces != like.spaces:
         return {}
-    there = vars(like)
     known = {name: there[name] for name in _OF_SPACES if name in there}
-    others = _others(site.devices, like.devices)
-    if others is not None:
+    differing = site.differing(like)
+    if differing is not None:
         for name, keys in _OF_DEVICES.items():
-            if name in there and all(_same(one, each, keys) for one, each in others):
+            if name in there and keys.isdisjoint(differing):
                 known[name] = there[name]
         if "columns" in there:
-            known["columns"] = DeviceColumns(site.devices, like.columns, others)
+            known["columns"] = like.columns.about(site.devices, differing)
     return known
 
 
-def _others(now: Sequence[Device], before: Sequence[Device]) -> list[tuple[Device, Device]] | None:
-    """The devices that are not the very same, now and before; None if not all have their places."""
-    if len(now) != len(before):
-        return None
-    others = [(one, each) for one, each in zip(now, before, strict=True) if one is not each]
-    return others if all(one.id == each.id for one, each in others) else None
-
-
-def _same(device: Device, other: Device, keys: tuple[str, ...]) -> bool:
-    return all(
-        device.points is other.points if key == "points" else getattr(device, key) == getattr(other, key)
-        for key in keys
-    )
+def _differences(device: Device, other: Device) -> Iterator[str]:
+    """Names of what is not the same. Points are when they are the very same."""
+    for name in _SAID:
+        one, each = getattr(device, name), getattr(other, name)
+        if one is not each and (name == "points" or one != each):
+            yield name
