@@ -97,7 +97,7 @@ class _Reading:
         self._lacking, self._surplus = "", ""
         """Blank cells that a line as it was has not, or has beside those it has now."""
         self._by_id: dict[str, Entry] = {}
-        """By id, where it does not: a column may have been put between, which leaves the items as they were."""
+        """By id, where it does not: a column may have been put between, and the items are as they were."""
         if before is None:
             return
         old, new, separator = before.form[1:], form[1:], form[0]
