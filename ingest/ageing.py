@@ -48,6 +48,7 @@ class Ageing:
     @property
     def ahead(self) -> int:
         """How far the clock is ahead of that now, ns."""
+        self.now()
         return 0 if self._reached is None else max(0, self._clock.now() - self._reached)
 
     def begin(self, reached: int | None) -> None:

@@ -334,7 +334,7 @@ def test_a_clock_that_is_far_ahead_of_the_time_gone_by_is_told_with_what_it_cost
     assert (found.rule, found.part, found.priority) == ("clock-ahead", "clock", Priority.HIGH)
     assert found.message == (
         "The clock of this machine says 2027-01-01 13:00:00 CET, 365.0 days more than have gone by since"
-        " dcops last looked at it: readings are stamped by it. So that they are not all deleted as too old, no day"
-        " lets more than 2 days of the oldest go"
+        " dcops last looked at it: readings are stamped by it. So that they are not all deleted as too old,"
+        " no day lets more than 2 days of the oldest go"
     )
     assert "--believe-clock" in found.action
