@@ -9,6 +9,7 @@ import numpy as np
 from facility.carrying import Carrying
 from facility.catalogue import Catalogue
 from facility.counters import Finding
+from facility.energy import LONGEST_STEP
 from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
@@ -182,7 +183,8 @@ class Derived:
         carried = [min(amounts[r.upper].carried, amounts[r.lower].carried) for r in self._ratios]
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
-        seconds = max(now - self._noted_at, 0) / NANOSECONDS if self._noted_at else 0.0
+        gap = now - self._noted_at
+        seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
         snapshot = Snapshot(
