@@ -55,6 +55,10 @@ class Owner(Protocol):
         """The other side has closed the link, as it may; it rests until it is wanted."""
         ...
 
+    def uses(self, connection: "Connection") -> bool:
+        """Whether something is being read over it, be it that others have overtaken it."""
+        ...
+
     def backoff(self) -> Backoff:
         """Pauses between the attempts, the first ones."""
         ...
@@ -191,7 +195,7 @@ class Connection:
         self._timer = None
         if self.link is None:
             return
-        left = limit if self.places else self.free_at + limit - monotonic()
+        left = limit if self._owner.uses(self) else self.free_at + limit - monotonic()
         if left <= 0:
             self.resting = True
             self.link.close("idle")

@@ -205,3 +205,19 @@ async def collecting(port: int, *addresses: int, period: float) -> AsyncIterator
     rig = collection_of(endpoint, binding(1, profile=small_profile(*(addresses or (0,))), period=period))
     async with running(rig.run()):
         yield rig
+
+
+async def test_a_connection_is_not_idle_while_a_reply_that_others_overtook_may_still_come() -> None:
+    """Closed meanwhile, that read would be awaited for ever, and its device read never again."""
+
+    async def unit_1_is_silent_at_first(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request[1] == 2 or sum(each[1] == 1 for each in server.requests) > 1:
+            await answer_well(request, writer)
+
+    async with raw_server(unit_1_is_silent_at_first) as server:
+        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port, timeout=1.0, idle_close=0.1)
+        rig = collection_of(endpoint, binding(1, period=2.0), binding(2, first=2, period=2.0))
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[1].polls_done >= 4)
+            await until(lambda: rig.devices()[0].polls_done >= 2)
+            assert rig.devices()[0].polls_missed == 0
