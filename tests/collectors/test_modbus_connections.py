@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, ModbusProtocol
 from collectors.health import EndpointState
+from collectors.modbus.connection import Opener
 from collectors.modbus.rtu import checksum
 from tests.collectors.conftest import (
     RawServer,
@@ -221,3 +223,44 @@ async def test_a_connection_is_not_idle_while_a_reply_that_others_overtook_may_s
             await until(lambda: rig.devices()[1].polls_done >= 4)
             await until(lambda: rig.devices()[0].polls_done >= 2)
             assert rig.devices()[0].polls_missed == 0
+
+
+async def test_endpoints_that_swallow_connections_keep_no_other_from_being_connected_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A campus that loses a network has thousands of them, each tried again and again."""
+    monkeypatch.setattr(Opener.__init__, "__defaults__", (4,))
+
+    async def answer_and_close(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(good_frame(request))
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(answer_and_close) as server, black_hole() as nowhere:
+        dead = [
+            ModbusEndpoint(id=f"dead {at}", host="127.0.0.1", port=nowhere, timeout=0.5) for at in range(80)
+        ]
+        good = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port)
+        plan = CollectionPlan(endpoints=(*dead, good), modbus=(binding(1, period=0.5),))
+        rig = Collection(plan, WallClock(), Samples().append, random=seeded())
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[0].polls_done >= 1)  # behind the first attempts of all
+            before = rig.totals()
+            await until(lambda: rig.totals().polls_done >= before.polls_done + 6)
+            assert rig.totals().polls_missed - before.polls_missed <= 1
+
+
+@asynccontextmanager
+async def black_hole() -> AsyncIterator[int]:
+    """A port at which connections are neither accepted nor refused: all that may wait there do already."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        place = listener.getsockname()
+        for _ in range(4):
+            caller = sockets.enter_context(socket.socket())
+            caller.settimeout(0.0)
+            with suppress(BlockingIOError):
+                caller.connect(place)
+        yield place[1]
