@@ -144,6 +144,22 @@ async def test_a_late_unit_on_an_rtu_line_gives_no_wrong_value_and_costs_its_nei
     assert caplog.records == []
 
 
+async def test_a_late_reply_that_a_device_server_gives_to_the_next_connection_is_not_taken_for_another() -> (
+    None
+):
+    samples = Samples()
+    async with slow_line(0.26, shared=True) as port:
+        endpoint = ModbusEndpoint(
+            id="gw", protocol=ModbusProtocol.RTU_TCP, host="127.0.0.1", port=port, timeout=0.2
+        )
+        late = binding(1, profile=small_profile(7, 107, 207), period=0.05)
+        rig = collection_of(endpoint, late, samples=samples)
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[0].polls_failed >= 30)
+    told = {(at, value) for sample in samples for at, value in enumerate(sample.values) if value == value}  # noqa: PLR0124
+    assert told <= {(0, 7.0), (1, 107.0), (2, 207.0)}
+
+
 @pytest.mark.parametrize("protocol", [ModbusProtocol.TCP, ModbusProtocol.UDP, ModbusProtocol.RTU_TCP])
 async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: ModbusProtocol) -> None:
     endpoint = ModbusEndpoint(id="gw", protocol=protocol, host="10..1", port=502)
@@ -170,16 +186,21 @@ async def test_whatever_goes_wrong_while_connecting_costs_its_own_endpoint_only(
 
 
 @asynccontextmanager
-async def slow_line(delay: float) -> AsyncIterator[int]:
-    """A device server whose unit 1 answers so late, and others at once; each register holds its address."""
+async def slow_line(delay: float, *, shared: bool = False) -> AsyncIterator[int]:
+    """A device server whose unit 1 answers so late, and others at once; each register holds its address.
+
+    Where the line is ``shared`` it gives what comes from there to whoever is connected then.
+    """
+    latest: list[asyncio.StreamWriter] = []
 
     def answer(frame: bytes, writer: asyncio.StreamWriter) -> None:
         unit, function, address, count = struct.unpack(">BBHH", frame[:6])
         body = bytes((unit, function, 2 * count))
         body += b"".join(struct.pack(">H", address + at) for at in range(count))
-        writer.write(body + checksum(body))
+        (latest[-1] if shared else writer).write(body + checksum(body))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        latest.append(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 frame = await reader.readexactly(8)
