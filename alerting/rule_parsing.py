@@ -292,10 +292,16 @@ class _Reader:
         state = direction is Direction.EQUALS
         template = self._text("message") or (_STATE_MESSAGE if state else _LIMIT_MESSAGE)
         try:
-            used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            fields = [
+                (name, spec or how) for _, name, spec, how in Formatter().parse(template) if name is not None
+            ]
         except ValueError as error:
             self._bad("message", f"message: {error}; a brace as such is written twice")
             return template
+        used = {name for name, _ in fields}
+        for name in sorted({name for name, form in fields if form}):
+            # Filled in with texts when the alarm comes: what does not fit those would then fail the tick.
+            self._bad("message", f"message: {{{name}}} comes as people read it; write it without ':' or '!'")
         unknown = sorted(used - set(PLACEHOLDERS))
         for name in unknown:
             known = ", ".join(PLACEHOLDERS)
