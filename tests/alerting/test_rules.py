@@ -214,3 +214,10 @@ def test_a_placeholder_with_a_format_is_refused_and_does_not_fail_the_alarm(
     assert told == [
         "site.yaml:14: rule 'warm-row': message: {value} comes as people read it; write it without ':' or '!'"
     ]
+
+
+@pytest.mark.parametrize("name", ["shard-silent", "feed-silent", "network-silent", "store-losing"])
+def test_no_rule_is_called_like_an_alarm_that_is_always_on(plant: Plant, name: str) -> None:
+    assert problems(plant, GOOD.replace("warm-row", name)) == [
+        f"site.yaml:2: '{name}' is the name of an alarm that is always on; take another"
+    ]
