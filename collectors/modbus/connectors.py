@@ -7,7 +7,8 @@ from pathlib import Path
 from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Connect, Errors, Link, Lost, plain_tcp
 from collectors.modbus.deadlines import Deadlines
-from collectors.modbus.link import Inbox, TcpLink, UdpLink
+from collectors.modbus.inbox import Inbox
+from collectors.modbus.link import TcpLink, UdpLink
 from collectors.modbus.rtu import Belated, RtuLink
 from collectors.modbus.serial_line import SerialConnector
 
@@ -51,7 +52,7 @@ class TcpConnector:
                     server_hostname=endpoint.server_name or endpoint.host,
                 )
             else:
-                await plain_tcp.connect(link, endpoint.host, endpoint.port)
+                await plain_tcp.connect(link, self._inbox, endpoint.host, endpoint.port)
         return link
 
 
