@@ -84,7 +84,7 @@ class PipelineConditions:
             cause="journal",
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Readings are lost from {moment(dropped.since, site)} on, {dropped.amount} so far: there was"
                 f" no more room for them in memory before the journal took them{cause}"
             ),
@@ -96,7 +96,7 @@ class PipelineConditions:
             cause="journal",
             holds=not stats.available,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"The journal cannot be written{cause}. Readings since"
                 f" {moment(now - round(stats.memory_only * NANOSECONDS), site)} are in memory only: lost if"
                 f" dcops stops{self._memory_full(stats, site, now)}"
@@ -110,7 +110,7 @@ class PipelineConditions:
             cause="journal",
             holds=stats.available and stats.memory_only > _SLOW * self._real.speed,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Readings of {time_text(stats.memory_only)} are in memory only, lost if dcops stops: the"
                 " disk of the journal takes them more slowly than they come"
             ),
@@ -133,7 +133,7 @@ class PipelineConditions:
             part="journal",
             holds=self._damaged.within(self._real.ns(LONG_QUIET), now),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"The journal held damaged data: {stats.corrupt} batches are left out, {stats.quarantined}"
                 f" damaged files put aside, of which {stats.salvaged.missing} readings could not be saved"
             ),
@@ -148,7 +148,7 @@ class PipelineConditions:
             part="disk",
             holds=found is not None and (free < _LEAST_FREE or free < _LEAST_SHARE * whole),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"{_size(free)} are free on the disk of {self._pipeline.folder}. When it is full nothing is"
                 " stored any more: readings wait in memory, and are dropped when that is full too"
             ),
@@ -169,7 +169,7 @@ class PipelineConditions:
             cause="notifier",
             holds=notifier.lost,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
                 f" {NotifierOptions().queue_limit} the oldest are dropped. Who relies on it sees none now"
             ),
