@@ -30,6 +30,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.figures import EndpointPlan
 from collectors.modbus.link import Inbox
+from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
 from collectors.mqtt import Subscriber
@@ -90,6 +91,8 @@ class Collection:
         self._deadlines = Deadlines()
         self._inbox = Inbox()
         self._opener = Opener()
+        self._belated: dict[str, Belated] = {}
+        """Of each RTU line the units that owe a reply, which may come over another connection."""
         dial = self._dial
         self._patience = patience or Patience()
         self._past: Counter[str] = Counter()
@@ -193,6 +196,7 @@ class Collection:
             self._endpoints.pop(name).stop()
         made = self._endpoints | over.endpoints
         self._endpoints = {each.id: made[each.id] for each in plan.endpoints}
+        self._belated = {name: each for name, each in self._belated.items() if name in self._endpoints}
         for reader, binding in over.moved:
             reader.binding = binding
         self._readers = over.readers
@@ -362,7 +366,8 @@ class Collection:
 
     def _dial(self, config: ModbusEndpoint, errors: Errors, lost: Lost) -> Awaitable[Link]:
         """Connect to an endpoint."""
-        return connector_of(config, self._deadlines, errors, self._inbox)(lost)
+        belated = None if config.protocol.has_transactions else self._belated.setdefault(config.id, {})
+        return connector_of(config, self._deadlines, errors, self._inbox, belated)(lost)
 
     def _subscriber(self, broker: MqttBroker, plan: CollectionPlan) -> Subscriber:
         bindings = [binding for binding in plan.mqtt if binding.broker == broker.id]

@@ -88,11 +88,13 @@ class RtuTcpConnector:
 
     __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
+    def __init__(
+        self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, belated: Belated
+    ) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
-        self._belated: Belated = {}
+        self._belated = belated
 
     async def __call__(self, lost: Lost) -> Link:
         """A link that stands.
@@ -118,7 +120,11 @@ class RtuTcpConnector:
 
 
 def connector_of(
-    endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox | None = None
+    endpoint: ModbusEndpoint,
+    deadlines: Deadlines,
+    errors: Errors,
+    inbox: Inbox | None = None,
+    belated: Belated | None = None,
 ) -> Connect:
     """What opens links to an endpoint.
 
@@ -127,16 +133,19 @@ def connector_of(
         deadlines: watches over the timeouts; one for all endpoints of a loop.
         errors: counts what goes wrong, by class.
         inbox: where bytes arrive; one for all endpoints of a loop.
+        belated: units of an RTU line that owe a reply; to be the same for all connections to it, one after
+            the other, for what comes late may be handed to the next one.
     """
+    owed = {} if belated is None else belated
     match endpoint.protocol:
         case ModbusProtocol.TCP | ModbusProtocol.TLS:
             return TcpConnector(endpoint, deadlines, errors, inbox or Inbox())
         case ModbusProtocol.UDP:
             return UdpConnector(endpoint, deadlines, errors)
         case ModbusProtocol.RTU_TCP:
-            return RtuTcpConnector(endpoint, deadlines, errors)
+            return RtuTcpConnector(endpoint, deadlines, errors, owed)
         case ModbusProtocol.RTU:
-            return SerialConnector(endpoint, deadlines, errors)
+            return SerialConnector(endpoint, deadlines, errors, owed)
 
 
 def tls_context(endpoint: ModbusEndpoint) -> ssl.SSLContext:
