@@ -83,7 +83,7 @@ class Collection:
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
-        self._harvest = Harvest(emit, emit_scans)
+        self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
         self._keeping = keeping
         self._set_aside = set_aside
         self.lateness = Durations()

@@ -38,6 +38,10 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def now(self) -> float:
         """The time all of this is in."""
         return monotonic()
