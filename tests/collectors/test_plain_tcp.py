@@ -13,7 +13,8 @@ from collectors.modbus import Answer
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
 from collectors.modbus.link import Inbox, TcpLink
-from collectors.modbus.plain_tcp import connect
+from collectors.modbus.plain_tcp import PlainTcp
+from collectors.modbus.reaching import Network
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -34,6 +35,10 @@ GOOD = bytes.fromhex("00010001")
 def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=request.param) as given:
         yield given
+
+
+async def connect(link: TcpLink, host: str, port: int) -> None:
+    PlainTcp(asyncio.get_running_loop(), await Network().connect(host, port, 5.0), link)
 
 
 class Opened:
