@@ -21,6 +21,7 @@ STORE_FILLING = "store-filling-journal"
 STORE_UNAVAILABLE = "store-unavailable"
 STORE_BEHIND = "store-behind"
 STORE_REFUSING = "store-refusing"
+CLOCK_AHEAD = "clock-ahead"
 NOTIFIER_FAILING = "notifier-failing"
 COLLECTOR_LOSING = "collector-losing"
 COLLECTOR_CLOCK = "collector-clock"
@@ -38,6 +39,7 @@ PLATFORM_RULES = (
     STORE_UNAVAILABLE,
     STORE_BEHIND,
     STORE_REFUSING,
+    CLOCK_AHEAD,
     NOTIFIER_FAILING,
     COLLECTOR_LOSING,
     COLLECTOR_CLOCK,

@@ -21,6 +21,7 @@ from collectors.mqtt_intake import Intake
 from collectors.mqtt_receipts import Receipts
 from collectors.mqtt_topics import subscriptions
 from collectors.mqtt_window import Window
+from collectors.reasons import behind, in_words
 from facility.clock import Clock
 from facility.sample import Emit
 
@@ -103,7 +104,7 @@ class Subscriber:
             except (MqttError, OSError, ValueError) as error:
                 if self._try_old(error):
                     continue
-                self._down(str(error) or type(error).__name__)
+                self._down(in_words(behind(error)))
             except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
                 self._broke(error)
             if loop.time() - began > _STEADY:

@@ -16,6 +16,7 @@ from dcops.trends import LONG_QUIET, QUIET, Growth
 from dcops.waits import MINUTE, RealTime, after, time_text
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from ingest.ageing import FAR, HASTE
 from ingest.delivery import Delivery
 from ingest.spool import Spool, SpoolStats
 from ingest.tick import Tick
@@ -66,6 +67,7 @@ class PipelineConditions:
         yield from self._journal(stats, site, now)
         yield from self._damage(stats, now)
         yield from self._disk()
+        yield self._clock(stats, site, now)
         for store in self._stores:
             yield from store(stats, site, now)
         for notifier in self._pipeline.notifiers():
@@ -155,6 +157,20 @@ class PipelineConditions:
             action="Free space, or keep less: size_gb of history and max_bytes of journal in the site file.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),
+        )
+
+    def _clock(self, stats: SpoolStats, site: Site, now: int) -> Condition:
+        return Condition(
+            rule=rules.CLOCK_AHEAD,
+            part="clock",
+            holds=stats.clock_ahead > FAR,
+            priority=Priority.HIGH,
+            message=(
+                f"The clock of this machine says {moment(now, site)}, {stats.clock_ahead / FAR:.1f} days more"
+                " than have gone by since dcops last looked at it: readings are stamped by it. So that they"
+                f" are not all deleted as too old, no day lets more than {HASTE} days of the oldest go"
+            ),
+            action="Set the clock right. If it is right, start dcops once with --believe-clock.",
         )
 
     def _bring_back(self, delivery: Delivery) -> str:

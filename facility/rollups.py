@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.catalogue import Carrying, Catalogue, sources_of
+from facility.carrying import Carrying
+from facility.catalogue import Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, places_of, taken_over
 from facility.quality import Quality, QualityArray
@@ -75,7 +76,6 @@ class RollupPlan:
         catalogue: Catalogue,
         first: int,
         carrying: Sequence[Carrying],
-        like: "RollupPlan | None" = None,
     ) -> None:
         """Prepare.
 
@@ -84,27 +84,20 @@ class RollupPlan:
             catalogue: where the derived points are.
             first: index of the first of them.
             carrying: what each space carries.
-            like: the plan of a site that is laid out and metered alike.
         """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
-        before = {total.quantity.key: total for total in like._totals} if like is not None else {}
         carriers = {space.id: quantities for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
                 additive = quantity.aggregate is Aggregate.SUM
-                known = like.sets.get(key) if like is not None else None
-                self.sets[key] = SourceSet(site, *key, additive=additive, like=known)
+                self.sets[key] = SourceSet(site, *key, additive=additive)
             sources = self.sets[key]
             chosen = sources_of(quantity, site)[sources.places]
             if not chosen.any():
                 continue
-            total = before.get(quantity.key)
-            if total is not None and like is not None and like.sets[key].devices == sources.devices:
-                members = Members(total.spaces, total.sources, total.starts)
-            else:
-                members = members_by_space(site, sources, chosen)
+            members = members_by_space(site, sources, chosen)
             names = [space for space in members.spaces if quantity in carriers[space]]
             slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))

@@ -18,6 +18,7 @@ from typing import Protocol
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Errors, Link, Lost
+from collectors.reasons import in_words
 
 _LOG = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class Connection:
         try:
             link = await self._owner.connect(attempt)
         except (OSError, TimeoutError) as error:
-            self._refused(str(error) or "no answer in time")
+            self._refused(in_words(error))
             return
         except UnicodeError as error:
             self._refused(f"{self._owner.config.address} is no address that can be looked up: {error}")

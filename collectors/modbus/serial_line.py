@@ -13,6 +13,7 @@ from collectors.config import ModbusEndpoint, SerialParity
 from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.rtu import Belated, RtuLink, character_time, frame_gap
+from collectors.reasons import in_words
 
 _PARITIES = {
     SerialParity.NONE: serialx.Parity.NONE,
@@ -72,4 +73,4 @@ async def _open(line: ModbusEndpoint, protocol: Callable[[], asyncio.Protocol]) 
             stopbits=_STOP_BITS[line.stop_bits],
         )
     except (serialx.SerialException, ValueError) as error:
-        raise OSError(f"{line.device} cannot be opened: {error}") from error
+        raise OSError(f"{line.device} cannot be opened: {in_words(error)}") from error

@@ -44,7 +44,10 @@ SCRAPED = {"_text", "_numbers"}
 
 
 def made_of(loaded: LoadedSite, like: LiveSite | None = None) -> LiveSite:
-    return LiveSite(loaded, loaded.plan, AlarmBoard(), shards={}, like=like)
+    live = LiveSite(loaded, loaded.plan, AlarmBoard(), shards={}, like=like)
+    if like is not None and live.alarms is like.alarms:
+        live.alarms.tell_of(loaded.site)
+    return live
 
 
 def parts(thing: object) -> Iterator[tuple[str, object]]:

@@ -22,6 +22,17 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memor
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file is a DuckDB database, or empty, which is one to be.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_MAGIC_AT + len(_MAGIC))
+    return not head or head[_MAGIC_AT:] == _MAGIC
+
+
 class LetGoError(StoreUnavailableError):
     """Another thread met an error and let go of the file: try again."""
 
@@ -101,8 +112,7 @@ class Database:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._check_file()
-        connection = duckdb.connect(self.path, config=_CONFIG)
+        connection = self._connect()
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection, self._folder)
@@ -111,14 +121,21 @@ class Database:
             raise
         return connection
 
-    def _check_file(self) -> None:
-        """Put the file aside if it is something else than a database."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            head = file.read(_MAGIC_AT + len(_MAGIC))
-        if not head or head[_MAGIC_AT:] == _MAGIC:
-            return
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Connect, with a new file where the one there is something else than a database.
+
+        The file is looked into only where it cannot be opened: who closes a file lets go of all locks that
+        the process has on it, also of DuckDB's where a cursor still has the file open.
+        """
+        try:
+            return duckdb.connect(self.path, config=_CONFIG)
+        except duckdb.IOException:
+            if is_database(self.path):
+                raise
+        self._put_aside()
+        return duckdb.connect(self.path, config=_CONFIG)
+
+    def _put_aside(self) -> None:
         number = 1
         while (kept := Path(f"{self.path}.damaged-{number}")).exists():
             number += 1
