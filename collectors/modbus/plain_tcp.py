@@ -7,14 +7,11 @@ into a buffer of the kernel that is empty or has a few of them.
 
 import asyncio
 import socket
-from collections.abc import Sequence
 
 from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import TcpLink
 
 _FULL = "it takes no requests any more"
-Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-"""As the socket module has it, with or without IPv6."""
 
 
 class PlainTcp:
@@ -64,42 +61,3 @@ class PlainTcp:
             link.buffer_updated(count)
         else:
             link.connection_lost(None)
-
-
-async def connect(link: TcpLink, inbox: Inbox, host: str, port: int) -> None:
-    """Connect a link to the first address of a host that accepts; what arrives comes through the inbox.
-
-    Raises:
-        OSError: none accepts, or there is none.
-        UnicodeError: it is no name of a host.
-    """
-    loop = asyncio.get_running_loop()
-    refused: OSError | None = None
-    for family, address in await _addresses(loop, host, port):
-        reached = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            reached.settimeout(0.0)
-            reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(reached, address)
-        except OSError as error:
-            reached.close()
-            refused = refused or error
-        except BaseException:
-            reached.close()
-            raise
-        else:
-            PlainTcp(loop, reached, link, inbox)
-            return
-    raise refused or OSError(f"{host} has no address")
-
-
-async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[tuple[int, Address]]:
-    """Where a host is reached; a thread looks it up, unless it is an address already."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except (OSError, UnicodeError):
-            continue
-        return [(family, (host, port))]
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]

@@ -14,7 +14,8 @@ from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
 from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import TcpLink
-from collectors.modbus.plain_tcp import connect
+from collectors.modbus.plain_tcp import PlainTcp
+from collectors.modbus.reaching import Network
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -35,6 +36,10 @@ GOOD = bytes.fromhex("00010001")
 def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=request.param) as given:
         yield given
+
+
+async def connect(link: TcpLink, inbox: Inbox, host: str, port: int) -> None:
+    PlainTcp(asyncio.get_running_loop(), await Network().connect(host, port, 5.0), link, inbox)
 
 
 class Opened:
