@@ -13,14 +13,7 @@ from tests.collectors.driving import Drive, Registers, profile_of, text_words
 def sunspec(base: int, *models: tuple[int, int]) -> Registers:
     """Marker, a common model, further models (id, length), end."""
     held = dict(zip(range(base, base + 2), text_words("SunS", 2), strict=True))
-    common = [
-        1,
-        66,
-        *text_words("Acme", 16),
-        *text_words("PM 1", 16),
-        *text_words("", 8),
-        *text_words("1.2", 8),
-    ]
+    common = [1, 66, *text_words("Acme", 16), *text_words("PM 1", 16), *text_words("", 8)]
     common += [*text_words("1.2", 8), *text_words("SN-7", 16), 1, 0x8000]
     at = base + 2
     held |= dict(zip(range(at, at + len(common)), common, strict=True))
