@@ -42,9 +42,16 @@ def test_each_kind_has_words(error: Exception, words: str) -> None:
     assert in_words(error) == words
 
 
+def told_by_a_library() -> None:
+    try:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    except OSError as error:
+        raise RuntimeError(str(error)) from None
+
+
 def test_what_the_system_said_stands_behind_a_librarys_error() -> None:
-    wrapped = RuntimeError("Connection refused")
-    wrapped.__context__ = ConnectionRefusedError(111, "Connection refused")
-    assert isinstance(behind(wrapped), ConnectionRefusedError)
+    with pytest.raises(RuntimeError) as caught:
+        told_by_a_library()
+    assert isinstance(behind(caught.value), ConnectionRefusedError)
     plain = RuntimeError("disconnected")
     assert behind(plain) is plain
