@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _LOCKED = "Could not set lock"
+_DAMAGED = ("Corrupt database file", "Could not read enough bytes", "Serialization Error")
+"""What DuckDB says of a database that is not as it wrote it."""
 _QUESTION_TRIES = 3
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
@@ -81,9 +83,14 @@ class Database:
     def _unavailable(self, reason: str) -> StoreUnavailableError:
         if _LOCKED in reason:
             mend = "stop dcops, which has it open, or name another data folder"
-            return HistoryHeldError(f"history {self.path}: {reason}; {mend}")
+            return HistoryHeldError(f"history {self.path}: {reason}", mend=mend)
         mend = "make its folder writable with free space"
-        return StoreUnavailableError(f"history {self.path}: {reason}; {mend}")
+        if any(each in reason for each in _DAMAGED):
+            mend = (
+                f"it is damaged: restore it and {self._folder} from a backup, or move both away to begin"
+                " anew; what comes waits in the journal"
+            )
+        return StoreUnavailableError(f"history {self.path}: {reason}", mend=mend)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
@@ -112,18 +119,33 @@ class Database:
         return connection
 
     def _check_file(self) -> None:
-        """Put the file aside if it is something else than a database."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            head = file.read(_MAGIC_AT + len(_MAGIC))
-        if not head or head[_MAGIC_AT:] == _MAGIC:
-            return
-        number = 1
-        while (kept := Path(f"{self.path}.damaged-{number}")).exists():
-            number += 1
-        self.path.replace(kept)
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{self.path}.wal").replace(f"{kept}.wal")
-        self.quarantined += 1
-        _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+        """Put the file aside if it is something else than a database, and files that no database tells of."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                head = file.read(_MAGIC_AT + len(_MAGIC))
+            if not head or head[_MAGIC_AT:] == _MAGIC:
+                return
+            kept = _free_name(self.path)
+            self.path.replace(kept)
+            self.quarantined += 1
+            _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+        with contextlib.suppress(FileNotFoundError):  # it would be laid over the new one
+            Path(f"{self.path}.wal").replace(_free_name(Path(f"{self.path}.wal")))
+        if any(self._folder.glob("*.parquet")):
+            # Of their series and times only the database knew; new ones of the same names would replace them.
+            kept = _free_name(self._folder)
+            self._folder.replace(kept)
+            _log.error(
+                "history %s: the files in %s are of another database and kept as %s; to have them back, stop"
+                " dcops and put both there from a backup",
+                self.path,
+                self._folder,
+                kept,
+            )
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (kept := Path(f"{path}.damaged-{number}")).exists():
+        number += 1
+    return kept
