@@ -255,7 +255,7 @@ async def test_a_damaged_database_is_said_to_be_damaged(tmp_path: Path, *, cut: 
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] if cut else data[:12_400] + b"\xff" * 8 + data[12_408:])
     store = DuckHistory(path, StillClock())
-    with pytest.raises(StoreUnavailableError, match="it is damaged: restore it and .*files from a backup"):
+    with pytest.raises(StoreUnavailableError, match=r"it is damaged: restore it and .*files from a backup"):
         await store.write([grid(2, 1, 2.0)])
     path.write_bytes(data)
     await store.write([grid(2, 1, 2.0)])
