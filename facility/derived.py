@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +22,8 @@ from facility.upstream import measures_as
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
+_PUE, _ERF, _ANY = (1.0 - 1e-9, inf), (0.0, 1.0 + 1e-9), (0.0, inf)
+"""Lowest and highest value: what is beyond them has a meter of another boundary in it, or lacks one."""
 _POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
 
 
@@ -32,6 +35,8 @@ class _Ratio:
     lower: SpaceEnergy
     factor: float
     slots: dict[Window, int]
+    possible: tuple[float, float]
+    """Lowest and highest value that meters of the right places can come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,8 @@ class Derived:
             if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
                 out[each.slot] = power / it_power
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
+                if out[each.slot] < _PUE[0]:
+                    marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
 
     def _write_ratios(
         self,
@@ -219,6 +226,8 @@ class Derived:
                 if np.isfinite(out[slot]):
                     complete = result.coverage[at] >= COMPLETE
                     marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
+                    if not ratio.possible[0] <= out[slot] <= ratio.possible[1]:
+                        marks[slot] = Quality.UNCERTAIN
 
 
 def _is_metered_as(site: Site, other: Site) -> bool:
@@ -242,13 +251,13 @@ def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int)
         ]
         for category, it in pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.pue.{category}", "pue")
-            found.append(_Ratio(facility, it, 1.0, slots))
+            found.append(_Ratio(facility, it, 1.0, slots, _PUE))
         if "heat_reused_energy" in have:
             slots = _window_slots(catalogue, first, f"{space.id}.erf", "erf")
-            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots))
+            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots, _ERF))
         if "water_volume" in have and pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.wue", "wue")
-            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots))
+            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots, _ANY))
     return found
 
 
