@@ -17,7 +17,7 @@ from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
 from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
-from facility.sources import Floats, Instant, Ints
+from facility.sources import HOLD_SECONDS, Floats, Instant, Ints
 from facility.upstream import measures_as
 
 _LITRES_PER_KWH = 1e6
@@ -207,6 +207,8 @@ class Derived:
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
         seconds = max(now - self._noted_at, 0) / NANOSECONDS if self._noted_at else 0.0
+        if seconds > HOLD_SECONDS:
+            seconds = 0.0  # the process stood still, or its clock jumped: nothing was measured meanwhile
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
         snapshot = Snapshot(

@@ -234,6 +234,15 @@ def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
     assert hall.value("campus.pue.3.15min.coverage") < 460 / 900 - 0.04
 
 
+def test_time_in_which_the_process_stood_still_is_not_covered() -> None:
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 600)
+    hall.run(3000, 3600)
+    assert hall.value("campus.pue.3.1h.coverage") == pytest.approx(1200 / 3600)
+    assert hall.value("campus.pue.3.1h.pue") == pytest.approx(1.25, rel=1e-9)
+    assert hall.code("campus.pue.3.1h.pue") == Quality.SUB_NORMAL
+
+
 def two_buildings() -> Site:
     """Each with a meter at the input, one at its racks, one of heat that goes out and one of water."""
     spaces = [Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus")]
