@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
+_SMALLEST = 3 * 4096
+"""Bytes of a database in which nothing is yet: DuckDB does not open one whose making was cut short."""
 _LOCKED = "Could not set lock"
 _DAMAGED = ("Corrupt database file", "Could not read enough bytes", "Serialization Error")
 """What DuckDB says of a database that is not as it wrote it."""
@@ -123,12 +125,19 @@ class Database:
         if self.path.exists():
             with self.path.open("rb") as file:
                 head = file.read(_MAGIC_AT + len(_MAGIC))
-            if not head or head[_MAGIC_AT:] == _MAGIC:
+            is_database = not head or head[_MAGIC_AT:] == _MAGIC
+            if is_database and self.path.stat().st_size >= _SMALLEST:
                 return
-            kept = _free_name(self.path)
-            self.path.replace(kept)
-            self.quarantined += 1
-            _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+            if is_database:
+                self.path.unlink()
+                _log.warning(
+                    "history %s was never finished, as by a full disk or a kill: begun anew", self.path
+                )
+            else:
+                kept = _free_name(self.path)
+                self.path.replace(kept)
+                self.quarantined += 1
+                _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
         with contextlib.suppress(FileNotFoundError):  # it would be laid over the new one
             Path(f"{self.path}.wal").replace(_free_name(Path(f"{self.path}.wal")))
         if any(self._folder.glob("*.parquet")):
