@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding
 from collectors.profiles import ModbusProfile, MqttProfile
 
 ProfileT = TypeVar("ProfileT", ModbusProfile, MqttProfile)
@@ -28,9 +28,8 @@ class PlanChange:
     """Endpoints that are new or others than before."""
     closed: frozenset[str]
     """Endpoints that are no more or others now."""
-    entered: tuple[MqttBroker, ...]
-    """The same of brokers."""
     left: frozenset[str]
+    """The same of brokers."""
 
 
 def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
@@ -63,7 +62,6 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
         opened=opened,
         closed=frozenset(endpoints.keys() - {e.id for e in now.endpoints} | {e.id for e in opened})
         & endpoints.keys(),
-        entered=entered,
         left=frozenset(brokers.keys() - {b.id for b in now.brokers} | {b.id for b in entered})
         & brokers.keys(),
     )

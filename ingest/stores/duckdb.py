@@ -19,6 +19,7 @@ import duckdb
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
+from ingest.ageing import Ageing
 from ingest.errors import StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.stores import History
@@ -49,6 +50,7 @@ MOST_HOT_ROWS = 8_000_000
 MOST_WAITING_ROWS = 20_000_000
 """So many may wait in memory; then writing waits for sorting, and is refused after ``_PATIENCE`` seconds."""
 _PATIENCE = 10.0
+_NO_SPACE = "No space left on device"
 _MOST_TRIES = 1000
 """As often one question is asked again, without a file that turns out damaged."""
 
@@ -60,14 +62,25 @@ class DuckHistory:
     """What was taken is known by ranges of positions."""
 
     def __init__(
-        self, path: Path, clock: Clock, retention: Retention | None = None, name: str = "history"
+        self,
+        path: Path,
+        clock: Clock,
+        retention: Retention | None = None,
+        name: str = "history",
+        *,
+        ageing: Ageing | None = None,
     ) -> None:
+        """``ageing`` says by which time things grow too old; without it the clock does."""
         self.damaged_files = 0
         """Files found damaged by questions since the start; see ``compaction.damaged`` for the others."""
         self._folder = upkeep.files_folder(path)
         self._rows = HotRows(self._folder.path)
         self.compaction = Compaction(
-            self._folder, self._rows, retention or Retention(), lambda: self._closing
+            self._folder,
+            self._rows,
+            retention or Retention(),
+            lambda: self._closing,
+            aged=lambda now: now if ageing is None else min(now, ageing.now() // MILLISECOND),
         )
         self._database = Database(path, self._folder.path)
         self._clock = clock
@@ -292,9 +305,10 @@ class DuckHistory:
         try:
             try:
                 self.compaction.run(cursor, now)
-            except duckdb.Error:
+            except duckdb.Error as error:
                 self.compaction.forget()
-                if self._closing or not self.compaction.put_damaged_aside(cursor):
+                is_file = not self._closing and _may_be_damage(error)
+                if not is_file or not self.compaction.put_damaged_aside(cursor):
                     raise
                 self.compaction.run(cursor, now)
         finally:
@@ -347,6 +361,12 @@ class DuckHistory:
         """Files, tables or what is known of series have changed. For any thread."""
         self._version += 1
         self._manifest = None
+
+
+def _may_be_damage(error: duckdb.Error) -> bool:
+    """Whether a damaged file may be the cause: to look for one takes reading all of them."""
+    others = (duckdb.OutOfMemoryException, duckdb.FatalException, duckdb.InterruptException)
+    return not isinstance(error, others) and _NO_SPACE not in str(error)
 
 
 def _minute_closed(now: int) -> int:
