@@ -258,13 +258,15 @@ class CounterBook:
             taken_over(mine, before, places)
         self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
-        now_at = {int(before): at for at, before in enumerate(places) if before >= 0}
-        self._resets = {now_at[at]: reset for at, reset in other._resets.items() if at in now_at}
+        now_at = np.full(len(other.points), -1, dtype=np.int64)
+        there = np.flatnonzero(places >= 0)
+        now_at[places[there]] = there
+        self._resets = {int(now_at[at]): reset for at, reset in other._resets.items() if now_at[at] >= 0}
         self.event_counts = dict(other.event_counts)
-        point_at = {int(other.points[before]): int(self.points[at]) for before, at in now_at.items()}
-        self.events.extend(
-            replace(event, point=point_at[event.point]) for event in other.events if event.point in point_at
-        )
+        for event in other.events:
+            at = int(now_at[np.searchsorted(other.points, event.point)])
+            if at >= 0:
+                self.events.append(replace(event, point=int(self.points[at])))
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:

@@ -190,14 +190,14 @@ class SourceSet:
         self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)
-        learned = {
-            int(meter): float(share)
-            for stage in other._stages
-            for meter, share in zip(stage.meters, stage.delivered, strict=True)
-        }
+        if not other._stages:
+            return
+        meters = np.concatenate([stage.meters for stage in other._stages])
+        delivered = np.concatenate([stage.delivered for stage in other._stages])
+        found, last = np.unique(meters[::-1], return_index=True)  # of one in several stages the last counts
+        learned = delivered[::-1][last]
         for stage in self._stages:
-            for at, meter in enumerate(moves.earlier[stage.meters].tolist()):
-                stage.delivered[at] = learned.get(meter, stage.delivered[at])
+            taken_over(stage.delivered, learned, moves.places(stage.meters, found))
 
     def _expect(self) -> Floats:
         """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
