@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -21,6 +20,7 @@ from tests.collectors.conftest import (
     WallClock,
     answer_well,
     binding,
+    black_hole,
     good_frame,
     raw_server,
     running,
@@ -269,19 +269,3 @@ async def test_endpoints_that_swallow_connections_keep_no_other_from_being_conne
             before = rig.totals()
             await until(lambda: rig.totals().polls_done >= before.polls_done + 6)
             assert rig.totals().polls_missed - before.polls_missed <= 1
-
-
-@asynccontextmanager
-async def black_hole() -> AsyncIterator[int]:
-    """A port at which connections are neither accepted nor refused: all that may wait there do already."""
-    with ExitStack() as sockets:
-        listener = sockets.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        place = listener.getsockname()
-        for _ in range(4):
-            caller = sockets.enter_context(socket.socket())
-            caller.settimeout(0.0)
-            with suppress(BlockingIOError):
-                caller.connect(place)
-        yield place[1]
