@@ -15,7 +15,7 @@ from alerting.platform_alarms import PLATFORM_RULES
 from alerting.rule_files import RawRule, RuleProblem
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
 from alerting.selection import matches
-from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT
 from facility.devices import DeviceKind, Feed
 from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.quantities import QUANTITIES
@@ -42,7 +42,15 @@ KEYS = (
 """Every key of an entry."""
 _EXCLUSIVE = (_DIRECTIONS, ("point", "quantity"))
 
-RESERVED = (DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT, *PLATFORM_RULES)
+RESERVED = (
+    DEVICE_SILENT,
+    DEVICE_BLIND,
+    ENDPOINT_SILENT,
+    FEED_SILENT,
+    SHARD_SILENT,
+    NETWORK_SILENT,
+    *PLATFORM_RULES,
+)
 """Names of the alarms that are not rules: those of communication and those of the platform itself."""
 SITE_RUNBOOK = "site-rules"
 """Runbook anchor of a site's own rules that give none."""
@@ -292,10 +300,16 @@ class _Reader:
         state = direction is Direction.EQUALS
         template = self._text("message") or (_STATE_MESSAGE if state else _LIMIT_MESSAGE)
         try:
-            used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            fields = [
+                (name, spec or how) for _, name, spec, how in Formatter().parse(template) if name is not None
+            ]
         except ValueError as error:
             self._bad("message", f"message: {error}; a brace as such is written twice")
             return template
+        used = {name for name, _ in fields}
+        for name in sorted({name for name, form in fields if form}):
+            # Filled in with texts when the alarm comes: what does not fit those would then fail the tick.
+            self._bad("message", f"message: {{{name}}} comes as people read it; write it without ':' or '!'")
         unknown = sorted(used - set(PLACEHOLDERS))
         for name in unknown:
             known = ", ".join(PLACEHOLDERS)

@@ -1,6 +1,6 @@
 """Alarm rules: which points, which limit, how long, and what to tell whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from alerting.alarms import Priority
@@ -78,9 +78,9 @@ class Rule:
     action: str
     runbook: str
     """Anchor in the runbook, or a URL."""
-    file: str = ""
-    """Where the rule is written."""
-    line: int = 0
+    file: str = field(default="", compare=False)
+    """Where the rule is written; one that moves down a line is no other rule."""
+    line: int = field(default=0, compare=False)
 
 
 def seconds(value: float) -> int:

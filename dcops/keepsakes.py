@@ -89,8 +89,10 @@ class Keepsakes:
             await self._save_alarms()
 
     async def _save_alarms(self) -> None:
-        await self._spool.save_state(_ALARMS, self._board.snapshot())
-        await self._spool.save_state(_UNTOLD, write_untold(self._notifiers()))
+        alarms, untold = self._board.snapshot(), write_untold(self._notifiers())
+        # A kill in between may have somebody told twice, but nobody not at all.
+        await self._spool.save_state(_UNTOLD, untold)
+        await self._spool.save_state(_ALARMS, alarms)
 
     async def run(self) -> None:
         """Save everything now and then, soon after the start first, and alarms soon after they change, until

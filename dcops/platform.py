@@ -223,11 +223,12 @@ class Platform:
         live = LiveSite(
             loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live, sources=self._sources
         )
-        if live.image is self.live.image:
-            moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
+        if live.catalogue is self.live.catalogue:
+            moves, kept = unmoved(live.catalogue), None
         else:
-            moves = find_moves(self.live.catalogue, live.catalogue)
-            kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
+            moves, kept = find_moves(self.live.catalogue, live.catalogue), keep_catalogue(live.catalogue)
+        same = kept is None and live.loaded.site is self.live.loaded.site
+        shown = self._pages.current if same else Shown(self._view(live))
         return Successor(
             live=live,
             change=change,

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from facility.catalogue import Carrying, Catalogue, carried
+from facility.carrying import Carrying
+from facility.catalogue import Catalogue
 from facility.counters import Finding
 from facility.energy import LONGEST_STEP
-from facility.energy_totals import Amount, DeviceCounters, EnergyTotals, SpaceEnergy, energy_totals
+from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
@@ -18,10 +20,11 @@ from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
 from facility.sources import Floats, Instant, Ints
-from facility.upstream import measures_as
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
+_PUE, _ERF, _ANY = (1.0 - 1e-9, inf), (0.0, 1.0 + 1e-9), (0.0, inf)
+"""Lowest and highest value: what is beyond them has a meter of another boundary in it, or lacks one."""
 _POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
 
 
@@ -33,6 +36,8 @@ class _Ratio:
     lower: SpaceEnergy
     factor: float
     slots: dict[Window, int]
+    possible: tuple[float, float]
+    """Lowest and highest value that meters of the right places can come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +68,24 @@ class Remembered:
 class Derived:
     """Rollups, energies and key figures of a site; called once a tick."""
 
-    _site: Site
-    _rollups: RollupPlan
-    _energies: list[EnergyTotals]
-
-    def __init__(self, site: Site, catalogue: Catalogue, like: "Derived | None" = None) -> None:
-        """Prepare all plans.
-
-        Args:
-            site: the site.
-            catalogue: its series.
-            like: what is computed of a similar site. Where that is laid out and metered alike, its groups and
-                neighbourhoods are shared; nothing that was computed or learned is.
-        """
-        if like is not None and not _is_metered_as(site, like._site):
-            like = None
-        self._site = site
+    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+        """Prepare all plans."""
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
-        carrying = carried(site)
-        self._rollups = RollupPlan(
-            site, catalogue, self.first, carrying, like._rollups if like is not None else None
-        )
+        carrying = site.carrying
+        self._rollups = RollupPlan(site, catalogue, self.first, carrying)
         self._ratios = _find_ratios(carrying, catalogue, self.first)
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
-        known = like._energies if like is not None else ()
-        self._energies = energy_totals(site, catalogue, self._rollups, asked, known)
+        self._energies = energy_totals(site, catalogue, self._rollups, asked)
+        self._factors = np.array([ratio.factor for ratio in self._ratios])
+        self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
+        self._highest = np.array([ratio.possible[1] for ratio in self._ratios])
+        self._slots = {
+            window: np.array([ratio.slots[window] for ratio in self._ratios], dtype=np.int64)
+            for window in Window
+        }
         self._windows = WindowBook(ZoneInfo(site.timezone))
         self._covered = np.zeros(len(self._ratios))
         self._noted_at = 0
@@ -101,10 +96,10 @@ class Derived:
         marks = np.full(self._count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         instant = Instant(values, times, quality, now)
         estimates = self._rollups.estimates(instant)
-        self._rollups.write(estimates, out, marks)
+        self._rollups.write(estimates.together, out, marks)
         amounts: dict[SpaceEnergy, Amount] = {}
         for each in self._energies:
-            amounts |= each.write(instant, estimates.get(each.power), out, marks)
+            amounts |= each.write(instant, estimates.of.get(each.power), out, marks)
         self._write_instants(amounts, out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
@@ -194,6 +189,8 @@ class Derived:
             if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
                 out[each.slot] = power / it_power
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
+                if out[each.slot] < _PUE[0]:
+                    marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
 
     def _write_ratios(
         self,
@@ -212,6 +209,7 @@ class Derived:
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
         gap = now - self._noted_at
+        # After a longer one the process stood still, or its clock jumped: nothing was measured meanwhile.
         seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
@@ -223,23 +221,14 @@ class Derived:
         )
         self._windows.note(snapshot)
         for window in Window:
-            result = self._windows.ratios(window, snapshot)
-            for at, ratio in enumerate(self._ratios):
-                slot = ratio.slots[window]
-                out[slot + 1], marks[slot + 1] = result.coverage[at], Quality.GOOD
-                if comparable[at]:
-                    out[slot] = result.values[at] * ratio.factor
-                if np.isfinite(out[slot]):
-                    complete = result.coverage[at] >= COMPLETE
-                    marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
-
-
-def _is_metered_as(site: Site, other: Site) -> bool:
-    """Whether the same devices stand at the same places, and the same of them can be meters."""
-    return site.is_laid_out_as(other) and all(
-        one.points is each.points or measures_as(one, each)
-        for one, each in zip(site.devices, other.devices, strict=True)
-    )
+            result, slots = self._windows.ratios(window, snapshot), self._slots[window]
+            out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
+            figures = np.where(comparable, result.values * self._factors, np.nan)
+            code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
+            code[(figures < self._lowest) | (figures > self._highest)] = Quality.UNCERTAIN
+            told = np.isfinite(figures)
+            out[slots] = figures
+            marks[slots[told]] = code[told]
 
 
 def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Ratio]:
@@ -255,13 +244,13 @@ def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int)
         ]
         for category, it in pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.pue.{category}", "pue")
-            found.append(_Ratio(facility, it, 1.0, slots))
+            found.append(_Ratio(facility, it, 1.0, slots, _PUE))
         if "heat_reused_energy" in have:
             slots = _window_slots(catalogue, first, f"{space.id}.erf", "erf")
-            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots))
+            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots, _ERF))
         if "water_volume" in have and pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.wue", "wue")
-            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots))
+            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots, _ANY))
     return found
 
 

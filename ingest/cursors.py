@@ -44,6 +44,12 @@ class Taken:
         """The newest it has."""
         return self.spans[-1].last if self.spans else self.mark
 
+    def has(self, position: int) -> bool:
+        """Whether what lies at a position is among it."""
+        if position <= self.mark.position:
+            return True
+        return any(each.first.position < position <= each.last.position for each in self.spans)
+
     def add(self, first: Mark, last: Mark) -> "Taken":
         """The same and everything after ``first`` up to ``last``."""
         mark = self.mark

@@ -5,6 +5,7 @@ a store is a subtraction, not a scan.
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ingest.catalogues import KeptCatalogue, keep_catalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_catalogues import JournalCatalogues
-from ingest.journal_file import JournalFile
+from ingest.journal_file import DamagedContentError, JournalFile, whole
 from ingest.journal_limits import JournalLimits
 from ingest.journal_notes import Notes
 from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
@@ -30,6 +31,7 @@ _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
+_IDENTITY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class Journal:
             if version not in {0, VERSION}:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
-            self._identity = str(self._value("SELECT value FROM meta WHERE key = 'journal'"))
+            self._identity = self._load_identity()
             self._catalogues.forget()
             self._catalogues.keep()
             self._load_marks()
@@ -187,15 +189,36 @@ class Journal:
             f"{found.missing} readings between them are lost"
         )
 
-    def _load_marks(self) -> None:
-        kept = {store: Taken(Mark(*mark)) for store, *mark in self._file.rows("SELECT * FROM cursor")}
+    def _load_identity(self) -> str:
+        row = self._file.one("SELECT value FROM meta WHERE key = 'journal'")
+        if row is None or not isinstance(row[0], str) or not _IDENTITY.fullmatch(row[0]):
+            raise DamagedContentError(f"{row} is no identity of a journal")
+        return row[0]
+
+    def _load_taken(self) -> dict[str, Taken]:
+        """What each store has, as the file says."""
+        kept: dict[str, Taken] = {}
+        for store, *mark in self._file.rows("SELECT * FROM cursor"):
+            kept[store] = Taken(Mark(*whole(tuple(mark))))
+            row = self._file.numbers(
+                "SELECT points_total, size_total FROM batch WHERE position = ?", kept[store].mark.position
+            )
+            if row is not None and row != tuple(mark[1:]):
+                raise DamagedContentError(f"the cursor of store {store} says {mark}, its batch {row}")
         for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{SPANS}%'"):  # noqa: S608 - our own word
             store = key.removeprefix(SPANS)
-            kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
+            try:
+                kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
+            except (ValueError, TypeError) as error:
+                raise DamagedContentError(f"what store {store} has is {text!r}: {error}") from error
+        return kept
+
+    def _load_marks(self) -> None:
+        kept = self._load_taken()
         last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
         self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
-        reserved = self._file.one("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
-        self._reserved = max(self._end.position, int(reserved[0]) if reserved else 0)
+        reserved = self._file.numbers("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
+        self._reserved = max(self._end.position, reserved[0] if reserved else 0)
         start = self._start()
         self._taken = {
             store: taken.add(taken.mark, start)
@@ -232,7 +255,7 @@ class Journal:
         gap = next(taken.gaps(self._end), None)
         if gap is None:
             return []
-        entries = self._entries(gap.first.position, gap.last.position, max_points)
+        entries = self._entries(gap.first, gap.last.position, max_points)
         if not entries:
             self._move({store: taken.add(gap.first, gap.last)})
         return entries
@@ -242,15 +265,15 @@ class Journal:
         start = taken.end
         if len(taken.spans) < _MOST_SPANS:
             start = self._live_start(start, window)
-        entries = self._entries(start.position, end.position, max_points)
+        entries = self._entries(start, end.position, max_points)
         if not entries and start.position < end.position:
             self._move({store: taken.add(start, end)})
         return LiveEntries(start.position, entries)
 
     def _live_start(self, start: Mark, window: int) -> Mark:
         """Where the newest ``window`` ns begin, if there is more than that after ``start``."""
-        newest = self._file.one("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
-        oldest = self._file.one(
+        newest = self._file.numbers("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
+        oldest = self._file.numbers(
             "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", start.position
         )
         if newest is None or oldest is None or newest[0] - oldest[0] <= window:
@@ -258,25 +281,37 @@ class Journal:
         older = "WHERE position > ? AND accepted < ? ORDER BY position DESC LIMIT 1"
         return self._mark(older, start.position, newest[0] - window) or start
 
-    def _entries(self, first: int, last: int, max_points: int) -> list[JournalEntry]:
-        """Those after ``first`` up to ``last``: one if there is any, and more up to so many points."""
+    def _entries(self, after: Mark, last: int, max_points: int) -> list[JournalEntry]:
+        """Those after a mark up to ``last``: one if there is any, and more up to so many points."""
         entries: list[JournalEntry] = []
         damaged: list[int] = []
-        points = 0
-        for values in self._file.rows(SELECT, first, last):
+        points, reached = 0, after.points
+        is_whole = True
+        for values in self._file.rows(SELECT, after.position, last):
             row = BatchRow(*values)
-            if entries and points + row.points > max_points:
-                break
-            points += row.points
             try:
+                row.check_types()
+                if entries and points + row.points > max_points:
+                    break
+                points += row.points
                 batch, catalogue = row.batch(), self._catalogues.of(row.catalogue)
             except BatchCorruptError as error:
                 _log.warning("journal %s: batch %d is left out: %s", self._file.path, row.position, error)
                 damaged.append(row.position)
             else:
                 entries.append(JournalEntry(self._identity, row.position, catalogue, batch))
+                is_whole = is_whole and row.points_total - row.points == reached
+                reached = row.points_total
+        if damaged or not is_whole or (after.position < last and not entries):
+            self._check_order()
         self._leave_out(damaged)
         return entries
+
+    def _check_order(self) -> None:
+        """See whether something that seems to be missing is only not found, as rows lie in no order."""
+        found = self._file.one("PRAGMA quick_check(1)")
+        if found is None or found[0] != "ok":
+            raise DamagedContentError(f"not all of it is found: {found and found[0]}")
 
     def _leave_out(self, positions: Sequence[int]) -> None:
         self.corrupt += len(positions)
@@ -287,6 +322,8 @@ class Journal:
         taken = self._taken[store]
         last = self._mark("WHERE position = ?", position)
         if last is None:
+            if position <= self._end.position and not taken.has(position):
+                raise DamagedContentError(f"batch {position} was read, and is not found any more")
             return
         first = taken.mark
         if after is not None and after > first.position:
@@ -315,14 +352,14 @@ class Journal:
 
     def _backlog(self, store: str) -> Backlog:
         taken, end = self._taken[store], self._end
-        row = self._file.one(
+        row = self._file.numbers(
             "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", taken.mark.position
         )
         missing = amount(taken.gaps(end))
         if row is None or missing.position == 0:
             return Backlog()
         overtaken = missing.points - (end.points - taken.end.points)
-        return Backlog(missing.points, missing.size, int(row[0]), overtaken)
+        return Backlog(missing.points, missing.size, row[0], overtaken)
 
     def _trim(self, now: int) -> None:
         self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
@@ -345,10 +382,11 @@ class Journal:
         size = self._start().size
         over = self._file.size() - self.limits.size
         found: tuple[Mark, int] | None = None
-        for accepted, *place in self._file.rows(
+        for row in self._file.rows(
             "SELECT accepted, position, points_total, size_total FROM batch ORDER BY position LIMIT ?",
             _ROWS_A_TRIM,
         ):
+            accepted, *place = whole(row)
             gone = found[0].size - size if found else 0
             if now - accepted <= self.limits.age and gone >= over:
                 break
@@ -360,29 +398,22 @@ class Journal:
 
     def _start(self) -> Mark:
         """The place before the oldest batch that is there."""
-        row = self._file.one(
+        row = self._file.numbers(
             "SELECT position - 1, points_total - points, size_total - size FROM batch"
             " ORDER BY position LIMIT 1"
         )
         return Mark(*row) if row else self._end
 
     def _mark(self, where: str, *values: int) -> Mark | None:
-        row = self._file.one(f"{_MARK} {where}", *values)
+        row = self._file.numbers(f"{_MARK} {where}", *values)
         return Mark(*row) if row else None
 
     def _load_state(self, key: str) -> bytes | None:
         row = self._file.one("SELECT body, checksum FROM state WHERE key = ?", key)
         if row is None:
             return None
-        body = bytes(row[0])
-        if row[1] not in {None, state_checksum(key, body)}:
+        body = row[0]
+        if not isinstance(body, bytes) or row[1] not in {None, state_checksum(key, body)}:
             _log.warning("journal %s: what was kept as %s is damaged and left out", self._file.path, key)
             return None
         return body
-
-    def _value(self, statement: str, *values: str) -> str | int:
-        row = self._file.one(statement, *values)
-        if row is None:
-            raise LookupError(statement)
-        value: str | int = row[0]
-        return value

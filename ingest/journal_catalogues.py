@@ -5,7 +5,7 @@ from itertools import islice
 from facility.catalogue import Catalogue
 from ingest.catalogues import KeptCatalogue, decode_catalogue, digest
 from ingest.errors import BatchCorruptError
-from ingest.journal_file import JournalFile
+from ingest.journal_file import JournalFile, whole
 
 _MOST_KEPT = 8
 """So many may lie in the file before those are looked for over which no batch counts any more."""
@@ -33,7 +33,7 @@ class JournalCatalogues:
         if found is None:
             self.number = self._file.write("INSERT INTO catalogue (digest, body) VALUES (?, ?)", name, body)
         else:
-            self.number = int(found[0])
+            (self.number,) = whole(found[:1])
             if found[1] != body:
                 self._file.write("UPDATE catalogue SET body = ? WHERE digest = ?", body, name)
         # The one before stays at hand, for what was appended last is read next.
@@ -49,7 +49,7 @@ class JournalCatalogues:
         """
         if number not in self._known:
             row = self._file.one("SELECT digest, body FROM catalogue WHERE id = ?", number)
-            if row is None or row[0] != digest(row[1]):
+            if row is None or not isinstance(row[1], bytes) or row[0] != digest(row[1]):
                 raise BatchCorruptError(f"its catalogue, number {number}, is missing or damaged")
             self._known[number] = decode_catalogue(row[1])
         return self._known[number]

@@ -29,6 +29,14 @@ _PRAGMAS = (
 )
 _SIDE_FILES = ("", "-wal", "-shm")
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNLIKE = ("no such column", "no such table", "unsupported file format")
+"""How SQLite begins to say that tables are not as their owner made them."""
+
+
+class DamagedContentError(sqlite3.DatabaseError):
+    """SQLite can read what is in the file, and it is not what its owner wrote."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 class JournalOwner(Protocol):
@@ -38,7 +46,11 @@ class JournalOwner(Protocol):
     """Of the tables the owner knows."""
 
     def prepare(self, version: int) -> None:
-        """Called on every opening, before any work, with the version of the file; 0 if it is empty."""
+        """Called on every opening, before any work, with the version of the file; 0 if it is empty.
+
+        Raises:
+            DamagedContentError: the file is to be made anew of what is sound.
+        """
 
     def salvage(self, damaged: Path, target: Path, room: int) -> str:
         """Make a file of what is sound in another one, of that many bytes at most; returns what to say of it.
@@ -70,6 +82,8 @@ class JournalFile:
         try:
             try:
                 return self._attempt(work)
+            except UnicodeDecodeError as error:  # of a message of SQLite's, with damaged words in it
+                self._replace(error)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
@@ -87,6 +101,15 @@ class JournalFile:
         """The first row, if any."""
         row: Row | None = self._open_connection.execute(statement, values).fetchone()
         return row
+
+    def numbers(self, statement: str, *values: int | str | bytes) -> tuple[int, ...] | None:
+        """The first row of a query for whole numbers, if any.
+
+        Raises:
+            DamagedContentError: there is something else in it.
+        """
+        row = self.one(statement, *values)
+        return None if row is None else whole(row)
 
     def write(self, statement: str, *values: int | str | bytes) -> int:
         """Execute one change; returns the id of the row inserted last."""
@@ -177,14 +200,17 @@ class JournalFile:
         self._connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=0.0
         )
+        self._connection.text_factory = _text
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        if version < 0:
+            raise DamagedContentError(f"there is no version {version}")
         if version:
             return version
         return int(self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0)
 
-    def _replace(self, error: sqlite3.Error) -> None:
+    def _replace(self, error: Exception) -> None:
         """Put the damaged file aside and what is sound of it in its place; only the latest one is kept."""
         self.close()
         said = self._salvage()
@@ -245,6 +271,22 @@ class JournalFile:
         return JournalUnavailableError(f"journal {self.path}: {mend}")
 
 
+def whole(row: Row) -> tuple[int, ...]:
+    """A row of whole numbers.
+
+    Raises:
+        DamagedContentError: there is something else in it.
+    """
+    if any(type(each) is not int for each in row):
+        raise DamagedContentError(f"{row} are no whole numbers")
+    return row
+
+
+def _text(data: bytes) -> str:
+    """A text, damaged or not: its checksum tells."""
+    return data.decode(errors="replace")
+
+
 def _rename(path: Path, name: Path) -> None:
     for suffix in _SIDE_FILES:
         with contextlib.suppress(FileNotFoundError):
@@ -257,4 +299,6 @@ def _remove(path: Path) -> None:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return True
+    return str(error).startswith(_UNLIKE)

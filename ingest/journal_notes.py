@@ -49,8 +49,8 @@ class Notes:
             row = self._file.one(_SELECT, key)
             if row is None:
                 continue
-            body = bytes(row[0])
-            if row[1] == state_checksum(key, body):
+            body = row[0]
+            if isinstance(body, bytes) and row[1] == state_checksum(key, body):
                 found.append((*_NUMBER.unpack_from(body), body[_NUMBER.size :]))
         return found
 

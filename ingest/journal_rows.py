@@ -96,6 +96,16 @@ class BatchRow:
         """What is inserted, with its checksum."""
         return (*self._numbers(), self.body, self.origin, self._sum())
 
+    def check_types(self) -> None:
+        """See whether each column has what belongs there: SQLite returns whatever a damaged row says.
+
+        Raises:
+            BatchCorruptError: one has not.
+        """
+        numbers = all(type(each) is int for each in self._numbers())
+        if not numbers or not isinstance(self.body, bytes) or not isinstance(self.origin, str):
+            raise BatchCorruptError("its row holds other kinds of values than were written")
+
     def batch(self) -> Batch:
         """The batch in it.
 

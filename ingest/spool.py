@@ -285,7 +285,8 @@ class Spool:
         """Journal what is waiting and close the file; call it once, after ``run`` has ended."""
         if not await self._on_thread(self._flush):
             lost = self._waiting.stats().points
-            _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
+            if lost:
+                _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
         await self._on_thread(self._journal.close)
         self._executor.shutdown()
 

@@ -203,3 +203,21 @@ def test_rules_of_plain_mappings_without_lines_are_told_by_the_line_of_the_entry
     assert str(found) == (
         "other.yaml:9: rule 'x': action is missing; say what a person should do when this alarm comes"
     )
+
+
+@pytest.mark.parametrize("written", ["{value:.1f}", "{value!x}", "{value!r:>9}", "{value:{limit}}"])
+def test_a_placeholder_with_a_format_is_refused_and_does_not_fail_the_alarm(
+    plant: Plant, written: str
+) -> None:
+    text = GOOD.replace('{value}, limit {limit}"', written + ' beyond {limit}"')
+    told = problems(plant, text)
+    assert told == [
+        "site.yaml:14: rule 'warm-row': message: {value} comes as people read it; write it without ':' or '!'"
+    ]
+
+
+@pytest.mark.parametrize("name", ["shard-silent", "feed-silent", "network-silent", "store-losing"])
+def test_no_rule_is_called_like_an_alarm_that_is_always_on(plant: Plant, name: str) -> None:
+    assert problems(plant, GOOD.replace("warm-row", name)) == [
+        f"site.yaml:2: '{name}' is the name of an alarm that is always on; take another"
+    ]

@@ -39,6 +39,16 @@ def test_a_delay_that_runs_goes_on() -> None:
     assert alarm.raised == T0 + 60 * SECOND
 
 
+def test_a_rule_that_stands_some_lines_further_down_goes_on() -> None:
+    rule = high(", on_delay: 60 s")
+    plant = Plant()
+    plant.use(rule)
+    for at in range(0, 51, 10):
+        assert not plant.step(INLET, 28.0, at)
+    plant = succeed(plant, f"# a comment\n\n{rule}", "k01-pdu-a", at=51)
+    assert plant.step(INLET, 28.0, 60)
+
+
 def test_a_rule_that_is_another_begins_anew() -> None:
     plant = Plant()
     plant.use(high(", on_delay: 60 s"))

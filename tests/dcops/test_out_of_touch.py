@@ -18,6 +18,7 @@ from dcops.settings import Settings
 from dcops.site_file import load
 from dcops.stages import stage
 from dcops.system_clock import SystemClock
+from tests.climate import climate_site
 from tests.e2e.hall import until
 from tests.servers.processes import free_port, mosquitto
 
@@ -82,27 +83,15 @@ def test_a_clock_that_is_set_back_neither_loses_nor_finds() -> None:
     assert rig.at(34) == ({"door", "leak"}, set())
 
 
-SITE = """
-dcops: 1
-name: Doors
-spaces:
-  - {{id: campus, level: campus}}
-  - {{id: rack-1, level: rack, in: campus}}
-endpoints:
-  - {{id: broker, protocol: mqtt, host: 127.0.0.1, port: {port}, client_id: collector}}
-devices:
-  - {{id: c0, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker, period: 1s,
-      reports_by_exception: true}}
-"""
-
-
 async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_somebody_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(out_of_touch, "PATIENCE", 0)
     monkeypatch.setattr(out_of_touch, "LOOK", 0)
     with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
-        (tmp_path / "site.yaml").write_text(SITE.format(port=broker.port))
+        (tmp_path / "site.yaml").write_text(
+            climate_site(broker.port, "c0", more=", period: 1s, reports_by_exception: true")
+        )
         loaded = load(tmp_path / "site.yaml")
         settings = Settings(data=tmp_path / "data", port=free_port())
         platform = Platform(loaded, SystemClock(), settings, {})

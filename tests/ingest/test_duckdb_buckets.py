@@ -261,6 +261,21 @@ async def test_where_readings_are_gone_buckets_that_begin_in_a_step_are_put_into
     await store.close()
 
 
+async def test_a_step_that_begins_where_readings_are_gone_and_ends_now_is_made_of_all_of_it(
+    tmp_path: Path, clock: StillClock
+) -> None:
+    store = DuckHistory(tmp_path / "history.duckdb", clock, Retention(device=DAY))
+    await store.write([steady(1, 0, 360, power=5.0)])
+    await compact_at(store, clock, NOON + 2 * HOUR)
+    await store.write([steady(2, 4 * 86_400, 359, power=15.0)])
+    await compact_at(store, clock, NOON + 4 * DAY + 2 * HOUR)
+    await store.write([steady(3, 4 * 86_400 + 3590, 1, power=15.0)])  # in a closed bucket, and not in a file
+    found = await store.buckets(POWER, NOON - 12 * HOUR, NOON + 5 * DAY + 12 * HOUR, 6 * DAY)
+    assert (found.minimum.tolist(), found.mean.tolist(), found.maximum.tolist()) == ([5.0], [10.0], [15.0])
+    assert found.coverage.tolist() == pytest.approx([7200 / (6 * 86_400)])
+    await store.close()
+
+
 async def test_readings_older_than_what_is_kept_are_not_taken(
     store: DuckHistory, clock: StillClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,10 +16,25 @@ _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
+_SMALLEST = 3 * 4096
+"""Bytes of a database in which nothing is yet: DuckDB does not open one whose making was cut short."""
 _LOCKED = "Could not set lock"
+_DAMAGED = ("Corrupt database file", "Could not read enough bytes", "Serialization Error")
+"""What DuckDB says of a database that is not as it wrote it."""
 _QUESTION_TRIES = 3
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is a DuckDB database, or empty, which is one to be.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_MAGIC_AT + len(_MAGIC))
+    return not head or head[_MAGIC_AT:] == _MAGIC
 
 
 class LetGoError(StoreUnavailableError):
@@ -81,9 +96,14 @@ class Database:
     def _unavailable(self, reason: str) -> StoreUnavailableError:
         if _LOCKED in reason:
             mend = "stop dcops, which has it open, or name another data folder"
-            return HistoryHeldError(f"history {self.path}: {reason}; {mend}")
+            return HistoryHeldError(f"history {self.path}: {reason}", mend=mend)
         mend = "make its folder writable with free space"
-        return StoreUnavailableError(f"history {self.path}: {reason}; {mend}")
+        if any(each in reason for each in _DAMAGED):
+            mend = (
+                f"it is damaged: restore it and {self._folder} from a backup, or move both away to begin"
+                " anew; what comes waits in the journal"
+            )
+        return StoreUnavailableError(f"history {self.path}: {reason}", mend=mend)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
@@ -101,8 +121,7 @@ class Database:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._check_file()
-        connection = duckdb.connect(self.path, config=_CONFIG)
+        connection = self._connect()
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection, self._folder)
@@ -111,19 +130,52 @@ class Database:
             raise
         return connection
 
-    def _check_file(self) -> None:
-        """Put the file aside if it is something else than a database."""
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Connect, with a new file where there is something else than a database, or one never finished.
+
+        The file is looked into only where it cannot be opened: who closes a file lets go of all locks that
+        the process has on it, also of DuckDB's where a cursor still has the file open.
+        """
         if not self.path.exists():
+            self._put_orphans_aside()
+        try:
+            return duckdb.connect(self.path, config=_CONFIG)
+        except duckdb.Error:
+            if is_database(self.path) and self.path.stat().st_size >= _SMALLEST:
+                raise
+        self._put_aside()
+        self._put_orphans_aside()
+        return duckdb.connect(self.path, config=_CONFIG)
+
+    def _put_aside(self) -> None:
+        if is_database(self.path):
+            self.path.unlink()
+            _log.warning("history %s was never finished, as by a full disk or a kill: begun anew", self.path)
             return
-        with self.path.open("rb") as file:
-            head = file.read(_MAGIC_AT + len(_MAGIC))
-        if not head or head[_MAGIC_AT:] == _MAGIC:
-            return
-        number = 1
-        while (kept := Path(f"{self.path}.damaged-{number}")).exists():
-            number += 1
+        kept = _free_name(self.path)
         self.path.replace(kept)
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{self.path}.wal").replace(f"{kept}.wal")
         self.quarantined += 1
         _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+
+    def _put_orphans_aside(self) -> None:
+        """Put files aside that no database tells of."""
+        with contextlib.suppress(FileNotFoundError):  # it would be laid over the new one
+            Path(f"{self.path}.wal").replace(_free_name(Path(f"{self.path}.wal")))
+        if any(self._folder.glob("*.parquet")):
+            # Of their series and times only the database knew; new ones of the same names would replace them.
+            kept = _free_name(self._folder)
+            self._folder.replace(kept)
+            _log.error(
+                "history %s: the files in %s are of another database and kept as %s; to have them back, stop"
+                " dcops and put both there from a backup",
+                self.path,
+                self._folder,
+                kept,
+            )
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (kept := Path(f"{path}.damaged-{number}")).exists():
+        number += 1
+    return kept

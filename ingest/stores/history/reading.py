@@ -216,12 +216,9 @@ class SeriesReader:
             # Where readings are gone and no buckets fit, those that begin in a step are put into it.
             plan += [each for each in cover(within, spans, first, gone) if each[0] is not None]
             plan.append((level, max(first, gone), last))
+        hot = self._hot(_ms(max(start, floor)), _ms(stop)).time * MILLISECOND
+        parts = [part for span in plan if span[1] < span[2] for part in self._with_hot(span, hot)]
         count = -(-(stop - start) // step)
-        late = self._late_steps(start, stop, step, floor)
-        parts = [_without(self._rows(*span), late, start, step) for span in plan if span[1] < span[2]]
-        for place in late:
-            first = start + place * step
-            parts.append(self._rows(None, first, min(first + step, stop)))
         lengths = [_length(span[0]) for span in plan if span[0] is not None]
         rows = _by_time(buckets.joined(parts))
         return buckets.combine(rows, start, step, count), max(lengths, default=0)
@@ -242,10 +239,23 @@ class SeriesReader:
             self._manifest.series[name] = found
         return found
 
-    def _late_steps(self, start: int, stop: int, step: int, floor: int) -> list[int]:
-        """Numbers of steps with hot rows: stored buckets do not know of those."""
-        time = self._hot(_ms(max(start, floor)), _ms(stop)).time * MILLISECOND
-        return [int(place) for place in np.unique((time - start) // step)]
+    def _with_hot(self, span: Span, hot: NDArray[np.int64]) -> list[Rows]:
+        """What a span is made of: stored buckets do not know of hot rows (their times in ns), so those that
+        have some are made of readings.
+        """
+        level, first, last = span
+        rows = self._rows(level, first, last)
+        late = hot[(hot >= first) & (hot < last)]
+        if level is None or not late.size:
+            return [rows]
+        length = _length(level)
+        numbers = np.unique(late // length)
+        kept = _chosen(rows, np.flatnonzero(~np.isin(rows.time // length, numbers)))
+        stretches = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+        return [
+            kept,
+            *(self._rows(None, int(each[0]) * length, int(each[-1] + 1) * length) for each in stretches),
+        ]
 
     def _rows(self, level: Level | None, start: int, stop: int) -> Rows:
         if level is None:
@@ -314,13 +324,6 @@ def _try_alone(file: StoredFile, read: Callable[[], duckdb.DuckDBPyConnection]) 
         read().fetchall()
     except duckdb.Error as error:
         raise DamagedFileError(file, str(error).splitlines()[0]) from error
-
-
-def _without(rows: Rows, steps: list[int], start: int, step: int) -> Rows:
-    """Rows that lie in none of these steps."""
-    if not steps:
-        return rows
-    return _chosen(rows, np.flatnonzero(~np.isin((rows.time - start) // step, steps)))
 
 
 def _by_time(rows: Rows) -> Rows:
