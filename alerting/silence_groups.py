@@ -201,12 +201,9 @@ class SilenceGroups:
 
     def within(self, at: int) -> list[int]:
         """Raised groups, besides this one, all of whose members are members of this one."""
-        members = self.groups[at].members
-        return [
-            int(each)
-            for each in np.flatnonzero(self.raised)
-            if each != at and np.isin(self.groups[each].members, members).all()
-        ]
+        inside = np.zeros(self._devices, dtype=np.bool_)
+        inside[self.groups[at].members] = True
+        return [int(each) for each in np.flatnonzero(self.raised & self._all(inside)) if each != at]
 
     def found(self, silent: Flags, now: int) -> list[int]:
         """Raised groups of which some member has been heard again for two polls."""

@@ -29,7 +29,7 @@ from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.figures import EndpointPlan
-from collectors.modbus.link import Inbox
+from collectors.modbus.inbox import Inbox
 from collectors.modbus.reaching import Network
 from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
@@ -84,13 +84,13 @@ class Collection:
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
-        self._harvest = Harvest(emit, emit_scans)
+        self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
         self._keeping = keeping
         self._set_aside = set_aside
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
-        self._deadlines = Deadlines()
         self._inbox = Inbox()
+        self._deadlines = Deadlines(behind=self._inbox.behind)
         self._network = Network()
         self._opener = Opener()
         self._belated: dict[str, Belated] = {}
@@ -104,7 +104,8 @@ class Collection:
         factory = self._factory(())
         self._readers = [factory.make(binding) for binding in plan.modbus]
         self._endpoint_plan = self._plan_endpoints()
-        self._schedule = Schedule(clock, [_scan(reader, self._endpoints) for reader in self._readers])
+        scans = [_scan(reader, self._endpoints) for reader in self._readers]
+        self._schedule = Schedule(clock, scans, self._inbox.behind)
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
         self._reading: dict[str, asyncio.Task[None]] = {}

@@ -15,12 +15,11 @@ def in_words(error: BaseException) -> str:
         return "no answer to the connection in time; check the address and the way to it"
     if isinstance(error, socket.gaierror):
         return "no such name; check its spelling, and that this machine can look it up"
-    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
-        return str(error) or type(error).__name__
-    if error.errno in _NO_WAY:
-        return "no way there from this machine; check the address, the network and the routes"
-    if error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}; check the path and its permissions"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        if error.errno in _NO_WAY:
+            return "no way there from this machine; check the address, the network and the routes"
+        if error.filename and error.strerror:
+            return f"{error.filename}: {error.strerror.lower()}; check the path and its permissions"
     return str(error) or type(error).__name__
 
 

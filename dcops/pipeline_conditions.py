@@ -86,7 +86,7 @@ class PipelineConditions:
             cause="journal",
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Readings are lost from {moment(dropped.since, site)} on, {dropped.amount} so far: there was"
                 f" no more room for them in memory before the journal took them{cause}"
             ),
@@ -98,7 +98,7 @@ class PipelineConditions:
             cause="journal",
             holds=not stats.available,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"The journal cannot be written{cause}. Readings since"
                 f" {moment(now - round(stats.memory_only * NANOSECONDS), site)} are in memory only: lost if"
                 f" dcops stops{self._memory_full(stats, site, now)}"
@@ -112,7 +112,7 @@ class PipelineConditions:
             cause="journal",
             holds=stats.available and stats.memory_only > _SLOW * self._real.speed,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Readings of {time_text(stats.memory_only)} are in memory only, lost if dcops stops: the"
                 " disk of the journal takes them more slowly than they come"
             ),
@@ -135,7 +135,7 @@ class PipelineConditions:
             part="journal",
             holds=self._damaged.within(self._real.ns(LONG_QUIET), now),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"The journal held damaged data: {stats.corrupt} batches are left out, {stats.quarantined}"
                 f" damaged files put aside, of which {stats.salvaged.missing} readings could not be saved"
             ),
@@ -150,7 +150,7 @@ class PipelineConditions:
             part="disk",
             holds=found is not None and (free < _LEAST_FREE or free < _LEAST_SHARE * whole),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"{_size(free)} are free on the disk of {self._pipeline.folder}. When it is full nothing is"
                 " stored any more: readings wait in memory, and are dropped when that is full too"
             ),
@@ -165,7 +165,7 @@ class PipelineConditions:
             part="clock",
             holds=stats.clock_ahead > FAR,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"The clock of this machine says {moment(now, site)}, {stats.clock_ahead / FAR:.1f} days more"
                 " than have gone by since dcops last looked at it: readings are stamped by it. So that they"
                 f" are not all deleted as too old, no day lets more than {HASTE} days of the oldest go"
@@ -185,7 +185,7 @@ class PipelineConditions:
             cause="notifier",
             holds=notifier.lost,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
                 f" {NotifierOptions().queue_limit} the oldest are dropped. Who relies on it sees none now"
             ),

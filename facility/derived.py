@@ -74,6 +74,11 @@ class Derived:
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
         self._energies = energy_totals(site, catalogue, self._rollups, asked)
+        self._factors = np.array([ratio.factor for ratio in self._ratios])
+        self._slots = {
+            window: np.array([ratio.slots[window] for ratio in self._ratios], dtype=np.int64)
+            for window in Window
+        }
         self._windows = WindowBook(ZoneInfo(site.timezone))
         self._covered = np.zeros(len(self._ratios))
         self._noted_at = 0
@@ -84,10 +89,10 @@ class Derived:
         marks = np.full(self._count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         instant = Instant(values, times, quality, now)
         estimates = self._rollups.estimates(instant)
-        self._rollups.write(estimates, out, marks)
+        self._rollups.write(estimates.together, out, marks)
         amounts: dict[SpaceEnergy, Amount] = {}
         for each in self._energies:
-            amounts |= each.write(instant, estimates.get(each.power), out, marks)
+            amounts |= each.write(instant, estimates.of.get(each.power), out, marks)
         self._write_instants(amounts, out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
@@ -195,15 +200,12 @@ class Derived:
         )
         self._windows.note(snapshot)
         for window in Window:
-            result = self._windows.ratios(window, snapshot)
-            for at, ratio in enumerate(self._ratios):
-                slot = ratio.slots[window]
-                out[slot + 1], marks[slot + 1] = result.coverage[at], Quality.GOOD
-                if comparable[at]:
-                    out[slot] = result.values[at] * ratio.factor
-                if np.isfinite(out[slot]):
-                    complete = result.coverage[at] >= COMPLETE
-                    marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
+            result, slots = self._windows.ratios(window, snapshot), self._slots[window]
+            out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
+            out[slots] = np.where(comparable, result.values * self._factors, np.nan)
+            code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
+            told = np.isfinite(out[slots])
+            marks[slots[told]] = code[told]
 
 
 def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Ratio]:

@@ -46,6 +46,52 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What sources show at one time, before anything stands in for what is missing; all arrays have shape
+    (sources,).
+    """
+
+    readings: Floats
+    usable: Bools
+    ages: Floats
+    """Seconds since the last reading; NaN if there never was one."""
+    values: Floats
+    """The readings that are usable, else NaN; what stands in is written here."""
+    quality: QualityArray
+    """Of what ``values`` holds, or why it holds nothing."""
+    covered: Bools
+    """Measured and good."""
+
+    def part(self, place: slice) -> "Look":
+        """Some of them; what is written there is written here."""
+        return Look(
+            self.readings[place],
+            self.usable[place],
+            self.ages[place],
+            self.values[place],
+            self.quality[place],
+            self.covered[place],
+        )
+
+
+def look_at(points: Ints, instant: Instant) -> Look:
+    """What these points show."""
+    own_quality = instant.quality[points]
+    readings = instant.values[points]
+    read_at = instant.times[points]
+    uncertain_or_good = own_quality >= FIRST_UNCERTAIN
+    usable = uncertain_or_good & np.isfinite(readings)
+    return Look(
+        readings,
+        usable,
+        np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan),
+        np.where(usable, readings, np.nan),
+        np.where(uncertain_or_good & ~usable, np.uint8(Quality.BAD), own_quality),
+        usable & (own_quality >= FIRST_GOOD),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What the sources of a set add to totals at one time; all arrays have shape (sources,)."""
 
@@ -106,19 +152,14 @@ class SourceSet:
         """How many sources there are."""
         return len(self.devices)
 
-    def estimate(self, instant: Instant) -> Estimate:
-        """What each source adds now."""
-        own_quality = instant.quality[self.points]
-        readings = instant.values[self.points]
-        read_at = instant.times[self.points]
-        usable = (own_quality >= FIRST_UNCERTAIN) & np.isfinite(readings)
-        ages = np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan)
-        result = np.where(usable, readings, np.nan)
-        unexplained = ~usable & (own_quality >= FIRST_UNCERTAIN)
-        result_quality = np.where(unexplained, np.uint8(Quality.BAD), own_quality)
-        covered = usable & (own_quality >= FIRST_GOOD)
+    def estimate(self, seen: Look, instant: Instant) -> Estimate:
+        """What each source adds now, by what all of them show; what stands in for what is missing is written
+        there.
+        """
+        readings, usable = seen.readings, seen.usable
+        result, result_quality = seen.values, seen.quality
         if not self.additive:
-            return Estimate(result, result_quality, covered, ages, np.ones(len(result)))
+            return Estimate(result, result_quality, seen.covered, seen.ages, np.ones(len(result)))
         if usable.all():
             self._learn_shares(readings, usable)
             self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
@@ -131,7 +172,7 @@ class SourceSet:
             self._note_known(result, instant.now)
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
-        return Estimate(result, result_quality, covered, ages, self._expected)
+        return Estimate(result, result_quality, seen.covered, seen.ages, self._expected)
 
     def shares(self) -> Floats:
         """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Connect, Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
-from collectors.modbus.link import Inbox, TcpLink, UdpLink
+from collectors.modbus.inbox import Inbox
+from collectors.modbus.link import TcpLink, UdpLink
 from collectors.modbus.plain_tcp import PlainTcp
 from collectors.modbus.reaching import Network
 from collectors.modbus.rtu import Belated, RtuLink
@@ -53,7 +54,7 @@ class TcpConnector:
                 await loop.create_connection(lambda: link, sock=reached, ssl=context, server_hostname=name)
             else:
                 reached = await self._network.connect(endpoint.host, endpoint.port, endpoint.timeout)
-                PlainTcp(loop, reached, link)
+                PlainTcp(loop, reached, link, self._inbox)
         return link
 
 

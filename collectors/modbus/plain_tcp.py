@@ -1,4 +1,4 @@
-"""Plain TCP under a link: a socket, and the loop telling when there is something to read.
+"""Plain TCP under a link: a socket, and an inbox telling when there is something to read.
 
 The transports of event loops serve every need, and take up to a kilobyte more for each connection and
 several calls more for each reply. A link needs little of that: its requests are a dozen bytes each and go
@@ -8,6 +8,7 @@ into a buffer of the kernel that is empty or has a few of them.
 import asyncio
 import socket
 
+from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import TcpLink
 
 _FULL = "it takes no requests any more"
@@ -16,16 +17,18 @@ _FULL = "it takes no requests any more"
 class PlainTcp:
     """The connection under one link, which is told of what arrives as any BufferedProtocol is."""
 
-    __slots__ = ("_link", "_loop", "_room", "_socket")
+    __slots__ = ("_inbox", "_link", "_loop", "_socket")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, link: TcpLink) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, connected: socket.socket, link: TcpLink, inbox: Inbox
+    ) -> None:
         """From now on the socket is its own."""
         self._loop = loop
         self._socket = connected
         self._link = link
-        self._room = link.get_buffer(-1)
+        self._inbox = inbox
         link.connection_made(self)
-        loop.add_reader(connected, self._arrived)
+        inbox.watch(loop, connected.fileno(), self._arrived)
 
     def write(self, data: bytes) -> None:
         """Send all of it now. If that cannot be done the link is lost, in the next turn of the loop."""
@@ -41,14 +44,14 @@ class PlainTcp:
 
     def abort(self) -> None:
         """Close it at once."""
-        self._loop.remove_reader(self._socket)
+        self._inbox.forget(self._loop, self._socket.fileno())
         self._socket.close()
 
     def _arrived(self) -> None:
-        """Called by the loop: there is something to read, or the other side has closed."""
+        """Called by the inbox: there is something to read, or the other side has closed."""
         link = self._link
         try:
-            count = self._socket.recv_into(self._room)
+            count = self._socket.recv_into(self._inbox.view)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:

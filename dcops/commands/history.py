@@ -119,7 +119,8 @@ def _path(args: argparse.Namespace) -> Path:
         raise DcopsError(f"{path} is not there; give the folder with --data")
     if not is_database(path):
         raise DcopsError(
-            f"{path} is no DuckDB file; put a backup in its place, or start dcops, which keeps it and begins anew"
+            f"{path} is no DuckDB file; put a backup in its place, "
+            "or start dcops, which keeps it and begins anew"
         )
     return path
 
