@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+import orjson
+
 from alerting.alarms import Alarm, Category, Priority, alarm_from_record
 from alerting.errors import SnapshotError
 
@@ -86,12 +88,8 @@ class AlarmBoard:
 
     def snapshot(self) -> bytes:
         """The board as JSON, to be kept across a restart."""
-        content = {
-            "version": SNAPSHOT_VERSION,
-            "active": [alarm.as_record() for alarm in self._active.values()],
-            "recent": [alarm.as_record() for alarm in self._recent],
-        }
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        active, recent = list(self._active.values()), list(self._recent)
+        return orjson.dumps({"version": SNAPSHOT_VERSION, "active": active, "recent": recent})
 
     def restore(self, snapshot: bytes) -> None:
         """Take over what an earlier board saved; nobody is told anew.

@@ -43,10 +43,6 @@ _SEEING[[Quality.OUT_OF_SERVICE, Quality.WAITING_FOR_DATA]] = True
 class Communication:
     """All communication alarms of a site."""
 
-    _author: CommunicationAuthor
-    _groups: SilenceGroups
-    _outage: Outage
-
     def __init__(
         self,
         site: Site,
@@ -56,7 +52,6 @@ class Communication:
         endpoints: Mapping[str, str],
         watched: Ints,
         shards: Mapping[str, str],
-        like: "Communication | None" = None,
     ) -> None:
         """Args.
 
@@ -67,10 +62,7 @@ class Communication:
             endpoints: endpoint id of each device id; a device may be missing.
             watched: ascending indices of the device points that process rules watch.
             shards: by device id, who collects what other machines do.
-            like: that of a similar site; if the same devices stand in the same places and are reached in the
-                same way, its groups are shared.
         """
-        self._ways = dict(endpoints), dict(shards)
         self._devices = np.flatnonzero(np.diff(site.first_points) > 0)
         self._firsts = site.first_points[self._devices]
         self._ids = tuple(site.devices[at].id for at in self._devices)
@@ -83,11 +75,6 @@ class Communication:
         by_exception = np.array([site.devices[at].reports_by_exception for at in self._devices], np.bool_)
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
-        if like is not None and like._ways == self._ways and site.is_laid_out_as(like._author.site):
-            self._author = like._author.about(site)
-            self._groups = like._groups.anew()
-            self._outage = like._outage.anew()
-            return
         self._author = CommunicationAuthor(site, endpoints, shards)
         behind = endpoint_groups(self._ids, endpoints)
         feeds = feed_groups(site, self._ids, behind)
@@ -127,6 +114,10 @@ class Communication:
             elif not self._groups.adopt(alarm.id):
                 left.append(alarm)
         return tuple(left)
+
+    def tell_of(self, site: Site) -> None:
+        """From now on tell of devices as this site does."""
+        self._author.site = site
 
     def take_over(self, other: "Communication", moves: Moves) -> None:
         """Go on, as if nothing had happened, from the site as it was before."""

@@ -1,7 +1,10 @@
 """What communication alarms say, and how much they matter."""
 
 from collections.abc import Mapping
-from copy import copy
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.messages import moment, place, words
@@ -23,16 +26,16 @@ class CommunicationAuthor:
     def __init__(self, site: Site, endpoints: Mapping[str, str], shards: Mapping[str, str]) -> None:
         self.site = site
         self._endpoints = endpoints
+        self._shards = shards
         self._paired = paired_devices(site)
-        self._spaces: dict[str, list[str]] = {}
-        for device in site.devices:
-            for name in filter(None, (endpoints.get(device.id), shards.get(device.id))):
-                self._spaces.setdefault(name, []).append(device.space)
 
-    def about(self, site: Site) -> "CommunicationAuthor":
-        """The same of a site that is laid out alike."""
-        found = copy(self)
-        found.site = site
+    @cached_property
+    def _spaces(self) -> dict[str, list[str]]:
+        """Where the devices of each endpoint and shard stand."""
+        found: dict[str, list[str]] = {}
+        for device in self.site.devices:
+            for name in filter(None, (self._endpoints.get(device.id), self._shards.get(device.id))):
+                found.setdefault(name, []).append(device.space)
         return found
 
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
@@ -144,7 +147,7 @@ class CommunicationAuthor:
         return f"{device.id} in {place(self.site, device.space)}"
 
     def _alarm(self, rule: str, device: Device, now: int, *, message: str, action: str) -> Alarm:
-        priority = Priority.MEDIUM if device.id in self._paired else Priority.LOW
+        priority = Priority.MEDIUM if self._paired[self.site.device_index[device.id]] else Priority.LOW
         return _silence(
             rule, device.id, device.space, priority=priority, message=message, action=action, now=now
         )
@@ -179,19 +182,23 @@ def _silence(
     )
 
 
-def paired_devices(site: Site) -> frozenset[str]:
-    """Ids of devices that have a twin on the other feed: same kind, in the same space or serving the same."""
-    found: dict[tuple[str, str], list[Device]] = {}
-    for device in site.devices:
-        if device.feed is not None:
-            for about in (device.space, *device.serves):
-                found.setdefault((device.kind, about), []).append(device)
-    return frozenset(
-        device.id
-        for devices in found.values()
-        if len({device.feed for device in devices}) > 1
-        for device in devices
-    )
+def paired_devices(site: Site) -> NDArray[np.bool_]:
+    """Which devices have a twin on the other feed: same kind, in the same space or serving the same."""
+    feeds, kinds, serving = site.columns.feeds, site.columns.kinds, site.serving
+    devices = np.concatenate((np.arange(len(site.devices)), serving.suppliers))
+    about = np.concatenate((len(site.devices) + site.device_spaces, serving.targets))
+    fed = feeds[devices] >= 0
+    devices, about = devices[fed], about[fed]
+    order = np.lexsort((kinds[devices], about))
+    devices, about = devices[order], about[order]
+    differs = (about[1:] != about[:-1]) | (kinds[devices[1:]] != kinds[devices[:-1]])
+    starts = np.flatnonzero(np.append(True, differs)[: len(devices)])
+    paired = np.zeros(len(site.devices), dtype=np.bool_)
+    if starts.size:
+        of_group = feeds[devices]
+        several = np.maximum.reduceat(of_group, starts) != np.minimum.reduceat(of_group, starts)
+        paired[devices[np.repeat(several, np.diff(np.append(starts, len(devices))))]] = True
+    return paired
 
 
 def common_space(site: Site, spaces: list[str]) -> str:

@@ -57,7 +57,7 @@ class Evaluation:
     def __init__(
         self, plans: tuple[RulePlan, ...], site: Site, catalogue: Catalogue, board: AlarmBoard, image: Image
     ) -> None:
-        author = _Author(site, catalogue)
+        self._author = author = _Author(site, catalogue)
         buffer = np.empty(max((plan.points.size for plan in plans), default=0))
         self._watches = tuple(
             _RuleWatch(plan, image, buffer, author, board) for plan in plans if plan.points.size
@@ -72,6 +72,10 @@ class Evaluation:
         """Go on from alarms an earlier run left active; returned are those no rule watches any more."""
         by_name = {watch.name: watch for watch in self._watches}
         return tuple(a for a in alarms if a.rule not in by_name or not by_name[a.rule].adopt(a))
+
+    def tell_of(self, site: Site) -> None:
+        """From now on tell of devices as this site does."""
+        self._author.site = site
 
     def take_over(self, other: "Evaluation", moves: Moves) -> None:
         """Go on from the same rules over the site as it was before; a rule that is another begins anew."""
@@ -231,7 +235,7 @@ class _Author:
     """Writes alarms about points."""
 
     def __init__(self, site: Site, catalogue: Catalogue) -> None:
-        self._site = site
+        self.site = site
         self._catalogue = catalogue
         self._firsts = np.array([group.first for group in catalogue.groups], dtype=np.int64)
 
@@ -258,7 +262,7 @@ class _Author:
         rule = plan.rule
         group, offset = self._find(int(plan.points[position]))
         field = group.fields[offset]
-        is_device = group.id in self._site.device_index
+        is_device = group.id in self.site.device_index
         excess = Excess(owner=group.id, point=field.name, value=value, limit=limit, unit=field.unit)
         return Alarm(
             id=f"{rule.name}:{group.id}.{field.name}",
@@ -267,11 +271,11 @@ class _Author:
             priority=rule.priority,
             device=group.id,
             point=field.name,
-            space=self._site.device(group.id).space if is_device else group.id,
+            space=self.site.device(group.id).space if is_device else group.id,
             value=value,
             limit=limit,
             unit=field.unit,
-            message=process_message(rule, self._site, excess),
+            message=process_message(rule, self.site, excess),
             action=rule.action,
             raised=time,
             runbook=rule.runbook,

@@ -1,7 +1,6 @@
 """Most endpoints of a site silent at once, which is one cause: the network between them and dcops."""
 
 from collections.abc import Mapping
-from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +24,6 @@ class Outage:
         self._back = 2 * int(periods.min(initial=np.iinfo(np.int64).max // 2))
         self._returned = 0
         self.raised = False
-
-    def anew(self) -> "Outage":
-        """The same endpoints, without an outage."""
-        found = copy(self)
-        found.raised, found._returned = False, 0
-        return found
 
     def take_over(self, other: "Outage") -> None:
         """Go on from the outage of the site as it was before."""

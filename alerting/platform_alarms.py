@@ -4,7 +4,7 @@ Whoever knows the parts says each second which conditions hold; here is when tha
 when it ends. Delays run on the clock of the tick.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from alerting.alarms import Alarm, Category, Priority
@@ -21,6 +21,7 @@ STORE_FILLING = "store-filling-journal"
 STORE_UNAVAILABLE = "store-unavailable"
 STORE_BEHIND = "store-behind"
 STORE_REFUSING = "store-refusing"
+CLOCK_AHEAD = "clock-ahead"
 NOTIFIER_FAILING = "notifier-failing"
 COLLECTOR_LOSING = "collector-losing"
 COLLECTOR_CLOCK = "collector-clock"
@@ -38,6 +39,7 @@ PLATFORM_RULES = (
     STORE_UNAVAILABLE,
     STORE_BEHIND,
     STORE_REFUSING,
+    CLOCK_AHEAD,
     NOTIFIER_FAILING,
     COLLECTOR_LOSING,
     COLLECTOR_CLOCK,
@@ -57,13 +59,18 @@ class Condition:
     """Conditions of one part that share a cause, gravest first: only the gravest is an alarm."""
     holds: bool
     priority: Priority
-    message: str
-    """What is wrong, and what is lost when; looked at only when it becomes an alarm."""
+    tell: Callable[[], str]
+    """Says what is wrong, and what is lost when: asked only when it becomes an alarm, at once."""
     action: str
     on_delay: int = 0
     """ns that it must hold to be an alarm."""
     off_delay: int = 0
     """ns that it must not hold for the alarm to end."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, and what is lost when."""
+        return self.tell()
 
     @property
     def alarm_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
@@ -63,6 +64,7 @@ def read_rules(text: str, file: str) -> tuple[tuple[RawRule, ...], tuple[RulePro
     return tuple(rules), tuple(problems)
 
 
+@cache
 def default_rules() -> tuple[RawRule, ...]:
     """The rules every site starts with, unless it says ``defaults: false``."""
     name = "default_rules.yaml"

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
-from facility.catalogue import Catalogue, carried
+from facility.catalogue import Catalogue
 from facility.devices import Device
 from facility.site import Site
+from facility.spaces import LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,7 @@ class _Found:
 def _find_points(rule: Rule, site: Site) -> _Found:
     selector, columns = rule.selector, site.columns
     devices, points = site.points_of(selector.point)
-    inside = _spaces(selector, site)
-    stands = np.array([space.id in inside for space in site.spaces], dtype=np.bool_)
-    meets = stands[site.device_spaces[devices]]
+    meets = _spaces(selector, site)[site.device_spaces[devices]]
     if selector.kinds is not None:
         meets &= columns.of(selector.kinds)[devices]
     if selector.feed is not None:
@@ -128,7 +127,7 @@ def _device_points(selector: Selector, site: Site) -> Iterator[Match]:
     arrays: dict[tuple[int, ...], NDArray[np.int64]] = {}
     for at, offsets in site.having(selector.point):
         device = site.devices[at]
-        if not _meets(selector, device) or device.space not in spaces or not wanted(device.id):
+        if not _meets(selector, device) or not spaces[site.device_spaces[at]] or not wanted(device.id):
             continue
         if offsets not in arrays:
             arrays[offsets] = np.array(offsets, dtype=np.int64)
@@ -138,8 +137,9 @@ def _device_points(selector: Selector, site: Site) -> Iterator[Match]:
 def _rollups(selector: Selector, site: Site) -> Iterator[Match]:
     wanted = _named(selector)
     spaces = _spaces(selector, site)
-    for space, quantities, _ in carried(site):
-        if space.id in spaces and wanted(space.id) and any(q.key == selector.quantity for q in quantities):
+    for space, quantities, _ in site.carrying:
+        inside = spaces[site.space_index[space.id]]
+        if inside and wanted(space.id) and any(q.key == selector.quantity for q in quantities):
             yield Match(space.id, np.zeros(1, dtype=np.int64), space.rated_power, None)
 
 
@@ -149,15 +149,15 @@ def _meets(selector: Selector, device: Device) -> bool:
     return selector.feed is None or device.feed is selector.feed
 
 
-def _spaces(selector: Selector, site: Site) -> frozenset[str]:
-    """Ids of the spaces a device may stand in, or that a rollup may be of."""
-    inside: set[str] = set()
-    for space in site.spaces:
-        if selector.within is None or space.id == selector.within or space.parent in inside:
-            inside.add(space.id)
-    if selector.levels is None:
-        return frozenset(inside)
-    return frozenset(each for each in inside if site.space(each).level in selector.levels)
+def _spaces(selector: Selector, site: Site) -> NDArray[np.bool_]:
+    """In which spaces a device may stand, or of which a rollup may be: shape (spaces,)."""
+    inside = np.ones(len(site.spaces), dtype=np.bool_)
+    if selector.within is not None:
+        at = site.space_index.get(selector.within)
+        inside = (site.lineage == at).any(axis=1) if at is not None else np.zeros_like(inside)
+    if selector.levels is not None:
+        inside &= np.isin(site.space_levels, [LEVELS.index(level) for level in selector.levels])
+    return inside
 
 
 def _named(selector: Selector) -> Callable[[str], bool]:

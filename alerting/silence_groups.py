@@ -6,13 +6,12 @@ feed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.columns import feed_of, kind_of
+from facility.columns import feed_code, feed_of, kind_of
 from facility.devices import DeviceKind, Feed
 from facility.site import Site
 
@@ -53,29 +52,27 @@ class Group:
 
 def shard_groups(ids: tuple[str, ...], shards: Mapping[str, str]) -> tuple[Group, ...]:
     """A group for each shard on another machine."""
-    return tuple(Group(SHARD_SILENT, name, members) for name, members in _members(ids, shards))
+    return tuple(Group(SHARD_SILENT, name, members) for name, members in _members(ids, shards, least=1))
 
 
 def endpoint_groups(ids: tuple[str, ...], endpoints: Mapping[str, str]) -> tuple[Group, ...]:
     """A group for each endpoint of several devices."""
-    return tuple(
-        Group(ENDPOINT_SILENT, name, members)
-        for name, members in _members(ids, endpoints)
-        if members.size > 1
+    return tuple(Group(ENDPOINT_SILENT, name, members) for name, members in _members(ids, endpoints, least=2))
+
+
+def _members(ids: tuple[str, ...], names: Mapping[str, str], least: int) -> Iterator[tuple[str, Ints]]:
+    """The places of all devices that have one name, if so many have it, in the order the names come."""
+    numbers: dict[str, int] = {}
+    of_ids = np.array(
+        [numbers.setdefault(names[each], len(numbers)) if each in names else -1 for each in ids], np.int64
     )
-
-
-def _members(ids: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, Ints]]:
-    """The places of all devices that have one name."""
-    found: dict[str, list[int]] = {}
-    for at, device in enumerate(ids):
-        if device in names:
-            found.setdefault(names[device], []).append(at)
-    for name, places in found.items():
-        yield name, np.array(places, dtype=np.int64)
-
-
-_FeedKey = tuple[str, DeviceKind, Feed]
+    order = np.argsort(of_ids, kind="stable")
+    ends = np.searchsorted(of_ids[order], np.arange(len(numbers)), side="right").tolist()
+    first = int((of_ids < 0).sum())
+    for name, end in zip(numbers, ends, strict=True):
+        if end - first >= least:
+            yield name, order[first:end]
+        first = end
 
 
 def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tuple[Group, ...]:
@@ -84,49 +81,71 @@ def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tu
     Where a larger space has the same members as one within it, only the smaller is a group. ``behind`` are
     the endpoints' groups: the loss of a feed that hangs on one endpoint alone is told as the endpoint's.
     """
-    found = _on_feeds(site, ids)
-    endpoint_of = {at: group.members for group in behind for at in group.members.tolist()}
+    found, endpoints = _OnFeeds(site, ids), tuple(behind)
+    endpoint_of = np.full(len(ids), -1, dtype=np.int64)
+    if endpoints:
+        sizes = [group.members.size for group in endpoints]
+        together = np.concatenate([group.members for group in endpoints])
+        endpoint_of[together] = np.repeat(np.arange(len(endpoints)), sizes)
     groups = []
-    for key, members in found.items():
-        about, kind, feed = key
-        twin = found.get((about, kind, Feed.B if feed is Feed.A else Feed.A))
-        if twin is None or len(members) < LEAST_OF_A_FEED or _same_below(site, found, key):
+    for at in found.large():
+        space, kind, feed = found.keys[at]
+        twin = found.at.get((space, kind, _TWIN[feed]))
+        if twin is None or found.same_below(at):
             continue
-        unless = [twin]
-        endpoint = endpoint_of.get(int(members[0]))
-        if endpoint is not None and np.isin(members, endpoint).all():
-            unless.append(endpoint)
-        groups.append(Group(FEED_SILENT, about, members, kind, feed, tuple(unless)))
+        members, unless = found.members(at), [found.members(twin)]
+        endpoint = int(endpoint_of[members[0]])
+        if endpoint >= 0 and (endpoint_of[members] == endpoint).all():
+            unless.append(endpoints[endpoint].members)
+        about = site.spaces[space].id
+        groups.append(Group(FEED_SILENT, about, members, kind_of(kind), feed_of(feed), tuple(unless)))
     return tuple(groups)
 
 
-def _on_feeds(site: Site, ids: tuple[str, ...]) -> dict[_FeedKey, Ints]:
-    """The places of all devices of a kind on a feed of a space, in the order their first ones come."""
-    places = np.array([site.device_index[device] for device in ids], dtype=np.int64)
-    fed = np.flatnonzero(site.columns.feeds[places] >= 0)
-    lines = site.lineage[site.device_spaces[places[fed]]]
-    inside = lines >= 0
-    members = np.broadcast_to(fed[:, None], lines.shape)[inside]
-    spaces, devices = lines[inside], places[members]
-    columns = site.columns
-    order = np.lexsort((columns.feeds[devices], columns.kinds[devices], spaces))
-    keys = np.stack((spaces, columns.kinds[devices], columns.feeds[devices]))[:, order]
-    starts = np.flatnonzero(np.append(True, (keys[:, 1:] != keys[:, :-1]).any(axis=0))[: keys.shape[1]])
-    parts = np.split(members[order], starts[1:])
-    found = [
-        (order[start], (site.spaces[space].id, kind_of(kind), feed_of(feed)), part)
-        for start, part, (space, kind, feed) in zip(
-            starts.tolist(), parts, keys[:, starts].T.tolist(), strict=False
-        )
-    ]
-    return {key: part for _, key, part in sorted(found, key=lambda each: each[0])}
+_TWIN = {feed_code(Feed.A): feed_code(Feed.B), feed_code(Feed.B): feed_code(Feed.A)}
 
 
-def _same_below(site: Site, found: Mapping[_FeedKey, Ints], key: _FeedKey) -> bool:
-    space, kind, feed = key
-    return any(
-        len(found.get((child.id, kind, feed), ())) == len(found[key]) for child in site.children(space)
-    )
+class _OnFeeds:
+    """The places of all devices of a kind on a feed of a space, for each space, kind and feed."""
+
+    def __init__(self, site: Site, ids: tuple[str, ...]) -> None:
+        places = np.array([site.device_index[device] for device in ids], dtype=np.int64)
+        columns = site.columns
+        fed = np.flatnonzero(columns.feeds[places] >= 0)
+        lines = site.lineage[site.device_spaces[places[fed]]]
+        inside = lines >= 0
+        members = np.broadcast_to(fed[:, None], lines.shape)[inside]
+        spaces, devices = lines[inside], places[members]
+        order = np.lexsort((columns.feeds[devices], columns.kinds[devices], spaces))
+        keys = np.stack((spaces, columns.kinds[devices], columns.feeds[devices]))[:, order]
+        starts = np.flatnonzero(np.append(True, (keys[:, 1:] != keys[:, :-1]).any(axis=0))[: keys.shape[1]])
+        self._site = site
+        self._members = members[order]
+        self._ends = np.append(starts, len(order))
+        self._sizes = np.diff(self._ends)
+        self._firsts = order[starts]
+        self.keys: list[tuple[int, int, int]] = list(map(tuple, keys[:, starts].T.tolist()))
+        """Of each: where its space is among the site's, and the codes of kind and feed."""
+        self.at = {key: at for at, key in enumerate(self.keys)}
+        """Where each is among them."""
+
+    def large(self) -> list[int]:
+        """Those with enough devices for a group, in the order their first devices come."""
+        found = np.flatnonzero(self._sizes >= LEAST_OF_A_FEED)
+        large: list[int] = found[np.argsort(self._firsts[found])].tolist()
+        return large
+
+    def members(self, at: int) -> Ints:
+        """The places of its devices, ascending."""
+        return self._members[self._ends[at] : self._ends[at + 1]]
+
+    def same_below(self, at: int) -> bool:
+        """Whether all of its devices stand in one of the spaces within its own."""
+        space, kind, feed = self.keys[at]
+        site = self._site
+        below = (site.space_index[child.id] for child in site.children(site.spaces[space].id))
+        found = (self.at.get((child, kind, feed)) for child in below)
+        return any(each is not None and self._sizes[each] == self._sizes[at] for each in found)
 
 
 class SilenceGroups:
@@ -145,13 +164,6 @@ class SilenceGroups:
         if self.groups:
             self._back = 2 * np.minimum.reduceat(periods[self._flat], self._starts)
         self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
-
-    def anew(self) -> "SilenceGroups":
-        """The same groups, none of them lost yet."""
-        found = copy(self)
-        found.raised = np.zeros_like(self.raised)
-        found._returned = np.zeros_like(self._returned)
-        return found
 
     def adopt(self, alarm_id: str) -> bool:
         """Take the alarm of a group as raised; False if there is no such group."""
@@ -189,12 +201,9 @@ class SilenceGroups:
 
     def within(self, at: int) -> list[int]:
         """Raised groups, besides this one, all of whose members are members of this one."""
-        members = self.groups[at].members
-        return [
-            int(each)
-            for each in np.flatnonzero(self.raised)
-            if each != at and np.isin(self.groups[each].members, members).all()
-        ]
+        inside = np.zeros(self._devices, dtype=np.bool_)
+        inside[self.groups[at].members] = True
+        return [int(each) for each in np.flatnonzero(self.raised & self._all(inside)) if each != at]
 
     def found(self, silent: Flags, now: int) -> list[int]:
         """Raised groups of which some member has been heard again for two polls."""

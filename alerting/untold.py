@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import orjson
+
 from alerting.alarms import Alarm, alarm_from_record
 from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
@@ -12,9 +14,8 @@ VERSION = 1
 
 def write_untold(notifiers: Iterable[Notifier]) -> bytes:
     """What each of them still has to send, as JSON."""
-    waiting = {each.name: [alarm.as_record() for alarm in each.untold] for each in notifiers}
-    content = {"version": VERSION, "waiting": waiting}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    waiting = {each.name: list(each.untold) for each in notifiers}
+    return orjson.dumps({"version": VERSION, "waiting": waiting})
 
 
 def read_untold(body: bytes) -> Mapping[str, Sequence[Alarm]]:

@@ -21,8 +21,6 @@ _log = logging.getLogger(__name__)
 class AlarmWatch:
     """Process and communication alarms of a site."""
 
-    _communication: Communication
-
     def __init__(
         self,
         site: Site,
@@ -33,7 +31,6 @@ class AlarmWatch:
         *,
         endpoints: Mapping[str, str],
         shards: Mapping[str, str] | None = None,
-        like: "AlarmWatch | None" = None,
     ) -> None:
         """Wire everything.
 
@@ -56,13 +53,17 @@ class AlarmWatch:
             endpoints=endpoints,
             watched=watched[watched < site.point_count],
             shards=shards or {},
-            like=like._communication if like is not None else None,
         )
 
     def watch(self, now: int) -> None:
         """Evaluate what the image holds at ``now`` (ns, UTC): once a tick."""
         self._process.watch(now)
         self._communication.watch(now)
+
+    def tell_of(self, site: Site) -> None:
+        """From now on tell of devices as this site does, whose devices differ in their names at most."""
+        self._process.tell_of(site)
+        self._communication.tell_of(site)
 
     def take_over(self, other: "AlarmWatch", moves: Moves) -> None:
         """Go on, delays and all, from the watch over the site as it was before; ``resume`` then sees to

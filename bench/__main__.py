@@ -9,6 +9,7 @@ _BENCHES = {
     "fuzz_modbus": "1,000,000 spoilt replies into the links of Modbus TCP, UDP and RTU",
     "modbus_client": "CPU per Modbus request of our client beside pymodbus, as fast as it goes",
     "campus_links": "CPU per request from timer to LiveImage beside pymodbus, 2,000 connections",
+    "simulator": "what a simulated campus costs that is read every second: CPU a request, memory, start",
     "footprint": "memory of 10,000 idle connections; 500 devices read every second",
     "history": "60 M readings in the embedded history, asked while 10,000 a second come in",
     "scrape": "/metrics of a running campus: CPU, time to the last byte, stalls",

@@ -26,7 +26,7 @@ from collectors.modbus import Answer, Link
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
-from collectors.modbus.link import Inbox
+from collectors.modbus.inbox import Inbox
 from collectors.planning import Block
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec

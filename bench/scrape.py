@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> bool:
     with tempfile.TemporaryDirectory(prefix="dcops-scrape-") as name:
         folder = Path(name)
         write_site(generate(PRESETS[options.preset], 1), folder / "site")
-        with patch("collectors.collection.connector_of", lambda *_: _connect):
+        with patch("collectors.collection.connector_of", lambda *_, **__: _connect):
             size, windows = uvloop.run(_measure(folder, options))
     return _report(size, windows, options.every)
 

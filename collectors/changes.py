@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding
 from collectors.profiles import ModbusProfile, MqttProfile
 
 ProfileT = TypeVar("ProfileT", ModbusProfile, MqttProfile)
@@ -28,9 +28,8 @@ class PlanChange:
     """Endpoints that are new or others than before."""
     closed: frozenset[str]
     """Endpoints that are no more or others now."""
-    entered: tuple[MqttBroker, ...]
-    """The same of brokers."""
     left: frozenset[str]
+    """The same of brokers."""
 
 
 def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
@@ -42,25 +41,23 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     entered = tuple(each for each in now.brokers if brokers.get(each.id) != each)
     fresh = {each.id for each in opened} | {each.id for each in entered}
     old, new = _bindings(before), _bindings(now)
-    there = old.keys() & new.keys()
-    alike, kept = set[str](), set[str]()
-    for device in there:
-        one, other = old[device], new[device]
-        if _same_source(one, other, fresh):
-            alike.add(device)
-            if one is other or _same_manners(one, other):
-                kept.add(device)
+    others = [device for device, binding in new.items() if fresh or old.get(device) is not binding]
+    alike = {each for each in others if each in old and _same_source(old[each], new[each], fresh)}
+    restarted = {
+        each for each in others if each in old and not (each in alike and _same_manners(old[each], new[each]))
+    }
+    kept = old.keys() & new.keys()
+    kept -= restarted
     return PlanChange(
         plan=now,
         kept=frozenset(kept),
-        restarted=frozenset(there - kept),
-        anew=frozenset(there - alike),
+        restarted=frozenset(restarted),
+        anew=frozenset(restarted - alike),
         added=frozenset(new.keys() - old.keys()),
         removed=frozenset(old.keys() - new.keys()),
         opened=opened,
         closed=frozenset(endpoints.keys() - {e.id for e in now.endpoints} | {e.id for e in opened})
         & endpoints.keys(),
-        entered=entered,
         left=frozenset(brokers.keys() - {b.id for b in now.brokers} | {b.id for b in entered})
         & brokers.keys(),
     )

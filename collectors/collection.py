@@ -29,7 +29,9 @@ from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.figures import EndpointPlan
-from collectors.modbus.link import Inbox
+from collectors.modbus.inbox import Inbox
+from collectors.modbus.reaching import Network
+from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
 from collectors.mqtt import Subscriber
@@ -82,14 +84,17 @@ class Collection:
         self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
-        self._harvest = Harvest(emit, emit_scans)
+        self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
         self._keeping = keeping
         self._set_aside = set_aside
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
-        self._deadlines = Deadlines()
         self._inbox = Inbox()
+        self._deadlines = Deadlines(behind=self._inbox.behind)
+        self._network = Network()
         self._opener = Opener()
+        self._belated: dict[str, Belated] = {}
+        """Of each RTU line the units that owe a reply, which may come over another connection."""
         dial = self._dial
         self._patience = patience or Patience()
         self._past: Counter[str] = Counter()
@@ -99,7 +104,8 @@ class Collection:
         factory = self._factory(())
         self._readers = [factory.make(binding) for binding in plan.modbus]
         self._endpoint_plan = self._plan_endpoints()
-        self._schedule = Schedule(clock, [_scan(reader, self._endpoints) for reader in self._readers])
+        scans = [_scan(reader, self._endpoints) for reader in self._readers]
+        self._schedule = Schedule(clock, scans, self._inbox.behind)
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
         self._reading: dict[str, asyncio.Task[None]] = {}
@@ -193,6 +199,7 @@ class Collection:
             self._endpoints.pop(name).stop()
         made = self._endpoints | over.endpoints
         self._endpoints = {each.id: made[each.id] for each in plan.endpoints}
+        self._belated = {name: each for name, each in self._belated.items() if name in self._endpoints}
         for reader, binding in over.moved:
             reader.binding = binding
         self._readers = over.readers
@@ -362,7 +369,11 @@ class Collection:
 
     def _dial(self, config: ModbusEndpoint, errors: Errors, lost: Lost) -> Awaitable[Link]:
         """Connect to an endpoint."""
-        return connector_of(config, self._deadlines, errors, self._inbox)(lost)
+        belated = None if config.protocol.has_transactions else self._belated.setdefault(config.id, {})
+        connect = connector_of(
+            config, self._deadlines, errors, self._inbox, belated=belated, network=self._network
+        )
+        return connect(lost)
 
     def _subscriber(self, broker: MqttBroker, plan: CollectionPlan) -> Subscriber:
         bindings = [binding for binding in plan.mqtt if binding.broker == broker.id]

@@ -1,4 +1,4 @@
-"""Scans that came complete within some milliseconds, decoded together.
+"""Scans that came complete within some milliseconds, or up to the last that is under way, decoded together.
 
 Most of what decoding and taking over one scan costs is the number of steps, not the number of values: a
 hundred scans in one array take hardly longer than one.
@@ -16,7 +16,16 @@ HOLD = 0.05
 MOST_HELD = 1_000
 """Scans of one kind that wait, at most."""
 
-Soon = Callable[[Callable[[], None]], object]
+
+class Wait(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> None:
+        """It need not come."""
+        ...
+
+
+Soon = Callable[[Callable[[], None]], Wait | None]
 """Has something called in a moment."""
 
 
@@ -35,19 +44,28 @@ _Row = tuple[Scanned, int, int, Sequence[Payload]]
 class Harvest:
     """Gathers scans for a moment. What is handed on of one device stays in order."""
 
-    def __init__(self, emit: Emit, emit_scans: EmitScans | None = None, soon: Soon | None = None) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        emit_scans: EmitScans | None = None,
+        soon: Soon | None = None,
+        more: Callable[[], bool] | None = None,
+    ) -> None:
         """Nothing is handed on yet.
 
         Args:
             emit: takes what comes alone.
             emit_scans: takes what was decoded together; without, ``emit`` takes it one by one.
             soon: calls back in a moment; without, the running event loop does after ``HOLD``.
+            more: whether reads are under way that may complete a scan; where none are, nothing is waited for.
         """
         self._emit = emit
         self._emit_scans = emit_scans
         self._soon = soon or _in_a_moment
+        self._more = more or _always
         self._called = False
         """Whether ``soon`` has been asked and has not called back yet."""
+        self._wait: Wait | None = None
         self._sheaves: dict[Decoder, list[_Row]] = {}
         """By what takes them apart."""
 
@@ -63,13 +81,16 @@ class Harvest:
         """
         sheaf = self._sheaves.get(decoder)
         if sheaf is None:
-            if not self._called:
-                self._called = True
-                self._soon(self._moment_over)
             sheaf = self._sheaves[decoder] = []
         sheaf.append((device, first, time, scan))
-        if len(sheaf) >= MOST_HELD:
+        if not self._more():
+            self._wait_no_more()
             self.flush()
+        elif len(sheaf) >= MOST_HELD:
+            self.flush()
+        elif not self._called:
+            self._called = True
+            self._wait = self._soon(self._moment_over)
 
     def emit(self, sample: Sample) -> None:
         """Hand a sample on, behind all that was added before."""
@@ -94,6 +115,12 @@ class Harvest:
             for sample in scans.samples():
                 self._emit(sample)
 
+    def _wait_no_more(self) -> None:
+        """A waking for nothing would cost as much as several reads."""
+        if self._wait is not None:
+            self._wait.cancel()
+            self._wait, self._called = None, False
+
     def _moment_over(self) -> None:
         self._called = False
         self.flush()
@@ -109,5 +136,9 @@ class Harvest:
                 self._emit(Sample(first, time, *decoded))
 
 
-def _in_a_moment(call: Callable[[], None]) -> None:
-    asyncio.get_running_loop().call_later(HOLD, call)
+def _in_a_moment(call: Callable[[], None]) -> Wait:
+    return asyncio.get_running_loop().call_later(HOLD, call)
+
+
+def _always() -> bool:
+    return True

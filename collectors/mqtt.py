@@ -5,7 +5,6 @@ is lost between the broker and us.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections import Counter
@@ -22,6 +21,7 @@ from collectors.mqtt_intake import Intake
 from collectors.mqtt_receipts import Receipts
 from collectors.mqtt_topics import subscriptions
 from collectors.mqtt_window import Window
+from collectors.reasons import behind, in_words
 from facility.clock import Clock
 from facility.sample import Emit
 
@@ -73,6 +73,7 @@ class Subscriber:
         self._version = broker.version or MqttVersion.NEW
         self._greets_in_old = False
         self._connections = 0
+        self._recalled = False
         self._resumed_until = 0.0
         self._stopping = False
         self._all_acknowledged = asyncio.Event()
@@ -93,18 +94,19 @@ class Subscriber:
 
     async def run(self) -> None:
         """Keep the subscription alive until cancelled; then wait a moment for what was taken to be kept."""
-        if self.broker.persistent:
-            self._receipts.recall(await self._keeping.recall(self.broker.id))
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         while task is None or not task.cancelling():  # see _heed_cancellation
             began = loop.time()
             try:
+                await self._recall()
                 await self._receive()
             except (MqttError, OSError, ValueError) as error:
                 if self._try_old(error):
                     continue
-                self._down(str(error) or type(error).__name__)
+                self._down(in_words(behind(error)))
+            except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
+                self._broke(error)
             if loop.time() - began > _STEADY:
                 self._backoff.reset()
             await asyncio.sleep(self._backoff.pause())
@@ -116,11 +118,18 @@ class Subscriber:
         self._left = (self._left | before) - set(self._wanted())
 
     async def follow(self) -> None:
-        """Ask a connection that stands for what has changed; another one is asked for everything anyway."""
+        """Ask a connection that stands for what has changed; another one is asked for everything anyway.
+
+        One that does not answer to it is ended, for what is new would never be heard over it.
+        """
         connection = self._connection
         if connection is not None and self.state is EndpointState.CONNECTED:
-            with contextlib.suppress(MqttError, OSError, ValueError):
+            try:
                 await self._subscribe(connection)
+            except Exception as error:  # noqa: BLE001 - it must not end the collecting of the others
+                self._last_error = f"a change of the subscriptions failed: {error or type(error).__name__}"
+                self._tell_once(logging.WARNING, f"is connected anew: {self._last_error}")
+                connection.drop()
 
     def stop(self) -> None:
         """Take nothing from now on; ``run`` is then to be cancelled."""
@@ -157,6 +166,12 @@ class Subscriber:
             last_error=self._last_error,
             unacknowledged=self._receipts.waiting,
         )
+
+    async def _recall(self) -> None:
+        """Know what an earlier process has taken, before the broker sends any of it again."""
+        if self.broker.persistent and not self._recalled:
+            self._receipts.recall(await self._keeping.recall(self.broker.id))
+            self._recalled = True
 
     async def _receive(self) -> None:
         """One connection, from its opening to its loss."""
@@ -316,6 +331,13 @@ class Subscriber:
         self._last_error = reason
         self._told_down = True
         self._tell_once(logging.WARNING, f"is down: {reason}; trying again")
+
+    def _broke(self, error: Exception) -> None:
+        """It cannot be talked to, for a reason nobody thought of."""
+        reason = f"{type(error).__name__}: {error}"
+        if reason != self._last_error:
+            _LOG.error("broker %s cannot be talked to", self.broker.id, exc_info=error)
+        self._down(reason)
 
     def _tell_once(self, level: int, what: str) -> None:
         """Say something of the broker, but not again before it was down and is back."""

@@ -9,7 +9,7 @@ made up. One that cannot keep up fires slot after slot as late as it is, so that
 import asyncio
 import heapq
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,8 +65,17 @@ class _Slot:
 class Schedule:
     """All jobs of a collection."""
 
-    def __init__(self, clock: Clock, jobs: Iterable[Job]) -> None:
+    def __init__(self, clock: Clock, jobs: Iterable[Job], behind: Callable[[], bool] = lambda: False) -> None:
+        """Nothing is fired yet.
+
+        Args:
+            clock: by which jobs are due.
+            jobs: all of them.
+            behind: tells whether what former jobs brought about is more than can be done in a turn of the
+                loop; then nothing is fired.
+        """
         self._clock = clock
+        self._behind = behind
         self._slots: list[_Slot] = []
         self._made = 0
         self._placed = False
@@ -82,7 +91,8 @@ class Schedule:
         while self._slots:
             await self._clock.sleep_until(self._slots[0].due)
             await asyncio.sleep(0)
-            self.fire_due(self._clock.now())
+            if not self._behind():
+                self.fire_due(self._clock.now())
 
     def change(self, removed: Mapping[str, float], added: Iterable[Job]) -> None:
         """Take jobs out and put others in; those that stay keep their places and times.

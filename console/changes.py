@@ -16,6 +16,7 @@ from console.guard import LOOPBACK_NAMES, Handler, host_name, is_loopback, json_
 from console.models import Snapshot
 from console.showing import Showing
 from console.site import SiteRefusedError
+from console.site_models import ReloadRequest
 from ingest.errors import HistoryCopyError, StoreUnavailableError
 
 FORGET_PATH = "/api/v1/collection/lessons/forget"
@@ -53,12 +54,15 @@ def snapshot_handler(showing: Showing) -> Handler:
 
 
 def reload_handler(showing: Showing) -> Handler:
-    """Answers ``POST /api/v1/site/reload`` with body ``{}``: the site's files are read and taken up now."""
+    """Answers ``POST /api/v1/site/reload`` with body ``{}``, or ``{"removing": 40}``: the site's files are
+    read and taken up now.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         check_origin(request)
+        wanted = _reload_request(await request.read())
         try:
-            return json_response(await showing.current.view.keeper.reload())
+            return json_response(await showing.current.view.keeper.reload(wanted.removing))
         except SiteRefusedError as error:
             return json_response(error.body, error.status)
 
@@ -97,3 +101,17 @@ def _forget_request(body: bytes) -> ForgetRequest:
     if not isinstance(device, str):
         raise BadRequestError("bad_body", "the body names no device", 'send {"device": "ID"}, or "all"')
     return ForgetRequest(device=device)
+
+
+def _reload_request(body: bytes) -> ReloadRequest:
+    try:
+        given = orjson.loads(body or b"{}").get("removing", 0)
+    except (ValueError, AttributeError):
+        given = None
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise BadRequestError(
+            "bad_body",
+            "the body says no number of devices",
+            'send {}, or {"removing": 40} for up to 40 devices',
+        )
+    return ReloadRequest(removing=given)

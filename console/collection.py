@@ -1,6 +1,8 @@
 """How collection goes: totals, endpoints, devices."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
 
 from collectors.health import (
     CollectorHealth,
@@ -9,6 +11,7 @@ from collectors.health import (
     DeviceLesson,
     DeviceState,
     EndpointHealth,
+    EndpointState,
 )
 from console.collection_models import (
     CollectionAnswer,
@@ -32,8 +35,24 @@ from console.times import write_time
 
 STATES = tuple(state.value for state in DeviceState)
 """States of a device."""
+ENDPOINT_STATES = tuple(state.value for state in EndpointState)
+"""States of an endpoint."""
 EVERY_DEVICE = "all"
 """In place of a device id."""
+NO_LIMIT = 0
+"""All endpoints and devices, as they come."""
+
+Health = TypeVar("Health", EndpointHealth, DeviceHealth)
+
+_TROUBLED_FIRST = {
+    EndpointState.DOWN: 0,
+    EndpointState.CONNECTING: 1,
+    EndpointState.CONNECTED: 2,
+    DeviceState.DORMANT: 0,
+    DeviceState.SUSPECT: 1,
+    DeviceState.WAITING: 2,
+    DeviceState.ONLINE: 3,
+}
 
 
 def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
@@ -56,11 +75,18 @@ def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
 
 
 def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionAnswer:
-    """Everything about collection; devices only of the states asked for, all if none are."""
+    """Everything about collection; devices only of the states asked for, all if none are.
+
+    With a limit at most so many endpoints and devices, those in trouble first.
+    """
     devices = view.collection.devices()
+    endpoints = view.collection.endpoints()
     totals = view.collection.totals()
     wanted = arguments.several("state") or STATES
+    limit = arguments.integer("limit")
     counted = Counter(str(device.state) for device in devices)
+    reached = Counter(str(endpoint.state) for endpoint in endpoints)
+    asked_for = [device for device in devices if str(device.state) in wanted]
     return CollectionAnswer(
         time=write_time(view.clock.now()),
         totals=TotalsAnswer(
@@ -72,9 +98,17 @@ def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionA
         ),
         collectors=tuple(collector_answer(each) for each in view.collectors()),
         states={state: counted.get(state, 0) for state in STATES},
-        endpoints=tuple(endpoint_answer(each) for each in view.collection.endpoints()),
-        devices=tuple(device_answer(device) for device in devices if str(device.state) in wanted),
+        endpoint_states={state: reached.get(state, 0) for state in ENDPOINT_STATES},
+        endpoints=tuple(endpoint_answer(each) for each in _troubled_first(endpoints, limit)),
+        devices=tuple(device_answer(each) for each in _troubled_first(asked_for, limit)),
     )
+
+
+def _troubled_first(healths: Sequence[Health], limit: int) -> Sequence[Health]:
+    """All as they come, or with a limit the worst of them."""
+    if limit == NO_LIMIT:
+        return healths
+    return sorted(healths, key=lambda health: _TROUBLED_FIRST[health.state])[:limit]
 
 
 def collector_answer(health: CollectorHealth) -> CollectorAnswer:

@@ -56,11 +56,12 @@ class CollectorAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionAnswer:
-    """Collection health. ``states`` counts all devices; ``devices`` holds those asked for."""
+    """Collection health. ``states`` and ``endpoint_states`` count all; the lists hold what was asked for."""
 
     time: Moment
     totals: TotalsAnswer
-    states: dict[str, int]
+    states: Annotated[dict[str, int], "how many devices are in which state"]
+    endpoint_states: Annotated[dict[str, int], "likewise of endpoints"]
     collectors: Annotated[tuple[CollectorAnswer, ...], "other processes that collect; mostly none"]
     endpoints: tuple[EndpointAnswer, ...]
     devices: tuple[DeviceHealthAnswer, ...]

@@ -1,7 +1,7 @@
 """The OpenAPI description, derived from the routes and from the types of their answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -234,7 +234,7 @@ def _component(kind: type, components: dict[str, Schema]) -> Schema:
             "type": "object",
             "description": (kind.__doc__ or "").strip(),
             "properties": properties,
-            "required": list(properties),
+            "required": [each.name for each in fields(kind) if each.default is MISSING],
             "additionalProperties": False,
         }
     return {"$ref": f"#/components/schemas/{name}"}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from console.alarms import list_alarms
-from console.collection import STATES, collection_answer, endpoint_costs, list_lessons
+from console.collection import NO_LIMIT, STATES, collection_answer, endpoint_costs, list_lessons
 from console.collection_models import (
     CollectionAnswer,
     EndpointCostAnswer,
@@ -185,6 +185,13 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
             parameters=(
                 Parameter(
                     name="state", note="only devices of these states; with commas", choices=STATES, many=True
+                ),
+                Parameter(
+                    name="limit",
+                    note="so many endpoints and devices at most, those in trouble first; 0: all",
+                    kind=Kind.INTEGER,
+                    high=1000,
+                    default=NO_LIMIT,
                 ),
             ),
         ),

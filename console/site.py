@@ -31,8 +31,8 @@ class SiteKeeper(Protocol):
         """The site that runs."""
         ...
 
-    async def reload(self) -> Reloaded:
-        """Load it anew.
+    async def reload(self, removing: int = 0) -> Reloaded:
+        """Load it anew; so many devices may be removed in any case.
 
         Raises:
             SiteRefusedError: that cannot be done, and nothing has changed.

@@ -8,7 +8,13 @@ from console.models import Moment, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadRequest:
-    """The site's files are to be read again; there is nothing to choose."""
+    """The site's files are to be read again."""
+
+    removing: Annotated[
+        int,
+        "so many devices may be removed; without it no more than ten, or a tenth of a larger site: the file"
+        " may be cut short",
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

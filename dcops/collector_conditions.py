@@ -41,7 +41,7 @@ class CollectorConditions:
             part=health.name,
             holds=lost.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Readings of {health.name} are lost from {moment(lost.since, site)} on, {lost.amount} so"
                 " far: it could neither hand them over nor keep them"
             ),
@@ -59,7 +59,7 @@ class CollectorConditions:
             part=health.name,
             holds=abs(ahead) > MOST_BEHIND,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"The clock of {health.name} is {text} the head's: what it reads has wrong times, and is"
                 " taken for old, or refused"
             ),
@@ -74,7 +74,7 @@ class CollectorConditions:
             part=health.name,
             holds=bool(health.error),
             priority=Priority.MEDIUM,
-            message=f"{health.name} is not well: {health.error}",
+            tell=lambda: f"{health.name} is not well: {health.error}",
             action=f"Mend what it says; see the log of dcops and the page of {health.name}.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),

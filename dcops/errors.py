@@ -4,6 +4,8 @@ DcopsError      the command ends with exit code 1
 └── NoPortsError
 """
 
+import errno
+
 
 class DcopsError(Exception):
     """The command can't do what it is asked for."""
@@ -12,8 +14,17 @@ class DcopsError(Exception):
 def in_words(error: Exception) -> str:
     """What went wrong, for the one line a command prints; the operating system's own words get a mend."""
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}; check the path and its permissions"
+        return f"{error.filename}: {error.strerror.lower()}; {mend_of(error)}"
     return str(error) or type(error).__name__
+
+
+def mend_of(error: OSError) -> str:
+    """What to do about a file that cannot be read or written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "free some space, or choose another disk"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return "check its permissions, and whose it is"
+    return "check the path and its permissions"
 
 
 class NoPortsError(DcopsError):

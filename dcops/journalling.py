@@ -7,6 +7,7 @@ from collectors.keeping import Keeping
 from dcops.site_file.outputs import JournalConfig
 from facility.catalogue import Catalogue
 from facility.clock import Clock
+from ingest.ageing import Ageing
 from ingest.journal import Journal
 from ingest.spool import Spool
 from ingest.tick import Tick
@@ -16,7 +17,13 @@ JOURNAL_FILE = "journal.sqlite"
 
 
 def open_spool(
-    config: JournalConfig, data: Path, catalogue: Catalogue, stores: Sequence[str], clock: Clock
+    config: JournalConfig,
+    data: Path,
+    catalogue: Catalogue,
+    stores: Sequence[str],
+    clock: Clock,
+    *,
+    ageing: Ageing,
 ) -> Spool:
     """The spool of a data folder. Its file is opened with the first use.
 
@@ -25,11 +32,12 @@ def open_spool(
         data: the folder.
         catalogue: what batches count over.
         stores: names of those that take from it.
-        clock: for ages.
+        clock: the one that readings are stamped by.
+        ageing: for what is too old.
     """
     names = tuple(stores)
     journal = Journal(data / JOURNAL_FILE, catalogue, names, config.limits)
-    return Spool(journal, names, clock, config.memory, config.commit)
+    return Spool(journal, names, clock, config.memory, config.commit, ageing=ageing)
 
 
 def hurrying(tick: Tick, spool: Spool) -> Callable[[], None]:

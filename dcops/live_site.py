@@ -62,23 +62,20 @@ class LiveSite:
         """Ids of the devices that send by themselves."""
         self.reached = {b.device: b.endpoint for b in plan.modbus} | {b.device: b.broker for b in plan.mqtt}
         """Endpoint or broker of each device."""
-        if like is not None and self._is_like(like, loaded):
+        differing = site.differing(like.loaded.site) if like is not None else None
+        """What of the devices is not as in the site that runs; None if they are others."""
+        self.loaded = loaded
+        if like is not None and differing == frozenset() and site == like.loaded.site:
             self.loaded = replace(loaded, site=like.loaded.site)
-            self.storing = like.storing
-            self.catalogue, self.image, self.derived = like.catalogue, like.image, like.derived
-            self.staleness, self.exposition, self.points = like.staleness, like.exposition, like.points
-        else:
-            self.loaded = loaded
-            self._compute(site, like)
+        self._compute(self.loaded.site, like, differing)
         standing = Standing(site)
         touch = OutOfTouch(plan, shards, standing.devices, sources)
         self.silence = Silence(self.staleness, standing, touch)
         """Marks what is not current any more."""
-        shared = like.alarms if like is not None and self._is_watched_as(like) else None
+        shared = like.alarms if like is not None and self._is_watched_as(like, differing) else None
         if shared is None:
             seen = Image(self.image.values, self.image.times, self.image.quality)
             rules, reached = loaded.rules, self.reached
-            known = like.alarms if like is not None else None
             shared = AlarmWatch(
                 self.loaded.site,
                 self.catalogue,
@@ -87,7 +84,6 @@ class LiveSite:
                 seen,
                 endpoints=reached,
                 shards=shards,
-                like=known,
             )
         self.alarms: AlarmWatch = shared
 
@@ -101,45 +97,59 @@ class LiveSite:
         """
         if self.image is not other.image:
             self.image.take_over(other.image, moves.earlier)
+        if self.derived is not other.derived:
             self.derived.take_over(other.derived, moves)
         self.silence.take_over(other.silence)
         for device in anew:
             group = self.catalogue.group(device)
             self.image.forget(group.first, len(group.fields))
-        if self.alarms is not other.alarms:
+        if self.alarms is other.alarms:
+            self.alarms.tell_of(self.loaded.site)
+        else:
             self.alarms.take_over(other.alarms, moves)
 
-    def _compute(self, site: Site, like: "LiveSite | None") -> None:
+    def _compute(self, site: Site, like: "LiveSite | None", differing: AbstractSet[str] | None) -> None:
         """Prepare all that is computed of the points, out of what there is of a similar site."""
         storing = self.loaded.storing
-        if like is None:
-            self.catalogue = build_catalogue(site, storing)
-            self.derived = Derived(site, self.catalogue)
-            self.exposition = Exposition(site, self.catalogue)
-            self.points = PointExposition(site)
-        else:
+        known = None
+        if like is not None:
             before = like.loaded
             known = Catalogued(site=before.site, storing=before.storing, catalogue=like.catalogue)
-            self.catalogue = build_catalogue(site, storing, known)
-            self.derived = Derived(site, self.catalogue, like.derived)
-            self.exposition = Exposition(site, self.catalogue, like.exposition)
-            self.points = PointExposition(site, like.points)
-        self.storing = plan_storing(site, storing)
-        self.image = LiveImage(self.catalogue.point_count)
-        self.staleness = StalenessPlan(site, self.pushed)
+        self.catalogue = build_catalogue(site, storing, known)
+        if like is None or self.catalogue is not like.catalogue or differing is None:
+            self.derived = Derived(site, self.catalogue)
+            self.exposition = Exposition(site, self.catalogue, like.exposition if like is not None else None)
+            self.points = PointExposition(site, like.points if like is not None else None)
+            self.storing = plan_storing(site, storing)
+            self.image = LiveImage(self.catalogue.point_count)
+            self.staleness = StalenessPlan(site, self.pushed)
+            return
+        # The very same series: what is told of them is the same, and so are the arrays they stand in.
+        self.exposition, self.points = like.exposition.about(site), like.points.about(site)
+        self.storing, self.image = like.storing, like.image
+        metered = differing.isdisjoint(_METERED) and site.timezone == like.loaded.site.timezone
+        self.derived = like.derived if metered else Derived(site, self.catalogue)
+        silent = differing.isdisjoint(_SILENT) and self.pushed == like.pushed
+        self.staleness = like.staleness if silent else StalenessPlan(site, self.pushed)
 
-    def _is_like(self, other: "LiveSite", loaded: LoadedSite) -> bool:
-        """Whether all that is computed of the points would be as it is there."""
-        before = other.loaded
-        return other.pushed == self.pushed and before.storing == loaded.storing and before.site == loaded.site
-
-    def _is_watched_as(self, other: "LiveSite") -> bool:
-        """Whether alarms of the very same points come by the same rules."""
+    def _is_watched_as(self, other: "LiveSite", differing: AbstractSet[str] | None) -> bool:
+        """Whether alarms of the very same points come by the same rules, whatever devices are called."""
         return (
             self.image is other.image
+            and differing is not None
+            and differing <= _CALLED
             and self.reached == other.reached
             and self.loaded.rules == other.loaded.rules
+            and self.loaded.site.timezone == other.loaded.site.timezone
         )
+
+
+_METERED = frozenset({"serves", "rated_power"})
+"""What of a device, besides what the catalogue tells, matters to what is computed of it."""
+_SILENT = frozenset({"period", "reports_by_exception"})
+"""The same of when it is silent for too long."""
+_CALLED = frozenset({"name"})
+"""What alarms only tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

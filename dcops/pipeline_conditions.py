@@ -16,6 +16,7 @@ from dcops.trends import LONG_QUIET, QUIET, Growth
 from dcops.waits import MINUTE, RealTime, after, time_text
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from ingest.ageing import FAR, HASTE
 from ingest.delivery import Delivery
 from ingest.spool import Spool, SpoolStats
 from ingest.tick import Tick
@@ -66,6 +67,7 @@ class PipelineConditions:
         yield from self._journal(stats, site, now)
         yield from self._damage(stats, now)
         yield from self._disk()
+        yield self._clock(stats, site, now)
         for store in self._stores:
             yield from store(stats, site, now)
         for notifier in self._pipeline.notifiers():
@@ -84,7 +86,7 @@ class PipelineConditions:
             cause="journal",
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Readings are lost from {moment(dropped.since, site)} on, {dropped.amount} so far: there was"
                 f" no more room for them in memory before the journal took them{cause}"
             ),
@@ -96,7 +98,7 @@ class PipelineConditions:
             cause="journal",
             holds=not stats.available,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"The journal cannot be written{cause}. Readings since"
                 f" {moment(now - round(stats.memory_only * NANOSECONDS), site)} are in memory only: lost if"
                 f" dcops stops{self._memory_full(stats, site, now)}"
@@ -110,7 +112,7 @@ class PipelineConditions:
             cause="journal",
             holds=stats.available and stats.memory_only > _SLOW * self._real.speed,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Readings of {time_text(stats.memory_only)} are in memory only, lost if dcops stops: the"
                 " disk of the journal takes them more slowly than they come"
             ),
@@ -133,7 +135,7 @@ class PipelineConditions:
             part="journal",
             holds=self._damaged.within(self._real.ns(LONG_QUIET), now),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"The journal held damaged data: {stats.corrupt} batches are left out, {stats.quarantined}"
                 f" damaged files put aside, of which {stats.salvaged.missing} readings could not be saved"
             ),
@@ -148,13 +150,27 @@ class PipelineConditions:
             part="disk",
             holds=found is not None and (free < _LEAST_FREE or free < _LEAST_SHARE * whole),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"{_size(free)} are free on the disk of {self._pipeline.folder}. When it is full nothing is"
                 " stored any more: readings wait in memory, and are dropped when that is full too"
             ),
             action="Free space, or keep less: size_gb of history and max_bytes of journal in the site file.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),
+        )
+
+    def _clock(self, stats: SpoolStats, site: Site, now: int) -> Condition:
+        return Condition(
+            rule=rules.CLOCK_AHEAD,
+            part="clock",
+            holds=stats.clock_ahead > FAR,
+            priority=Priority.HIGH,
+            tell=lambda: (
+                f"The clock of this machine says {moment(now, site)}, {stats.clock_ahead / FAR:.1f} days more"
+                " than have gone by since dcops last looked at it: readings are stamped by it. So that they"
+                f" are not all deleted as too old, no day lets more than {HASTE} days of the oldest go"
+            ),
+            action="Set the clock right. If it is right, start dcops once with --believe-clock.",
         )
 
     def _bring_back(self, delivery: Delivery) -> str:
@@ -169,7 +185,7 @@ class PipelineConditions:
             cause="notifier",
             holds=notifier.lost,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
                 f" {NotifierOptions().queue_limit} the oldest are dropped. Who relies on it sees none now"
             ),

@@ -51,6 +51,7 @@ from dcops.site_file import LoadedSite
 from dcops.snapshots import Snapshots
 from dcops.stages import Work, stage
 from dcops.stopping import StopBudget
+from dcops.system_clock import ageing_by
 from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.moves import find_moves, unmoved
@@ -95,13 +96,14 @@ class Platform:
         """What is computed of the site as it is loaded now."""
         self.cpu = CpuStages()
         self.loop = LoopWatch(clock)
-        self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention)
+        ageing = ageing_by(clock, believed=settings.believe_clock)
+        self.history = DuckHistory(settings.data / HISTORY_FILE, clock, loaded.retention, ageing=ageing)
         self._snapshots = Snapshots(settings.data / "snapshots", self.history, clock)
         self._named = named = build_stores(loaded.stores, live.catalogue, environ)
         self._stores = (self.history, *named.stores)
         self._answering = named.answering or self.history
         names = [store.name for store in self._stores]
-        self.spool = open_spool(loaded.journal, settings.data, live.catalogue, names, clock)
+        self.spool = open_spool(loaded.journal, settings.data, live.catalogue, names, clock, ageing=ageing)
         self.by_exception = ByException(self.spool.put)
         self.by_exception.use(live.storing, live.catalogue.point_count)
         self.spool.on_settled(self.by_exception.settled)
@@ -221,11 +223,12 @@ class Platform:
         live = LiveSite(
             loaded, plan, self.board, shards=role.elsewhere(plan), like=self.live, sources=self._sources
         )
-        if live.image is self.live.image:
-            moves, kept, shown = unmoved(live.catalogue), None, self._pages.current
+        if live.catalogue is self.live.catalogue:
+            moves, kept = unmoved(live.catalogue), None
         else:
-            moves = find_moves(self.live.catalogue, live.catalogue)
-            kept, shown = keep_catalogue(live.catalogue), Shown(self._view(live))
+            moves, kept = find_moves(self.live.catalogue, live.catalogue), keep_catalogue(live.catalogue)
+        same = kept is None and live.loaded.site is self.live.loaded.site
+        shown = self._pages.current if same else Shown(self._view(live))
         return Successor(
             live=live,
             change=change,

@@ -18,6 +18,8 @@ from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.times import write_time
 from dcops.background import apart, loop_first
 from dcops.reload_state import ReloadState, waits_for_restart
+from dcops.removals import ManyRemovedError, refuse_many_removed
+from dcops.settled_files import FilesChangingError, read_settled
 from dcops.site_file import LoadedSite, Problem, SiteProblems
 from facility.clock import Clock
 
@@ -114,18 +116,19 @@ class Reloader(Generic[ReadyT]):
         finally:
             gc.unfreeze()  # at the exit everything is looked through once more
 
-    async def reload(self) -> Reloaded:
-        """Load the site anew now.
+    async def reload(self, removing: int = 0) -> Reloaded:
+        """Load the site anew now. So many devices may be removed in any case.
 
         Raises:
-            SiteRefusedError: it has mistakes or cannot be loaded anew; the site that runs goes on untouched.
+            SiteRefusedError: it has mistakes, would lose too many devices or cannot be loaded anew; the site
+                that runs goes on untouched.
         """
         if self._waiting >= MOST_WAITING:
             raise SiteRefusedError("busy", f"{self._waiting} reloads wait already", "ask again later")
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._reload()
+                return await self._reload(removing)
         finally:
             self._waiting -= 1
 
@@ -156,7 +159,7 @@ class Reloader(Generic[ReadyT]):
         waits = f"; a restart is needed for: {', '.join(state.needs_restart)}" if state.needs_restart else ""
         return f"as loaded {write_time(state.loaded)}{waits}"
 
-    async def _reload(self) -> Reloaded:
+    async def _reload(self, removing: int) -> Reloaded:
         load = self._load
         if load is None:
             raise SiteRefusedError(
@@ -168,10 +171,16 @@ class Reloader(Generic[ReadyT]):
         before = self._running.live.loaded
         try:
             with loop_first():
-                successor = await apart(lambda: self._running.build(load()))
+                successor = await apart(lambda: self._read(load, before, removing))
                 await self._running.go_over(successor)
         except SiteProblems as problems:
             raise self._refuse(problems.problems) from problems
+        except ManyRemovedError as error:
+            raise self._refuse_removal(error) from error
+        except FilesChangingError as error:
+            self._note_refusal(str(error), ())
+            _log.error("%s; the site is not loaded anew, what runs goes on", error)
+            raise SiteRefusedError("being_written", str(error), "ask again once it is written") from error
         except Exception as error:
             _log.exception("the site could not be loaded anew; what runs goes on")
             self._note_refusal(f"it could not be taken up: {error!r}", ())
@@ -179,6 +188,12 @@ class Reloader(Generic[ReadyT]):
                 "not_taken_up", "the site could not be taken up", "see the log of dcops"
             ) from error
         return self._done(before, successor, time.monotonic() - began)
+
+    def _read(self, load: Callable[[], LoadedSite], before: LoadedSite, removing: int) -> ReadyT:
+        """In a thread of its own: what takes the place of the site that runs."""
+        loaded = read_settled(load, before.files)
+        refuse_many_removed(before, loaded, removing)
+        return self._running.build(loaded)
 
     def _done(self, before: LoadedSite, successor: ReadyT, seconds: float) -> Reloaded:
         change, loaded, state = successor.change, successor.live.loaded, self.state
@@ -219,6 +234,12 @@ class Reloader(Generic[ReadyT]):
             "mend the files; 'dcops check' says the same",
             _mistakes(problems),
         )
+
+    def _refuse_removal(self, error: ManyRemovedError) -> SiteRefusedError:
+        self._note_refusal(str(error), ())
+        mend = f"see whether the files are whole; if it is meant, 'dcops reload --removing {error.gone}'"
+        _log.error("%s; the site is not loaded anew, what runs goes on; %s", error, mend)
+        return SiteRefusedError("removes_many", f"{error}; what runs goes on", mend)
 
     def _note_refusal(self, error: str, problems: tuple[Problem, ...]) -> None:
         self.state.refused += 1

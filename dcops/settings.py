@@ -24,6 +24,8 @@ class Settings:
     """Seconds of the clock a real second."""
     role: Role = field(default_factory=Role)
     """What of the site this process collects itself, and who else does."""
+    believe_clock: bool = False
+    """The clock is right, however far it is ahead of when the site ran last."""
     record: Path | None = None
     """Where to write everything the collectors saw, to be replayed."""
     load: Callable[[], LoadedSite] | None = None

@@ -31,10 +31,15 @@ class _Lag:
     age: float
     """Seconds since the oldest of it was accepted."""
     risk: Risk
-    loss: str
-    """When the first of it is lost; empty if that is never."""
+    site: Site
+    now: int
     state: str
     """What the store said last, in brackets; empty if nothing."""
+
+    @property
+    def loss(self) -> str:
+        """When the first of it is lost; empty if that is never."""
+        return "" if math.isinf(self.risk.loss_in) else moment(after(self.now, self.risk.loss_in), self.site)
 
 
 class StoreConditions:
@@ -63,7 +68,8 @@ class StoreConditions:
         return _Lag(
             age=0.0 if oldest is None else max(0, now - oldest) / NANOSECONDS,
             risk=risk,
-            loss="" if math.isinf(risk.loss_in) else moment(after(now, risk.loss_in), site),
+            site=site,
+            now=now,
             state=f" ({error})" if error else "",
         )
 
@@ -76,7 +82,7 @@ class StoreConditions:
             cause="store",
             holds=expired.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"Store {name} loses readings from {moment(expired.since, site)} on, {expired.amount} so far:"
                 " the journal is at its bounds and lets the oldest go that the store has not taken"
                 f"{lag.state}"
@@ -94,7 +100,7 @@ class StoreConditions:
             cause="store",
             holds=lag.risk.at_risk > 0,
             priority=Priority.HIGH,
-            message=(
+            tell=lambda: (
                 f"From {lag.loss} on store {name} loses readings that it has not taken, the oldest first;"
                 f" within the hour {time_text(lag.risk.at_risk)} of them{lag.state}"
             ),
@@ -109,7 +115,7 @@ class StoreConditions:
             cause="store",
             holds=full >= _NEARLY,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"What store {name} has not taken fills {full:.0%} of what the journal may hold; beyond that,"
                 f" as it goes from {lag.loss} on, the oldest readings are lost to it{lag.state}"
             ),
@@ -128,7 +134,7 @@ class StoreConditions:
             cause="store",
             holds=not stats.available,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Store {name} takes nothing{lag.state}. Its readings wait in the journal"
                 + (f"; none is lost before {lag.loss}" if lag.loss else "")
             ),
@@ -143,7 +149,7 @@ class StoreConditions:
             cause="store",
             holds=stats.available and late,
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Store {name} takes less than comes in: it lacks {backlog.points} readings, the oldest of"
                 f" {time_text(lag.age)} ago"
                 + (f"; they are lost to it from {lag.loss} on" if lag.loss else "")
@@ -163,7 +169,7 @@ class StoreConditions:
             part=name,
             holds=growth.within(self._real.ns(LONG_QUIET), now),
             priority=Priority.MEDIUM,
-            message=(
+            tell=lambda: (
                 f"Store {name} refuses readings for what they are, {growth.amount} since"
                 f" {moment(growth.since, site)}. They are missing there until they are written from"
                 f" {letters.path(name)}, where the oldest go when it is full{gone}"

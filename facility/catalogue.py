@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from facility.devices import Device, DeviceKind
 from facility.point_types import Behaviour
 from facility.quantities import (
-    ENERGIES,
     IT_ENERGY_OF_CATEGORY,
-    QUANTITIES,
     Category,
     EnergyQuantity,
     Quantity,
@@ -140,10 +138,12 @@ def build_catalogue(
         storing: which points are stored by exception.
         like: a similar site and its catalogue; what would be equal there is the very same.
     """
+    if like is not None and _is_as(site, storing, like):
+        return like.catalogue
     drafts = _Drafts(site, storing, like)
     for device in site.devices:
         drafts.add_device(device)
-    carrying = carried(site)
+    carrying = site.carrying
     fields: dict[tuple[int, int], tuple[Field, ...]] = {}
     for space, quantities, energies in carrying:
         alike = (id(quantities), id(energies))
@@ -154,6 +154,16 @@ def build_catalogue(
         for figure_id, figure_fields, tags in _figures(energies):
             drafts.add_space(space, figure_fields, figure_id, tags)
     return Catalogue(tuple(drafts.groups), len(site.devices))
+
+
+_TOLD = frozenset({"kind", "space", "points", "period", "feed", "boundary"})
+"""What of a device, but its id, a catalogue tells."""
+
+
+def _is_as(site: Site, storing: Sequence[StoringRule], like: Catalogued) -> bool:
+    """Whether the catalogue would be that of a similar site."""
+    differing = site.differing(like.site)
+    return differing is not None and differing.isdisjoint(_TOLD) and storing == like.storing
 
 
 class _Drafts:
@@ -247,53 +257,6 @@ def _tag_parts(site: Site, space: str) -> tuple[_Tags, _Tags]:
     return tuple(each for each in tags if each < ("device",)), tuple(
         each for each in tags if each > ("device",)
     )
-
-
-Carrying = tuple[Space, tuple[Quantity, ...], tuple[EnergyQuantity, ...]]
-"""A space, and the quantities and energies it has sources for."""
-
-
-def carried(site: Site) -> list[Carrying]:
-    """Which quantities and energies each space has sources for; spaces with none are left out."""
-    fed: dict[object, frozenset[str]] = {}
-    below: dict[str, set[frozenset[str]]] = {space.id: set() for space in site.spaces}
-    for device in site.devices:
-        alike = (id(device.points), device.boundary, device.kind, device.feed)
-        keys = fed.get(alike)
-        if keys is None:
-            keys = fed[alike] = _fed_by(device)
-        below[device.space].add(keys)
-    for space in reversed(site.spaces):
-        if space.parent is not None:
-            below[space.parent] |= below[space.id]
-    result = []
-    named: dict[frozenset[str], tuple[tuple[Quantity, ...], tuple[EnergyQuantity, ...]]] = {}
-    for space in site.spaces:
-        here = frozenset[str]().union(*below[space.id])
-        if here not in named:
-            quantities = tuple(q for q in QUANTITIES if q.key in here)
-            named[here] = quantities, tuple(e for e in ENERGIES if e.key in here)
-        quantities, energies = named[here]
-        if quantities or energies:
-            result.append((space, quantities, energies))
-    return result
-
-
-def _fed_by(device: Device) -> frozenset[str]:
-    """Keys of the quantities and energies a device is a source of."""
-    types = {point.type.key for point in device.points}
-    quantities = {q.key for q in QUANTITIES if q.type_key in types and is_source(q, device)}
-    energies = {e.key for e in ENERGIES if e.type_key in types and e.boundary is device.boundary}
-    return frozenset(quantities | energies)
-
-
-def is_source(quantity: Quantity, device: Device) -> bool:
-    """Whether a device that has the point type feeds the quantity."""
-    if quantity.boundary is not None and device.boundary is not quantity.boundary:
-        return False
-    if quantity.kinds is not None and device.kind not in quantity.kinds:
-        return False
-    return quantity.feed is None or device.feed is quantity.feed
 
 
 def sources_of(quantity: Quantity, site: Site) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What is said of the devices of a site, as arrays over them, so that thousands are chosen in one step."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 import numpy as np
@@ -12,12 +13,30 @@ _KINDS = {kind: code for code, kind in enumerate(DeviceKind)}
 _FEEDS: dict[Feed | None, int] = {None: -1} | {feed: code for code, feed in enumerate(Feed)}
 _BOUNDARIES: dict[Boundary | None, int] = {None: -1} | {each: code for code, each in enumerate(Boundary)}
 
+_KEYS = {
+    "kinds": "kind",
+    "feeds": "feed",
+    "boundaries": "boundary",
+    "rated_power": "rated_power",
+    "rated_current": "rated_current",
+    "by_exception": "reports_by_exception",
+    "periods": "period",
+}
+"""What each of the columns is made of."""
+
 
 class DeviceColumns:
     """All arrays have shape (devices,) and are made when they are asked for first."""
 
     def __init__(self, devices: Sequence[Device]) -> None:
         self._devices = devices
+
+    def about(self, devices: Sequence[Device], differing: AbstractSet[str]) -> "DeviceColumns":
+        """The same of devices that differ in these attributes at most; what does not is shared."""
+        found = DeviceColumns(devices)
+        known = {name: column for name, column in vars(self).items() if name in _KEYS}
+        vars(found).update({name: column for name, column in known.items() if _KEYS[name] not in differing})
+        return found
 
     @cached_property
     def kinds(self) -> NDArray[np.int16]:
@@ -45,6 +64,11 @@ class DeviceColumns:
         return np.array([each.rated_current for each in self._devices], dtype=np.float64)
 
     @cached_property
+    def periods(self) -> NDArray[np.float64]:
+        """Seconds between two readings of each."""
+        return np.array([each.period for each in self._devices], dtype=np.float64)
+
+    @cached_property
     def by_exception(self) -> NDArray[np.bool_]:
         """Which are silent while nothing changes."""
         return np.array([each.reports_by_exception for each in self._devices], dtype=np.bool_)
@@ -62,6 +86,16 @@ class DeviceColumns:
     def counting_in(self, boundary: Boundary | None) -> NDArray[np.bool_]:
         """Which count in this boundary."""
         return np.equal(self.boundaries, _BOUNDARIES[boundary])
+
+
+def code_of(kind: DeviceKind) -> int:
+    """The code of a kind."""
+    return _KINDS[kind]
+
+
+def feed_code(feed: Feed) -> int:
+    """The code of a feed."""
+    return _FEEDS[feed]
 
 
 def kind_of(code: int) -> DeviceKind:

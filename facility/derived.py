@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from facility.catalogue import Carrying, Catalogue, carried
+from facility.carrying import Carrying
+from facility.catalogue import Catalogue
 from facility.counters import Finding
-from facility.energy_totals import Amount, DeviceCounters, EnergyTotals, SpaceEnergy, energy_totals
+from facility.energy import LONGEST_STEP
+from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
@@ -17,8 +19,7 @@ from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
 from facility.rollups import DeviceShares, RollupPlan
 from facility.sample import NANOSECONDS, Sample
 from facility.site import Site
-from facility.sources import HOLD_SECONDS, Floats, Instant, Ints
-from facility.upstream import measures_as
+from facility.sources import Floats, Instant, Ints
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
@@ -67,34 +68,24 @@ class Remembered:
 class Derived:
     """Rollups, energies and key figures of a site; called once a tick."""
 
-    _site: Site
-    _rollups: RollupPlan
-    _energies: list[EnergyTotals]
-
-    def __init__(self, site: Site, catalogue: Catalogue, like: "Derived | None" = None) -> None:
-        """Prepare all plans.
-
-        Args:
-            site: the site.
-            catalogue: its series.
-            like: what is computed of a similar site. Where that is laid out and metered alike, its groups and
-                neighbourhoods are shared; nothing that was computed or learned is.
-        """
-        if like is not None and not _is_metered_as(site, like._site):
-            like = None
-        self._site = site
+    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+        """Prepare all plans."""
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
-        carrying = carried(site)
-        self._rollups = RollupPlan(
-            site, catalogue, self.first, carrying, like._rollups if like is not None else None
-        )
+        carrying = site.carrying
+        self._rollups = RollupPlan(site, catalogue, self.first, carrying)
         self._ratios = _find_ratios(carrying, catalogue, self.first)
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
-        known = like._energies if like is not None else ()
-        self._energies = energy_totals(site, catalogue, self._rollups, asked, known)
+        self._energies = energy_totals(site, catalogue, self._rollups, asked)
+        self._factors = np.array([ratio.factor for ratio in self._ratios])
+        self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
+        self._highest = np.array([ratio.possible[1] for ratio in self._ratios])
+        self._slots = {
+            window: np.array([ratio.slots[window] for ratio in self._ratios], dtype=np.int64)
+            for window in Window
+        }
         self._windows = WindowBook(ZoneInfo(site.timezone))
         self._covered = np.zeros(len(self._ratios))
         self._noted_at = 0
@@ -105,10 +96,10 @@ class Derived:
         marks = np.full(self._count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         instant = Instant(values, times, quality, now)
         estimates = self._rollups.estimates(instant)
-        self._rollups.write(estimates, out, marks)
+        self._rollups.write(estimates.together, out, marks)
         amounts: dict[SpaceEnergy, Amount] = {}
         for each in self._energies:
-            amounts |= each.write(instant, estimates.get(each.power), out, marks)
+            amounts |= each.write(instant, estimates.of.get(each.power), out, marks)
         self._write_instants(amounts, out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
@@ -206,9 +197,8 @@ class Derived:
         carried = [min(amounts[r.upper].carried, amounts[r.lower].carried) for r in self._ratios]
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
-        seconds = max(now - self._noted_at, 0) / NANOSECONDS if self._noted_at else 0.0
-        if seconds > HOLD_SECONDS:
-            seconds = 0.0  # the process stood still, or its clock jumped: nothing was measured meanwhile
+        gap = now - self._noted_at
+        seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
         snapshot = Snapshot(
@@ -219,25 +209,13 @@ class Derived:
         )
         self._windows.note(snapshot)
         for window in Window:
-            result = self._windows.ratios(window, snapshot)
-            for at, ratio in enumerate(self._ratios):
-                slot = ratio.slots[window]
-                out[slot + 1], marks[slot + 1] = result.coverage[at], Quality.GOOD
-                if comparable[at]:
-                    out[slot] = result.values[at] * ratio.factor
-                if np.isfinite(out[slot]):
-                    complete = result.coverage[at] >= COMPLETE
-                    marks[slot] = Quality.GOOD if complete else Quality.SUB_NORMAL
-                    if not ratio.possible[0] <= out[slot] <= ratio.possible[1]:
-                        marks[slot] = Quality.UNCERTAIN
-
-
-def _is_metered_as(site: Site, other: Site) -> bool:
-    """Whether the same devices stand at the same places, and the same of them can be meters."""
-    return site.is_laid_out_as(other) and all(
-        one.points is each.points or measures_as(one, each)
-        for one, each in zip(site.devices, other.devices, strict=True)
-    )
+            result, slots = self._windows.ratios(window, snapshot), self._slots[window]
+            out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
+            out[slots] = np.where(comparable, result.values * self._factors, np.nan)
+            code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
+            told = np.isfinite(out[slots])
+            code[(out[slots] < self._lowest) | (out[slots] > self._highest)] = Quality.UNCERTAIN
+            marks[slots[told]] = code[told]
 
 
 def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Ratio]:

@@ -1,6 +1,6 @@
 """The devices of a site and what each is metered for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
@@ -129,7 +129,3 @@ class Device:
     """A a phase."""
     reports_by_exception: bool = False
     """True if it is silent while nothing changes, so that silence alone does not make it stale."""
-
-    def stands_as(self, other: "Device") -> bool:
-        """Whether only its points and what people call it set it apart from another one."""
-        return self is other or replace(other, points=self.points, name=self.name) == self

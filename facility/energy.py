@@ -23,6 +23,10 @@ _RETURN_SECONDS = 600.0
 """How long after a reset a counter may still come back to where it was."""
 _CLOCK_STEP = 60 * NANOSECONDS
 """A time remembered that lies further ahead of now is of a clock that was wrong."""
+LONGEST_STEP = 900 * NANOSECONDS
+"""What lies between two updates that are further apart is not carried: the platform stood still, or its clock
+was set ahead.
+"""
 _UNRATED_FACTOR = 10.0
 """What a meter of unknown rating may carry, over the highest power it was seen to carry."""
 _AWAITED_SECONDS = 60.0
@@ -178,11 +182,14 @@ class CounterBook:
 
         A counter that is read seldom is carried by its own last rate: one look at the power says little
         about minutes of a swinging load. Power that stands in for a counter that is not read is an estimate.
-        The time the platform did not run is not carried over: the counter itself will tell.
+        The time the platform did not run is not carried over, nor what its clock leapt over: the counter
+        itself will tell.
         """
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
-        since = np.maximum(self._time, self._carried_to or now)
-        since[fresh] = self._time[fresh]
+        leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
+        since = np.maximum(self._time, now if leapt else self._carried_to or now)
+        if not leapt:
+            since[fresh] = self._time[fresh]
         self._open[fresh] = 0.0
         self._open_estimated[fresh] = 0.0
         amount = rate * np.maximum(now - since, 0) / NANOSECONDS

@@ -1,21 +1,19 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
-from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
 from facility.catalogue import Catalogue
-from facility.devices import Device
 from facility.energy import CounterBook, CounterStates
 from facility.moves import Moves, places_of
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
-from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
+from facility.rollups import RollupPlan, SourceKey, members_by_space
 from facility.site import Site
 from facility.sources import Estimate, Floats, Instant, Ints, SourceSet
-from facility.spaces import Level
+from facility.spaces import LEVELS, Level
 
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
@@ -54,7 +52,6 @@ class EnergyTotals:
         rollups: RollupPlan,
         *,
         asked: AbstractSet[SpaceEnergy],
-        like: "EnergyTotals | None" = None,
     ) -> None:
         """Prepare.
 
@@ -65,17 +62,13 @@ class EnergyTotals:
             counters: what is added up.
             rollups: the powers that carry counters.
             asked: of which spaces the amounts are told beside being written.
-            like: the same energy of a site that is laid out and metered alike.
         """
         self.counters = counters
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
         self._devices = tuple(site.devices[at].id for at in counters.devices)
-        if like is not None and like.counters.devices == counters.devices:
-            self._members: Members = like._members
-        else:
-            self._members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
+        self._members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
         first = int(site.first_points[-1])
         slots = catalogue.places(quantity.key, self._members.spaces)
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
@@ -131,7 +124,7 @@ class EnergyTotals:
             asked for at least.
         """
         self.book.take_over(other.book, moves)
-        if self._members is other._members:
+        if self._members.spaces == other._members.spaces:
             steps_here = self._counted_by_space() - other._counted_by_space()
             self._published = other._published + steps_here
             return {key: float(steps_here[at]) for key, at in self._asked}
@@ -165,39 +158,39 @@ def energy_totals(
     catalogue: Catalogue,
     rollups: RollupPlan,
     asked: AbstractSet[SpaceEnergy],
-    like: Iterable[EnergyTotals] = (),
 ) -> list[EnergyTotals]:
-    """Every energy that the site has counters for; ``asked`` and ``like`` as ``EnergyTotals`` takes them."""
-    before = {each.quantity.key: each for each in like}
+    """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
     found = []
     for quantity in ENERGIES:
-        known = before.get(quantity.key)
-        alike = known.counters if known is not None else None
-        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False, like=alike)
+        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
         if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked, like=known))
+            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
     return found
 
 
 def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: SourceSet | None) -> CounterBook:
     """The counters with the power that carries each."""
-    place = {device: at for at, device in enumerate(powers.devices)} if powers is not None else {}
-    devices = [site.devices[at] for at in counters.devices]
+    place = np.full(len(site.devices), -1, dtype=np.int64)
+    if powers is not None:
+        place[powers.places] = np.arange(len(powers))
     offsets = (counters.points - site.first_points[counters.places]).tolist()
     moduli = [
-        device.points[offset].modulus or np.nan for device, offset in zip(devices, offsets, strict=True)
+        site.devices[at].points[offset].modulus or np.nan
+        for at, offset in zip(counters.devices, offsets, strict=True)
     ]
     return CounterBook(
         counters.points,
-        np.array([place.get(at, -1) for at in counters.devices], dtype=np.int64),
-        np.array([_rating(site, device) for device in devices], dtype=np.float64),
+        place[counters.places],
+        _ratings(site, counters.places),
         np.array(moduli, dtype=np.float64),
         quantity.rate_divisor,
     )
 
 
-def _rating(site: Site, device: Device) -> float:
-    """Most power a meter can carry, W: its own rating, else that of the rack it stands in, else NaN."""
-    space = site.space(device.space)
-    of_rack = space.rated_power if space.level is Level.RACK else None
-    return device.rated_power or of_rack or np.nan
+def _ratings(site: Site, places: Ints) -> Floats:
+    """Most power each meter can carry, W: its own rating, else that of the rack it stands in, else NaN."""
+    spaces = site.device_spaces[places]
+    in_rack = site.space_levels[spaces] == LEVELS.index(Level.RACK)
+    of_rack = np.where(in_rack & (site.space_ratings[spaces] != 0), site.space_ratings[spaces], np.nan)
+    own = site.columns.rated_power[places]
+    return np.where(np.isfinite(own) & (own != 0), own, of_rack)

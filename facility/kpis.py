@@ -63,6 +63,8 @@ class WindowBook:
     """Where the current month and year began to be known."""
     first: Snapshot | None = None
     """Where each ratio began to be known."""
+    former: dict[Window, Snapshot] = field(default_factory=dict)
+    """Where the month and year before began to be known, should it turn out that they have not ended."""
 
     def note(self, now: Snapshot) -> None:
         """Remember a state, forget what no window can reach, begin a new month or year."""
@@ -71,6 +73,8 @@ class WindowBook:
         for window in (Window.MONTH, Window.YEAR):
             known = self.fixed.get(window)
             if known is None or known.time < self._beginning(window, now.time):
+                if known is not None:
+                    self.former[window] = known
                 self.fixed[window] = now
         if self.rolling and now.time - self.rolling[-1].time < _SNAPSHOT_SECONDS * NANOSECONDS:
             return
@@ -86,6 +90,9 @@ class WindowBook:
         for window, state in tuple(self.fixed.items()):
             if state.time > now + _CLOCK_STEP:
                 del self.fixed[window]
+                before = self.former.pop(window, None)
+                if before is not None and before.time <= now + _CLOCK_STEP:
+                    self.fixed[window] = before
 
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""

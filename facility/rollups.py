@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.catalogue import Carrying, Catalogue, sources_of
+from facility.carrying import Carrying
+from facility.catalogue import Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, places_of, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import QUANTITIES, Aggregate, Quantity
 from facility.site import Site
-from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet
+from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet, look_at
 
 SourceKey = tuple[str, Boundary | None, frozenset[DeviceKind] | None]
 """What makes a set of sources: point type, boundary, device kinds."""
+_JOINED = 1 << 15
+"""Sources of totals that are worked out together, at most, unless one alone has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,25 @@ class Total:
     spaces: tuple[str, ...]
     slots: Ints
     """Where each space's value lies in the derived points; coverage and age follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Totals that are added up, or compared, in one go; what takes one go each takes a small site longest."""
+
+    sources: Ints
+    """Among those of all sets."""
+    starts: Ints
+    slots: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What every source of every set adds at one time."""
+
+    of: Mapping[SourceKey, Estimate]
+    together: Estimate
+    """Set after set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +98,6 @@ class RollupPlan:
         catalogue: Catalogue,
         first: int,
         carrying: Sequence[Carrying],
-        like: "RollupPlan | None" = None,
     ) -> None:
         """Prepare.
 
@@ -84,35 +106,40 @@ class RollupPlan:
             catalogue: where the derived points are.
             first: index of the first of them.
             carrying: what each space carries.
-            like: the plan of a site that is laid out and metered alike.
         """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
-        before = {total.quantity.key: total for total in like._totals} if like is not None else {}
         carriers = {space.id: quantities for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
                 additive = quantity.aggregate is Aggregate.SUM
-                known = like.sets.get(key) if like is not None else None
-                self.sets[key] = SourceSet(site, *key, additive=additive, like=known)
+                self.sets[key] = SourceSet(site, *key, additive=additive)
             sources = self.sets[key]
             chosen = sources_of(quantity, site)[sources.places]
             if not chosen.any():
                 continue
-            total = before.get(quantity.key)
-            if total is not None and like is not None and like.sets[key].devices == sources.devices:
-                members = Members(total.spaces, total.sources, total.starts)
-            else:
-                members = members_by_space(site, sources, chosen)
+            members = members_by_space(site, sources, chosen)
             names = [space for space in members.spaces if quantity in carriers[space]]
             slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         self._named = tuple(self._name_sets(site))
+        ends = np.cumsum([0, *(len(each) for each in self.sets.values())]).tolist()
+        self._places = {key: slice(*pair) for key, pair in zip(self.sets, pairwise(ends), strict=True)}
+        self._points = np.concatenate([each.points for each in self.sets.values()])
+        self._sums = self._join(sums=True)
+        self._highest = self._join(sums=False)
 
-    def estimates(self, instant: Instant) -> Mapping[SourceKey, Estimate]:
+    def estimates(self, instant: Instant) -> Estimates:
         """What every source of every set adds now."""
-        return {key: each.estimate(instant) for key, each in self.sets.items() if len(each)}
+        seen = look_at(self._points, instant)
+        found = {
+            key: each.estimate(seen.part(self._places[key]), instant)
+            for key, each in self.sets.items()
+            if len(each)
+        }
+        weights = np.concatenate([np.empty(0), *(each.weights for each in found.values())])
+        return Estimates(found, Estimate(seen.values, seen.quality, seen.covered, seen.ages, weights))
 
     def shares(self) -> dict[str, DeviceShares]:
         """What each source usually draws of its rating, by rollup."""
@@ -142,14 +169,36 @@ class RollupPlan:
             if sources.additive:
                 yield name, sources, tuple(site.devices[at].id for at in sources.devices)
 
-    def write(self, estimates: Mapping[SourceKey, Estimate], out: Floats, out_quality: QualityArray) -> None:
-        """Write each total's value, coverage and age into the derived arrays."""
+    def _join(self, *, sums: bool) -> list[_Joined]:
+        """All totals that are sums, or all that are not, as many together as stay in the cache."""
+        joined: list[list[Total]] = []
+        room = 0
         for total in self._totals:
-            sums = total.quantity.aggregate is Aggregate.SUM
-            (_sum if sums else _highest)(total, estimates[total.key], out, out_quality)
+            if (total.quantity.aggregate is Aggregate.SUM) is sums:
+                if len(total.sources) > room:
+                    joined.append([])
+                    room = _JOINED
+                joined[-1].append(total)
+                room -= len(total.sources)
+        return [self._together(each) for each in joined]
+
+    def _together(self, totals: Sequence[Total]) -> _Joined:
+        ends = np.cumsum([0, *(len(each.sources) for each in totals)])
+        return _Joined(
+            np.concatenate([each.sources + self._places[each.key].start for each in totals]),
+            np.concatenate([each.starts + end for each, end in zip(totals, ends, strict=False)]),
+            np.concatenate([each.slots for each in totals]),
+        )
+
+    def write(self, estimate: Estimate, out: Floats, out_quality: QualityArray) -> None:
+        """Write each total's value, coverage and age into the derived arrays, by what all sets add."""
+        for each in self._sums:
+            _sum(each, estimate, out, out_quality)
+        for each in self._highest:
+            _highest(each, estimate, out, out_quality)
 
 
-def _sum(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
+def _sum(total: _Joined, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
     members, starts, slots = total.sources, total.starts, total.slots
     values = estimate.values[members]
     counted = np.isfinite(values)
@@ -170,7 +219,7 @@ def _sum(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> 
     )
 
 
-def _highest(total: Total, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
+def _highest(total: _Joined, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
     members, starts, slots = total.sources, total.starts, total.slots
     own = estimate.quality[members]
     measured = np.isfinite(estimate.values[members])
@@ -197,7 +246,7 @@ def _oldest(estimate: Estimate, members: Ints, starts: Ints) -> Floats:
     return np.where(oldest >= 0, oldest, np.nan)
 
 
-def _mark(total: Total, worst: NDArray[np.uint8], out: Floats, marks: QualityArray) -> None:
+def _mark(total: _Joined, worst: NDArray[np.uint8], out: Floats, marks: QualityArray) -> None:
     marks[total.slots] = worst
     marks[total.slots + 1] = Quality.GOOD
     known = np.isfinite(out[total.slots + 2])

@@ -1,14 +1,16 @@
 """A site: its spaces, its devices and the order of their points."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.carrying import Carrying, find_carrying
 from facility.columns import DeviceColumns
 from facility.devices import Device, DeviceKind, PointSpec
+from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
 
 
@@ -29,24 +31,39 @@ class Site:
     space_index: dict[str, int] = field(init=False, repr=False, compare=False)
     device_index: dict[str, int] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "space_index", {s.id: i for i, s in enumerate(self.spaces)})
-        object.__setattr__(self, "device_index", {d.id: i for i, d in enumerate(self.devices)})
+    like: InitVar["Site | None"] = None
+    """A similar site; what would be the same here is shared with it."""
+
+    def __post_init__(self, like: "Site | None") -> None:
+        known = _shared(self, like) if like is not None else {}
+        if "space_index" not in known:
+            known["space_index"] = {s.id: i for i, s in enumerate(self.spaces)}
+        if "device_index" not in known:
+            known["device_index"] = {d.id: i for i, d in enumerate(self.devices)}
+        vars(self).update(known)
+
+    def differing(self, other: "Site") -> frozenset[str] | None:
+        """What of its devices is not as in another site: attributes, by name.
+
+        None if there are other spaces, or not the same devices in the same order.
+        """
+        if self.spaces is not other.spaces and self.spaces != other.spaces:
+            return None
+        if self.devices is other.devices:
+            return frozenset()
+        if len(self.devices) != len(other.devices):
+            return None
+        found: set[str] = set()
+        for one, each in zip(self.devices, other.devices, strict=True):
+            if one is not each:
+                found.update(_differences(one, each))
+        return None if "id" in found else frozenset(found)
 
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
         """Index of each device's first point, and the number of points last: shape (devices + 1,)."""
         counts = [len(device.points) for device in self.devices]
         return np.concatenate(([0], np.cumsum(counts, dtype=np.int64))).astype(np.int64)
-
-    def is_laid_out_as(self, other: "Site") -> bool:
-        """Whether there are the same spaces with the same devices in the same order; points may differ."""
-        if self.spaces is not other.spaces and self.spaces != other.spaces:
-            return False
-        return len(self.devices) == len(other.devices) and all(
-            one is each or (one.stands_as(each) and bool(one.points) == bool(each.points))
-            for one, each in zip(self.devices, other.devices, strict=True)
-        )
 
     @cached_property
     def device_spaces(self) -> NDArray[np.int64]:
@@ -71,13 +88,25 @@ class Site:
         return np.stack(columns[:-1] or columns, axis=1)
 
     @cached_property
-    def suppliers(self) -> dict[str, tuple[Device, ...]]:
-        """Devices by the device or space they serve, in site order."""
-        found: dict[str, list[Device]] = {}
-        for device in self.devices:
-            for target in device.serves:
-                found.setdefault(target, []).append(device)
-        return {target: tuple(devices) for target, devices in found.items()}
+    def space_levels(self) -> NDArray[np.int64]:
+        """The level of each space, as its place among ``LEVELS``: shape (spaces,)."""
+        ranks = {level: rank for rank, level in enumerate(LEVELS)}
+        return np.array([ranks[space.level] for space in self.spaces], dtype=np.int64)
+
+    @cached_property
+    def space_ratings(self) -> NDArray[np.float64]:
+        """Rated power of each space, W; NaN where it is not known: shape (spaces,)."""
+        return np.array([space.rated_power for space in self.spaces], dtype=np.float64)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """What serves what."""
+        return Serving(self.devices, self.device_index, self.space_index)
+
+    @cached_property
+    def carrying(self) -> tuple[Carrying, ...]:
+        """Which quantities and energies each space has sources for; spaces with none are left out."""
+        return find_carrying(self.spaces, self.devices)
 
     @property
     def point_count(self) -> int:
@@ -128,17 +157,24 @@ class Site:
 
     def points_of(self, type_key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Device index and point index of every point of a type, in point order."""
+        known = self._points_by_type.get(type_key)
+        if known is not None:
+            return known
         found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        for points, places in self._alike:
+        for points, at in self._alike:
             offsets = [n for n, point in enumerate(points) if point.type.key == type_key]
-            if offsets:
-                at = np.array(places, dtype=np.int64)
-                found.extend((at, self.first_points[at] + offset) for offset in offsets)
+            found.extend((at, self.first_points[at] + offset) for offset in offsets)
         if not found:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         devices, indices = (np.concatenate(each) for each in zip(*found, strict=True))
         order = np.argsort(indices)
-        return devices[order], indices[order]
+        known = self._points_by_type[type_key] = devices[order], indices[order]
+        return known
+
+    @cached_property
+    def _points_by_type(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """What ``points_of`` has found so far."""
+        return {}
 
     def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
         """Devices with points of a type, in site order: (device index, places of those points in it)."""
@@ -146,17 +182,17 @@ class Site:
         for points, places in self._alike:
             offsets = tuple(n for n, point in enumerate(points) if point.type.key == type_key)
             if offsets:
-                found.extend((at, offsets) for at in places)
+                found.extend((at, offsets) for at in places.tolist())
         found.sort()
         return found
 
     @cached_property
-    def _alike(self) -> tuple[tuple[tuple[PointSpec, ...], list[int]], ...]:
+    def _alike(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
         """Each tuple of points that devices have, with the indices of the devices that have it."""
         found: dict[int, tuple[tuple[PointSpec, ...], list[int]]] = {}
         for at, device in enumerate(self.devices):
             found.setdefault(id(device.points), (device.points, []))[1].append(at)
-        return tuple(found.values())
+        return tuple((points, np.array(places, dtype=np.int64)) for points, places in found.values())
 
     def ancestors(self, space_id: str) -> Iterator[Space]:
         """The space itself, then each one it stands in, up to the campus."""
@@ -181,3 +217,42 @@ class Site:
             if space.parent is not None:
                 found.setdefault(space.parent, []).append(space)
         return {parent: tuple(spaces) for parent, spaces in found.items()}
+
+
+_OF_SPACES = ("space_index", "lineage", "space_levels", "space_ratings", "_children")
+"""What is made of the spaces alone."""
+_OF_DEVICES = {
+    "device_index": frozenset[str](),
+    "first_points": frozenset({"points"}),
+    "_alike": frozenset({"points"}),
+    "_points_by_type": frozenset({"points"}),
+    "device_spaces": frozenset({"space"}),
+    "serving": frozenset({"serves"}),
+    "carrying": frozenset({"points", "boundary", "kind", "feed", "space"}),
+}
+"""What is made of the spaces, of the devices' ids and of some of what is said of them."""
+_SAID = tuple(each.name for each in fields(Device))
+
+
+def _shared(site: Site, like: Site) -> dict[str, object]:
+    """What was made of a similar site and would be the same here, by name."""
+    there = vars(like)
+    if site.spaces is not like.spaces and site.spaces != like.spaces:
+        return {}
+    known = {name: there[name] for name in _OF_SPACES if name in there}
+    differing = site.differing(like)
+    if differing is not None:
+        for name, keys in _OF_DEVICES.items():
+            if name in there and keys.isdisjoint(differing):
+                known[name] = there[name]
+        if "columns" in there:
+            known["columns"] = like.columns.about(site.devices, differing)
+    return known
+
+
+def _differences(device: Device, other: Device) -> Iterator[str]:
+    """Names of what is not the same. Points are when they are the very same."""
+    for name in _SAID:
+        one, each = getattr(device, name), getattr(other, name)
+        if one is not each and (name == "points" or one != each):
+            yield name

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.devices import Boundary, Device, DeviceKind
+from facility.columns import code_of
+from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
-from facility.spaces import Level
-from facility.upstream import ParentStage, parent_stages, stages_like
+from facility.spaces import LEVELS, Level
+from facility.upstream import ParentStage, parent_stages
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,6 +46,52 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What sources show at one time, before anything stands in for what is missing; all arrays have shape
+    (sources,).
+    """
+
+    readings: Floats
+    usable: Bools
+    ages: Floats
+    """Seconds since the last reading; NaN if there never was one."""
+    values: Floats
+    """The readings that are usable, else NaN; what stands in is written here."""
+    quality: QualityArray
+    """Of what ``values`` holds, or why it holds nothing."""
+    covered: Bools
+    """Measured and good."""
+
+    def part(self, place: slice) -> "Look":
+        """Some of them; what is written there is written here."""
+        return Look(
+            self.readings[place],
+            self.usable[place],
+            self.ages[place],
+            self.values[place],
+            self.quality[place],
+            self.covered[place],
+        )
+
+
+def look_at(points: Ints, instant: Instant) -> Look:
+    """What these points show."""
+    own_quality = instant.quality[points]
+    readings = instant.values[points]
+    read_at = instant.times[points]
+    uncertain_or_good = own_quality >= FIRST_UNCERTAIN
+    usable = uncertain_or_good & np.isfinite(readings)
+    return Look(
+        readings,
+        usable,
+        np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan),
+        np.where(usable, readings, np.nan),
+        np.where(uncertain_or_good & ~usable, np.uint8(Quality.BAD), own_quality),
+        usable & (own_quality >= FIRST_GOOD),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What the sources of a set add to totals at one time; all arrays have shape (sources,)."""
 
@@ -63,11 +110,6 @@ class Estimate:
 class SourceSet:
     """All points of one type behind one boundary, with the estimates for those that are missing."""
 
-    _ratings: Floats
-    _peers: Ints
-    _loads: Ints
-    _stages: tuple[ParentStage, ...]
-
     def __init__(
         self,
         site: Site,
@@ -76,12 +118,8 @@ class SourceSet:
         kinds: frozenset[DeviceKind] | None,
         *,
         additive: bool = True,
-        like: "SourceSet | None" = None,
     ) -> None:
-        """Find the sources and prepare their groups; only what can be added is ever estimated.
-
-        ``like`` is the same set of a site that is laid out and metered alike.
-        """
+        """Find the sources and prepare their groups; only what can be added is ever estimated."""
         places, points = site.points_of(type_key)
         wanted = np.ones(len(places), dtype=np.bool_)
         if kinds is not None:
@@ -92,40 +130,36 @@ class SourceSet:
         """Of each source's device among the site's."""
         self.devices: tuple[int, ...] = tuple(self.places.tolist())
         self.points: Ints = points[wanted]
-        devices = [site.devices[at] for at in self.devices]
         self.additive = additive
-        if like is not None and like.devices == self.devices:
-            self._ratings, self._peers, self._loads = like._ratings, like._peers, like._loads
-            self._stages = stages_like(site, like._stages)
-        else:
-            self._ratings = _expected_loads(site, devices)
-            self._peers = _peer_groups(site, devices)
-            self._loads = _loads(devices)
-            self._stages = parent_stages(site, devices) if type_key == "active_power" else ()
+        self._ratings: Floats = np.ones(len(self.places))
+        self._peers: Ints = np.zeros(len(self.places), dtype=np.int64)
+        self._loads: Ints = np.arange(len(self.places), dtype=np.int64)
+        self._stages: tuple[ParentStage, ...] = ()
+        if additive:
+            self._ratings = _expected_loads(site, self.places)
+            self._peers = _peer_groups(site, self.places)
+            self._loads = _loads(site, self.places)
+            if type_key == "active_power":
+                self._stages = parent_stages(site, self.places)
         self._load_count = int(self._loads.max(initial=-1)) + 1
         self._peer_count = int(self._peers.max(initial=-1)) + 1
-        self._shares = np.full(len(devices), np.nan)
+        self._shares = np.full(len(self.places), np.nan)
         self._expected = self._expect()
-        self._last = np.full(len(devices), np.nan)
-        self._last_at = np.zeros(len(devices), dtype=np.int64)
+        self._last = np.full(len(self.places), np.nan)
+        self._last_at = np.zeros(len(self.places), dtype=np.int64)
 
     def __len__(self) -> int:
         """How many sources there are."""
         return len(self.devices)
 
-    def estimate(self, instant: Instant) -> Estimate:
-        """What each source adds now."""
-        own_quality = instant.quality[self.points]
-        readings = instant.values[self.points]
-        read_at = instant.times[self.points]
-        usable = (own_quality >= FIRST_UNCERTAIN) & np.isfinite(readings)
-        ages = np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan)
-        result = np.where(usable, readings, np.nan)
-        unexplained = ~usable & (own_quality >= FIRST_UNCERTAIN)
-        result_quality = np.where(unexplained, np.uint8(Quality.BAD), own_quality)
-        covered = usable & (own_quality >= FIRST_GOOD)
+    def estimate(self, seen: Look, instant: Instant) -> Estimate:
+        """What each source adds now, by what all of them show; what stands in for what is missing is written
+        there.
+        """
+        readings, usable = seen.readings, seen.usable
+        result, result_quality = seen.values, seen.quality
         if not self.additive:
-            return Estimate(result, result_quality, covered, ages, np.ones(len(result)))
+            return Estimate(result, result_quality, seen.covered, seen.ages, np.ones(len(result)))
         if usable.all():
             self._learn_shares(readings, usable)
             self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
@@ -138,7 +172,7 @@ class SourceSet:
             self._note_known(result, instant.now)
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
-        return Estimate(result, result_quality, covered, ages, self._expected)
+        return Estimate(result, result_quality, seen.covered, seen.ages, self._expected)
 
     def shares(self) -> Floats:
         """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""
@@ -273,47 +307,45 @@ class SourceSet:
             stage.delivered[learn] += _SHARE_SMOOTHING * (share - stage.delivered)[learn]
 
 
-def _expected_loads(site: Site, devices: list[Device]) -> Floats:
+def _expected_loads(site: Site, places: Ints) -> Floats:
     """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1."""
-    rated = np.array(
-        [d.rated_power or site.space(d.space).rated_power or np.nan for d in devices], dtype=np.float64
-    )
+    own, of_space = site.columns.rated_power[places], site.space_ratings[site.device_spaces[places]]
+    rated = np.where(np.isfinite(own) & (own != 0), own, np.where(of_space == 0, np.nan, of_space))
     known = rated[np.isfinite(rated)]
     return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
 
 
-def _peer_groups(site: Site, devices: list[Device]) -> Ints:
+def _peer_groups(site: Site, places: Ints) -> Ints:
     """Which sources are alike: those in the same hall, else the same building, else the campus."""
-    numbers: dict[str, int] = {}
-    by_space: dict[str, int] = {}
-    groups = []
-    for device in devices:
-        number = by_space.get(device.space)
-        if number is None:
-            place = site.position(device.space)
-            peer = place.get(Level.HALL) or place.get(Level.BUILDING) or site.campus.id
-            number = by_space[device.space] = numbers.setdefault(peer, len(numbers))
-        groups.append(number)
-    return np.array(groups, dtype=np.int64)
+    lines = site.lineage[site.device_spaces[places]]
+    levels = np.where(lines >= 0, site.space_levels[lines], -1)
+    peers = np.zeros(len(places), dtype=np.int64)
+    for level in (Level.BUILDING, Level.HALL):
+        there = levels == LEVELS.index(level)
+        peers = np.where(there.any(axis=1), np.where(there, lines, 0).max(axis=1, initial=0), peers)
+    return np.unique(peers, return_inverse=True)[1].astype(np.int64)
 
 
-def _loads(devices: list[Device]) -> Ints:
+def _loads(site: Site, places: Ints) -> Ints:
     """Number of the load each source supplies, shared by sources on different feeds that back each other up.
 
     Rack PDUs back each other up if they serve the same; of other kinds, two that stand in one space.
     """
-    by_load: dict[tuple[object, ...], list[int]] = {}
-    for at, device in enumerate(devices):
-        if device.feed is None:
-            key: tuple[object, ...] = (at,)
-        elif device.kind is DeviceKind.RACK_PDU:
-            key = (device.kind, device.space, device.serves)
-        else:
-            key = (device.kind, device.space)
-        by_load.setdefault(key, []).append(at)
-    loads = np.arange(len(devices), dtype=np.int64)
-    for members in by_load.values():
-        pair = len(members) == 2 or devices[members[0]].kind is DeviceKind.RACK_PDU  # noqa: PLR2004
-        if pair and len({devices[at].feed for at in members}) > 1:
-            loads[members] = members[0]
+    loads = np.arange(len(places), dtype=np.int64)
+    fed = np.flatnonzero(site.columns.feeds[places] >= 0)
+    devices = places[fed]
+    kinds, feeds = site.columns.kinds[devices].astype(np.int64), site.columns.feeds[devices]
+    is_pdu = kinds == code_of(DeviceKind.RACK_PDU)
+    served = np.where(is_pdu, site.serving.sets[devices] + 1, 0)
+    keys = (kinds * len(site.spaces) + site.device_spaces[devices]) * (len(site.devices) + 1) + served
+    order = np.argsort(keys, kind="stable")
+    keys, feeds = keys[order], feeds[order]
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(order)])
+    if not starts.size:
+        return loads
+    sizes = np.diff(np.append(starts, len(order)))
+    several = np.maximum.reduceat(feeds, starts) != np.minimum.reduceat(feeds, starts)
+    backed = several & ((sizes == 2) | is_pdu[order][starts])  # noqa: PLR2004 - a pair
+    members = fed[order]
+    loads[members] = np.where(np.repeat(backed, sizes), np.repeat(members[starts], sizes), members)
     return loads

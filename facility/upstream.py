@@ -1,12 +1,14 @@
 """Which meters upstream feed nothing but the sources of a set: what they read bounds what is missing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.devices import Device
 from facility.site import Site
+
+Ints = NDArray[np.int64]
 
 _ASSUMED_DELIVERED_SHARE = 0.99
 _MOST_PARENT_STEPS = 3
@@ -16,17 +18,15 @@ _MOST_PARENT_STEPS = 3
 class ParentStage:
     """Groups of sources that together are all of what one upstream meter feeds."""
 
-    group: NDArray[np.int64]
+    group: Ints
     """Group of each source, or -1."""
-    meters: NDArray[np.int64]
+    meters: Ints
     """Point index of each group's meter."""
     delivered: NDArray[np.float64]
     """Learned share of the meter's reading that reaches the sources."""
-    metered: tuple[str, ...]
-    """Id of the device that has each group's meter."""
     inside: NDArray[np.bool_] = field(init=False)
     """Whether each source is in a group."""
-    place: NDArray[np.int64] = field(init=False)
+    place: Ints = field(init=False)
     """Group of each source; 0 of one that is in none."""
 
     def __post_init__(self) -> None:
@@ -35,87 +35,47 @@ class ParentStage:
         object.__setattr__(self, "place", np.maximum(self.group, 0))
 
 
-class _Upstream:
-    """Walks from sources towards the supply, as far as a device feeds nothing but sources."""
+def parent_stages(site: Site, sources: Ints) -> tuple[ParentStage, ...]:
+    """Meters upstream that feed nothing but sources of this set, nearest first.
 
-    def __init__(self, site: Site, devices: list[Device]) -> None:
-        self._site = site
-        self._source_at = {device.id: at for at, device in enumerate(devices)}
-        self._below: dict[str, frozenset[int] | None] = {}
-
-    def sole_supplier(self, device_id: str, source: int) -> Device | None:
-        """The one device that feeds ``device_id``, if it feeds only sources, ``source`` among them."""
-        feeding = self._site.suppliers.get(device_id, ())
-        if len(feeding) != 1 or source not in (self._sources_below(feeding[0]) or ()):
-            return None
-        return feeding[0]
-
-    def _sources_below(self, device: Device) -> frozenset[int] | None:
-        """Sources a device feeds; None if it feeds anything else, or nothing."""
-        if device.id not in self._below:
-            self._below[device.id] = None
-            parts = [self._sources_of_target(target) for target in device.serves]
-            known = [part for part in parts if part is not None]
-            if known and len(known) == len(parts):
-                self._below[device.id] = frozenset().union(*known)
-        return self._below[device.id]
-
-    def _sources_of_target(self, target: str) -> frozenset[int] | None:
-        if target in self._source_at:
-            return frozenset((self._source_at[target],))
-        at = self._site.device_index.get(target)
-        return None if at is None else self._sources_below(self._site.devices[at])
+    Args:
+        site: the site.
+        sources: the index of each source's device.
+    """
+    return tuple(_stages(site, sources))
 
 
-def parent_stages(site: Site, devices: list[Device]) -> tuple[ParentStage, ...]:
-    """Meters upstream that feed nothing but sources of this set, nearest first."""
-    upstream = _Upstream(site, devices)
-    stages: list[ParentStage] = []
-    frontier = {source: device.id for source, device in enumerate(devices)}
-    for _ in range(_MOST_PARENT_STEPS):
-        suppliers = {
-            source: supplier
-            for source, below in frontier.items()
-            if (supplier := upstream.sole_supplier(below, source)) is not None
-        }
-        metered = {s: each.id for s, each in suppliers.items() if _power_point(each)}
-        if metered:
-            stages.append(_stage(site, metered, len(devices)))
-        frontier = {source: supplier.id for source, supplier in suppliers.items()}
-    return tuple(stages)
+def _stages(site: Site, sources: Ints) -> Iterator[ParentStage]:
+    serving, meters = site.serving, _power_points(site)
+    feeds_sources_only = serving.feeding_only(sources)
+    is_source = np.zeros(len(site.devices), dtype=np.bool_)
+    is_source[sources] = True
+    below, open_ones = sources, np.ones(len(sources), dtype=np.bool_)
+    for step in range(_MOST_PARENT_STEPS):
+        above = serving.sole[below]
+        open_ones = open_ones & (above >= 0) & feeds_sources_only[above]
+        if step:  # what feeds another source is that one's business
+            open_ones &= ~is_source[below]
+        metered = open_ones & (meters[above] >= 0)
+        if metered.any():
+            yield _stage(metered, above, meters)
+        below = np.where(open_ones, above, below)
 
 
-def _power_point(device: Device) -> str | None:
-    """Name of the point that tells what the device draws; makers call it as they like."""
-    return next((point.name for point in device.points if point.type.key == "active_power"), None)
+def _power_points(site: Site) -> Ints:
+    """Index of the point that tells what each device draws, -1 if none does; makers call it as they like."""
+    devices, points = site.points_of("active_power")
+    found = np.full(len(site.devices), -1, dtype=np.int64)
+    found[devices[::-1]] = points[::-1]  # of several the first
+    return found
 
 
-def _stage(site: Site, meter_of_source: dict[int, str], count: int) -> ParentStage:
-    numbers = {meter: at for at, meter in enumerate(dict.fromkeys(meter_of_source.values()))}
-    group = np.full(count, -1, dtype=np.int64)
-    for source, meter in meter_of_source.items():
-        group[source] = numbers[meter]
-    return _metered(site, group, tuple(numbers))
-
-
-def _metered(site: Site, group: NDArray[np.int64], metered: tuple[str, ...]) -> ParentStage:
-    offsets: dict[int, int] = {}
-    meters = np.empty(len(metered), dtype=np.int64)
-    for number, device_id in enumerate(metered):
-        at = site.device_index[device_id]
-        points = site.devices[at].points
-        if id(points) not in offsets:
-            point = _power_point(site.devices[at]) or ""
-            offsets[id(points)] = site.point_index(device_id, point) - int(site.first_points[at])
-        meters[number] = site.first_points[at] + offsets[id(points)]
-    return ParentStage(group, meters, np.full(len(meters), _ASSUMED_DELIVERED_SHARE), metered)
-
-
-def measures_as(device: Device, other: Device) -> bool:
-    """Whether both, or neither, can be a meter of what they feed."""
-    return (_power_point(device) is None) == (_power_point(other) is None)
-
-
-def stages_like(site: Site, stages: tuple[ParentStage, ...]) -> tuple[ParentStage, ...]:
-    """The stages of a site that is laid out as the one of these and measures the same; nothing is learned."""
-    return tuple(_metered(site, stage.group, stage.metered) for stage in stages)
+def _stage(metered: NDArray[np.bool_], above: Ints, meters: Ints) -> ParentStage:
+    """Groups by the device above, numbered as their first sources come."""
+    found, firsts, places = np.unique(above[metered], return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    numbers = np.empty_like(order)
+    numbers[order] = np.arange(len(order))
+    group = np.full(len(metered), -1, dtype=np.int64)
+    group[metered] = numbers[places]
+    return ParentStage(group, meters[found[order]], np.full(len(found), _ASSUMED_DELIVERED_SHARE))

@@ -6,6 +6,7 @@ million lines, so the text comes in pieces, and only the points of devices that 
 """
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Exposition:
     _nodes: Family
     _age: Family
     _quality: Family
+    _labels: list[str]
+    """Of each device."""
 
     def __init__(self, site: Site, catalogue: Catalogue, like: "Exposition | None" = None) -> None:
         """Prepare all text.
@@ -62,16 +65,29 @@ class Exposition:
             self._qualities = tuple(each.finish() for each in qualities.values())
             self._nodes = _node_info(site)
         if like is not None and self._has_devices_of(like):
-            self._age, self._quality = like._age, like._quality
+            self._age, self._quality, self._labels = like._age, like._quality, like._labels
             return
-        labels = [
-            labels_text({"device": each.id, "kind": str(each.kind), "node": each.space})
-            for each in site.devices
-        ]
+        labels = self._labels = [*self._device_labels(like)]
         self._age = family_of(f"{PREFIX}device_age_seconds", "Seconds since it was read.", labels)
         self._quality = family_of(
             f"{PREFIX}device_quality", "Worst quality code (OPC DA) of its points.", labels
         )
+
+    def about(self, site: Site) -> "Exposition":
+        """The same of a site of which the very same is told."""
+        found = copy(self)
+        found._site = site
+        return found
+
+    def _device_labels(self, like: "Exposition | None") -> Iterator[str]:
+        """The labels of each device, as they are written there if it is the very same."""
+        index, devices = ({}, ()) if like is None else (like._site.device_index, like._site.devices)
+        for device in self._site.devices:
+            at = index.get(device.id)
+            if like is not None and at is not None and devices[at] is device:
+                yield like._labels[at]
+            else:
+                yield labels_text({"device": device.id, "kind": str(device.kind), "node": device.space})
 
     def _computes_as(self, other: "Exposition") -> bool:
         """Whether the same is computed for the same spaces, in the same order."""

@@ -145,7 +145,10 @@ class Family:
 
 def family_of(name: str, text: str, labels: Sequence[str], behaviour: Behaviour = Behaviour.GAUGE) -> Family:
     """A family whose numbers come in the order of its label sets, each as ``labels_text`` writes it."""
-    draft = FamilyDraft(name, text, behaviour)
-    for place, each in enumerate(labels):
-        draft.add(each, place)
-    return draft.finish()
+    lines = [f"{name}{template_text(each)}{_NUMBER}\n" for each in labels]
+    places = np.arange(len(lines), dtype=np.int64)
+    parts = [
+        _Part("", "".join(lines[at : at + MOST_LINES]).encode(), places[at : at + MOST_LINES])
+        for at in range(0, len(lines), MOST_LINES)
+    ]
+    return Family(family_head(name, text, behaviour), 1.0, tuple(parts))

@@ -109,6 +109,11 @@ class JournalMetrics(Collector):
             "Readings lost while the journal was away.",
             stats.dropped,
         )
+        yield _gauge(
+            "dcops_clock_ahead_seconds",
+            "How far the clock is ahead of the time that has gone by; no age goes by it so soon.",
+            stats.clock_ahead / NANOSECONDS,
+        )
         yield from self._damage(stats)
         yield from self._risks(stats)
 

@@ -6,6 +6,7 @@ written together.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +70,12 @@ class PointExposition:
                 at = index.get(device.id)
                 same = at is not None and devices[at] is device
                 self._beginnings.append(known[at] if same and at is not None else _beginning(device))
+
+    def about(self, site: Site) -> "PointExposition":
+        """The same of a site of which the very same is told."""
+        found = copy(self)
+        found._site = site
+        return found
 
     def pieces(self, image: LiveImage, devices: Places | None = None) -> Iterator[bytes]:
         """The usable points of devices, some thousand lines at a time, as of the moment of the call.

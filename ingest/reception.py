@@ -34,8 +34,6 @@ class Reception:
             accept: shows readings and keeps them for the journal.
             number: of the batch that holds what was accepted last.
         """
-        self.repeated = 0
-        """Batches that came again, and were not taken again."""
         self._accept = accept
         self._number = number
         self._settled = 0
@@ -78,10 +76,8 @@ class Reception:
         journal, position = key
         kept = self._kept.get(journal)
         if kept is not None and position in kept:
-            self.repeated += 1
             return None
         if key in self._under_way:
-            self.repeated += 1
             return self._under_way[key][1]
         self._accept(batch)
         number = self._number()

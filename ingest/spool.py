@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
+from ingest.ageing import Ageing
 from ingest.batch import Batch
 from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
@@ -35,6 +36,9 @@ MEMORY_LIMIT = 256 << 20
 RETRY_SECONDS = 2.0
 """Between two attempts while the journal cannot be used."""
 TRIM_SECONDS = 10.0
+_AGEING = "ageing"
+_KEEP_AGEING = 60 * NANOSECONDS
+"""Time by which the one that is kept may lag."""
 COMMIT_BYTES = 16 << 20
 """Bytes of batches in one commit, unless one alone has more: what waits is journalled step by step."""
 
@@ -70,6 +74,8 @@ class SpoolStats:
     risks: dict[str, Risk] = field(default_factory=dict)
     """What a store is about to lose."""
     limits: JournalLimits = field(default_factory=JournalLimits)
+    clock_ahead: int = 0
+    """How far the clock is ahead of the time that has gone by, ns: see ``Ageing``."""
 
 
 class Spool:
@@ -82,14 +88,19 @@ class Spool:
         clock: Clock,
         memory_limit: int = MEMORY_LIMIT,
         commit: float = 0.0,
+        *,
+        ageing: Ageing | None = None,
     ) -> None:
         """What was accepted is on disk after ``commit`` seconds, if the disk takes half of that at most.
 
-        0 commits each batch as it comes.
+        0 commits each batch as it comes. ``ageing`` says what has grown too old; it is begun, and kept in the
+        journal. Without it the clock does.
         """
         self._journal = journal
         self._stores = stores
         self._clock = clock
+        self._ageing = ageing or _by_clock(clock)
+        self._aged_kept = 0
         self._pause = commit / 2
         self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -169,6 +180,7 @@ class Spool:
             waiting_size=waiting.size,
             dropped=waiting.dropped,
             memory_only=0.0 if oldest is None else max(0, self._clock.now() - oldest) / NANOSECONDS,
+            clock_ahead=self._ageing.ahead,
         )
 
     async def run(self) -> None:
@@ -273,7 +285,8 @@ class Spool:
         """Journal what is waiting and close the file; call it once, after ``run`` has ended."""
         if not await self._on_thread(self._flush):
             lost = self._waiting.stats().points
-            _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
+            if lost:
+                _log.warning("%d readings that waited in memory for the journal are lost by this stop", lost)
         await self._on_thread(self._journal.close)
         self._executor.shutdown()
 
@@ -323,8 +336,17 @@ class Spool:
 
     def _trim(self) -> None:
         with contextlib.suppress(JournalUnavailableError):
-            self._journal.trim(self._clock.now())
+            if self._ageing.reached is None:
+                self._ageing.begin(_moment(self._journal.load_state(_AGEING)))
+            self._journal.trim(self._ageing.now())
+            self._keep_ageing()
         self._refresh()
+
+    def _keep_ageing(self) -> None:
+        reached = self._ageing.reached or 0
+        if abs(reached - self._aged_kept) >= _KEEP_AGEING:
+            self._journal.save_state(_AGEING, str(reached).encode())
+            self._aged_kept = reached
 
     def _lost(self, error: JournalUnavailableError) -> None:
         if not self._error:
@@ -345,7 +367,7 @@ class Spool:
             size = journal.size()
             backlogs = {store: journal.backlog(store) for store in self._stores}
             self._inflow.note(now, journal.written())
-        limits, rate = journal.limits, self._inflow.rate
+        limits, rate, aged = journal.limits, self._inflow.rate, self._ageing.now()
         self._snapshot = SpoolStats(
             available=not self._error,
             error=self._error,
@@ -358,7 +380,18 @@ class Spool:
             backlogs=backlogs,
             undelivered={store: loss.points for store, loss in journal.losses.total.items()},
             risks={
-                store: risk(size=each.size, oldest=each.oldest, rate=rate, limits=limits, now=now)
+                store: risk(size=each.size, oldest=each.oldest, rate=rate, limits=limits, now=aged)
                 for store, each in backlogs.items()
             },
         )
+
+
+def _by_clock(clock: Clock) -> Ageing:
+    ageing = Ageing(clock)
+    ageing.begin(None)
+    return ageing
+
+
+def _moment(kept: bytes | None) -> int | None:
+    """The time that was kept, ns; None if none was."""
+    return int(kept) if kept is not None and kept.isdigit() else None

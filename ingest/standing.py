@@ -32,10 +32,9 @@ class Standing:
     def __init__(self, site: Site) -> None:
         """Nothing is lost yet."""
         self._places: dict[str, slice] = {}
-        for at, device in enumerate(site.devices):
-            if device.reports_by_exception:
-                first = int(site.first_points[at])
-                self._places[device.id] = slice(first, first + len(device.points))
+        for at in np.flatnonzero(site.columns.by_exception).tolist():
+            device, first = site.devices[at], int(site.first_points[at])
+            self._places[device.id] = slice(first, first + len(device.points))
         self._shown: dict[str, QualityArray] = {}
         """Of devices that are lost, the quality of what they said last."""
 

@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import QualityArray
+from facility.sample import NANOSECONDS
 from facility.storing import StoringPlan
 from ingest.batch import Batch, PointReadings
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+
+_SET_BACK = 60 * NANOSECONDS
+"""Batches of one moment may be accepted in another order; by more than this the clock was set back."""
 
 
 @dataclass(slots=True)
@@ -38,12 +43,14 @@ class ByException:
     - each reading that is not usable, of another quality, or further from the one stored last than the
       deadband; and before it the last one held, so that a change shows as steep as it was;
     - a reading a heartbeat or more after the one stored last;
-    - a reading older than the one stored last.
+    - a reading older than the one stored last;
+    - and the next one of each point when the clock was set back: of what lies ahead of now nothing stands.
     """
 
     def __init__(self, then: Callable[[Batch], None]) -> None:
         self.counts = StoringCounts()
         self._then = then
+        self._accepted = 0
         self._reduction: Reduction | None = None
 
     def use(self, plan: StoringPlan | None, point_count: int) -> None:
@@ -52,7 +59,12 @@ class ByException:
 
     def __call__(self, batch: Batch) -> None:
         """Hand a batch on without what is held. It keeps its number also if nothing is left of it."""
-        self._then(batch if self._reduction is None else self._reduction.reduce(batch))
+        if self._reduction is not None:
+            if self._accepted - batch.accepted > _SET_BACK:
+                self._reduction.forget()
+            self._accepted = batch.accepted
+            batch = self._reduction.reduce(batch)
+        self._then(batch)
 
     def settled(self, _: int, lost: AbstractSet[int]) -> None:
         """Something of what was handed on may be lost: then store the next reading of every point."""

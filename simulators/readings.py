@@ -44,7 +44,9 @@ class Readings:
         self._due = 0
         self._forced: dict[int, float] = {}
         self._muted = np.zeros(len(site.devices), dtype=np.bool_)
-        self._silent = self._unwell = self._muted
+        self._silent = self._muted
+        self.unwell = b""
+        """For each device, by number, whether it is silent or refuses: 1 or 0."""
         self._refusals: dict[int, int] = {}
         self._values = source.values
         self.limit: int | None = None
@@ -77,10 +79,6 @@ class Readings:
     def is_silent(self, device: int) -> bool:
         """Whether the device of that number does not answer."""
         return bool(self._silent[device])
-
-    def is_well(self, device: int) -> bool:
-        """Whether the device of that number answers, and does not refuse."""
-        return not self._unwell[device]
 
     def refusal(self, device: int) -> int | None:
         """The exception code with which the device of that number refuses every read, if it does."""
@@ -121,8 +119,9 @@ class Readings:
         if self._forced:
             self._values = self._values.copy()
             self._values[list(self._forced)] = list(self._forced.values())
-        self._silent = self._unwell = self._muted | self._source.silent
+        self._silent = unwell = self._muted | self._source.silent
         if self._refusals:
-            self._unwell = self._silent.copy()
-            self._unwell[list(self._refusals)] = True
+            unwell = unwell.copy()
+            unwell[list(self._refusals)] = True
+        self.unwell = unwell.tobytes()
         self.version += 1

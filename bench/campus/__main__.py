@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench.campus import bars, beside, table
+from bench.campus import bars, beside, curve, table
 from bench.campus.case import PRESETS, Case
 from bench.campus.measuring import measure
 from bench.report import Figures, machine, verdict
@@ -35,12 +35,12 @@ def main() -> int:
     for points in options.points:
         case = _case(options, points)
         print(f"\n{case.name}: measuring", flush=True)
-        runs.append((case, asyncio.run(measure(case))))
+        runs = curve.with_steps([*runs, (case, asyncio.run(measure(case)))])
         if len(options.points) > 1:
             print(f"\n{table.figures(runs[-1:])}", flush=True)
     held = [(case.name, bars.of_one_run(case, found)) for case, found in runs]
     held.append(("all sizes", bars.of_the_curve(runs)))
-    print(f"\n{table.figures(runs)}\n\n{table.steps(runs)}\n")
+    print(f"\n{table.figures(runs)}\n\n{curve.in_words(runs)}\n")
     for name, found in held:
         for bar in found:
             if bar.kept is None:
@@ -74,6 +74,7 @@ def _case(options: argparse.Namespace, points: int, dead: float | None = None) -
         scrape=options.scrape,
         workers=options.workers,
         seconds=options.seconds,
+        asked=options.asked,
         base_port=options.base_port,
         folder=options.folder / f"{points}",
     )
@@ -96,11 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--period", type=_time, default=10.0, help="between two readings: 10s (default), 1s")
     parser.add_argument(
-        "--seconds", type=_time, default=60.0, help="length of what is measured (default: 60)"
+        "--seconds", type=_time, default=60.0, help="CPU and polls, while nobody asks (default: 60)"
+    )
+    parser.add_argument(
+        "--asked", type=_time, default=60.0, help="then from registers to the API and alarms (default: 60)"
     )
     parser.add_argument("--dead", type=_share, default=0.0, help="share of devices that never answer: 10%%")
     parser.add_argument("--store", choices=["victoriametrics"], help="a second store, on this machine")
-    parser.add_argument("--scrape", type=_time, default=0.0, help="scrape /metrics this often: 5s")
+    parser.add_argument(
+        "--scrape", type=_time, default=0.0, help="scrape /metrics this often while nobody asks: 5s"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes that collect")
     parser.add_argument("--base-port", type=int, default=26_000, help="of the simulated devices")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/dcops-campus"), help="for data and logs")  # noqa: S108

@@ -20,11 +20,13 @@ class Case:
     store: bool = False
     """Whether VictoriaMetrics takes everything beside the embedded history."""
     scrape: float = 0.0
-    """Seconds between two scrapes of /metrics; 0: none while it is measured."""
+    """Seconds between two scrapes of /metrics while CPU is measured; 0: none then."""
     workers: int = 0
     """Processes that collect, as ``dcops run --workers`` takes them; 0 leaves it out."""
     seconds: float = 60.0
-    """Length of what is measured."""
+    """Length of the window in which nobody asks: CPU, polls and ticks are measured in it."""
+    asked: float = 60.0
+    """Length of the window behind it, in which registers change and the bench asks until they are shown."""
     base_port: int = 26_000
     """Port of the simulated devices."""
     folder: Path
@@ -45,5 +47,5 @@ class Case:
 
     @property
     def probes(self) -> int:
-        """Devices that change at known times: few enough to cost next to nothing, also of a small site."""
+        """Devices that change at known times: they are read like all others, so a small site has fewer."""
         return {1_000: 4, 10_000: 10}.get(self.points, 20)

@@ -1,61 +1,39 @@
-"""One run: processes started, the first full cycle awaited, then so many seconds measured."""
+"""One run: processes started, the first full cycle awaited, then measured twice.
+
+First nobody asks anything: what dcops takes is its own. Then the bench changes registers and asks until they
+are shown, for which a small site pays as much as for its work.
+"""
 
 import asyncio
 import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import numpy as np
 
-from bench.campus import sites
-from bench.campus.api import Api, Told, between, milliseconds
+from bench.campus import sites, spent
+from bench.campus.api import Api
 from bench.campus.case import Case
-from bench.campus.probes import Probes, Sighting
+from bench.campus.probes import Probes
 from bench.campus.processes import Process, ProcessEndedError, busy, free_port, running
+from bench.campus.spent import Cpu, Extremes, Window
 from bench.report import Figures
 from dcops.loop_watch import LoopWatch
 from dcops.system_clock import SystemClock
-from facility.durations import BOUNDS, beyond
 
 _LOOK = 0.25
 """Seconds between two looks whether something has come."""
 _SAMPLE = 10.0
-"""Seconds between two looks at memory and backlog while it is measured."""
+"""Seconds between two looks at memory, and at how far stores are behind."""
 _LONGEST_START = 600.0
 _MOST_PERIODS = 12
 """A point of which so many periods bring nothing, not even a failure, is not waited for."""
 _SCRAPES = 5
-_STALL = 50_000_000
-"""ns: event loop stalls from here on are counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """Everything that is counted, at one time."""
-
-    at: float
-    told: Told
-    cpu: float
-    store_cpu: float
-    simulator_cpu: float
-    busy: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Extremes:
-    """The most that was seen while it was measured."""
-
-    memory: int = 0
-    store_memory: int = 0
-    lag: dict[str, float] = field(default_factory=dict)
-    scrapes: list[float] = field(default_factory=list)
-    scrape_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +52,15 @@ class Running:
             if each is not None:
                 each.check()
 
-    async def moment(self) -> Moment:
-        """All counts now."""
-        return Moment(
+    def cpu(self) -> Cpu:
+        """What everything has taken up to now."""
+        return Cpu(
             at=time.monotonic(),
-            told=await self.api.process(),
-            cpu=self.dcops.cpu(),
-            store_cpu=self.store.cpu() if self.store else 0.0,
-            simulator_cpu=self.simulator.cpu(),
-            busy=busy(),
+            dcops=self.dcops.cpu(),
+            store=self.store.cpu() if self.store else 0.0,
+            simulator=self.simulator.cpu(),
+            bench=time.process_time(),
+            machine=busy(),
         )
 
 
@@ -110,8 +88,8 @@ async def measure(case: Case) -> Figures:
     async with _processes(case, written, store_port) as all_of_them:
         found |= await _start(case, all_of_them)
         _say(f"first full cycle after {found['first cycle']:.1f} s; measured for {case.seconds:.0f} s")
-        found |= await _window(case, all_of_them)
-        _say(f"{found['cpu']:.3f} cores, {found['memory'] / 1e6:.0f} MB; last things")
+        found |= await _measured(case, all_of_them)
+        _say(f"{found['cpu']:.4f} cores, {found['memory'] / 1e6:.0f} MB; last things")
         found |= await _afterwards(case, written, all_of_them)
         found["stop"] = await asyncio.to_thread(all_of_them.dcops.stop)
     return found
@@ -197,44 +175,58 @@ async def _start(case: Case, it: Running) -> Figures:
     return {"start": answers, "first cycle": whole, "never read": unread}
 
 
-async def _window(case: Case, it: Running) -> Figures:
-    before = await it.moment()
-    own = time.process_time()
-    extremes = Extremes()
-    changing = asyncio.create_task(it.probes.change())
-    sampling = asyncio.create_task(_sample(it, extremes))
-    scraping = asyncio.create_task(_scrape(case, it, extremes))
-    beside = LoopWatch(SystemClock())
+async def _measured(case: Case, it: Running) -> Figures:
+    """Both windows: what it takes by itself, and how soon it shows what changes."""
+    extremes, beside = Extremes(), LoopWatch(SystemClock())
     watching = asyncio.create_task(beside.run())
-    tasks = (changing, sampling, scraping, watching)
-    done, _ = await asyncio.wait(tasks, timeout=case.seconds, return_when=asyncio.FIRST_EXCEPTION)
-    after = await it.moment()
-    own = time.process_time() - own
-    for task in tasks:
+    try:
+        left_alone = await _window(it, case.seconds, _look(it, extremes), _scrape(case, it, extremes))
+        found = spent.cost(case, left_alone) | spent.promptness(left_alone)
+        _say(f"{found['cpu']:.4f} cores while nobody asks; asked for {case.asked:.0f} s")
+        asked = await _window(it, case.asked, _look(it, extremes), _ask(it, extremes), it.probes.change())
+    finally:
+        watching.cancel()
+    for each in (left_alone, asked):
+        extremes.note_lags(each.first)
+        extremes.note_lags(each.last)
+    found |= spent.asked(case, asked) | spent.most(found["points"], extremes)
+    return found | spent.latency(it.probes.sightings) | {"stall beside": beside.longest * 1e3}
+
+
+async def _window(it: Running, seconds: float, *meanwhile: Coroutine[object, object, None]) -> Window:
+    """So many seconds, and what goes on in them.
+
+    Raises:
+        ProcessEndedError: a program ended, or answers no more.
+    """
+    first = await it.api.process()
+    began = it.cpu()
+    tasks = [asyncio.create_task(each) for each in meanwhile]
+    done, going_on = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    ended = it.cpu()
+    for task in going_on:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*going_on, return_exceptions=True)
     it.check()
-    if any(task.exception() for task in done):
+    if any(each.exception() for each in done):
         raise ProcessEndedError("what is measured stopped answering")
-    return (
-        _cost(case, before, after, own)
-        | _promptness(before, after)
-        | _extremes(after, extremes)
-        | _latency(it.probes.sightings)
-        | {"stall beside": beside.longest * 1e3}
-    )
+    return Window(first=first, began=began, ended=ended, last=await it.api.process())
 
 
-async def _sample(it: Running, extremes: Extremes) -> None:
+async def _look(it: Running, extremes: Extremes) -> None:
+    """At memory, as Linux tells it."""
     while True:
         it.check()
-        told = await it.api.process()
         extremes.memory = max(extremes.memory, it.dcops.memory())
         if it.store is not None:
             extremes.store_memory = max(extremes.store_memory, it.store.memory())
-        for name, store in told.stores.items():
-            extremes.lag[name] = max(extremes.lag.get(name, 0.0), float(str(store["lag"])))
+        await asyncio.sleep(_SAMPLE)
+
+
+async def _ask(it: Running, extremes: Extremes) -> None:
+    """How far the stores are behind."""
+    while True:
+        extremes.note_lags(await it.api.process())
         await asyncio.sleep(_SAMPLE)
 
 
@@ -243,92 +235,6 @@ async def _scrape(case: Case, it: Running, extremes: Extremes) -> None:
         seconds, extremes.scrape_bytes = await it.api.scrape()
         extremes.scrapes.append(seconds)
         await asyncio.sleep(max(0.0, case.scrape - seconds))
-
-
-def _cost(case: Case, before: Moment, after: Moment, own: float) -> Figures:
-    """What was done, and the CPU it took."""
-    wall = after.at - before.at
-    cpu = after.cpu - before.cpu
-    points = after.told.number("points")
-    readings = after.told.number("readings") - before.told.number("readings")
-    others = (after.busy - before.busy) - cpu - own
-    others -= after.simulator_cpu - before.simulator_cpu + after.store_cpu - before.store_cpu
-    found = {
-        "points": points,
-        "seconds": wall,
-        "cpu": cpu / wall,
-        "cpu per reading": cpu / (points * wall / case.period) * 1e6,
-        "readings": readings / wall,
-        "simulator cpu": (after.simulator_cpu - before.simulator_cpu) / wall,
-        "other cpu": max(0.0, others) / wall,
-    }
-    if case.store:
-        found["store cpu"] = (after.store_cpu - before.store_cpu) / wall
-    for stage, seconds in after.told.cpu.items():
-        found[f"stage {stage}"] = (seconds - before.told.cpu.get(stage, 0.0)) / wall
-    return found
-
-
-def _promptness(before: Moment, after: Moment) -> Figures:
-    """Polls, ticks and stalls."""
-    first, last = before.told, after.told
-    late, ticks = between(first, last, "lateness"), between(first, last, "ticks", "durations")
-    stalls = between(first, last, "loop", "lateness")
-    found = {
-        f"polls {each}": last.number("polls", f"polls_{each}") - first.number("polls", f"polls_{each}")
-        for each in ("due", "done", "missed", "failed")
-    }
-    long = [seconds for ended, seconds in last.long_stalls if ended > first.time]
-    reached = [bound for bound, count in zip(BOUNDS, stalls, strict=False) if count]
-    return found | {
-        "missed since start": last.number("polls", "polls_missed"),
-        "late p50": milliseconds(late, 0.5),
-        "late p99": milliseconds(late, 0.99),
-        "ticks": float(sum(ticks)),
-        "ticks late": last.number("ticks", "late") - first.number("ticks", "late"),
-        "tick p50": milliseconds(ticks, 0.5),
-        "tick p99": milliseconds(ticks, 0.99),
-        "stalls": float(beyond(stalls, _STALL)),
-        "stall max": max(long) * 1e3 if long else max(reached, default=0) / 1e6,
-        "dropped": last.number("dropped"),
-    }
-
-
-def _extremes(after: Moment, extremes: Extremes) -> Figures:
-    found = {
-        "memory": float(extremes.memory),
-        "memory per point": extremes.memory / after.told.number("points"),
-    }
-    found |= {f"lag {store}": seconds for store, seconds in extremes.lag.items()}
-    if extremes.store_memory:
-        found["store memory"] = float(extremes.store_memory)
-    return found | _scrapes(extremes)
-
-
-def _scrapes(extremes: Extremes) -> Figures:
-    if not extremes.scrapes:
-        return {}
-    times = np.array(extremes.scrapes) * 1e3
-    return {
-        "scrape p50": float(np.quantile(times, 0.5)),
-        "scrape max": float(times.max()),
-        "scrape bytes": float(extremes.scrape_bytes),
-    }
-
-
-def _latency(sightings: list[Sighting]) -> Figures:
-    """From a change of a register to the API, and to an alarm; and what of it was no wait for the poll."""
-    found: Figures = {"changes": float(len(sightings))}
-    shown = [(each.wait, each.shown) for each in sightings]
-    alarmed = [(each.wait, each.alarm) for each in sightings if each.alarm is not None]
-    for name, pairs in (("shown", shown), ("alarm", alarmed)):
-        if pairs:
-            waits, seconds = np.array(pairs, np.float64).T
-            for share in (0.5, 0.99):
-                found[f"{name} p{share * 100:g}"] = float(np.quantile(seconds, share, method="higher"))
-                behind = float(np.quantile(seconds - waits, share, method="higher"))
-                found[f"{name} behind the poll p{share * 100:g}"] = behind
-    return found
 
 
 async def _afterwards(case: Case, written: sites.Sites, it: Running) -> Figures:
@@ -340,7 +246,7 @@ async def _afterwards(case: Case, written: sites.Sites, it: Running) -> Figures:
             seconds, extremes.scrape_bytes = await it.api.scrape()
             extremes.scrapes.append(seconds)
             await asyncio.sleep(1.0)
-        found |= _scrapes(extremes)
+        found |= spent.scrapes(extremes)
     missed = (await it.api.process()).number("polls", "polls_missed")
     await asyncio.to_thread(sites.change_one_device, written.run)
     reloaded = await it.api.reload()

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
+from bench.campus import curve
 from bench.campus.bars import Bar
 from bench.campus.case import Case
 from bench.report import Figures
@@ -25,8 +25,11 @@ class _Row:
 _ROWS = (
     _Row("points", "points", "{:,.0f}"),
     _Row("readings", "readings a second", "{:,.0f}"),
-    _Row("cpu", "CPU of dcops, cores", "{:.3f}"),
+    _Row("seconds", "CPU and polls: while nobody asks, s", "{:.0f}"),
+    _Row("cpu", "CPU of dcops, cores", "{:.4f}"),
     _Row("cpu per reading", "CPU per reading, µs", "{:.2f}"),
+    _Row("cpu per reading more", "… of each more than at the size before, µs", "{:.2f}"),
+    _Row("cpu fixed", "… fixed: of no reading at all, by both sizes, cores", "{:.4f}"),
     _Row("memory", "resident memory, MB", "{:,.0f}", 1e-6),
     _Row("memory per point", "… bytes per point", "{:,.0f}"),
     _Row("polls due", "polls due", "{:,.0f}"),
@@ -42,6 +45,12 @@ _ROWS = (
     _Row("stall max", "longest stall of the event loop, ms", "{:.0f}"),
     _Row("stalls", "stalls above 50 ms", "{:.0f}"),
     _Row("stall beside", "… of this bench, which does next to nothing, ms", "{:.0f}"),
+    _Row("asked seconds", "latencies: while the bench asks, s", "{:.0f}"),
+    _Row("asked cpu", "CPU of dcops then, cores", "{:.4f}"),
+    _Row("asked polls missed", "polls missed then", "{:,.0f}"),
+    _Row("asked late p99", "lateness of polls then p99, ms"),
+    _Row("asked tick p99", "tick then p99, ms"),
+    _Row("asked stall max", "longest stall of the event loop then, ms", "{:.0f}"),
     _Row("changes", "register changes followed", "{:.0f}"),
     _Row("shown p50", "change to API p50, s", "{:.2f}"),
     _Row("shown p99", "change to API p99, s", "{:.2f}"),
@@ -69,7 +78,7 @@ _ROWS = (
     _Row("load before", "load of the machine before"),
 )
 _STAGE, _LAG = "stage ", "lag "
-_BEHIND = "cpu per reading"
+_BEHIND = "cpu fixed"
 """Row behind which the stages stand."""
 _SHOWN = 0.0005
 """Stages below so many cores everywhere are left out."""
@@ -98,21 +107,6 @@ def figures(runs: Sequence[tuple[Case, Figures]]) -> str:
     return "\n".join(lines)
 
 
-def steps(runs: Sequence[tuple[Case, Figures]]) -> str:
-    """What each reading and each point more costs from one size to the next; a line each."""
-    lines = []
-    for (small, less), (large, more) in pairwise(runs):
-        if replace(small, points=large.points, folder=large.folder) != large or large.points <= small.points:
-            continue
-        cpu = (more["cpu"] - less["cpu"]) / (more["points"] - less["points"]) * large.period
-        memory = (more["memory"] - less["memory"]) / (more["points"] - less["points"])
-        lines.append(
-            f"From {small.points:,} to {large.points:,} points each reading more takes"
-            f" {cpu * 1e6:.2f} µs of CPU, each point more {memory:,.0f} bytes."
-        )
-    return "\n".join(lines)
-
-
 def bars(held: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     """All bars as a Markdown table."""
     words = {True: "kept", False: "**BROKEN**", None: "not measured"}
@@ -127,7 +121,7 @@ def write(
     path: Path, machine: str, runs: Sequence[tuple[Case, Figures]], held: Sequence[tuple[str, Sequence[Bar]]]
 ) -> None:
     """Write ``PATH.md`` and ``PATH.json``."""
-    text = f"{machine}\n\n{figures(runs)}\n\n{steps(runs)}\n\n{bars(held)}\n"
+    text = f"{machine}\n\n{figures(runs)}\n\n{curve.in_words(runs)}\n\n{bars(held)}\n"
     path.with_suffix(".md").write_text(text, encoding="utf-8")
     document = {
         "machine": machine.splitlines(),

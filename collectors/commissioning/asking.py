@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.frames import IDENTIFY, Request
+from collectors.reasons import in_words
 
 Sleep = Callable[[float], Awaitable[None]]
 Learnt = TypeVar("Learnt")
@@ -105,7 +106,7 @@ class Asker:
                 self._link = link = await self._connect(self._lost)
             except (OSError, TimeoutError) as error:
                 if not left:
-                    raise UnreachableError(_in_words(error)) from error
+                    raise UnreachableError(in_words(error)) from error
                 await self._sleep(wait)
                 wait *= 5
             else:
@@ -127,11 +128,3 @@ class Asker:
             waiting.set_exception(UnreachableError(f"every connection is lost: {reason}"))
         else:
             waiting.set_result(Fault(FaultKind.TIMEOUT))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens there; check the port"
-    if isinstance(error, TimeoutError):
-        return "no answer to the connection in time; check the address and the way to it"
-    return str(error) or type(error).__name__

@@ -10,6 +10,7 @@ again ever more seldom.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Protocol
@@ -17,11 +18,14 @@ from typing import Protocol
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Errors, Link, Lost
+from collectors.reasons import in_words
 
 _LOG = logging.getLogger(__name__)
 
 MOST_OPENING = 200
 """Connections opened at once."""
+DOUBTFUL_PLACES = 0.75
+"""Share of these that those may take which could not be opened when they were last tried."""
 STOOD = 1.0
 """Seconds a link must have been idle so that its end proves nothing, if it has never answered."""
 
@@ -55,6 +59,10 @@ class Owner(Protocol):
         """The other side has closed the link, as it may; it rests until it is wanted."""
         ...
 
+    def uses(self, connection: "Connection") -> bool:
+        """Whether something is being read over it, be it that others have overtaken it."""
+        ...
+
     def backoff(self) -> Backoff:
         """Pauses between the attempts, the first ones."""
         ...
@@ -72,6 +80,7 @@ class Connection:
         "free_at",
         "link",
         "places",
+        "refused",
         "reopening",
         "resting",
         "silent",
@@ -89,6 +98,8 @@ class Connection:
         """Closed for want of anything to ask."""
         self.reopening = False
         """Being opened though nothing was wrong."""
+        self.refused = False
+        """It could not be opened when that was last tried."""
         self.backoff: Backoff | None = None
         """Pauses between attempts, until there is a reply; None from then on."""
         self._owner = owner
@@ -123,11 +134,13 @@ class Connection:
 
     async def open(self) -> None:
         """One attempt; another one follows by itself if it fails."""
+        if self._stopped:
+            return
         attempt = _Attempt(self)
         try:
             link = await self._owner.connect(attempt)
         except (OSError, TimeoutError) as error:
-            self._refused(str(error) or "no answer in time")
+            self._refused(in_words(error))
             return
         except UnicodeError as error:
             self._refused(f"{self._owner.config.address} is no address that can be looked up: {error}")
@@ -139,7 +152,7 @@ class Connection:
                 )
             self._refused(f"connecting to {self._owner.config.address} failed: {error!r}")
             return
-        self.reopening = False
+        self.reopening = self.refused = False
         if self._stopped:
             link.close("stopped")
         elif attempt.reason is None:
@@ -176,6 +189,7 @@ class Connection:
 
     def _refused(self, reason: str) -> None:
         self.reopening = False
+        self.refused = True
         if not self._stopped:
             self._try_later()
             self._owner.refused(reason, self)
@@ -191,7 +205,7 @@ class Connection:
         self._timer = None
         if self.link is None:
             return
-        left = limit if self.places else self.free_at + limit - monotonic()
+        left = limit if self._owner.uses(self) else self.free_at + limit - monotonic()
         if left <= 0:
             self.resting = True
             self.link.close("idle")
@@ -222,28 +236,54 @@ class _Attempt:
 
 
 class Opener:
-    """Opens connections, so many at once; the others wait in line."""
+    """Opens connections, so many at once; the others wait in line.
+
+    Those that could not be opened when they were last tried have a line of their own, behind the others, and
+    never all of the places: a campus that loses a network has thousands of them, each of which takes its
+    timeout, and a device that closes its connection after each reply must not wait for them.
+    """
 
     def __init__(self, most: int = MOST_OPENING) -> None:
-        self._gate = asyncio.Semaphore(most)
-        self._asked: asyncio.Queue[Connection] = asyncio.Queue()
+        self._most = most
+        self._most_doubtful = max(1, round(DOUBTFUL_PLACES * most))
+        self._hopeful: deque[Connection] = deque()
+        self._doubtful: deque[Connection] = deque()
+        self._under_way = self._doubtful_under_way = 0
+        self._changed = asyncio.Event()
 
     def ask(self, connection: Connection) -> None:
         """Open a connection as soon as may be."""
-        self._asked.put_nowait(connection)
+        (self._doubtful if connection.refused else self._hopeful).append(connection)
+        self._changed.set()
 
     async def run(self) -> None:
         """Open what is asked for until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                connection = await self._asked.get()
-                await self._gate.acquire()
-                tasks.create_task(self._open(connection))
+                await self._changed.wait()
+                self._changed.clear()
+                while (connection := self._next()) is not None:
+                    tasks.create_task(self._open(connection, doubtful=connection.refused))
 
-    async def _open(self, connection: Connection) -> None:
+    def _next(self) -> Connection | None:
+        """Who is to be opened now; takes a place for it."""
+        if self._under_way >= self._most:
+            return None
+        if self._hopeful:
+            self._under_way += 1
+            return self._hopeful.popleft()
+        if self._doubtful and self._doubtful_under_way < self._most_doubtful:
+            self._under_way += 1
+            self._doubtful_under_way += 1
+            return self._doubtful.popleft()
+        return None
+
+    async def _open(self, connection: Connection, *, doubtful: bool) -> None:
         try:
             await connection.open()
         except Exception:  # noqa: BLE001 - the connections of all others are opened here too
             _LOG.exception("a connection was opened, or not, and its endpoint could not go on")
         finally:
-            self._gate.release()
+            self._under_way -= 1
+            self._doubtful_under_way -= doubtful
+            self._changed.set()

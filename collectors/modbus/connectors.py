@@ -5,9 +5,12 @@ import ssl
 from pathlib import Path
 
 from collectors.config import ModbusEndpoint, ModbusProtocol
-from collectors.modbus import Connect, Errors, Link, Lost, plain_tcp
+from collectors.modbus import Connect, Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
-from collectors.modbus.link import Inbox, TcpLink, UdpLink
+from collectors.modbus.inbox import Inbox
+from collectors.modbus.link import TcpLink, UdpLink
+from collectors.modbus.plain_tcp import PlainTcp
+from collectors.modbus.reaching import Network
 from collectors.modbus.rtu import Belated, RtuLink
 from collectors.modbus.serial_line import SerialConnector
 
@@ -15,13 +18,16 @@ from collectors.modbus.serial_line import SerialConnector
 class TcpConnector:
     """Opens Modbus TCP connections to one address, in TLS if so configured; calling it connects."""
 
-    __slots__ = ("_deadlines", "_endpoint", "_errors", "_inbox")
+    __slots__ = ("_deadlines", "_endpoint", "_errors", "_inbox", "_network")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox) -> None:
+    def __init__(
+        self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox, network: Network
+    ) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
         self._inbox = inbox
+        self._network = network
 
     async def __call__(self, lost: Lost) -> Link:
         """A link that stands.
@@ -43,27 +49,27 @@ class TcpConnector:
         async with asyncio.timeout(endpoint.timeout):
             if endpoint.protocol is ModbusProtocol.TLS:
                 context = await asyncio.to_thread(tls_context, endpoint)
-                await loop.create_connection(
-                    lambda: link,
-                    endpoint.host,
-                    endpoint.port,
-                    ssl=context,
-                    server_hostname=endpoint.server_name or endpoint.host,
-                )
+                reached = await self._network.connect(endpoint.host, endpoint.port, endpoint.timeout)
+                name = endpoint.server_name or endpoint.host
+                await loop.create_connection(lambda: link, sock=reached, ssl=context, server_hostname=name)
             else:
-                await plain_tcp.connect(link, endpoint.host, endpoint.port)
+                reached = await self._network.connect(endpoint.host, endpoint.port, endpoint.timeout)
+                PlainTcp(loop, reached, link, self._inbox)
         return link
 
 
 class UdpConnector:
     """Opens sockets that talk to one address alone. Whether anybody is there shows with the first read."""
 
-    __slots__ = ("_deadlines", "_endpoint", "_errors")
+    __slots__ = ("_deadlines", "_endpoint", "_errors", "_network")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
+    def __init__(
+        self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, network: Network
+    ) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
+        self._network = network
 
     async def __call__(self, lost: Lost) -> Link:
         """A link.
@@ -73,26 +79,34 @@ class UdpConnector:
             TimeoutError: the name was not resolved in time.
         """
         endpoint = self._endpoint
-        async with asyncio.timeout(endpoint.timeout):
-            _, link = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: UdpLink(
-                    timeout=endpoint.timeout, deadlines=self._deadlines, errors=self._errors, lost=lost
-                ),
-                remote_addr=(endpoint.host, endpoint.port),
-            )
+        made = await self._network.datagrams(endpoint.host, endpoint.port, endpoint.timeout)
+        _, link = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: UdpLink(
+                timeout=endpoint.timeout, deadlines=self._deadlines, errors=self._errors, lost=lost
+            ),
+            sock=made,
+        )
         return link
 
 
 class RtuTcpConnector:
     """Opens connections to a serial device server that hands RTU frames through."""
 
-    __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors")
+    __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors", "_network")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
+    def __init__(
+        self,
+        endpoint: ModbusEndpoint,
+        deadlines: Deadlines,
+        errors: Errors,
+        belated: Belated,
+        network: Network,
+    ) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
-        self._belated: Belated = {}
+        self._belated = belated
+        self._network = network
 
     async def __call__(self, lost: Lost) -> Link:
         """A link that stands.
@@ -102,23 +116,28 @@ class RtuTcpConnector:
             TimeoutError: there was no answer in time.
         """
         endpoint = self._endpoint
-        async with asyncio.timeout(endpoint.timeout):
-            _, link = await asyncio.get_running_loop().create_connection(
-                lambda: RtuLink(
-                    timeout=endpoint.timeout,
-                    deadlines=self._deadlines,
-                    errors=self._errors,
-                    lost=lost,
-                    belated=self._belated,
-                ),
-                endpoint.host,
-                endpoint.port,
-            )
+        reached = await self._network.connect(endpoint.host, endpoint.port, endpoint.timeout)
+        _, link = await asyncio.get_running_loop().create_connection(
+            lambda: RtuLink(
+                timeout=endpoint.timeout,
+                deadlines=self._deadlines,
+                errors=self._errors,
+                lost=lost,
+                belated=self._belated,
+            ),
+            sock=reached,
+        )
         return link
 
 
 def connector_of(
-    endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, inbox: Inbox | None = None
+    endpoint: ModbusEndpoint,
+    deadlines: Deadlines,
+    errors: Errors,
+    inbox: Inbox | None = None,
+    *,
+    belated: Belated | None = None,
+    network: Network | None = None,
 ) -> Connect:
     """What opens links to an endpoint.
 
@@ -127,16 +146,21 @@ def connector_of(
         deadlines: watches over the timeouts; one for all endpoints of a loop.
         errors: counts what goes wrong, by class.
         inbox: where bytes arrive; one for all endpoints of a loop.
+        belated: units of an RTU line that owe a reply; to be the same for all connections to it, one after
+            the other, for what comes late may be handed to the next one.
+        network: makes sockets; one for all endpoints of a loop.
     """
+    owed = {} if belated is None else belated
+    sockets = network or Network()
     match endpoint.protocol:
         case ModbusProtocol.TCP | ModbusProtocol.TLS:
-            return TcpConnector(endpoint, deadlines, errors, inbox or Inbox())
+            return TcpConnector(endpoint, deadlines, errors, inbox or Inbox(), sockets)
         case ModbusProtocol.UDP:
-            return UdpConnector(endpoint, deadlines, errors)
+            return UdpConnector(endpoint, deadlines, errors, sockets)
         case ModbusProtocol.RTU_TCP:
-            return RtuTcpConnector(endpoint, deadlines, errors)
+            return RtuTcpConnector(endpoint, deadlines, errors, owed, sockets)
         case ModbusProtocol.RTU:
-            return SerialConnector(endpoint, deadlines, errors)
+            return SerialConnector(endpoint, deadlines, errors, owed)
 
 
 def tls_context(endpoint: ModbusEndpoint) -> ssl.SSLContext:

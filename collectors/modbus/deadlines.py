@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
@@ -21,13 +22,25 @@ class Deadlines:
     mostly come long before, and then nothing is done. An expiry is late by up to a step.
     """
 
-    __slots__ = ("_step", "_timer", "_timer_at", "_waiting")
+    __slots__ = ("_behind", "_step", "_timer", "_timer_at", "_waiting")
 
-    def __init__(self, step: float = 0.005) -> None:
+    def __init__(self, step: float = 0.005, behind: Callable[[], bool] = lambda: False) -> None:
+        """Nobody waits yet.
+
+        Args:
+            step: seconds between two looks who has waited for too long.
+            behind: tells whether something has come that was not taken yet, so that nobody can say that what
+                he waits for did not come; then nothing expires.
+        """
         self._step = step
+        self._behind = behind
         self._waiting: dict[Expiring, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     def now(self) -> float:
         """The time all of this is in."""
@@ -67,6 +80,9 @@ class Deadlines:
         now = monotonic()
         self._timer = None
         self._timer_at = math.inf
+        if self._behind():
+            self._set(now + self._step)
+            return
         expired = [each for each, at in self._waiting.items() if at <= now]
         if len(expired) < len(self._waiting):
             earliest = min(at for at in self._waiting.values() if at > now)

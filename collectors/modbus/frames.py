@@ -31,7 +31,6 @@ LENGTH_STARTS = 6
 """Bytes of a frame that its length field does not count."""
 SHORTEST, LONGEST = 3, 254
 """Bounds of the length field of a reply: unit, function and a byte; unit and a PDU of 253."""
-FRAME_LIMIT = LENGTH_STARTS + LONGEST
 EXCEPTION_FLAG = 0x80
 EXCEPTION_LENGTH = 1
 """Bytes behind the function code of an exception."""

@@ -24,6 +24,7 @@ from collectors.modbus.frames import (
     SHORTEST,
     Request,
 )
+from collectors.modbus.inbox import Inbox
 
 Head = tuple[int, int, int, int, int]
 """Transaction, protocol, length, unit, function."""
@@ -31,7 +32,6 @@ Head = tuple[int, int, int, int, int]
 _RECENT = 1024
 """Transactions before the present one whose replies are late; others never were ours."""
 _TRANSACTIONS = 1 << 16
-_ROOM = 8192
 _PROTOCOL_ID = slice(2, 4)
 
 
@@ -41,15 +41,6 @@ class LinkState(StrEnum):
     IDLE = "idle"
     READING = "reading"
     CLOSED = "closed"
-
-
-class Inbox:
-    """Where bytes arrive: one for all connections of a loop, which uses what it received at once."""
-
-    __slots__ = ("view",)
-
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(_ROOM))
 
 
 class Wire(Protocol):

@@ -71,6 +71,10 @@ class Places:
         """Reading a device went wrong in a way that is our own fault."""
         raise NotImplementedError
 
+    def uses(self, connection: Connection) -> bool:
+        """Whether something is being read over a connection, be it that others have overtaken it."""
+        return any(each.connection is connection for each in self._scans)
+
     def _scans_over(self, connection: Connection) -> list[Scan]:
         """Those under way over a connection."""
         return [each for each in self._scans if each.connection is connection]

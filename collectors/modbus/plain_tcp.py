@@ -1,4 +1,4 @@
-"""Plain TCP under a link: a socket, and the loop telling when there is something to read.
+"""Plain TCP under a link: a socket, and an inbox telling when there is something to read.
 
 The transports of event loops serve every need, and take up to a kilobyte more for each connection and
 several calls more for each reply. A link needs little of that: its requests are a dozen bytes each and go
@@ -7,28 +7,28 @@ into a buffer of the kernel that is empty or has a few of them.
 
 import asyncio
 import socket
-from collections.abc import Sequence
 
+from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import TcpLink
 
 _FULL = "it takes no requests any more"
-Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-"""As the socket module has it, with or without IPv6."""
 
 
 class PlainTcp:
     """The connection under one link, which is told of what arrives as any BufferedProtocol is."""
 
-    __slots__ = ("_link", "_loop", "_room", "_socket")
+    __slots__ = ("_inbox", "_link", "_loop", "_socket")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connected: socket.socket, link: TcpLink) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, connected: socket.socket, link: TcpLink, inbox: Inbox
+    ) -> None:
         """From now on the socket is its own."""
         self._loop = loop
         self._socket = connected
         self._link = link
-        self._room = link.get_buffer(-1)
+        self._inbox = inbox
         link.connection_made(self)
-        loop.add_reader(connected, self._arrived)
+        inbox.watch(loop, connected.fileno(), self._arrived)
 
     def write(self, data: bytes) -> None:
         """Send all of it now. If that cannot be done the link is lost, in the next turn of the loop."""
@@ -44,14 +44,14 @@ class PlainTcp:
 
     def abort(self) -> None:
         """Close it at once."""
-        self._loop.remove_reader(self._socket)
+        self._inbox.forget(self._loop, self._socket.fileno())
         self._socket.close()
 
     def _arrived(self) -> None:
-        """Called by the loop: there is something to read, or the other side has closed."""
+        """Called by the inbox: there is something to read, or the other side has closed."""
         link = self._link
         try:
-            count = self._socket.recv_into(self._room)
+            count = self._socket.recv_into(self._inbox.view)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -61,42 +61,3 @@ class PlainTcp:
             link.buffer_updated(count)
         else:
             link.connection_lost(None)
-
-
-async def connect(link: TcpLink, host: str, port: int) -> None:
-    """Connect a link to the first address of a host that accepts.
-
-    Raises:
-        OSError: none accepts, or there is none.
-        UnicodeError: it is no name of a host.
-    """
-    loop = asyncio.get_running_loop()
-    refused: OSError | None = None
-    for family, address in await _addresses(loop, host, port):
-        reached = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            reached.settimeout(0.0)
-            reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(reached, address)
-        except OSError as error:
-            reached.close()
-            refused = refused or error
-        except BaseException:
-            reached.close()
-            raise
-        else:
-            PlainTcp(loop, reached, link)
-            return
-    raise refused or OSError(f"{host} has no address")
-
-
-async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[tuple[int, Address]]:
-    """Where a host is reached; a thread looks it up, unless it is an address already."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except (OSError, UnicodeError):
-            continue
-        return [(family, (host, port))]
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]

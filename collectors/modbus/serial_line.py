@@ -12,7 +12,8 @@ import serialx
 from collectors.config import ModbusEndpoint, SerialParity
 from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
-from collectors.modbus.rtu import RtuLink, character_time, frame_gap
+from collectors.modbus.rtu import Belated, RtuLink, character_time, frame_gap
+from collectors.reasons import in_words
 
 _PARITIES = {
     SerialParity.NONE: serialx.Parity.NONE,
@@ -27,12 +28,15 @@ SERIAL_SETTLE = 0.02
 class SerialConnector:
     """Opens the line of an endpoint; calling it does."""
 
-    __slots__ = ("_deadlines", "_endpoint", "_errors")
+    __slots__ = ("_belated", "_deadlines", "_endpoint", "_errors")
 
-    def __init__(self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors) -> None:
+    def __init__(
+        self, endpoint: ModbusEndpoint, deadlines: Deadlines, errors: Errors, belated: Belated
+    ) -> None:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._errors = errors
+        self._belated = belated
 
     async def __call__(self, lost: Lost) -> Link:
         """A link on the open line.
@@ -51,6 +55,7 @@ class SerialConnector:
             gap=gap,
             settle=max(gap, SERIAL_SETTLE),
             character=character_time(line.baud),
+            belated=self._belated,
         )
         async with asyncio.timeout(line.timeout):
             await _open(line, lambda: link)
@@ -68,4 +73,4 @@ async def _open(line: ModbusEndpoint, protocol: Callable[[], asyncio.Protocol]) 
             stopbits=_STOP_BITS[line.stop_bits],
         )
     except (serialx.SerialException, ValueError) as error:
-        raise OSError(f"{line.device} cannot be opened: {error}") from error
+        raise OSError(f"{line.device} cannot be opened: {in_words(error)}") from error

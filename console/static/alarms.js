@@ -1,13 +1,14 @@
 // The list of alarms, and how collection goes.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, clockTime, percent, words } from "./format.js";
+import { age, percent, words, zonedTime } from "./format.js";
 import { getJson } from "./live.js";
 
 const MARKS = { high: "▲", medium: "◆", low: "●" };
 const COLLECTION_EVERY = 5000;
 const MOST_SHOWN = 100;
-const MOST_DEVICES = 20;
+const MOST_LISTED = 20; // devices, and endpoints: those in trouble first
+const NOT_ONLINE = ["dormant", "suspect", "waiting"];
 
 export class AlarmPanel {
   constructor(live, open) {
@@ -64,6 +65,7 @@ export class AlarmPanel {
       h("button", { type: "button", class: "link place", onclick: () => this.open(target, alarm.space) }, place),
       h("p", { class: "message" }, alarm.message),
       alarm.action ? h("p", { class: "action" }, alarm.action) : null,
+      runbook(alarm.runbook),
     );
   }
 
@@ -73,7 +75,7 @@ export class AlarmPanel {
       const box = row.querySelector(".alarm-age");
       const raised = Number(row.dataset.raised);
       const cleared = Number(row.dataset.cleared);
-      setText(box, cleared ? `ended ${clockTime(cleared, this.live.timezone)}, lasted ${age((cleared - raised) / 1000)}` : now ? age(Math.max(0, (now - raised) / 1000)) : "");
+      setText(box, cleared ? `ended ${zonedTime(cleared, this.live.timezone)}, lasted ${age((cleared - raised) / 1000)}` : now ? age(Math.max(0, (now - raised) / 1000)) : "");
     }
   }
 }
@@ -88,7 +90,7 @@ export class CollectionPanel {
   async load() {
     if (document.hidden) return;
     try {
-      this.render(await getJson("/api/v1/collection?state=waiting,suspect,dormant"));
+      this.render(await getJson(`/api/v1/collection?state=${NOT_ONLINE.join()}&limit=${MOST_LISTED}`));
     } catch {
       // The stream's state already says that nothing comes.
     }
@@ -96,15 +98,39 @@ export class CollectionPanel {
 
   render(answer) {
     const { totals, states } = answer;
-    const all = Object.values(states).reduce((sum, count) => sum + count, 0);
-    const text = `${states.online} of ${all} devices online · polls ${totals.polls_done.toLocaleString("en")} done, ${totals.polls_missed.toLocaleString("en")} missed, ${totals.polls_failed.toLocaleString("en")} failed`;
+    const text = `${share(states, "online")} devices online · ${share(answer.endpoint_states, "connected")} endpoints connected · polls ${count(totals.polls_done)} done, ${count(totals.polls_missed)} missed, ${count(totals.polls_failed)} failed`;
     setText(document.getElementById("collection-totals"), text);
+    tellMore("device", NOT_ONLINE.reduce((sum, state) => sum + states[state], 0) - answer.devices.length);
+    tellMore("endpoint", sumOf(answer.endpoint_states) - answer.endpoints.length);
     keyed(document.getElementById("endpoint-list"), answer.endpoints, (each) => each.endpoint, () => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "what" }), h("span", { class: "how muted" })), fillEndpoint);
-    const silent = answer.devices.slice(0, MOST_DEVICES);
-    keyed(document.getElementById("device-list"), silent, (each) => each.device, (each) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => this.open(each.device) }, each.device), h("span", { class: "how muted" })), (row, each) => {
-      setText(row.children[1], [each.state, each.last_error].filter(Boolean).join(": "));
+    keyed(document.getElementById("device-list"), answer.devices, (each) => each.device, (each) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }, "✕"), h("button", { type: "button", class: "link", onclick: () => this.open(each.device) }, each.device), h("span", { class: "how muted" })), (row, each) => {
+      setClass(row, each.state, "");
+      setText(row.children[2], [words(each.state), each.last_error].filter(Boolean).join(": "));
     });
   }
+}
+
+// Where the mend stands at length: a link if it is one, else the section of the shipped runbook.
+function runbook(where) {
+  if (!where) return null;
+  if (/^https?:\/\//.test(where)) return h("a", { class: "runbook link", href: where, target: "_blank", rel: "noreferrer" }, "Runbook");
+  return h("p", { class: "runbook" }, `Runbook: docs/runbook.md#${where}`);
+}
+
+function sumOf(counts) {
+  return Object.values(counts).reduce((sum, each) => sum + each, 0);
+}
+
+function count(number) {
+  return number.toLocaleString("en");
+}
+
+function share(states, wanted) {
+  return `${count(states[wanted])} of ${count(sumOf(states))}`;
+}
+
+function tellMore(what, left) {
+  setText(document.getElementById(`${what}-more`), left > 0 ? `and ${count(left)} more: see dcops collection` : "");
 }
 
 function fillEndpoint(row, endpoint) {
@@ -112,7 +138,8 @@ function fillEndpoint(row, endpoint) {
   setText(row.children[0], endpoint.state === "connected" ? "●" : endpoint.state === "down" ? "✕" : "…");
   setText(row.children[1], `${endpoint.endpoint} ${endpoint.address}`);
   const busy = endpoint.protocol.startsWith("modbus") && endpoint.utilisation !== null ? `, ${percent(endpoint.utilisation)} busy` : "";
-  const errors = Object.values(endpoint.errors).reduce((sum, count) => sum + count, 0);
-  setText(row.children[2], `${words(endpoint.state)}${busy}${errors ? `, ${errors} errors` : ""}`);
+  const errors = sumOf(endpoint.errors);
+  const why = endpoint.state === "down" && endpoint.last_error ? `: ${endpoint.last_error}` : "";
+  setText(row.children[2], `${words(endpoint.state)}${why}${busy}${errors ? `, ${count(errors)} errors` : ""}`);
   setAttribute(row, "title", endpoint.last_error ? `last error: ${endpoint.last_error}` : endpoint.round_trip === null ? "not asked yet" : `round trip ${(endpoint.round_trip * 1000).toFixed(1)} ms`);
 }

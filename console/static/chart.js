@@ -1,11 +1,12 @@
 // A line of history: gaps stay gaps, the scale is written beside it.
 
 import { h, setText, svg } from "./dom.js";
-import { clockTime, quantity, DASH } from "./format.js";
+import { clockTime, quantity, zonedTime, DASH } from "./format.js";
 import { getJson } from "./live.js";
 
 const RANGES = { "1h": [3600, "1 h"], "24h": [86400, "24 h"], "7d": [604800, "7 d"] };
 const EVERY = 30000;
+const GOOD = 192;
 const WIDTH = 600;
 const HEIGHT = 90;
 
@@ -26,14 +27,16 @@ export class Chart {
     this.to = h("span", { class: "axis to" });
     this.area = svg("path", { class: "area" });
     this.line = svg("path", { class: "line" });
-    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, this.area, this.line);
+    this.doubtful = svg("path", { class: "doubtful" });
+    this.note = h("span", { class: "axis note" });
+    this.picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, this.area, this.line, this.doubtful);
     this.picture.addEventListener("pointermove", (event) => this.point(event));
     this.picture.addEventListener("pointerleave", () => setText(this.readout, ""));
     this.element = h(
       "section",
       { class: "chart" },
       h("div", { class: "section-head" }, this.title, h("div", { class: "choice", role: "group", "aria-label": "Time range" }, ...this.buttons), this.readout),
-      h("div", { class: "plot" }, this.picture, this.high, this.low, this.from, this.to),
+      h("div", { class: "plot" }, this.picture, this.high, this.low, this.from, this.note, this.to),
     );
     setInterval(() => this.load(), EVERY);
   }
@@ -71,22 +74,28 @@ export class Chart {
     this.answer = answer;
     this.element.dataset.points = answer ? answer.values.filter((value) => value !== null).length : 0;
     const known = answer ? answer.values.filter((value) => value !== null) : [];
-    for (const label of [this.high, this.low, this.from, this.to]) setText(label, "");
+    for (const label of [this.high, this.low, this.from, this.note, this.to]) setText(label, "");
     this.line.setAttribute("d", "");
+    this.doubtful.setAttribute("d", "");
     this.area.setAttribute("d", "");
-    setText(this.readout, problem || (answer && !known.length ? "nothing stored in this time" : ""));
+    const nothing = problem || (answer ? "nothing stored in this time" : "");
+    this.picture.setAttribute("aria-label", `${this.label}, last ${RANGES[this.range][1]}: ${nothing || "asked for"}`);
+    setText(this.readout, known.length ? "" : nothing);
     if (!known.length) return;
     const [least, most] = [Math.min(...known), Math.max(...known)];
     const margin = (most - least || Math.abs(most) || 1) * 0.08;
     this.scale = { bottom: least - margin, span: most - least + 2 * margin, start: Date.parse(answer.start), stop: Date.parse(answer.stop) };
     const runs = this.runs(answer);
     this.line.setAttribute("d", runs.map((run) => "M" + run.map(([x, y]) => `${x},${y}`).join("L")).join(""));
+    const doubts = runs.flatMap((run) => run.slice(1).flatMap(([x, y, good], at) => (good && run[at][2] ? [] : [`M${run[at][0]},${run[at][1]}L${x},${y}`])));
+    this.doubtful.setAttribute("d", doubts.join(""));
+    setText(this.note, doubts.length ? "dashed: not fully measured" : "");
     this.area.setAttribute("d", runs.map((run) => `M${run[0][0]},${HEIGHT}L${run.map(([x, y]) => `${x},${y}`).join("L")}L${run[run.length - 1][0]},${HEIGHT}Z`).join(""));
     const long = this.range !== "1h";
     setText(this.high, quantity(most, answer.unit));
     setText(this.low, quantity(least, answer.unit));
     setText(this.from, clockTime(this.scale.start, this.live.timezone, long));
-    setText(this.to, clockTime(this.scale.stop, this.live.timezone, long));
+    setText(this.to, zonedTime(this.scale.stop, this.live.timezone, long));
     this.picture.setAttribute("aria-label", `${this.label}, last ${RANGES[this.range][1]}: from ${quantity(least, answer.unit)} to ${quantity(most, answer.unit)}`);
   }
 
@@ -103,9 +112,9 @@ export class Chart {
       if (!run) found.push((run = []));
       const x = ((answer.times[at] - start) / (stop - start)) * WIDTH;
       const y = HEIGHT - ((value - bottom) / span) * HEIGHT;
-      run.push([x.toFixed(1), y.toFixed(1)]);
+      run.push([x.toFixed(1), y.toFixed(1), answer.quality[at] >= GOOD]);
     });
-    return found.map((each) => (each.length === 1 ? [each[0], [String(Number(each[0][0]) + 1), each[0][1]]] : each));
+    return found.map((each) => (each.length === 1 ? [each[0], [String(Number(each[0][0]) + 1), each[0][1], each[0][2]]] : each));
   }
 
   point(event) {
@@ -116,7 +125,8 @@ export class Chart {
     at = Math.max(0, (at < 0 ? this.answer.times.length : at) - 1);
     const value = this.answer.values[at];
     const held = this.answer.held?.[at] ? ", held" : "";
-    const shown = value === null ? DASH : quantity(value, this.answer.unit) + held;
-    setText(this.readout, `${clockTime(this.answer.times[at], this.live.timezone, this.range !== "1h")} · ${shown}`);
+    const doubt = value !== null && this.answer.quality[at] < GOOD ? ", not fully measured" : "";
+    const shown = value === null ? DASH : quantity(value, this.answer.unit) + held + doubt;
+    setText(this.readout, `${zonedTime(this.answer.times[at], this.live.timezone, this.range !== "1h")} · ${shown}`);
   }
 }

@@ -1,17 +1,17 @@
 // The open node: its totals, its two feeds, its history, its racks, its devices and their points.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, brief, explain, judge, marked, percent, pointValue, quantity, words, DASH } from "./format.js";
+import { age, brief, explain, judge, marked, percent, pointValue, quantity, words, DASH, WINDOWS } from "./format.js";
 import { Chart } from "./chart.js";
 import { HallMap } from "./map.js";
 import { getJson } from "./live.js";
 
 const EVERY = 900; // ms between two looks at the open node: once a tick
+const NOT_FOUND = 404;
 const ROOM_FOR_RATIO = 0.25;
 const HIDDEN_TOTALS = new Set(["power_feeda", "power_feedb"]); // shown as the split
 const MOST_POINTS = 200;
 const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
-const WINDOWS = ["15min", "1h", "24h", "month", "year"];
 const FIGURES = { pue: "PUE", erf: "ERF", wue: "WUE, L/kWh" };
 
 export class Detail {
@@ -60,18 +60,24 @@ export class Detail {
       const inside = node.node === "space" && node.level === "rack" ? await getJson(`/api/v1/points?space=${encodeURIComponent(id)}&limit=${MOST_POINTS}`) : null;
       if (id === this.id) this.render(node, inside);
     } catch (error) {
-      if (id === this.id && now) this.fail(error);
+      // What has gone from the site is not shown as if it were still read.
+      if (id === this.id && (now || error.status === NOT_FOUND)) this.fail(error);
     } finally {
       this.loading = false;
     }
   }
 
   fail(error) {
-    this.box.replaceChildren(h("p", { class: "empty", role: "alert" }, error.message));
+    const home = this.live.nodes.get(this.live.order[0]);
+    const back = home ? h("button", { type: "button", class: "link", onclick: () => this.open(home.id) }, `Open ${home.name}`) : null;
+    if (this.box.dataset.failed === error.message) return;
+    this.box.replaceChildren(h("p", { class: "empty", role: "alert" }, `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}`), h("p", { class: "empty" }, back));
+    this.box.dataset.failed = error.message;
   }
 
   render(node, inside) {
     const { parts, chart, map } = this;
+    delete this.box.dataset.failed;
     if (!parts.title.isConnected) {
       const top = h("div", { class: "top" }, parts.totals, chart.element);
       const bottom = h("div", { class: "bottom" }, parts.figures, parts.energies);
@@ -90,7 +96,7 @@ export class Detail {
     setText(parts.title, node.name);
     const facts = node.node === "space"
       ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
-      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
     setText(parts.facts, facts.filter(Boolean).join(" · "));
   }
 
@@ -185,9 +191,9 @@ export class Detail {
       if (this.id === id) figures.replaceChildren();
       return;
     }
-    const head = h("tr", {}, h("th", { scope: "col" }, "Key figures"), ...WINDOWS.map((window) => h("th", { scope: "col" }, window)));
-    const body = [...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...WINDOWS.map((window) => figureCell(cells.get(window)))));
-    figures.replaceChildren(h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...body))));
+    const head = h("tr", {}, h("th", { scope: "col" }, "Key figures"), ...Object.entries(WINDOWS).map(([, text]) => h("th", { scope: "col" }, text)));
+    const body = [...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...Object.keys(WINDOWS).map((window) => figureCell(cells.get(window)))));
+    figures.replaceChildren(scroll("Key figures", h("table", {}, h("thead", {}, head), h("tbody", {}, ...body))));
   }
 
   async figuresOf(id) {
@@ -207,7 +213,7 @@ export class Detail {
     }
     if (!box.children.length) {
       const names = ["Device", "Kind", "Feed", "Reading", "Quality", "Oldest"];
-      box.append(h("h3", {}, "Devices"), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+      box.append(h("h3", {}, "Devices"), scroll("Devices", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
     }
     keyed(box.querySelector("tbody"), all, ([, device]) => device.id, ([, device]) => this.createDevice(device), (row, [where, device]) => this.fillDevice(row, where, device));
   }
@@ -241,7 +247,7 @@ export class Detail {
     }
     if (!box.children.length) {
       const names = ["Point", "Value", "Quality", "Age"];
-      box.append(h("h3", {}, "Points"), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+      box.append(h("h3", {}, "Points"), scroll("Points", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
     }
     const several = new Set(points.map((point) => point.group)).size > 1;
     keyed(box.querySelector("tbody"), points, (point) => point.series, (point) => this.createPoint(point, several), fillPoint);
@@ -261,7 +267,7 @@ export class Detail {
     }
     if (!box.children.length) {
       const names = ["Counted since first read", "Amount", "of it estimated"];
-      box.append(h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
+      box.append(scroll("Energies", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
     }
     keyed(box.querySelector("tbody"), rows, ([key]) => key, ([, energy]) => h("tr", {}, h("th", { scope: "row" }, energy.label), h("td", { class: "number" }), h("td", { class: "number" })), (row, [, energy]) => {
       setText(row.children[1], quantity(energy.value, energy.unit));
@@ -269,6 +275,11 @@ export class Detail {
       setAttribute(row.children[1], "title", energy.quality_text);
     });
   }
+}
+
+// A table that may be wider than its place: keys scroll it, too.
+function scroll(label, table) {
+  return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
 }
 
 function counted(alarms) {

@@ -1,6 +1,7 @@
 // Numbers, ages and times as people read them. Unknown is always a dash, never 0.
 
 export const DASH = "—";
+export const WINDOWS = { "15min": "15 min", "1h": "1 h", "24h": "24 h", month: "month", year: "year" };
 const NARROW = "\u202f";
 
 function digits(value, significant = 4) {
@@ -66,6 +67,13 @@ export function age(seconds) {
 export function clockTime(milliseconds, timezone, withDate = false) {
   const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: timezone || "UTC" };
   if (withDate) Object.assign(options, { day: "2-digit", month: "short", second: undefined });
+  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+}
+
+// With the day where it is another one, and always with the zone.
+export function zonedTime(milliseconds, timezone, withDate = false) {
+  const options = { hour: "2-digit", minute: "2-digit", second: withDate ? undefined : "2-digit", hour12: false, timeZone: timezone || "UTC", timeZoneName: "short" };
+  if (withDate) Object.assign(options, { day: "2-digit", month: "short" });
   return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
 }
 

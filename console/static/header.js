@@ -1,10 +1,10 @@
 // The top of the page: the campus in seven numbers, and whether they are current.
 
 import { setAttribute, setClass, setText, h } from "./dom.js";
-import { age, clockTime, explain, judge, marked, parts, percent, DASH } from "./format.js";
+import { age, clockTime, explain, judge, marked, parts, percent, DASH, WINDOWS } from "./format.js";
 
 const element = (id) => document.getElementById(id);
-const WINDOWS = { "15min": "15 min", "1h": "1 h", "24h": "24 h", month: "month", year: "year" };
+const ROOM = [null, "little", "scant"]; // for the counts of alarms: smaller type in a flood
 const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
 
 export class Header {
@@ -27,7 +27,15 @@ export class Header {
 
   showSite() {
     setText(element("site-name"), this.live.site);
-    document.title = `${this.live.site} · dcops`;
+    this.showTitle();
+  }
+
+  // The number of alarms first, so that a tab among others tells it.
+  showTitle() {
+    const { alarms, site } = this.live;
+    const active = alarms ? alarms.high + alarms.medium + alarms.low : 0;
+    const title = `${active ? `(${active}) ` : ""}${site} · dcops`;
+    if (document.title !== title) document.title = title;
   }
 
   show() {
@@ -100,7 +108,7 @@ export class Header {
     setAttribute(box, "data-category", figure.category);
     setAttribute(box, "data-window", figure.window);
     setAttribute(box, "data-coverage", figure.coverage);
-    setAttribute(box, "title", `${figure.status} · IT energy at ${CATEGORIES[figure.category]} · last ${WINDOWS[figure.window]}`);
+    setAttribute(box, "title", `${figure.status}: ${percent(figure.coverage)} of the window measured · IT energy at ${CATEGORIES[figure.category]} · last ${WINDOWS[figure.window]}`);
     setText(element("campus-pue-sub"), `${figure.status} · ${percent(figure.coverage)}`);
   }
 
@@ -120,10 +128,23 @@ export class Header {
   }
 
   showAlarms() {
+    this.showTitle();
     for (const box of element("alarm-counts").children) {
       const count = this.live.alarms[box.dataset.priority];
       setText(box.querySelector("b"), String(count));
       setClass(box, `count ${box.dataset.priority}`, count ? "some" : "");
+    }
+    this.fitCounts();
+  }
+
+  fitCounts() {
+    const box = element("alarm-counts");
+    const text = `${box.textContent} ${window.innerWidth}`;
+    if (text === this.fitted) return;
+    this.fitted = text;
+    for (const room of ROOM) {
+      setAttribute(box, "data-room", room);
+      if (box.scrollWidth <= box.clientWidth) break;
     }
   }
 

@@ -152,6 +152,6 @@ const COLUMNS = ["power", "quality", "coverage", "read", "temperature", "tempera
 export async function getJson(path) {
   const response = await fetch(path, { headers: { Accept: "application/json" } });
   const body = await response.json();
-  if (!response.ok) throw new Error(body.error ? `${body.error.message}: ${body.error.mend}` : response.statusText);
+  if (!response.ok) throw Object.assign(new Error(body.error?.message ?? response.statusText), { mend: body.error?.mend ?? "", status: response.status });
   return body;
 }

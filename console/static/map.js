@@ -131,7 +131,9 @@ export class HallMap {
     setText(cell.children[2], note || cell.dataset.flag || "");
     const state = judge(node.power, node.quality, node.coverage);
     const text = `${node.name}: ${quantity(node.power, "W")}, inlet ${quantity(node.temperature, "°C")}, ${STATES[state]}${note ? `, ${note}` : ""}${node.alarms ? `, alarms: ${node.alarms}` : ""}`;
-    setAttribute(cell, "aria-label", text);
+    // What can be seen in the cell begins its name, so that it can be called by it.
+    const seen = [...cell.children].map((part) => part.textContent).filter(Boolean).join(" ");
+    setAttribute(cell, "aria-label", `${seen}, ${text}`);
     setAttribute(cell, "title", `${text}, ${percent(node.coverage)} measured, oldest reading ${age(seconds)}`);
   }
 
@@ -140,7 +142,7 @@ export class HallMap {
     const full = node.coverage !== null && node.coverage >= 0.9995;
     if (full) return "";
     if (seconds === null) return "no data";
-    if (seconds > PERIODS_UNTIL_STALE * (node.period ?? 0)) return `stale ${age(seconds)}`;
+    if (judge(node.power, node.quality, node.coverage) === "stale" || node.coverage === null && seconds > PERIODS_UNTIL_STALE * (node.period ?? 0)) return `stale ${age(seconds)}`;
     return `${percent(node.coverage)} ok`;
   }
 }

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dcops.errors import in_words, mend_of
 from grafana.errors import PublishError
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def _build(args: argparse.Namespace) -> int:
     try:
         written = write(args.output)
     except OSError as error:
-        print(f"error: {args.output} cannot be written ({error.strerror}); check the path", file=sys.stderr)
+        print(
+            f"dcops dashboards build: {args.output}: cannot be written ({error.strerror}); {mend_of(error)}",
+            file=sys.stderr,
+        )
         return 1
     for path in written:
         print(path)
@@ -118,7 +122,7 @@ def _publish(args: argparse.Namespace) -> int:
         given, defaults = _connections(args)
         result = publish(publisher, build_all(), folder=args.folder, connections=given, defaults=defaults)
     except (OSError, PublishError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"dcops dashboards publish: {in_words(error)}", file=sys.stderr)
         return 1
     for outcome in ("created", "updated", "kept"):
         for name in getattr(result, outcome):

@@ -20,6 +20,7 @@ from dcops.system_clock import SystemClock
 from facility.sample import NANOSECONDS
 from ingest.errors import HistoryCopyError, HistoryHeldError, StoreUnavailableError, UnknownSeriesError
 from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.database import is_database
 from ingest.stores.history.export import Selection
 from ingest.stores.history.levels import BUCKETS, LEVELS, Retention
 from ingest.stores.history.upkeep import Info
@@ -116,6 +117,11 @@ def _path(args: argparse.Namespace) -> Path:
     path: Path = args.data / HISTORY_FILE
     if not path.exists():
         raise DcopsError(f"{path} is not there; give the folder with --data")
+    if not is_database(path):
+        raise DcopsError(
+            f"{path} is no DuckDB file; put a backup in its place, "
+            "or start dcops, which keeps it and begins anew"
+        )
     return path
 
 

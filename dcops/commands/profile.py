@@ -12,6 +12,7 @@ from collectors.profiles.csv_map import import_map
 from collectors.profiles.document import one_of
 from collectors.profiles.reader import read_files, shipped
 from collectors.profiles.schema import profile_schema
+from dcops.errors import mend_of
 from dcops.profile_listing import listing, markdown, page
 from dcops.site_file.problems import near
 from facility.devices import DeviceKind
@@ -207,7 +208,7 @@ def _write(output: Path, text: str) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise _CannotError(f"{output}: cannot be written ({error.strerror}); check the path") from error
+        raise _CannotError(f"{output}: cannot be written ({error.strerror}); {mend_of(error)}") from error
 
 
 def _tell(error: ProfileError, end: str) -> int:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from dcops.client import DEFAULT_URL, Client, Json
 from dcops.errors import DcopsError
+from dcops.options import whole
 
 _EXAMPLE = """examples:
   dcops reload
   dcops reload --url http://127.0.0.1:8081
+  dcops reload --removing 40        up to 40 devices are meant to go
 """
 _PATIENCE = 300.0
 _MOST_NAMED = 10
@@ -26,6 +28,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--url", default=DEFAULT_URL, help=f"where it is served (default: {DEFAULT_URL})")
+    parser.add_argument(
+        "--removing",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="let up to N devices be removed; without it more than ten, and a tenth of the site, are not, as"
+        " the file may be cut short",
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what has changed; 1 if the site has mistakes or dcops does not answer."""
     client = Client(args.url, timeout=_PATIENCE)
     try:
-        answer = client.post("/api/v1/site/reload", {})
+        answer = client.post("/api/v1/site/reload", {"removing": args.removing} if args.removing else {})
     except DcopsError as error:
         for mistake in _mistakes(client):
             print(mistake, file=sys.stderr)

@@ -47,6 +47,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_data(parser)
     add_address(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what collectors see, for replay")
+    parser.add_argument(
+        "--believe-clock",
+        action="store_true",
+        help="the clock is right, however far it is ahead of when the site ran last: see alarm clock-ahead",
+    )
     _add_role(parser)
     add_verbose(parser)
     parser.set_defaults(run=run)
@@ -75,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         host=args.host,
         port=args.port,
         record=args.record,
+        believe_clock=args.believe_clock,
         role=role,
         load=None if args.record else reader.load,
     )

@@ -109,6 +109,10 @@ def _source(loaded: LoadedSite, args: argparse.Namespace, start: int) -> ValueSo
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
     """The devices' side of Modbus over TLS."""
     if certificate is None:
+        if key is not None or client_ca is not None:
+            raise UnusableCertificateError(
+                "--tls-key and --tls-client-ca are of devices with a certificate; give --tls-certificate too"
+            )
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:

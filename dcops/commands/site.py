@@ -5,6 +5,7 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+from dcops.errors import mend_of
 from dcops.options import positive
 from dcops.site_file import SITE_FILE
 from dcops.site_file.fields import duration
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"dcops site generate: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{folder}: cannot be written ({error.strerror}); check the path", file=sys.stderr)
+        print(f"{folder}: cannot be written ({error.strerror}); {mend_of(error)}", file=sys.stderr)
         return 1
     print(
         f"{folder / SITE_FILE}: {len(site.spaces):,} spaces, {len(site.devices):,} devices,"

@@ -40,6 +40,7 @@ MOST_ORDERS = 100
 
 
 _T = TypeVar("_T")
+_NONE = CollectionTotals(polls_due=0, polls_done=0, polls_missed=0, polls_failed=0, samples=0)
 _NO_ENDPOINTS: tuple[EndpointHealth, ...] = ()
 _NO_DEVICES: tuple[DeviceHealth, ...] = ()
 
@@ -91,6 +92,9 @@ class Member:
         """That reported as this one, the latest last."""
         self._rivals_at: int | None = None
         self._report: Report | None = None
+        self._before = _NONE
+        """What the processes have counted that were this one before."""
+        self._lateness_before = Durations()
         self._heard: int | None = None
         self._ahead = nan
         self._endpoints = Lines(read_endpoints, _NO_ENDPOINTS)
@@ -102,6 +106,18 @@ class Member:
         """What it told last; None before it did."""
         return self._report
 
+    @property
+    def totals(self) -> CollectionTotals:
+        """Its sums since this process heard it first: a restart takes nothing back of what was counted."""
+        return self._before if self._report is None else added(self._before, self._report.totals)
+
+    @property
+    def lateness(self) -> Durations:
+        """Of its polls, likewise."""
+        if self._report is None:
+            return self._lateness_before
+        return together(self._lateness_before, self._report.lateness)
+
     def hear(self, sent: int) -> None:
         """It sent something, at ``sent`` by its own clock (ns)."""
         now = self._clock.now()
@@ -112,6 +128,8 @@ class Member:
     def take(self, report: Report) -> None:
         """Keep what it tells of itself."""
         self.hear(report.condition.sent)
+        if report.condition.process not in self._processes:
+            self._before, self._lateness_before = self.totals, self.lateness
         self._watch_for_rivals(report.condition.process)
         self._report = report
         self._endpoints.take(report.endpoint_lines)
@@ -203,10 +221,7 @@ class CrewCollection:
 
     def totals(self) -> CollectionTotals:
         """Sums since each of them started."""
-        told = (member.report.totals for member in self._members if member.report)
-        parts = (self._own.totals(), *told)
-        names = [each.name for each in fields(CollectionTotals)]
-        return CollectionTotals(**{name: sum(getattr(part, name) for part in parts) for name in names})
+        return added(self._own.totals(), *(member.totals for member in self._members))
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The endpoints one by one."""
@@ -223,11 +238,7 @@ class CrewCollection:
     @property
     def lateness(self) -> Durations:
         """Of polls, since each of them started."""
-        found = Durations()
-        parts = (self._own.lateness, *(member.report.lateness for member in self._members if member.report))
-        found.total = sum(part.total for part in parts)
-        found.counts = [sum(counts) for counts in zip(*(part.counts for part in parts), strict=True)]
-        return found
+        return together(self._own.lateness, *(member.lateness for member in self._members))
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse."""
@@ -289,3 +300,17 @@ class CrewCollection:
                 if device is not None:
                     return elsewhere
         return self._own.forget(device) + elsewhere
+
+
+def added(*parts: CollectionTotals) -> CollectionTotals:
+    """The sums of several as one."""
+    names = [each.name for each in fields(CollectionTotals)]
+    return CollectionTotals(**{name: sum(getattr(part, name) for part in parts) for name in names})
+
+
+def together(*parts: Durations) -> Durations:
+    """The durations of several as one."""
+    found = Durations()
+    found.total = sum(part.total for part in parts)
+    found.counts = [sum(counts) for counts in zip(*(part.counts for part in parts), strict=True)]
+    return found

@@ -38,6 +38,7 @@ from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from dcops.stopping import StopBudget
+from dcops.system_clock import ageing_by
 from facility.clock import Clock
 from facility.moves import find_moves
 from facility.sample import NANOSECONDS
@@ -92,7 +93,10 @@ class Shard:
         self._process = uuid.uuid4().hex
         self._store = self._head(tls_ca)
         names = (self._store.name,)
-        self.spool = open_spool(loaded.journal, settings.data, live.kept.catalogue, names, clock)
+        ageing = ageing_by(clock, believed=settings.believe_clock)
+        self.spool = open_spool(
+            loaded.journal, settings.data, live.kept.catalogue, names, clock, ageing=ageing
+        )
         self.tick = Tick(
             image=live.image,
             staleness=live.staleness,

@@ -145,6 +145,7 @@ class Worker:
             count=self._sender.count,
             catalogue=self._sender.catalogue,
             sent=self._clock.now(),
+            process=self._sender.journal,
             lost=self._lost,
             cpu_seconds=used.ru_utime + used.ru_stime,
             memory=used.ru_maxrss << 10,

@@ -149,6 +149,9 @@ class Workers:
             return f"says what cannot be understood: {error}"
         except TimeoutError:
             return f"has said nothing for {HUNG_SECONDS:.0f} s and is ended"
+        except Exception as error:  # noqa: BLE001 - the others collect on
+            _log.exception("what %s brought cannot be taken", member.name)
+            return f"brought what cannot be taken: {type(error).__name__}: {error}"
         except asyncio.CancelledError:
             writer.write(frame(Kind.STOP))
             await asyncio.wait({listening}, timeout=END_SECONDS)

@@ -1,11 +1,12 @@
 """From checked items to the site and the plan of its collection."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding
 from collectors.profiles import Manners, ModbusProfile, Profile
-from dcops.site_file.checked import Checked
+from dcops.site_file.checked import Checked, DeviceChanges
 from dcops.site_file.endpoints import is_on_modbus, mqtt_broker
 from dcops.site_file.items import DeviceItem, MqttItem, SiteItem, SpaceItem
 from dcops.site_file.modbus_items import modbus_endpoint
@@ -25,28 +26,53 @@ def build_site(
     registry: Registry,
     profiles: Mapping[str, Profile],
     period: float,
+    *,
     before: Checked | None = None,
+    changes: DeviceChanges | None = None,
 ) -> Site:
-    """The site of the items of good shape; what is as it was before is the very same."""
-    spaces = _by_level(_space(item) for item in registry.spaces.items.values())
-    named = Named(profiles)
+    """The site of the items of good shape; what is as it was before is the very same.
+
+    ``changes`` is what has changed since then, if that is of devices alone.
+    """
+    items, named = registry.devices.items, Named(profiles)
     if before is None:
-        devices = tuple(
-            _device(item, named[item.profile], period) for item in registry.devices.items.values()
-        )
+        spaces = _by_level(_space(item) for item in registry.spaces.items.values())
+        devices = tuple(_device(item, named[item.profile], period) for item in items.values())
         return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices)
-    if spaces == before.site.spaces:
-        spaces = before.site.spaces
-    known = _KnownDevices(before, period)
-    devices = tuple(known.device(item, named[item.profile]) for item in registry.devices.items.values())
     site = before.site
-    if (
-        (top.name, top.timezone) == (site.name, site.timezone)
-        and spaces is site.spaces
-        and devices == site.devices
+    if changes is not None:
+        spaces = site.spaces
+        devices = _devices(items, named, period, changes)
+    else:
+        spaces = _by_level(_space(item) for item in registry.spaces.items.values())
+        known = _KnownDevices(before, period)
+        devices = tuple(known.device(item, named[item.profile]) for item in items.values())
+    if (top.name, top.timezone, devices) == (site.name, site.timezone, site.devices) and (
+        spaces is site.spaces or spaces == site.spaces
     ):
         return site
-    return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices)
+    if spaces == site.spaces:
+        spaces = site.spaces
+    return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices, like=site)
+
+
+def _devices(
+    items: Mapping[str, DeviceItem], named: Mapping[str, Profile], period: float, changes: DeviceChanges
+) -> tuple[Device, ...]:
+    """The devices, those whose items are the very same taken over."""
+    site = changes.before.site
+    index, before = site.device_index, site.devices
+    made: dict[str, Device] = {}
+    for device_id in changes.devices:
+        item, at = items[device_id], index.get(device_id)
+        device = _device(item, named[item.profile], period)
+        made[device_id] = before[at] if at is not None and before[at] == device else device
+    if changes.same_order:
+        devices = list(before)
+        for device_id, device in made.items():
+            devices[index[device_id]] = device
+        return tuple(devices)
+    return tuple([made[each] if each in made else before[index[each]] for each in items])
 
 
 class Named(dict[str, Profile]):
@@ -88,43 +114,29 @@ def build_plan(
     site: Site,
     registry: Registry,
     profiles: Mapping[str, Profile],
-    topics: dict[str, str],
+    topics: Mapping[str, str],
     folder: Path,
     *,
     before: Checked | None = None,
+    changes: DeviceChanges | None = None,
 ) -> CollectionPlan:
-    """How the site's devices are read; brokers are still without passwords."""
+    """How the site's devices are read; brokers are still without passwords.
+
+    What is as it was ``before`` is the very same. ``changes`` is what has changed since then, if that is of
+    devices alone.
+    """
     modbus: list[ModbusBinding] = []
     mqtt: list[MqttBinding] = []
-    named = Named(profiles)
-    items = registry.devices.items
-    known = before.modbus if before is not None else {}
-    known_items = before.registry.devices.items if before is not None else {}
+    binder = _Binder(registry, profiles, topics, before)
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
-        item = items[device.id]
-        profile = named[item.profile]
-        binding = known.get(device.id)
-        if (
-            binding is not None
-            and binding.first == first
-            and binding.profile is profile
-            and binding.period == device.period
-            and known_items.get(device.id) is item
-        ):
+        binding = binder.bind(device, first)
+        if isinstance(binding, ModbusBinding):
             modbus.append(binding)
-        elif isinstance(profile, ModbusProfile):
-            modbus.append(_modbus_binding(device, first, item, profile))
         else:
-            mqtt.append(
-                MqttBinding(
-                    device=device.id,
-                    first=first,
-                    broker=item.endpoint,
-                    topic=topics[device.id],
-                    period=device.period,
-                    profile=profile,
-                )
-            )
+            mqtt.append(binding)
+    if changes is not None and site.name == changes.before.site.name:
+        known = changes.before.plan
+        return replace(known, modbus=tuple(modbus), mqtt=tuple(mqtt))
     endpoints = registry.endpoints.items.values()
     return CollectionPlan(
         endpoints=tuple(_modbus_endpoints(registry, folder, before)),
@@ -135,6 +147,59 @@ def build_plan(
         ),
         modbus=tuple(modbus),
         mqtt=tuple(mqtt),
+    )
+
+
+class _Binder:
+    """Says how each device is read."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        profiles: Mapping[str, Profile],
+        topics: Mapping[str, str],
+        before: Checked | None,
+    ) -> None:
+        self._items = registry.devices.items
+        self._named = Named(profiles)
+        self._topics = topics
+        self._known = before.modbus if before is not None else {}
+        self._known_items = before.registry.devices.items if before is not None else {}
+
+    def bind(self, device: Device, first: int) -> ModbusBinding | MqttBinding:
+        """How a device whose points begin at ``first`` is read: if as before, just that."""
+        item = self._items[device.id]
+        profile = self._named[item.profile]
+        known = self._known.get(device.id)
+        if (
+            known is not None
+            and known.profile is profile
+            and known.period == device.period
+            and self._known_items.get(device.id) is item
+        ):
+            return known if known.first == first else _moved(known, first)
+        if isinstance(profile, ModbusProfile):
+            return _modbus_binding(device, first, item, profile)
+        return MqttBinding(
+            device=device.id,
+            first=first,
+            broker=item.endpoint,
+            topic=self._topics[device.id],
+            period=device.period,
+            profile=profile,
+        )
+
+
+def _moved(binding: ModbusBinding, first: int) -> ModbusBinding:
+    """The same of a device whose points begin elsewhere."""
+    return ModbusBinding(
+        device=binding.device,
+        first=first,
+        endpoint=binding.endpoint,
+        unit=binding.unit,
+        period=binding.period,
+        profile=binding.profile,
+        manners=binding.manners,
     )
 
 

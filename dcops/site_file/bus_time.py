@@ -8,6 +8,7 @@ from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus.prediction import PlannedDevice, planned, predict
 from collectors.planning import Group, plan_groups
 from collectors.profiles import Manners, ModbusProfile, Profile
+from dcops.site_file.checked import DeviceChanges
 from dcops.site_file.endpoints import is_on_modbus
 from dcops.site_file.entries import Entry
 from dcops.site_file.items import DeviceItem
@@ -33,23 +34,50 @@ class _Reading:
     plan: PlannedDevice
 
 
-def check_bus_time(registry: Registry, profiles: Mapping[str, Profile], period: float) -> None:
-    """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can."""
+def check_bus_time(
+    registry: Registry,
+    profiles: Mapping[str, Profile],
+    period: float,
+    changes: DeviceChanges | None = None,
+) -> frozenset[str]:
+    """Note endpoints that cannot keep the periods of their devices; warn of those that hardly can.
+
+    Args:
+        registry: what is known of the site.
+        profiles: how devices are read.
+        period: between two readings of those that say nothing of it, s.
+        changes: what has changed since the site was checked last, if that is of devices alone; then only
+            endpoints that have to do with it are looked at, and those that were noted then.
+
+    Returns:
+        Ids of the endpoints that were noted.
+    """
+    wanted = None
+    if changes is not None:
+        wanted = changes.endpoints(registry) | changes.before.busy
     behind: dict[str, list[DeviceItem]] = {}
     for device in registry.devices.items.values():
-        behind.setdefault(device.endpoint, []).append(device)
+        if wanted is None or device.endpoint in wanted:
+            behind.setdefault(device.endpoint, []).append(device)
     plans = _Plans(profiles, period)
     seen: set[Hashable] = set()
     """What was looked at and is well: most endpoints of a site are like many others."""
-    for item, entry in registry.endpoints.good():
-        devices = behind.get(item.id)
+    busy: set[str] = set()
+    endpoints = registry.endpoints
+    for item_id in (
+        endpoints.items if wanted is None else [each for each in endpoints.items if each in wanted]
+    ):
+        item, devices = endpoints.items[item_id], behind.get(item_id)
         if devices is None or not is_on_modbus(item):
             continue
         alike = _time_taken_by(item), tuple([(each.profile, each.period, each.pause) for each in devices])
         if alike not in seen:
             readings = [reading for device in devices if (reading := plans.reading(device)) is not None]
-            if _is_well(registry, modbus_endpoint(item, Path()), entry, readings):
+            if _is_well(registry, modbus_endpoint(item, Path()), endpoints.entries[item_id], readings):
                 seen.add(alike)
+            else:
+                busy.add(item_id)
+    return frozenset(busy)
 
 
 class _Plans:

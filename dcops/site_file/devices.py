@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import numpy as np
+
 from collectors.profiles import MqttProfile, Profile
-from dcops.site_file.checked import Checked
+from dcops.site_file.checked import Checked, DeviceChanges
 from dcops.site_file.endpoints import MODBUS, protocol_of, spoken_by
 from dcops.site_file.entries import Entry
 from dcops.site_file.fields import identifiers
@@ -30,7 +33,10 @@ Unknown = tuple[str, str, str]
 
 
 def check_devices(
-    registry: Registry, library: ProfileLibrary, before: Checked | None = None
+    registry: Registry,
+    library: ProfileLibrary,
+    before: Checked | None = None,
+    changes: DeviceChanges | None = None,
 ) -> dict[str, str]:
     """Note everything that keeps devices from being placed and read; those are among the wrong ones then.
 
@@ -39,6 +45,8 @@ def check_devices(
         library: its profiles.
         before: the site as it was, without a mistake, before; a device that is the very same, among the very
             same things, is looked at only for what others may have taken from it.
+        changes: what has changed since then, if that is of devices alone; then only those are looked at that
+            have to do with it.
 
     Returns:
         The topic of each MQTT device.
@@ -46,6 +54,8 @@ def check_devices(
     if not registry.devices.written and registry.devices.complete:
         registry.findings.add(registry.site, "the site has no devices, so there is nothing to read; add some")
     checker = _Checker(registry, library)
+    if changes is not None:
+        return _check_changes(checker, changes)
     known = _Known(checker, before) if before is not None else None
     for item, entry in registry.devices.good():
         if known is not None and known.fits(item, entry):
@@ -56,6 +66,34 @@ def check_devices(
         if not entry.broken:
             checker.check_broken(entry)
     return checker.topics
+
+
+def _check_changes(checker: "_Checker", changes: DeviceChanges) -> dict[str, str]:
+    """Check what is not the very same, all that shares its endpoints, and what served something gone."""
+    devices, before = checker.registry.devices, changes.before
+    anew = set(changes.devices)
+    anew.update(_serving(changes.gone, before))
+    near_by = changes.endpoints(checker.registry) | {
+        devices.items[each].endpoint for each in anew if each in devices.items
+    }
+    topics = dict(before.topics)
+    for each in changes.gone:
+        topics.pop(each, None)
+    for item in [each for each in devices.items.values() if each.endpoint in near_by]:
+        topics.pop(item.id, None)
+        if not checker.accepts(item, devices.entries[item.id]):
+            devices.wrong.setdefault(item.id, frozenset())
+    return topics | checker.topics
+
+
+def _serving(gone: AbstractSet[str], before: Checked) -> Iterator[str]:
+    """Ids of the devices that served something gone."""
+    if not gone:
+        return
+    site = before.site
+    places = np.array([site.device_index[each] for each in gone], dtype=np.int64)
+    for at in site.serving.suppliers[np.isin(site.serving.targets, places)].tolist():
+        yield site.devices[at].id
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import platform
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeGuard
 
@@ -18,6 +19,8 @@ from dcops.site_file.shapes import Shaped, keys_of, label, required_keys, shape
 
 _MODELS: dict[str, type[ModbusItem] | type[MqttItem]] = {**MODBUS_ITEMS, "mqtt": MqttItem}
 MODBUS = "Modbus"
+_WITH_FILES = frozenset({"modbus-tls", "mqtt"})
+"""Protocols whose endpoints may name files."""
 _MQTT_PORT = 1883
 _MQTT_TLS_PORT = 8883
 
@@ -61,23 +64,39 @@ def spoken_by(endpoint: EndpointItem) -> str:
     return MODBUS if isinstance(endpoint, ModbusItem) else endpoint.protocol
 
 
-def warn_endpoints(registry: Registry, folder: Path) -> None:
-    """Warn of endpoints that no device is behind, that share an address or lack their certificate."""
+def warn_endpoints(registry: Registry, folder: Path, shared: Mapping[str, str]) -> None:
+    """Warn of endpoints that no device is behind, that share an address or lack their certificate.
+
+    ``shared`` is what ``shared_addresses`` says of them.
+    """
+    findings, entries = registry.findings, registry.endpoints.entries
     used = {device.endpoint for device in registry.devices.items.values()}
-    addresses: dict[str, str] = {}
-    for item, entry in registry.endpoints.good():
+    for item in registry.endpoints.items.values():
         if item.id not in used:
-            registry.findings.warn(entry.place, f"endpoint {item.id} has no devices")
+            findings.warn(entries[item.id].place, f"endpoint {item.id} has no devices")
+        if item.protocol not in _WITH_FILES:
+            continue
         for key, file in _files_of(item).items():
             if file and not (folder / file).is_file():
-                registry.findings.warn(entry.at(key), f"endpoint {item.id}: {shown(file)} is not there")
-        if not is_on_modbus(item):
-            continue
-        address = address_of(item)
-        first = addresses.setdefault(address, item.id)
-        if first != item.id:
-            message = f"{address} is that of {first} too; make them one endpoint"
-            registry.findings.warn(entry.place, f"endpoint {item.id}: {message}")
+                findings.warn(entries[item.id].at(key), f"endpoint {item.id}: {shown(file)} is not there")
+    items = registry.endpoints.items
+    for item_id, first in shared.items():
+        item = items[item_id]
+        if is_on_modbus(item):
+            message = f"{address_of(item)} is that of {first} too; make them one endpoint"
+            findings.warn(entries[item_id].place, f"endpoint {item_id}: {message}")
+
+
+def shared_addresses(endpoints: Iterable[EndpointItem]) -> dict[str, str]:
+    """Of each endpoint on Modbus that has the address of another one before it, that one."""
+    addresses: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for item in endpoints:
+        if is_on_modbus(item):
+            first = addresses.setdefault(address_of(item), item.id)
+            if first != item.id:
+                found[item.id] = first
+    return found
 
 
 def _files_of(item: EndpointItem) -> dict[str, str]:

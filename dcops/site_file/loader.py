@@ -14,9 +14,15 @@ from dcops.site_file import documents
 from dcops.site_file.alarm_rules import check_rules, read_rules
 from dcops.site_file.building import build_plan, build_site, build_stand_in
 from dcops.site_file.bus_time import check_bus_time
-from dcops.site_file.checked import Checked
+from dcops.site_file.checked import Addresses, Checked, DeviceChanges, device_changes
 from dcops.site_file.devices import check_devices
-from dcops.site_file.endpoints import broker_password, is_on_modbus, read_endpoint, warn_endpoints
+from dcops.site_file.endpoints import (
+    broker_password,
+    is_on_modbus,
+    read_endpoint,
+    shared_addresses,
+    warn_endpoints,
+)
 from dcops.site_file.entries import Entry
 from dcops.site_file.history import read_retention
 from dcops.site_file.items import (
@@ -99,11 +105,15 @@ class _Loading:
         self._alarms = sections.mapping("alarms", AlarmsItem, others=("rules",))
         self._library = self._read_library(profiles)
         self._registry = self._register()
+        self._topics: dict[str, str] = {}
+        self._busy = frozenset[str]()
+        self._addresses: Addresses = {}
+        self._changes: DeviceChanges | None = None
 
     def run(self) -> LoadedSite | None:
         """The site; None, with problems noted, if it has mistakes; its rules are checked either way."""
         top = shape(SiteItem, self._sections.top, "site", self._findings)
-        topics = self._check()
+        self._check()
         stores = read_stores(self._sections.items("stores")[0], self._folder, self._findings)
         journal = read_journal(self._sections.mapping("journal", JournalItem))
         retention = read_retention(self._sections, self._findings)
@@ -114,10 +124,17 @@ class _Loading:
         storing = read_storing(self._sections.items("storing")[0], site, self._findings)
         if broken or site is None:
             return None
-        warn_endpoints(self._registry, self._folder)
+        self._addresses = self._shared_addresses()
+        warn_endpoints(self._registry, self._folder, self._addresses)
         warn_unmetered(site, self._registry)
         plan = build_plan(
-            site, self._registry, self._library.profiles, topics, self._folder, before=self._before
+            site,
+            self._registry,
+            self._library.profiles,
+            self._topics,
+            self._folder,
+            before=self._before,
+            changes=self._changes,
         )
         return LoadedSite(
             path=self._sections.file,
@@ -143,6 +160,9 @@ class _Loading:
             site=loaded.site,
             plan=loaded.plan,
             period=self._collection.period,
+            topics=self._topics,
+            busy=self._busy,
+            addresses=self._addresses,
         )
 
     def _read_library(self, profiles: Mapping[str, Profile]) -> ProfileLibrary:
@@ -181,18 +201,34 @@ class _Loading:
         entries, known.complete = self._sections.items(known.name)
         registry.add_all(known, entries, read, before)
 
-    def _check(self) -> dict[str, str]:
-        """Check the items against each other; returns the topic of each MQTT device."""
-        check_spaces(self._registry)
-        topics = check_devices(self._registry, self._library, self._before)
-        check_paths(self._registry, self._before)
-        self._registry.devices.spoil_wrong()
-        check_bus_time(self._registry, self._library.profiles, self._collection.period)
-        return topics
+    def _check(self) -> None:
+        """Check the items against each other."""
+        registry, period = self._registry, self._collection.period
+        changes = device_changes(self._before, registry, self._library, period)
+        self._changes = changes
+        if changes is None:
+            check_spaces(registry)
+        self._topics = check_devices(registry, self._library, self._before, changes)
+        check_paths(registry, changes)
+        if registry.devices.wrong:
+            changes = self._changes = None
+        registry.devices.spoil_wrong()
+        self._busy = check_bus_time(registry, self._library.profiles, period, changes)
+
+    def _shared_addresses(self) -> Addresses:
+        if self._changes is not None:
+            return self._changes.before.addresses
+        return shared_addresses(self._registry.endpoints.items.values())
 
     def _site(self, top: SiteItem) -> Site:
-        period = self._collection.period
-        return build_site(top, self._registry, self._library.profiles, period, self._before)
+        return build_site(
+            top,
+            self._registry,
+            self._library.profiles,
+            self._collection.period,
+            before=self._before,
+            changes=self._changes,
+        )
 
     def _stand_in(self) -> Site | None:
         if not (self._registry.spaces.complete and self._registry.devices.complete):
@@ -210,7 +246,7 @@ class _Loading:
 
     def _passwords(self) -> dict[str, SecretRef]:
         found: dict[str, SecretRef] = {}
-        for item, _ in self._registry.endpoints.good():
+        for item in self._registry.endpoints.items.values():
             if is_on_modbus(item) or not isinstance(item, MqttItem):
                 continue
             ref = broker_password(item, self._folder)

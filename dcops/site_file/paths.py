@@ -1,8 +1,10 @@
 """Whether ``serves`` leads anywhere but down: no loops, and no meter counted twice in one boundary."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dcops.site_file.checked import Checked
+import numpy as np
+
+from dcops.site_file.checked import DeviceChanges
 from dcops.site_file.items import DeviceItem
 from dcops.site_file.registry import Registry
 from facility.devices import DEFAULT_BOUNDARIES, Boundary, DeviceKind
@@ -39,15 +41,15 @@ def boundary_of(item: DeviceItem) -> Boundary | None:
     return DEFAULT_BOUNDARIES.get(item.kind)
 
 
-def check_paths(registry: Registry, before: Checked | None = None) -> None:
+def check_paths(registry: Registry, changes: DeviceChanges | None = None) -> None:
     """Note loops in ``serves`` and meters that stand upstream of another one of their boundary.
 
-    ``before`` is the site as it was, without a mistake, before: where no device leads elsewhere now, there is
-    nothing to note.
+    ``changes`` is what has changed of a site without a mistake, if that is of devices alone: where nothing of
+    it leads elsewhere, or counts elsewhere, there is nothing to note.
     """
-    if before is not None and _leads_as_in(registry.devices.items, before.registry.devices.items):
-        return
-    if _leads_down(registry.devices.items):
+    items = registry.devices.items
+    starts = None if changes is None else _above(_leading_elsewhere(items, changes), changes)
+    if _leads_down(items, starts):
         return
     looped = _check_loops(registry)
     below = _Below(registry, looped)
@@ -64,28 +66,37 @@ def check_paths(registry: Registry, before: Checked | None = None) -> None:
             )
 
 
-def _leads_as_in(items: Mapping[str, DeviceItem], before: Mapping[str, DeviceItem]) -> bool:
-    """Whether the same devices serve the same things and count in the same boundaries."""
-    if items.keys() != before.keys():
-        return False
-    others = [(item, before[item.id]) for item in items.values() if before[item.id] is not item]
-    return all(
-        (one.kind, one.serves, boundary_of(one)) == (other.kind, other.serves, boundary_of(other))
-        for one, other in others
-    )
+def _leading_elsewhere(items: Mapping[str, DeviceItem], changes: DeviceChanges) -> list[str]:
+    """Ids of the devices that serve or count as they did not before."""
+    then = changes.before.registry.devices.items
+    return [each for each in changes.devices if each not in then or _leads(items[each]) != _leads(then[each])]
 
 
-def _leads_down(items: Mapping[str, DeviceItem]) -> bool:
-    """Whether there is nothing to note, found in one walk from the supply to the loads and back."""
-    targets = {
-        item_id: [target for target in item.serves if target in items and target != item_id]
-        for item_id, item in items.items()
-        if item.serves
-    }
-    bits = {item_id: _bit(item) for item_id, item in items.items()}
+def _leads(item: DeviceItem) -> tuple[DeviceKind, tuple[str, ...], Boundary | None]:
+    return item.kind, item.serves, boundary_of(item)
+
+
+def _above(devices: Sequence[str], changes: DeviceChanges) -> list[str]:
+    """Some devices and those that supplied them before. What is new supplies nothing but by way of others
+    that have changed.
+    """
+    site = changes.before.site
+    known = [site.device_index[each] for each in devices if each in site.device_index]
+    if not known:
+        return list(devices)
+    above = site.serving.above(np.array(known, dtype=np.int64)).tolist()
+    return list(dict.fromkeys((*devices, *(site.devices[at].id for at in above))))
+
+
+def _leads_down(items: Mapping[str, DeviceItem], starts: Iterable[str] | None = None) -> bool:
+    """Whether there is nothing to note, found in one walk from the supply to the loads and back.
+
+    ``starts`` are the devices to begin at, if not at all of them; those that are no more are left out.
+    """
+    targets = _Targets(items)
     below: dict[str, int] = {}
     """Which boundaries count below a device, a bit each, as far as what it carries tells."""
-    for start in targets:
+    for start in items if starts is None else (each for each in starts if each in items):
         path: set[str] = set()
         stack = [start]
         while stack:
@@ -93,7 +104,7 @@ def _leads_down(items: Mapping[str, DeviceItem]) -> bool:
             if at in below:
                 stack.pop()
                 continue
-            waits = [target for target in targets[at] if target in targets and target not in below]
+            waits = [target for target in targets[at] if target not in below and targets[target]]
             if not path.isdisjoint(waits):
                 return False
             if waits:
@@ -102,11 +113,23 @@ def _leads_down(items: Mapping[str, DeviceItem]) -> bool:
                 continue
             found = 0
             for target in targets[at]:
-                found |= bits[target] | below.get(target, 0)
+                found |= _bit(items[target]) | below.get(target, 0)
             below[at] = found = found & _CARRIED[items[at].kind]
-            if found & bits[at]:
+            if found and found & _bit(items[at]):
                 return False
     return True
+
+
+class _Targets(dict[str, list[str]]):
+    """The other devices that each device serves, looked for when they are asked for."""
+
+    def __init__(self, items: Mapping[str, DeviceItem]) -> None:
+        self._items = items
+
+    def __missing__(self, device: str) -> list[str]:
+        serves = self._items[device].serves
+        found = self[device] = [each for each in serves if each in self._items and each != device]
+        return found
 
 
 def _bit(item: DeviceItem) -> int:

@@ -105,17 +105,20 @@ class Registry:
         """
         same = before.items if before is not None else {}
         written = before.entries if before is not None else {}
+        namespace = known.namespace
         for entry in entries:
-            word = entry.values.get("id")
+            values = entry.values
+            word = values.get("id")
+            old = written.get(word) if isinstance(word, str) else None
             if (
-                isinstance(word, str)
+                old is not None
+                and (old.values is values or old.values == values)
                 and word in same
-                and word not in known.namespace
-                and written[word].values == entry.values
+                and word not in namespace
                 and not entry.broken
             ):
                 known.written += 1
-                known.namespace[word] = known.entries[word] = entry
+                namespace[word] = known.entries[word] = entry
                 known.items[word] = same[word]
                 continue
             shaped = read(entry)

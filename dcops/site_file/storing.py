@@ -48,9 +48,10 @@ def read_storing(entries: Iterable[Entry], site: Site | None, findings: Findings
 
     Without a site, when that has mistakes of its own, only the form is checked.
     """
-    points = _Points(site) if site is not None else None
+    written = list(entries)
+    points = _Points(site) if site is not None and written else None
     rules = []
-    for entry in entries:
+    for entry in written:
         item = shape(StoringItem, entry, "storing", findings)
         if item is None:
             continue

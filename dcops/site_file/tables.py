@@ -7,7 +7,7 @@ spaces or semicolons. An empty cell is as good as no cell.
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -72,8 +72,7 @@ def read_table(
     if not _check_header(header, Place(file, line), columns, required, findings):
         return Table()
     form = (rows.separator, *header)
-    known = before.rows if before is not None and before.form == form else {}
-    reading = _Reading(rows, header, columns, known)
+    reading = _Reading(rows, header, columns, form, before)
     entries = tuple(reading.entries(file, findings))
     return Table(entries, complete=not rows.cut, text=text, form=form, rows=reading.by_line)
 
@@ -82,35 +81,94 @@ class _Reading:
     """From rows to entries."""
 
     def __init__(
-        self, rows: "_Rows", header: list[str], columns: frozenset[str], known: Mapping[str, Entry]
+        self,
+        rows: "_Rows",
+        header: list[str],
+        columns: frozenset[str],
+        form: tuple[str, ...],
+        before: Table | None,
     ) -> None:
         self.by_line: dict[str, Entry] = {}
         self._rows = rows
         self._header = header
         self._columns = columns
-        self._known = known
+        self._known: Mapping[str, Entry] = {}
+        """By the line, where a line means what it meant but for blank cells at its end."""
+        self._lacking, self._surplus = "", ""
+        """Blank cells that a line as it was has not, or has beside those it has now."""
+        self._by_id: dict[str, Entry] = {}
+        """By id, where it does not: a column may have been put between, and the items are as they were."""
+        if before is None:
+            return
+        old, new, separator = before.form[1:], form[1:], form[0]
+        more = len(new) - len(old)
+        if before.form[0] == separator and old[: len(new)] == new[: len(old)]:
+            self._known = before.rows
+            self._lacking, self._surplus = separator * max(more, 0), separator * max(-more, 0)
+        else:
+            ids = ((each.values.get("id"), each) for each in before.entries)
+            self._by_id = {word: each for word, each in ids if isinstance(word, str)}
+
+    def _find(self, lines: Sequence[str]) -> list[Entry | None]:
+        """What was written in each line before, as far as that is known."""
+        known = self._known
+        if not self._lacking and not self._surplus:
+            return [known.get(line) for line in lines]
+        found = []
+        for line in lines:
+            cells = line.rstrip("\r\n")
+            end = line[len(cells) :]
+            if cells.endswith(self._lacking):
+                cells = cells[: len(cells) - len(self._lacking)] + self._surplus
+                found.append(known.get(cells + end))
+            else:
+                found.append(None)
+        return found
 
     def entries(self, file: str, findings: Findings) -> Iterator[Entry]:
         """All of them."""
-        rows, known, by_line = self._rows, self._known, self.by_line
-        while True:
-            text = rows.peek()
-            entry = known.get(text)
+        rows, by_line = self._rows, self.by_line
+        lines, found = rows.lines, self._find(rows.lines)
+        while not rows.cut:
+            at = rows.at
+            entry = found[at] if at < len(found) else None
             if entry is not None:
-                line = rows.skip()
-                if entry.place.line != line:
-                    entry = Entry(Place(file, line), entry.values, entry.lines)
-                by_line[text] = entry
+                rows.at = at = at + 1
+                if entry.place.line != at:
+                    entry = Entry(Place(file, at), entry.values, entry.lines)
+                by_line[lines[at - 1]] = entry
                 yield entry
                 continue
             row = next(rows, None)
             if row is None:
                 return
-            entry = _entry(row, self._header, self._columns, file, findings)
+            entry = self._entry(row, file, findings)
             whole = rows.line_of(row)
             if whole and not entry.broken:
                 by_line[whole] = entry
             yield entry
+
+    def _entry(self, row: Row, file: str, findings: Findings) -> Entry:
+        line, cells = row
+        header = self._header
+        place = Place(file, line)
+        ragged = len(cells) < len(header) or any(cells[len(header) :])
+        if ragged:
+            findings.add(
+                place, f"the row has {len(cells)} cells for {len(header)} columns; add or remove separators"
+            )
+        values: dict[str, Value] = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+        if not self._columns.issuperset(header):
+            values = {name: cell for name, cell in values.items() if name in self._columns}
+        known = self._by_id.get(str(values.get("id"))) if self._by_id else None
+        if known is not None and known.values == values:
+            values = known.values
+            if known.place.line == line and not ragged:
+                return known
+        else:
+            # Thousands of rows say the same words, and name each other: one text for each.
+            values = {name: sys.intern(str(cell)) for name, cell in values.items()}
+        return Entry(place, values, _NO_LINES, broken=ragged)
 
 
 class _Rows:
@@ -121,8 +179,9 @@ class _Rows:
         """Whether rows were left out because one could not be split; that one is noted as a problem."""
         first = text.partition("\n")[0]
         self.separator = ";" if first.count(";") > first.count(",") else ","
-        self._lines = list(io.StringIO(text, newline=""))
-        self._at = 0
+        self.lines = list(io.StringIO(text, newline=""))
+        self.at = 0
+        """How many of them were taken."""
         self._reader = csv.reader(self._feed(), delimiter=self.separator, strict=True)
         self._file = file
         self._findings = findings
@@ -132,9 +191,9 @@ class _Rows:
 
     def __next__(self) -> Row:
         while not self.cut:
-            line = self._at + 1
+            line = self.at + 1
             try:
-                cells = [cell.strip() for cell in next(self._reader)]
+                cells = list(map(str.strip, next(self._reader)))
             except csv.Error as error:
                 self.cut = True
                 message = f"is not CSV: {error}; mend the quotes of this row"
@@ -144,24 +203,15 @@ class _Rows:
                 return line, cells
         raise StopIteration
 
-    def peek(self) -> str:
-        """The line that comes next, with its end; empty behind the last one."""
-        return self._lines[self._at] if self._at < len(self._lines) and not self.cut else ""
-
-    def skip(self) -> int:
-        """Go past the next line; returns its number."""
-        self._at += 1
-        return self._at
-
     def line_of(self, row: Row) -> str:
         """The line that holds all of the row that came last; empty if it takes several."""
-        return self._lines[self._at - 1] if self._at == row[0] else ""
+        return self.lines[self.at - 1] if self.at == row[0] else ""
 
     def _feed(self) -> Iterator[str]:
         """The lines as the reader asks for them; it asks for no more than a row takes."""
-        while self._at < len(self._lines):
-            self._at += 1
-            yield self._lines[self._at - 1]
+        while self.at < len(self.lines):
+            self.at += 1
+            yield self.lines[self.at - 1]
 
 
 def _check_header(
@@ -185,23 +235,6 @@ def _check_header(
     if missing - meant:
         findings.add(place, f"columns are missing: {_listed(missing - meant)}; add them to the first row")
     return not missing and not twice
-
-
-def _entry(row: Row, header: list[str], columns: frozenset[str], file: str, findings: Findings) -> Entry:
-    line, cells = row
-    place = Place(file, line)
-    ragged = len(cells) < len(header) or any(cells[len(header) :])
-    if ragged:
-        findings.add(
-            place, f"the row has {len(cells)} cells for {len(header)} columns; add or remove separators"
-        )
-    values: dict[str, Value] = {
-        # Thousands of rows say the same words, and name each other: one text for each.
-        name: sys.intern(cell)
-        for name, cell in zip(header, cells, strict=False)
-        if cell and name in columns
-    }
-    return Entry(place, values, _NO_LINES, broken=ragged)
 
 
 def _listed(names: frozenset[str]) -> str:

@@ -19,6 +19,7 @@ import duckdb
 
 from facility.catalogue import Catalogue
 from facility.clock import Clock
+from ingest.ageing import Ageing
 from ingest.errors import StoreUnavailableError
 from ingest.journal import JournalEntry
 from ingest.stores import History
@@ -61,14 +62,25 @@ class DuckHistory:
     """What was taken is known by ranges of positions."""
 
     def __init__(
-        self, path: Path, clock: Clock, retention: Retention | None = None, name: str = "history"
+        self,
+        path: Path,
+        clock: Clock,
+        retention: Retention | None = None,
+        name: str = "history",
+        *,
+        ageing: Ageing | None = None,
     ) -> None:
+        """``ageing`` says by which time things grow too old; without it the clock does."""
         self.damaged_files = 0
         """Files found damaged by questions since the start; see ``compaction.damaged`` for the others."""
         self._folder = upkeep.files_folder(path)
         self._rows = HotRows(self._folder.path)
         self.compaction = Compaction(
-            self._folder, self._rows, retention or Retention(), lambda: self._closing
+            self._folder,
+            self._rows,
+            retention or Retention(),
+            lambda: self._closing,
+            aged=lambda now: now if ageing is None else min(now, ageing.now() // MILLISECOND),
         )
         self._database = Database(path, self._folder.path)
         self._clock = clock

@@ -27,7 +27,8 @@ class Span:
     area: int
     first: int
     """Byte of the area."""
-    stop: int
+    size: int
+    """Bytes."""
     head: bytes
     """Function and number of bytes, as the reply has them."""
     length: bytes
@@ -75,7 +76,7 @@ class Layout:
         except RefusedError:
             return None
         head, length = bytes((function, 2 * count)), struct.pack(">H", 3 + 2 * count)
-        span = Span(area, first, first + 2 * count, head, length)
+        span = Span(area, first, 2 * count, head, length)
         if len(self._known) < _MOST_KNOWN:
             self._known[asked] = span
         return span
@@ -84,23 +85,29 @@ class Layout:
 class Block:
     """Some devices of a profile; what they show is rendered when one of them is asked after a change."""
 
-    __slots__ = ("_indices", "_layout", "_readings", "_sheets", "_version")
+    __slots__ = ("_indices", "_layout", "_readings", "shown", "version")
 
     def __init__(self, layout: Layout, firsts: NDArray[np.int64], readings: Readings) -> None:
         """``firsts`` are the first points of the devices."""
         self._layout = layout
         self._readings = readings
         self._indices = firsts[:, np.newaxis] + np.arange(layout.points)
-        self._version = -1
-        self._sheets: tuple[Sheet, ...] = ()
+        self.version = -1
+        """Of the readings that were rendered last."""
+        self.shown: tuple[Sheet, ...] = ()
+        """What was rendered last: a sheet for each area."""
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
         """What they show now: a sheet for each area."""
-        if self._version != self._readings.version:
-            self._sheets = self._layout.encoder.render(self._readings.values[self._indices])
-            self._version = self._readings.version
-        return self._sheets
+        if self.version != self._readings.version:
+            self.render()
+        return self.shown
+
+    def render(self) -> None:
+        """Show what the readings say."""
+        self.shown = self._layout.encoder.render(self._readings.values[self._indices])
+        self.version = self._readings.version
 
 
 def blocks(layout: Layout, firsts: Iterable[int], readings: Readings) -> tuple[Block, ...]:

@@ -2,18 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Mapping
+from typing import Protocol, cast
 
 from collectors.config import ModbusEndpoint, ModbusProtocol
 from simulators.errors import ListenError
 from simulators.wire.addresses import SharedPort
-from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side
+from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side, Splitter
 from simulators.wire.replies import Listener, Take, cannot_serve, replying
 from simulators.wire.serial_line import SerialListener
 
-Quick = Callable[[bytes], bytes | None]
-"""Answers an MBAP frame of ``REQUEST`` bytes at once; None if it is to be taken like any other."""
 REQUEST = 12
 """Bytes of the MBAP frame of a read."""
 _MBAP = Mbap()
@@ -21,12 +19,20 @@ _MBAP_READ = b"\0\0\0\x06"
 """Protocol and length in its header."""
 
 
+class Prompt(Protocol):
+    """A unit that answers plain reads by itself."""
+
+    def frame(self, request: bytes) -> bytes | None:
+        """The MBAP frame that answers one of ``REQUEST`` bytes; None if it is to be taken like any other."""
+        ...
+
+
 def listener(
     endpoint: ModbusEndpoint,
     take: Take,
     tls: ssl.SSLContext | None = None,
     *,
-    quick: Quick | None = None,
+    prompt: Mapping[int, Prompt] | None = None,
     shared: SharedPort | None = None,
 ) -> Listener:
     """What listens at an endpoint.
@@ -35,7 +41,7 @@ def listener(
         endpoint: where, and what is spoken there.
         take: takes the requests.
         tls: certificate and key of the server; needed with ``ModbusProtocol.TLS``.
-        quick: answers what it can without ado, over TCP.
+        prompt: the units, by number, that answer what they can without ado, over TCP.
         shared: the port that listens for it and others, over TCP.
     """
     match endpoint.protocol:
@@ -53,8 +59,8 @@ def listener(
             return StreamListener(endpoint, Mbap(), take, tls)
         case ModbusProtocol.TCP:
             if shared is not None:
-                return AddressListener(endpoint, take, shared, quick)
-            return StreamListener(endpoint, Mbap(), take, quick=quick)
+                return AddressListener(endpoint, take, shared, prompt)
+            return StreamListener(endpoint, Mbap(), take, prompt=prompt)
 
 
 class StreamListener:
@@ -67,13 +73,13 @@ class StreamListener:
         take: Take,
         tls: ssl.SSLContext | None = None,
         *,
-        quick: Quick | None = None,
+        prompt: Mapping[int, Prompt] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._framing = framing
         self._take = take
         self._tls = tls
-        self._quick = quick
+        self._prompt = prompt
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
 
@@ -91,7 +97,7 @@ class StreamListener:
         loop, endpoint = asyncio.get_running_loop(), self._endpoint
         try:
             self._server = await loop.create_server(
-                lambda: _Connection(self._framing, self._take, self._connections, self._quick),
+                lambda: _Connection(self._framing, self._take, self._connections, self._prompt),
                 endpoint.host,
                 endpoint.port,
                 ssl=self._tls,
@@ -114,11 +120,15 @@ class AddressListener:
     """Listens for connections over TCP to one of the addresses that share a port."""
 
     def __init__(
-        self, endpoint: ModbusEndpoint, take: Take, shared: SharedPort, quick: Quick | None = None
+        self,
+        endpoint: ModbusEndpoint,
+        take: Take,
+        shared: SharedPort,
+        prompt: Mapping[int, Prompt] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._take = take
-        self._quick = quick
+        self._prompt = prompt
         self._shared = shared
         self._connections: set[_Connection] = set()
 
@@ -141,26 +151,27 @@ class AddressListener:
             connection.drop()
 
     def _serve(self) -> "_Connection":
-        return _Connection(_MBAP, self._take, self._connections, self._quick)
+        return _Connection(_MBAP, self._take, self._connections, self._prompt)
 
 
 class _Connection(asyncio.Protocol):
     """One client. Its requests are handed on in the order they come."""
 
-    __slots__ = ("_connections", "_framing", "_quick", "_splitter", "_take", "_transport")
+    __slots__ = ("_connections", "_framing", "_prompt", "_splitter", "_take", "_transport")
 
     def __init__(
         self,
         framing: Framing,
         take: Take,
         connections: "set[_Connection]",
-        quick: Quick | None = None,
+        prompt: Mapping[int, Prompt] | None = None,
     ) -> None:
         self._framing = framing
         self._take = take
-        self._quick = quick
+        self._prompt = prompt
         self._connections = connections
-        self._splitter = framing.splitter(Side.REQUEST)
+        self._splitter: Splitter | None = None
+        """What keeps the beginning of a frame, if there is one."""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -186,21 +197,24 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._quick is not None and not self._splitter.waiting:
-            data = self._answered(self._quick, data)
+        if self._prompt is not None and self._splitter is None:
+            data = self._unanswered(self._prompt, data)
             if not data:
                 return
-        for piece in self._splitter.feed(data):
+        splitter = self._splitter or self._framing.splitter(Side.REQUEST)
+        for piece in splitter.feed(data):
             if isinstance(piece, Frame):
                 self._take(piece.unit, piece.pdu, replying(self._framing, piece, self._write))
-        if self._splitter.lost:
+        self._splitter = splitter if splitter.waiting else None
+        if splitter.lost:
             self.drop()
 
-    def _answered(self, quick: Quick, data: bytes) -> bytes:
-        """Answers the reads that stand at the beginning; returns what is left to be taken otherwise."""
+    def _unanswered(self, prompt: Mapping[int, Prompt], data: bytes) -> bytes:
+        """What is left when the plain reads that stand at the beginning are answered."""
         at = 0
         while data[at + 2 : at + 6] == _MBAP_READ and len(data) - at >= REQUEST:
-            reply = quick(data[at : at + REQUEST])
+            unit = prompt.get(data[at + 6])
+            reply = unit.frame(data[at : at + REQUEST]) if unit is not None else None
             if reply is None:
                 break
             self._write(reply)

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeGuard
 
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, ModbusProtocol
 from collectors.profiles import Table
@@ -40,7 +41,7 @@ _PROMPT = Manner()
 class ModbusUnit:
     """One device of a site behind an endpoint."""
 
-    __slots__ = ("_block", "_device", "_layout", "_place", "_readings", "identification")
+    __slots__ = ("_block", "_device", "_layout", "_place", "_readings", "frames", "identification")
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class ModbusUnit:
         identification: what it says of itself.
         """
         self.identification = identification
+        self.frames = 0
+        """Requests that ``frame`` has answered."""
         self._device = device
         self._layout = layout
         self._block, self._place = block
@@ -93,17 +96,20 @@ class ModbusUnit:
         """
         readings = self._readings
         readings.refresh()
-        if not readings.is_well(self._device):
+        if readings.unwell[self._device]:
             return None
         span = self._layout.span(request[7:])
         if span is None:
             return None
-        sheet = self._block.sheets[span.area]
+        block = self._block
+        if block.version != readings.version:
+            block.render()
+        sheet = block.shown[span.area]
         if sheet.unreadable:
             return None
-        base = self._place * sheet.width
-        data = sheet.data[base + span.first : base + span.stop]
-        return b"".join((request[:4], span.length, request[6:7], span.head, data))
+        self.frames += 1
+        first = self._place * sheet.width + span.first
+        return request[:4] + span.length + request[6:7] + span.head + sheet.data[first : first + span.size]
 
 
 class ModbusServer:
@@ -130,11 +136,16 @@ class ModbusServer:
         """
         self.endpoint = endpoint
         self.manner = manner or _PROMPT
-        self.requests = 0
-        """Requests received so far."""
-        self._units = units
+        self._taken = 0
         self._answerer = Answerer(units)
-        self._listener = listener(endpoint, self._take, tls, quick=self._quick, shared=shared)
+        self._units = units
+        prompt = units if self.manner.delay <= 0 and _are_simulated(units) else None
+        self._listener = listener(endpoint, self._take, tls, prompt=prompt, shared=shared)
+
+    @property
+    def requests(self) -> int:
+        """Requests received so far."""
+        return self._taken + sum(each.frames for each in self._units.values() if isinstance(each, ModbusUnit))
 
     @property
     def address(self) -> str:
@@ -154,7 +165,7 @@ class ModbusServer:
         await self._listener.stop()
 
     def _take(self, unit: int, request: bytes, reply: Reply) -> None:
-        self.requests += 1
+        self._taken += 1
         answer = self._answerer.answer(unit, request, gateway=self.manner.gateway_answers)
         if answer is None:
             return
@@ -162,16 +173,6 @@ class ModbusServer:
             asyncio.get_running_loop().call_later(self.manner.delay, partial(reply, answer))
         else:
             reply(answer)
-
-    def _quick(self, frame: bytes) -> bytes | None:
-        """The reply to a whole frame, if it is what collectors ask all day; None if it is anything else."""
-        unit = self._units.get(frame[6])
-        if not isinstance(unit, ModbusUnit) or self.manner.delay > 0:
-            return None
-        reply = unit.frame(frame)
-        if reply is not None:
-            self.requests += 1
-        return reply
 
 
 def modbus_servers(
@@ -210,6 +211,10 @@ def modbus_servers(
         )
         for endpoint in plan.endpoints
     )
+
+
+def _are_simulated(units: Mapping[int, Unit]) -> TypeGuard[Mapping[int, ModbusUnit]]:
+    return all(isinstance(each, ModbusUnit) for each in units.values())
 
 
 def _packed(bits: Iterable[int]) -> bytes:

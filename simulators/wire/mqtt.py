@@ -9,6 +9,7 @@ import aiomqtt
 import orjson
 
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
+from collectors.reasons import behind, in_words
 from facility.clock import Clock
 from facility.site import Site
 from simulators.payloads import PayloadEncoder
@@ -131,11 +132,11 @@ class MqttPublisher:
     def _missed(self, error: Exception) -> None:
         if not self._lost:
             _LOG.warning(
-                "broker %s at %s:%d: devices cannot publish: %s",
+                "broker %s at %s:%d: devices cannot publish: %s, or have one started by --broker",
                 self.broker.id,
                 self.broker.host,
                 self.broker.port,
-                error,
+                in_words(behind(error)),
             )
         self._lost = True
 

@@ -15,7 +15,7 @@ DOWN = Condition(
     cause="store",
     holds=True,
     priority=Priority.MEDIUM,
-    message="Store influxdb takes nothing.",
+    tell=lambda: "Store influxdb takes nothing.",
     action="Bring it back.",
     on_delay=300 * SECOND,
     off_delay=60 * SECOND,
@@ -50,6 +50,22 @@ def test_it_must_hold_for_its_delay_and_be_over_for_its_delay() -> None:
     assert bench.at(501, *AWAY) == []
 
 
+def test_what_is_no_alarm_need_not_say_what_is_wrong() -> None:
+    def tell() -> str:
+        asked.append(True)
+        return "Store influxdb takes nothing."
+
+    asked: list[bool] = []
+    bench = Bench()
+    down = replace(DOWN, tell=tell)
+    for second in range(300):
+        bench.at(second, down)
+    assert asked == []
+    for second in range(300, 310):
+        bench.at(second, down)
+    assert asked == [True]
+
+
 def test_a_short_failure_is_no_alarm() -> None:
     bench = Bench()
     bench.at(0, *AWAY)
@@ -61,8 +77,8 @@ def test_a_short_failure_is_no_alarm() -> None:
 def test_an_alarm_says_what_the_condition_said_when_it_became_one() -> None:
     bench = Bench()
     bench.at(0, DOWN)
-    bench.at(300, replace(DOWN, message="Store influxdb takes nothing, now for 5 min."))
-    bench.at(900, replace(DOWN, message="Store influxdb takes nothing, now for 15 min."))
+    bench.at(300, replace(DOWN, tell=lambda: "Store influxdb takes nothing, now for 5 min."))
+    bench.at(900, replace(DOWN, tell=lambda: "Store influxdb takes nothing, now for 15 min."))
     (alarm,) = bench.board.active()
     assert alarm.message == "Store influxdb takes nothing, now for 5 min."
     assert (alarm.category, alarm.priority, alarm.rule) == (

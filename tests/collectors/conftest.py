@@ -1,10 +1,11 @@
 """What the tests of collectors share: clocks, profiles and misbehaving Modbus servers on real sockets."""
 
 import asyncio
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from random import Random
 
 import pytest
@@ -162,6 +163,22 @@ async def raw_server(reply: Reply = answer_well) -> AsyncIterator[RawServer]:
         yield server
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def black_hole() -> AsyncIterator[int]:
+    """A port at which connections are neither accepted nor refused: all that may wait there do already."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        place = listener.getsockname()
+        for _ in range(4):
+            caller = sockets.enter_context(socket.socket())
+            caller.settimeout(0.0)
+            with suppress(BlockingIOError):
+                caller.connect(place)
+        yield place[1]
 
 
 @asynccontextmanager

@@ -29,3 +29,24 @@ async def test_deadlines_expire_in_time_the_near_before_the_far() -> None:
     await until(lambda: expired == ["near", "far"])
     assert deadlines.now() >= began + 0.08
     deadlines.close()
+
+
+async def test_nothing_expires_while_what_is_waited_for_may_have_come_and_was_not_taken() -> None:
+    expired: list[str] = []
+    behind = True
+
+    class Waiting:
+        def expire(self) -> None:
+            expired.append("waited")
+
+    deadlines = Deadlines(step=0.001, behind=lambda: behind)
+    answered, waiting = Waiting(), Waiting()
+    deadlines.start_in(answered, 0.001)
+    deadlines.start_in(waiting, 0.001)
+    began = deadlines.now()
+    await until(lambda: deadlines.now() > began + 0.02)
+    assert expired == []
+    assert deadlines.stop(answered) < deadlines.now()
+    behind = False
+    await until(lambda: expired == ["waited"])
+    deadlines.close()

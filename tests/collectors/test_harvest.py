@@ -154,6 +154,39 @@ def test_it_asks_to_be_called_back_once_however_often_it_handed_on_meanwhile() -
     assert len(called) == 2
 
 
+class Wait:
+    """A call in a moment, which may be taken back."""
+
+    def __init__(self) -> None:
+        self.asked = self.cancelled = 0
+
+    def soon(self, call: Callable[[], None]) -> "Wait":
+        del call
+        self.asked += 1
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def test_with_the_last_read_under_way_all_is_handed_on_and_nothing_is_waited_for() -> None:
+    under_way = 2
+    wait, samples = Wait(), Samples()
+    harvest = Harvest(samples.append, soon=wait.soon, more=lambda: under_way > 0)
+    held(harvest, floats(), (0, NOON, "4366800042700000"))
+    assert (samples, wait.asked) == ([], 1)
+    under_way = 0
+    held(harvest, floats(), (2, NOON + 1, "4366800042700000"))
+    assert [each.first for each in samples] == [0, 2]
+    assert (wait.asked, wait.cancelled) == (1, 1)
+    held(harvest, floats(), (4, NOON + 2, "4366800042700000"))
+    assert [each.first for each in samples] == [0, 2, 4]
+    assert (wait.asked, wait.cancelled) == (1, 1)
+    under_way = 1
+    held(harvest, floats(), (6, NOON + 3, "4366800042700000"))
+    assert (len(samples), wait.asked) == (3, 2)
+
+
 def test_so_many_scans_wait_and_no_more() -> None:
     samples = Samples()
     harvest = Harvest(samples.append, soon=lambda _: None)

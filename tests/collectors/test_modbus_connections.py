@@ -11,6 +11,7 @@ import pytest
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, ModbusProtocol
 from collectors.health import EndpointState
+from collectors.modbus.connection import Opener
 from collectors.modbus.rtu import checksum
 from tests.collectors.conftest import (
     RawServer,
@@ -19,6 +20,7 @@ from tests.collectors.conftest import (
     WallClock,
     answer_well,
     binding,
+    black_hole,
     good_frame,
     raw_server,
     running,
@@ -142,6 +144,22 @@ async def test_a_late_unit_on_an_rtu_line_gives_no_wrong_value_and_costs_its_nei
     assert caplog.records == []
 
 
+async def test_a_late_reply_that_a_device_server_gives_to_the_next_connection_is_not_taken_for_another() -> (
+    None
+):
+    samples = Samples()
+    async with slow_line(0.26, shared=True) as port:
+        endpoint = ModbusEndpoint(
+            id="gw", protocol=ModbusProtocol.RTU_TCP, host="127.0.0.1", port=port, timeout=0.2
+        )
+        late = binding(1, profile=small_profile(7, 107, 207), period=0.05)
+        rig = collection_of(endpoint, late, samples=samples)
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[0].polls_failed >= 30)
+    told = {(at, value) for sample in samples for at, value in enumerate(sample.values) if value == value}  # noqa: PLR0124
+    assert told <= {(0, 7.0), (1, 107.0), (2, 207.0)}
+
+
 @pytest.mark.parametrize("protocol", [ModbusProtocol.TCP, ModbusProtocol.UDP, ModbusProtocol.RTU_TCP])
 async def test_an_impossible_address_costs_its_own_endpoint_only(protocol: ModbusProtocol) -> None:
     endpoint = ModbusEndpoint(id="gw", protocol=protocol, host="10..1", port=502)
@@ -168,16 +186,21 @@ async def test_whatever_goes_wrong_while_connecting_costs_its_own_endpoint_only(
 
 
 @asynccontextmanager
-async def slow_line(delay: float) -> AsyncIterator[int]:
-    """A device server whose unit 1 answers so late, and others at once; each register holds its address."""
+async def slow_line(delay: float, *, shared: bool = False) -> AsyncIterator[int]:
+    """A device server whose unit 1 answers so late, and others at once; each register holds its address.
+
+    Where the line is ``shared`` it gives what comes from there to whoever is connected then.
+    """
+    latest: list[asyncio.StreamWriter] = []
 
     def answer(frame: bytes, writer: asyncio.StreamWriter) -> None:
         unit, function, address, count = struct.unpack(">BBHH", frame[:6])
         body = bytes((unit, function, 2 * count))
         body += b"".join(struct.pack(">H", address + at) for at in range(count))
-        writer.write(body + checksum(body))
+        (latest[-1] if shared else writer).write(body + checksum(body))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        latest.append(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 frame = await reader.readexactly(8)
@@ -205,3 +228,44 @@ async def collecting(port: int, *addresses: int, period: float) -> AsyncIterator
     rig = collection_of(endpoint, binding(1, profile=small_profile(*(addresses or (0,))), period=period))
     async with running(rig.run()):
         yield rig
+
+
+async def test_a_connection_is_not_idle_while_a_reply_that_others_overtook_may_still_come() -> None:
+    """Closed meanwhile, that read would be awaited for ever, and its device read never again."""
+
+    async def unit_1_is_silent_at_first(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request[1] == 2 or sum(each[1] == 1 for each in server.requests) > 1:
+            await answer_well(request, writer)
+
+    async with raw_server(unit_1_is_silent_at_first) as server:
+        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port, timeout=1.0, idle_close=0.1)
+        rig = collection_of(endpoint, binding(1, period=2.0), binding(2, first=2, period=2.0))
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[1].polls_done >= 4)
+            await until(lambda: rig.devices()[0].polls_done >= 2)
+            assert rig.devices()[0].polls_missed == 0
+
+
+async def test_endpoints_that_swallow_connections_keep_no_other_from_being_connected_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A campus that loses a network has thousands of them, each tried again and again."""
+    monkeypatch.setattr(Opener.__init__, "__defaults__", (4,))
+
+    async def answer_and_close(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(good_frame(request))
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(answer_and_close) as server, black_hole() as nowhere:
+        dead = [
+            ModbusEndpoint(id=f"dead {at}", host="127.0.0.1", port=nowhere, timeout=0.5) for at in range(80)
+        ]
+        good = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port)
+        plan = CollectionPlan(endpoints=(*dead, good), modbus=(binding(1, period=0.5),))
+        rig = Collection(plan, WallClock(), Samples().append, random=seeded())
+        async with running(rig.run()):
+            await until(lambda: rig.devices()[0].polls_done >= 1)  # behind the first attempts of all
+            before = rig.totals()
+            await until(lambda: rig.totals().polls_done >= before.polls_done + 6)
+            assert rig.totals().polls_missed - before.polls_missed <= 1

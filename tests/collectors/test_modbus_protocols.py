@@ -242,7 +242,7 @@ async def test_a_line_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     endpoint = ModbusEndpoint(id="gw", protocol=ModbusProtocol.RTU, device=str(tmp_path / "ttyUSB7"))
     async with collecting(endpoint, bound(3)) as (collection, _):
         await until(lambda: collection.endpoints()[0].errors.get("connect", 0) >= 2)
-        assert "No such file or directory" in collection.endpoints()[0].last_error
+        assert "no such file or directory" in collection.endpoints()[0].last_error
         assert collection.endpoints()[0].address == str(tmp_path / "ttyUSB7")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.errors import BindingError
@@ -23,7 +24,7 @@ from collectors.mqtt_connection import Connection
 from collectors.mqtt_topics import subscriptions
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
-from tests.collectors.conftest import HandClock, Samples, WallClock, running, until
+from tests.collectors.conftest import HandClock, Samples, WallClock, running, seeded, until
 from tests.servers.processes import Server, mosquitto
 
 PROFILES = shipped()
@@ -356,3 +357,57 @@ async def test_a_stop_that_comes_together_with_the_last_answer_of_the_broker_end
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=20)
     assert done
+
+
+async def test_whatever_goes_wrong_with_one_broker_costs_that_broker_only(
+    broker: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a password file that is no password at all: paho cannot even pack it."""
+    bad = MqttBroker(
+        id="bad", host="127.0.0.1", port=broker.port, client_id="bad", username="dcops", password="x" * 70_000
+    )
+    good = MqttBroker(id="broker", host="127.0.0.1", port=broker.port, client_id="good")
+    samples = Samples()
+    plan = CollectionPlan(brokers=(bad, good), mqtt=(bind("rack-climate", "climate"),))
+    collection = Collection(plan, WallClock(), samples.append, random=seeded())
+    async with running(collection.run()):
+        await until(lambda: collection.endpoints()[0].errors.get("connect", 0) >= 2)
+        await until(lambda: collection.endpoints()[1].state is EndpointState.CONNECTED)
+        await publish(broker.port, ("dcops/k01/climate", climate(24.0)))
+        await until(lambda: len(samples) == 1)
+        assert collection.endpoints()[0].state is EndpointState.DOWN
+        assert "65535" in collection.endpoints()[0].last_error
+    assert sum(record.exc_info is not None for record in caplog.records) == 1
+
+
+async def test_a_broker_that_does_not_answer_to_a_change_is_connected_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would never send what is new otherwise."""
+    monkeypatch.setattr("collectors.mqtt_connection._PATIENCE", 0.3)
+    asked: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, length = await reader.readexactly(2)
+                body = await reader.readexactly(length)
+                if kind == 0x10:  # CONNECT: accepted, the session is there
+                    writer.write(b"\x20\x03\x01\x00\x00")
+                elif kind == 0x82:  # SUBSCRIBE
+                    asked.append(len(asked))
+                    if len(asked) != 2:  # SUBACK: granted with QoS 1
+                        writer.write(b"\x90\x04" + body[:2] + b"\x00\x01")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    first, second = bind("rack-climate", "a"), bind("rack-climate", "b", 2)
+    broker = MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test")
+    before = CollectionPlan(brokers=(broker,), mqtt=(first,))
+    collection = Collection(before, WallClock(), Samples().append, random=seeded())
+    async with server, running(collection.run()):
+        await until(lambda: collection.endpoints()[0].state is EndpointState.CONNECTED)
+        change = compare(before, CollectionPlan(brokers=(broker,), mqtt=(first, second)))
+        collection.change(await collection.prepare(change))
+        await until(lambda: len(asked) >= 3)

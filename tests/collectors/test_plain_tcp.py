@@ -12,8 +12,10 @@ import uvloop
 from collectors.modbus import Answer
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
-from collectors.modbus.link import Inbox, TcpLink
-from collectors.modbus.plain_tcp import connect
+from collectors.modbus.inbox import Inbox
+from collectors.modbus.link import TcpLink
+from collectors.modbus.plain_tcp import PlainTcp
+from collectors.modbus.reaching import Network
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -36,10 +38,15 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
         yield given
 
 
+async def connect(link: TcpLink, inbox: Inbox, host: str, port: int) -> None:
+    PlainTcp(asyncio.get_running_loop(), await Network().connect(host, port, 5.0), link, inbox)
+
+
 class Opened:
     """A link over plain TCP, and what it told."""
 
     def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
         self.lost: list[str] = []
         self.deadlines = Deadlines()
         self.link = TcpLink(
@@ -57,7 +64,7 @@ class Opened:
 async def opened(reply: Reply, host: str = "127.0.0.1") -> AsyncIterator[Opened]:
     async with raw_server(reply) as server:
         it = Opened(Inbox())
-        await connect(it.link, host, server.port)
+        await connect(it.link, it.inbox, host, server.port)
         try:
             yield it
         finally:
@@ -163,7 +170,7 @@ def test_a_host_where_nobody_listens_refuses(runner: asyncio.Runner) -> None:
             port = server.port
         it = Opened(Inbox())
         with pytest.raises(ConnectionRefusedError):
-            await connect(it.link, "127.0.0.1", port)
+            await connect(it.link, it.inbox, "127.0.0.1", port)
         assert it.lost == []
 
     runner.run(run())

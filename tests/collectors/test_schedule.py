@@ -118,6 +118,22 @@ async def test_periods_differ() -> None:
         assert fired.counts == {"fast": 120, "slow": 2}
 
 
+async def test_nothing_is_fired_while_what_it_brings_about_cannot_be_kept_up_with() -> None:
+    clock, fired = HandClock(START), Fired()
+    behind = False
+    jobs = [fired.job(f"pdu-{at}", 1.0) for at in range(20)]
+    async with running(Schedule(clock, jobs, lambda: behind).run()):
+        await step(clock, START + SECOND)
+        assert set(fired.counts.values()) == {1}
+        behind = True
+        await step(clock, START + 3 * SECOND)
+        assert set(fired.counts.values()) == {1}
+        behind = False
+        await step(clock, START + 3 * SECOND)
+        assert set(fired.counts.values()) == {2}
+        assert {missed for _, missed in fired.calls[20:]} == {1}
+
+
 @pytest.mark.parametrize("jobs", [0, 1])
 async def test_a_schedule_of_few_or_no_jobs_runs(jobs: int) -> None:
     clock, fired = HandClock(START), Fired()

@@ -54,6 +54,7 @@ class FakeKeeper:
 
     refusal: SiteRefusedError | None = None
     asked: int = 0
+    removing: int = 0
 
     def status(self) -> SiteAnswer:
         return SiteAnswer(
@@ -72,8 +73,9 @@ class FakeKeeper:
             needs_restart=("stores",),
         )
 
-    async def reload(self) -> Reloaded:
+    async def reload(self, removing: int = 0) -> Reloaded:
         self.asked += 1
+        self.removing = removing
         if self.refusal is not None:
             raise self.refusal
         return Reloaded(

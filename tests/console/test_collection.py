@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from aiohttp.test_utils import TestClient
 
+from collectors.health import DeviceState
 from tests.console.campus import build_site
+from tests.console.collecting import health
 from tests.console.plant import Plant
 from tests.console.test_nodes import get
 
@@ -22,6 +24,26 @@ async def test_an_endpoint_tells_its_cycle_as_planned_and_as_measured(client: Te
     assert broker["predicted_cycle"] is None
     assert answer["devices"][0]["refused"] == 0
     assert answer["devices"][0]["cycle"] is None
+
+
+async def test_with_a_limit_those_in_trouble_come_first_and_all_are_counted(plant: Plant) -> None:
+    plant.collection.health = (
+        health("ups-a"),
+        health("ups-b", DeviceState.SUSPECT),
+        health(CDU, DeviceState.DORMANT),
+        health("tap-a", DeviceState.WAITING),
+    )
+    async with plant.client() as client:
+        answer = await get(client, "/api/v1/collection?state=suspect,dormant,waiting&limit=2")
+        assert [each["device"] for each in answer["devices"]] == [CDU, "ups-b"]
+        assert [each["endpoint"] for each in answer["endpoints"]] == ["broker", "gw-1"]
+        assert answer["states"] == {"waiting": 1, "online": 1, "suspect": 1, "dormant": 1}
+        assert answer["endpoint_states"] == {"connecting": 0, "connected": 1, "down": 1}
+        answer = await get(client, "/api/v1/collection?limit=1")
+        assert [each["endpoint"] for each in answer["endpoints"]] == ["broker"]
+        whole = await get(client, "/api/v1/collection?limit=0")
+        assert [each["endpoint"] for each in whole["endpoints"]] == ["gw-1", "broker"]
+        assert len(whole["devices"]) == 4
 
 
 async def test_the_time_of_an_endpoint_is_told_by_device_and_read(client: TestClient) -> None:

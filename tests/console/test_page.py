@@ -14,8 +14,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from collectors.health import DeviceState
 from console.server import serve
 from console.showing import Showing
+from tests.console.collecting import health
 from tests.console.plant import Plant, alarm
 from tests.servers.browser import chromium
 
@@ -157,18 +159,75 @@ async def test_an_alarm_appears_with_place_and_action_and_goes(
 ) -> None:
     await show(browser, port)
     await until(browser, lambda: text(browser, "#alarm-empty") == "No active alarms")
-    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, message="too <b>hot</b>"))
+    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, message="too <b>hot</b>", runbook="inlet-high"))
     plant.tick()
     await until(browser, lambda: text(browser, ".alarm .message") == "too <b>hot</b>")
     assert text(browser, ".alarm .priority") == "▲ HIGH"
     assert text(browser, ".alarm .place") == "Building 1 › Hall 1 › Row 1 › R1.02"
     assert "Check containment" in text(browser, ".alarm .action")
+    assert text(browser, ".alarm .runbook") == "Runbook: docs/runbook.md#inlet-high"
     assert text(browser, '#alarm-counts [data-priority="high"] b') == "1"
     assert "▲" in text(browser, f'.cell[data-node="{RACK}"] .cell-name')
     plant.board.clear(f"inlet-high:{RACK}-climate.air_inlet_temperature", plant.clock.time)
     plant.tick()
     await until(browser, lambda: text(browser, "#alarm-empty") == "No active alarms")
     assert text(browser, '#alarm-counts [data-priority="high"] b') == "0"
+
+
+async def test_a_flood_of_alarms_is_counted_where_it_can_be_read(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    for number in range(12_003):
+        plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, id=f"inlet-high:{number}"))
+    await show(browser, port, width=1280)
+    await until(browser, lambda: text(browser, '#alarm-counts [data-priority="high"] b') == "12003")
+    await until(browser, lambda: text(browser, "#alarm-empty") == "and 11903 more")
+    assert browser.title == "(12003) North campus · dcops"
+    inner = browser.execute_script(
+        "const t = document.getElementById('alarm-tile').getBoundingClientRect();"
+        "const c = document.querySelector('.count.low').getBoundingClientRect(); return [t.right, c.right]"
+    )
+    assert inner[1] <= inner[0]
+
+
+async def test_a_rack_measured_in_part_is_not_called_stale(plant: Plant, browser: Chrome, port: int) -> None:
+    plant.silent = {f"{RACK}-pdu-a"}
+    for _ in range(3):
+        plant.tick(10.0)
+        plant.read_all()
+        plant.tick(0.0)
+    await show(browser, port)
+    cell = f'.cell[data-node="{RACK}"]'
+    await until(browser, lambda: data(browser, cell).get("state") == "estimated")
+    assert re.search(r"\d\s%\sok", text(browser, cell))
+    assert "stale" not in text(browser, cell)
+
+
+async def test_a_device_that_has_gone_is_not_shown_as_if_it_were_read(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port, node="#nowhere")
+    await until(browser, lambda: text(browser, '#detail [role="alert"]'))
+    assert text(browser, '#detail [role="alert"]') == "There is no space or device 'nowhere'"
+    assert text(browser, "#node-title") is None
+    await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, "#detail .link").click)
+    await until(browser, lambda: text(browser, "#node-title") == "North campus")
+
+
+async def test_what_is_in_trouble_stands_first_in_the_collection(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    last = plant.collection.health[-1].device
+    plant.collection.health = (
+        *plant.collection.health[:-1],
+        health(last, DeviceState.DORMANT, "no reply in time"),
+    )
+    await show(browser, port)
+    await until(browser, lambda: text(browser, "#device-list .link") == last)
+    assert "Dormant: no reply in time" in text(browser, "#device-list li")
+    assert text(browser, "#endpoint-list .what").startswith("broker ")
+    assert "Down: connection refused" in text(browser, "#endpoint-list li")
+    assert "1 of 2 endpoints connected" in text(browser, "#collection-totals")
 
 
 async def test_the_address_keeps_the_open_node_and_keys_reach_it(

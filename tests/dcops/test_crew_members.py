@@ -228,6 +228,17 @@ def test_what_a_report_leaves_out_stays_as_it_was_told_before() -> None:
     assert [each.endpoint for each in collection.endpoints()] == ["gw-near", "gw-far"]
 
 
+def test_what_was_counted_before_a_process_started_anew_is_still_counted() -> None:
+    """A sum that becomes less looks to Prometheus as if all of it had been counted once more."""
+    first, second = report(process="a"), report(process="b")
+    collection = seen(member_with(SetClock(), first, first, second))
+    assert collection.totals() == CollectionTotals(
+        polls_due=30, polls_done=21, polls_missed=6, polls_failed=3, samples=21
+    )
+    assert collection.lateness.total == 4_500_000
+    assert sum(collection.lateness.counts) == 3
+
+
 def test_damaged_lists_are_said_and_add_nothing() -> None:
     member = member_with(SetClock(), replace(report(), device_lines=b"[{}]"))
     assert [each.device for each in seen(member).devices()] == ["near"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,6 +45,8 @@ async def worker_that_says(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     now: Catalogue | None = None,
+    *,
+    accept: Callable[[Batch], None] | None = None,
 ) -> AsyncIterator[tuple[Workers, list[Batch]]]:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.05)
     monkeypatch.setattr(workers_module, "END_SECONDS", 0.2)
@@ -58,7 +60,7 @@ async def worker_that_says(
         write_orders(CollectionPlan(), kept.digest, 1),
         SystemClock(),
         known,
-        batches.append,
+        accept or batches.append,
     )
     async with stage({"workers": workers.run()}):
         yield workers, batches
@@ -102,6 +104,20 @@ async def test_a_worker_that_cannot_be_understood_is_ended(said, error, monkeypa
         await until(lambda: error in member.error, "what it says is not understood")
         await until(lambda: member.restarts >= 1, "another one is started")
         assert batches == []
+
+
+async def test_what_nobody_thought_of_ends_the_worker_that_brought_it_and_nothing_else(
+    monkeypatch, tmp_path, caplog
+) -> None:
+    def fail(_: Batch) -> None:
+        raise IndexError("out of bounds")
+
+    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    async with worker_that_says(said, "stays", monkeypatch, tmp_path, accept=fail) as (workers, _):
+        member = workers.members[0]
+        await until(lambda: "IndexError: out of bounds" in member.error, "it is told")
+        await until(lambda: member.restarts >= 1, "another one is started")
+    assert any(record.exc_info for record in caplog.records)
 
 
 async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_path) -> None:

@@ -29,7 +29,9 @@ def test_build_writes_every_dashboard(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_build_into_a_file_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "taken").touch()
     assert run("build", "--output", str(tmp_path / "taken")) == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'taken'} cannot be written")
+    assert capsys.readouterr().err.startswith(
+        f"dcops dashboards build: {tmp_path / 'taken'}: cannot be written"
+    )
 
 
 def test_publish_with_token_from_the_environment(
@@ -64,7 +66,7 @@ def test_publish_as_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--token-file", "/nowhere/token"], "No such file or directory: '/nowhere/token'"),
+        (["--token-file", "/nowhere/token"], "/nowhere/token: no such file or directory; check the path"),
         (["--user", "admin"], "no password for user admin; set DCOPS_GRAFANA_PASSWORD"),
         ([], "cannot be reached; is Grafana running there?"),
     ],
@@ -76,7 +78,7 @@ def test_what_is_wrong_is_one_line_on_stderr(
         monkeypatch.delenv(name, raising=False)
     assert run("publish", "--url", f"http://127.0.0.1:{free_port()}", *words) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
+    assert line.startswith("dcops dashboards publish: ")
     assert message in line
 
 

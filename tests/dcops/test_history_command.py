@@ -138,6 +138,17 @@ async def test_what_cannot_be_exported_is_said(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("action", ["info", "check", "compact"])
+async def test_a_file_that_is_no_history_is_said_to_be_none_and_left_alone(
+    data: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    path = data / "history.duckdb"
+    path.write_bytes(b"something else entirely")
+    assert await run(action, "--data", data) == 1
+    assert capsys.readouterr().err.startswith(f"dcops history {action}: {path} is no DuckDB file; ")
+    assert path.read_bytes() == b"something else entirely"
+
+
 async def test_a_check_ends_with_1_if_something_is_wrong(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

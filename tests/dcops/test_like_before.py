@@ -26,6 +26,11 @@ GOOD = (
     "a profile of the same kind",
     "a rack PDU removed",
     "a device added",
+    "a device added beside",
+    "one more is served",
+    "ids exchanged",
+    "a column at the end",
+    "a column between",
     "a device renamed",
     "a device moved",
     "rows exchanged",
@@ -39,12 +44,15 @@ GOOD = (
     "by exception",
 )
 
-SCRAPED = {"_text", "_numbers"}
-"""What is kept of the last scrape; what a scrape tells is compared."""
+ASKED = {"_text", "_numbers", "_points_by_type"}
+"""What is kept of what was asked before, such as the last scrape; what a scrape tells is compared."""
 
 
 def made_of(loaded: LoadedSite, like: LiveSite | None = None) -> LiveSite:
-    return LiveSite(loaded, loaded.plan, AlarmBoard(), shards={}, like=like)
+    live = LiveSite(loaded, loaded.plan, AlarmBoard(), shards={}, like=like)
+    if like is not None and live.alarms is like.alarms:
+        live.alarms.tell_of(loaded.site)
+    return live
 
 
 def parts(thing: object) -> Iterator[tuple[str, object]]:
@@ -73,7 +81,7 @@ def differences(one: object, other: object, path: str, seen: set[tuple[int, int]
             yield f"{path}: {one!r} and {other!r}"
     elif not isinstance(one, (AlarmBoard, type, ufunc, FunctionType, BuiltinFunctionType, MethodType)):
         here, there = dict(parts(one)), dict(parts(other))
-        for name in set(here) & set(there) - SCRAPED:
+        for name in set(here) & set(there) - ASKED:
             yield from differences(here[name], there[name], f"{path}.{name}", seen)
         if isinstance(one, (dict, list, tuple)) and here.keys() != there.keys():
             yield f"{path}: {sorted(here.keys() ^ there.keys())}"

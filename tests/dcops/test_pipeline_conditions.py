@@ -322,3 +322,19 @@ def test_a_trend_looks_back_over_its_span() -> None:
     assert trend.falls
     trend.note(20, NOON - HOUR, 2 * MINUTE)
     assert not trend.falls
+
+
+def test_a_clock_that_is_far_ahead_of_the_time_gone_by_is_told_with_what_it_costs() -> None:
+    bench = Bench()
+    day = 24 * HOUR
+    bench.stats = replace(bench.stats, clock_ahead=day)
+    assert bench.holding() == []
+    bench.stats = replace(bench.stats, clock_ahead=365 * day)
+    found = bench.only(NOON + 365 * day)
+    assert (found.rule, found.part, found.priority) == ("clock-ahead", "clock", Priority.HIGH)
+    assert found.message == (
+        "The clock of this machine says 2027-01-01 13:00:00 CET, 365.0 days more than have gone by since"
+        " dcops last looked at it: readings are stamped by it. So that they are not all deleted as too old,"
+        " no day lets more than 2 days of the oldest go"
+    )
+    assert "--believe-clock" in found.action

@@ -157,6 +157,7 @@ def test_recording_ends_when_enough_is_written(tmp_path: Path, frames: Path) -> 
         (["replay", "x", "y", "--listen", "a:65535"], 2, "there are no 2 ports from 65535 on"),
         (["replay", "nowhere"], 1, "dcops replay: nowhere: no such file or directory"),
         (["simulate", "examples/small", "--tls-certificate", "README.md"], 1, "README.md: "),
+        (["simulate", "examples/small", "--tls-key", "README.md"], 1, "--tls-key and --tls-client-ca"),
         (["replay", "README.md"], 1, "dcops replay: README.md:1: not a recording of frames"),
     ],
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
@@ -33,6 +34,23 @@ async def test_what_has_changed_is_told(plant: tuple[Plant, str], capsys: pytest
         "changed: 1 (pdu-1)",
     ]
     assert found.keeper.asked == 1
+
+
+async def test_how_many_devices_may_go_is_handed_on(
+    plant: tuple[Plant, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, url = plant
+    assert await asyncio.to_thread(main, ["reload", "--url", url, "--removing", "40"]) == 0
+    assert found.keeper.removing == 40
+    for body, status in ((b"", 200), (b'{"removing": -1}', 400), (b'{"removing": true}', 400), (b"[]", 400)):
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{url}/api/v1/site/reload", data=body, headers={"Content-Type": "application/json"}
+            ) as answer,
+        ):
+            assert answer.status == status
+    assert found.keeper.removing == 0
 
 
 async def test_mistakes_are_told_as_a_check_tells_them(

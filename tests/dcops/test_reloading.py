@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from console.site import SiteRefusedError
+from dcops import settled_files
 from dcops.reloading import MOST_WAITING, Reloader
-from dcops.site_file import LoadedSite, load
+from dcops.site_file import LoadedSite, SiteReader, load
 from tests.ingest.plant import NOON, StillClock, until
 
 SMALL = Path(__file__).parents[2] / "examples" / "small"
@@ -107,3 +108,128 @@ async def test_requests_that_come_during_a_reload_are_one_more() -> None:
     assert not reloader._asked.is_set()
     task.cancel()
     await asyncio.wait([task])
+
+
+HEAD = """dcops: 1
+name: Racks
+spaces:
+  - {id: campus, level: campus}
+  - {id: k1, level: rack, in: campus}
+  - {id: k2, level: rack, in: campus}
+endpoints:
+  - {id: row, protocol: modbus-tcp, host: 127.0.0.1, port: 1}
+"""
+COLUMNS = "id,kind,in,profile,endpoint,unit\n"
+
+
+def line(number: int) -> str:
+    return f"pdu-{number},rack_pdu,k1,rack-pdu,row,{number}\n"
+
+
+class Racks:
+    """A site of so many rack PDUs in a table."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        (folder / "site.yaml").write_text(HEAD)
+        self.table = folder / "devices.csv"
+        self.write(count)
+        self.reads = 0
+        self.reader = SiteReader(folder)
+        loaded = self.reader.load()
+        self.running = Running(loaded)
+        self.reloader = Reloader(self.running, self._load, loaded, StillClock())
+        self.while_read: list[str] = []
+        """What is written to the table while it is read, one after the other."""
+
+    def write(self, count: int) -> None:
+        self.table.write_text(COLUMNS + "".join(map(line, range(1, count + 1))))
+
+    def _load(self) -> LoadedSite:
+        self.reads += 1
+        try:
+            return self.reader.load()
+        finally:
+            if self.while_read:
+                self.table.write_text(self.while_read.pop(0))
+
+    @property
+    def devices(self) -> int:
+        return len(self.running.live.loaded.site.devices)
+
+
+async def test_a_table_that_was_cut_short_takes_no_devices_away_unless_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    racks = Racks(tmp_path, 120)
+    racks.write(107)
+    with pytest.raises(SiteRefusedError) as refused:
+        await racks.reloader.reload()
+    assert (refused.value.code, refused.value.status) == ("removes_many", 422)
+    assert refused.value.message == (
+        "13 of 120 devices would be removed (pdu-108, pdu-109, pdu-110, pdu-111, pdu-112, …);"
+        " what runs goes on"
+    )
+    assert refused.value.mend == (
+        "see whether the files are whole; if it is meant, 'dcops reload --removing 13'"
+    )
+    assert "13 of 120 devices would be removed" in caplog.text
+    assert not racks.reloader.state.up_to_date
+    assert racks.devices == 120
+    with pytest.raises(SiteRefusedError):
+        await racks.reloader.reload(removing=12)
+    await racks.reloader.reload(removing=13)
+    assert racks.devices == 107
+    assert racks.reloader.state.up_to_date
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(("count", "left"), [(120, 108), (12, 2), (10, 1)])
+async def test_a_tenth_and_a_handful_may_go(tmp_path: Path, count: int, left: int) -> None:
+    racks = Racks(tmp_path, count)
+    racks.write(left)
+    await racks.reloader.reload()
+    assert racks.devices == left
+    gc.unfreeze()
+
+
+async def test_devices_that_get_other_names_are_removed_too(tmp_path: Path) -> None:
+    racks = Racks(tmp_path, 20)
+    racks.table.write_text(racks.table.read_text().replace("pdu-", "p-"))
+    with pytest.raises(SiteRefusedError, match="20 of 20 devices would be removed"):
+        await racks.reloader.reload()
+    gc.unfreeze()
+
+
+async def test_a_file_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) -> None:
+    racks = Racks(tmp_path, 30)
+    whole = racks.table.read_text().replace("rack_pdu,k1", "rack_pdu,k2")
+    racks.table.write_text(whole[:-400])
+    racks.while_read = [whole[:-200], whole]
+    await racks.reloader.reload()
+    assert racks.devices == 30
+    assert {each.space for each in racks.running.live.loaded.site.devices} == {"k2"}
+    assert racks.reads == 3
+    gc.unfreeze()
+
+
+async def test_a_mistake_in_a_file_that_is_being_written_is_none(tmp_path: Path) -> None:
+    racks = Racks(tmp_path, 30)
+    whole = racks.table.read_text()
+    racks.table.write_text(whole + "pdu-31,rack_p")
+    racks.while_read = [whole + line(31)]
+    await racks.reloader.reload()
+    assert racks.devices == 31
+    gc.unfreeze()
+
+
+async def test_a_file_that_never_settles_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled_files, "PATIENCE", 0.0)
+    racks = Racks(tmp_path, 30)
+    racks.while_read = [racks.table.read_text() + line(31)]
+    with pytest.raises(SiteRefusedError, match=r"devices\.csv is being written") as refused:
+        await racks.reloader.reload()
+    assert refused.value.code == "being_written"
+    assert racks.devices == 30
+    gc.unfreeze()

@@ -121,8 +121,9 @@ async def changing_hall(
         yield Changing(hall, table, rows, whole[0])
 
 
-async def reload(hall: Hall, status: int = 200) -> Any:
-    async with hall.session.post(f"{hall.url}/api/v1/site/reload", json={}) as answer:
+async def reload(hall: Hall, status: int = 200, removing: int = 0) -> Any:
+    body = {"removing": removing} if removing else {}
+    async with hall.session.post(f"{hall.url}/api/v1/site/reload", json=body) as answer:
         body = await answer.json()
         assert answer.status == status, body
         return body

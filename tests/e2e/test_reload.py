@@ -84,7 +84,9 @@ async def test_a_reload_that_adds_100_removes_100_and_changes_a_profile_misses_n
         leak, raised = hall.platform.board.get("leak:b1-h1-r01-cdu.leak"), hall.platform.board.raised_total
         energy = hall.value("campus.facility_energy")
         before, gone_site = Tally.of(hall), weakref.ref(hall.platform.live)
-        answer = await reload(hall)
+        refused = await reload(hall, status=422)
+        assert refused["error"]["code"] == "removes_many"
+        answer = await reload(hall, removing=100)
         assert gone_site() is None, "the site that was is let go of"
         assert set(answer["removed"]) == gone
         assert len(answer["added"]) == 100

@@ -179,6 +179,23 @@ def test_a_clock_that_was_years_ahead_leaves_nothing_behind():
     assert after.value("campus.energy") == pytest.approx(280e3 * (60 + 1200) / 3600, rel=0.02)
 
 
+def test_a_clock_set_a_year_ahead_for_a_while_leaves_energies_and_figures_as_they_are():
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 600)
+    hall.lose("k1-pdu-a")
+    hall.tick(START + 610 * NANOSECONDS)
+    ahead = 365 * 86400
+    for second in (620, 621, 622):
+        hall.tick(START + (second + ahead) * NANOSECONDS)
+    hall.run(630, 1200, silent=("k1-pdu-a",))
+    assert hall.value("campus.energy") == pytest.approx(280e3 * 1200 / 3600, rel=1e-2)
+    assert hall.value("campus.pue.3.month.pue") == pytest.approx(1.25, rel=1e-2)
+    assert hall.value("campus.pue.3.month.coverage") == pytest.approx(0.94, abs=0.02)
+    hall.run(1210, 1800)
+    assert hall.value("campus.energy") == pytest.approx(280e3 * 1800 / 3600, rel=1e-6)
+    assert hall.value("campus.pue.3.year.pue") == pytest.approx(1.25, rel=1e-6)
+
+
 def test_energy_published_does_not_fall_over_a_restart():
     before = Hall(small_site(with_taps=False))
     before.run(0, 600)

@@ -1,5 +1,7 @@
 """The history's file between threads: one that meets an error does not take another's work along."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -57,3 +59,19 @@ def test_whoever_comes_late_does_not_close_what_was_opened_anew(database: Databa
     assert before is not None
     assert database.use(lambda cursor: cursor.execute("SELECT 7").fetchall()) == [(7,)]
     assert database._connection is before
+
+
+def test_no_other_process_gets_a_file_that_was_opened_twice_here(database: Database) -> None:
+    other = Database(database.path, database.path.with_name("history.files"))
+
+    def both(cursor: Cursor) -> subprocess.CompletedProcess[str]:
+        assert other.use(lambda own: own.execute("SELECT 7").fetchall()) == [(7,)]
+        program = "import sys, duckdb; duckdb.connect(sys.argv[1])"
+        command = (sys.executable, "-c", program, str(database.path))
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+        cursor.execute("SELECT 1")
+        return tried
+
+    tried = database.use(both)
+    assert tried.returncode == 1
+    assert "Could not set lock" in tried.stderr

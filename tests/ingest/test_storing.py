@@ -279,6 +279,23 @@ async def test_after_readings_were_lost_the_next_ones_are_stored(tmp_path: Path)
         await running
 
 
+def test_what_was_stored_by_a_clock_that_was_ahead_stands_for_nothing_once_it_is_set_back(
+    tmp_path: Path,
+) -> None:
+    plant = Pipeline(tmp_path)
+    plant.read(0, 1000.0)
+    plant.read(10, 1000.0)
+    assert plant.spool.stats.waiting_points == 2
+    plant.read(365 * 86_400, 1000.0)
+    stored = plant.spool.stats.waiting_points
+    plant.read(20, 1000.0)
+    assert plant.spool.stats.waiting_points == stored + 2
+    plant.read(30, 1000.0)
+    plant.read(29, 1000.0)  # another order, no clock set back
+    plant.read(40, 1000.0)
+    assert plant.spool.stats.waiting_points == stored + 2
+
+
 def test_a_site_that_changes_begins_anew_and_one_without_rules_stores_everything(tmp_path: Path) -> None:
     plant = Pipeline(tmp_path)
     plant.read(0, 1000.0)

@@ -68,7 +68,7 @@ def test_a_read_of_registers_is_a_span_and_anything_else_is_none(loaded: site_fi
         return layout.span(struct.pack(">BHH", function, address, count))
 
     assert span(3, 1000, 72) == Span(1, 0, 144, b"\x03\x90", b"\x00\x93")
-    assert span(3, 1071, 1) == Span(1, 142, 144, b"\x03\x02", b"\x00\x05")
+    assert span(3, 1071, 1) == Span(1, 142, 2, b"\x03\x02", b"\x00\x05")
     assert span(3, 1071, 2) is None
     assert span(4, 1000, 72) is None
     assert span(1, 0, 1) is None

@@ -96,6 +96,68 @@ def add_device(folder: Path, choice: random.Random) -> None:
     write_rows(folder / "devices.csv", rows)
 
 
+def add_device_beside(folder: Path, choice: random.Random) -> None:
+    """Another one behind an endpoint that is there, which something supplies."""
+    rows = rows_of(folder / "devices.csv")
+    like = choice.choice([row for row in rows if row["kind"] in {"rack_pdu", "crah", "pump", "busway_tap"}])
+    number = choice.randrange(10**6)
+    unit = str(choice.randrange(100, 240)) if like["unit"] else ""
+    rows.insert(choice.randrange(len(rows)), like | {"id": f"beside-{number}", "unit": unit, "serves": ""})
+    feeding = choice.choice([row for row in rows if row["serves"]])
+    feeding["serves"] += f" beside-{number}"
+    write_rows(folder / "devices.csv", rows)
+
+
+def serve_one_more(folder: Path, choice: random.Random) -> None:
+    """Which may be counted twice then."""
+    rows = rows_of(folder / "devices.csv")
+    one, other = choice.choice([row for row in rows if row["serves"]]), choice.choice(rows)
+    if one is not other and other["id"] not in one["serves"].split():
+        one["serves"] += f" {other['id']}"
+    write_rows(folder / "devices.csv", rows)
+
+
+def exchange_ids(folder: Path, choice: random.Random) -> None:
+    """Of two devices of a kind, so that each stands where the other stood."""
+    rows = rows_of(folder / "devices.csv")
+    one = choice.choice(rows)
+    other = choice.choice([row for row in rows if row["kind"] == one["kind"]])
+    one["id"], other["id"] = other["id"], one["id"]
+    write_rows(folder / "devices.csv", rows)
+
+
+def column_at_the_end(folder: Path, choice: random.Random) -> None:
+    """Which may be filled in for one device; every line is another text then."""
+    rows = rows_of(folder / "devices.csv")
+    value = choice.choice(["", "100ms"])
+    rows = [row | {"pause": row.pop("pause", "")} for row in rows]
+    choice.choice([row for row in rows if row["unit"]])["pause"] = value
+    write_rows(folder / "devices.csv", rows)
+
+
+def column_between(folder: Path, choice: random.Random) -> None:
+    rows = [{"pause": row.get("pause", "")} | row for row in rows_of(folder / "devices.csv")]
+    write_rows(folder / "devices.csv", rows)
+
+
+def last_column_gone(folder: Path, choice: random.Random) -> None:
+    """With what was written in it."""
+    rows = rows_of(folder / "devices.csv")
+    last = list(rows[0])[-1]
+    write_rows(
+        folder / "devices.csv", [{key: cell for key, cell in row.items() if key != last} for row in rows]
+    )
+
+
+def topic_of_another(folder: Path, choice: random.Random) -> None:
+    rows = rows_of(folder / "devices.csv")
+    pushed = [row for row in rows if not row["unit"]]
+    one = choice.choice(pushed)
+    for row in choice.sample(pushed, min(2, len(pushed))):
+        row |= {"endpoint": one["endpoint"], "profile": one["profile"], "topic": "the/same"}
+    write_rows(folder / "devices.csv", rows)
+
+
 def rename_device(folder: Path, choice: random.Random) -> None:
     """Everywhere."""
     table = folder / "devices.csv"
@@ -308,6 +370,13 @@ EDITS: dict[str, Edit] = {
     "a device removed": remove_device,
     "a rack PDU removed": remove_load,
     "a device added": add_device,
+    "a device added beside": add_device_beside,
+    "one more is served": serve_one_more,
+    "ids exchanged": exchange_ids,
+    "a column at the end": column_at_the_end,
+    "a column between": column_between,
+    "the last column gone": last_column_gone,
+    "a topic that is another's": topic_of_another,
     "a device renamed": rename_device,
     "a row renamed": rename_row_alone,
     "a device moved": move_device,

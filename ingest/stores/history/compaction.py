@@ -60,13 +60,19 @@ class Compaction:
         hot: HotRows,
         retention: Retention,
         stopped: Callable[[], bool] = lambda: False,
+        *,
+        aged: Callable[[int], int] = lambda now: now,
     ) -> None:
-        """Prepare; ``stopped`` is asked between steps."""
+        """Prepare; ``stopped`` is asked between steps.
+
+        ``aged`` says by which time, ms, things are too old at a time of the clock: not a later one.
+        """
         self.damaged = 0
         """Files found damaged while merging, since the start."""
         self._folder = folder
         self._hot = hot
-        self._sealing = Sealing(folder, hot, retention, self._go_on)
+        self._aged = aged
+        self._sealing = Sealing(folder, hot, retention, self._go_on, aged)
         self._retention = retention
         self._stopped = stopped
 
@@ -90,7 +96,7 @@ class Compaction:
         self._sealing.run(cursor, now)
         for files, tier in list(self._mergeable(cursor, now)):
             self._merge(cursor, files, tier, now)
-        self._drop_old(cursor, now)
+        self._drop_old(cursor, self._aged(now))
         self._drop_excess(cursor, now)
         with contextlib.suppress(duckdb.TransactionException):  # others are at work: next time
             cursor.execute("CHECKPOINT")

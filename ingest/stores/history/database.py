@@ -26,6 +26,17 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memor
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file is a DuckDB database, or empty, which is one to be.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_MAGIC_AT + len(_MAGIC))
+    return not head or head[_MAGIC_AT:] == _MAGIC
+
+
 class LetGoError(StoreUnavailableError):
     """Another thread met an error and let go of the file: try again."""
 
@@ -110,8 +121,7 @@ class Database:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._check_file()
-        connection = duckdb.connect(self.path, config=_CONFIG)
+        connection = self._connect()
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection, self._folder)
@@ -120,27 +130,43 @@ class Database:
             raise
         return connection
 
-    def _check_file(self) -> None:
-        """Put the file aside if it is something else than a database, and files that no database tells of."""
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                head = file.read(_MAGIC_AT + len(_MAGIC))
-            is_database = not head or head[_MAGIC_AT:] == _MAGIC
-            if is_database and self.path.stat().st_size >= _SMALLEST:
-                return
-            if is_database:
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        """Connect, with a new file where the one there is something else than a database.
+
+        The file is looked into only where it cannot be opened: who closes a file lets go of all locks that
+        the process has on it, also of DuckDB's where a cursor still has the file open.
+        """
+        if not self.path.exists():
+            self._put_rest_aside()
+        try:
+            return duckdb.connect(self.path, config=_CONFIG)
+        except duckdb.IOException as error:
+            if _LOCKED in str(error) or not self.path.exists():
+                raise
+            if not is_database(self.path):
+                self._put_aside()
+            elif self.path.stat().st_size < _SMALLEST:
                 self.path.unlink()
                 _log.warning(
-                    "history %s was never finished, as by a full disk or a kill: begun anew", self.path
+                    "history %s was not finished, as by a full disk or a kill: begun anew", self.path
                 )
             else:
-                kept = _free_name(self.path)
-                self.path.replace(kept)
-                self.quarantined += 1
-                _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
-        with contextlib.suppress(FileNotFoundError):  # it would be laid over the new one
-            Path(f"{self.path}.wal").replace(_free_name(Path(f"{self.path}.wal")))
-        if any(self._folder.glob("*.parquet")):
+                raise
+        self._put_rest_aside()
+        return duckdb.connect(self.path, config=_CONFIG)
+
+    def _put_aside(self) -> None:
+        kept = _free_name(self.path)
+        self.path.replace(kept)
+        self.quarantined += 1
+        _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+
+    def _put_rest_aside(self) -> None:
+        """Let no new database begin beside what belonged to another one."""
+        log = Path(f"{self.path}.wal")
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(_free_name(log))
+        if any(self._folder.glob("*")):
             # Of their series and times only the database knew; new ones of the same names would replace them.
             kept = _free_name(self._folder)
             self._folder.replace(kept)

@@ -19,7 +19,17 @@ from ingest.stores.history.bucketing import (
 from ingest.stores.history.files import Folder, StoredFile, day, overlapping, publish
 from ingest.stores.history.holds import latest_holds
 from ingest.stores.history.hot import HotRows, HotTable
-from ingest.stores.history.levels import BUCKETS, DERIVED, DEVICE, MINUTE, QUARTER, RAW, Level, Retention
+from ingest.stores.history.levels import (
+    BUCKETS,
+    DERIVED,
+    DEVICE,
+    HOUR,
+    MINUTE,
+    QUARTER,
+    RAW,
+    Level,
+    Retention,
+)
 from ingest.stores.history.memory import give_back
 from ingest.stores.history.rebucketing import Rebucketing
 from ingest.stores.history.schema import floors, transaction, watermarks
@@ -42,13 +52,21 @@ _SORTED_COLUMNS = "series, time, value, quality"
 class Sealing:
     """Turns sealed tables into files. In the compactor's thread."""
 
-    def __init__(self, folder: Folder, hot: HotRows, retention: Retention, go_on: Callable[[], None]) -> None:
-        """Prepare; ``go_on`` is called between steps and may raise to stop."""
+    def __init__(
+        self,
+        folder: Folder,
+        hot: HotRows,
+        retention: Retention,
+        go_on: Callable[[], None],
+        aged: Callable[[int], int] = lambda now: now,
+    ) -> None:
+        """Prepare; ``go_on`` is called between steps and may raise to stop; ``aged`` as of ``Compaction``."""
         self.too_late = 0
         """Readings left out since the start, as they were older than what is kept."""
         self._folder = folder
         self._hot = hot
         self._retention = retention
+        self._aged = aged
         self._go_on = go_on
         self._derived = np.empty(0, np.bool_)
         self._periods: NDArray[np.uint32] | None = None
@@ -67,8 +85,8 @@ class Sealing:
 
     def _seal(self, cursor: duckdb.DuckDBPyConnection, table: HotTable, now: int) -> None:
         sealed = now if table.sealed is None else table.sealed
-        horizon = self._horizons(cursor, sealed)
-        marks = watermarks(cursor)
+        horizon = self._horizons(cursor, self._aged(sealed))
+        marks = _not_ahead(watermarks(cursor), sealed)
         closed = {level.key: _closed(marks[level.key], sealed, level) for level in BUCKETS}
         oldest = max(horizon[level.key] for level in (*RAW, MINUTE, QUARTER))
         edge = self._edge(cursor, marks[MINUTE.key], closed[MINUTE.key], oldest)
@@ -204,6 +222,17 @@ class Sealing:
         """Before which time nothing is taken any more, by level."""
         known = floors(cursor)
         return {key: max(known[key], now - age) for key, age in self._retention.ages().items()}
+
+
+def _not_ahead(marks: dict[str, int | None], now: int) -> dict[str, int | None]:
+    """Up to which time buckets were made, none ahead of now: what a clock that was ahead made is made anew.
+
+    One that was ahead by less than the longest bucket makes no difference.
+    """
+    if max(mark or 0 for mark in marks.values()) <= now + HOUR.length:
+        return marks
+    ends = {level.key: (now - GRACE) // level.length * level.length for level in BUCKETS}
+    return {key: None if mark is None else min(mark, ends[key]) for key, mark in marks.items()}
 
 
 def _closed(mark: int | None, now: int, level: Level) -> int:

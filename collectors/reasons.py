@@ -1,0 +1,29 @@
+"""Why nothing could be connected to, in words that name the mend."""
+
+import errno
+import socket
+import ssl
+
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+
+
+def in_words(error: BaseException) -> str:
+    """What an attempt to connect came to; what the operating system says of rarer cases as it is."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: nothing listens there; check the port"
+    if isinstance(error, TimeoutError):
+        return "no answer to the connection in time; check the address and the way to it"
+    if isinstance(error, socket.gaierror):
+        return "no such name; check its spelling, and that this machine can look it up"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        if error.errno in _NO_WAY:
+            return "no way there from this machine; check the address, the network and the routes"
+        if error.filename and error.strerror:
+            return f"{error.filename}: {error.strerror.lower()}; check the path and its permissions"
+    return str(error) or type(error).__name__
+
+
+def behind(error: BaseException) -> BaseException:
+    """What the operating system said, where a library made an error of its own of it; else the error."""
+    origin = error.__cause__ or error.__context__
+    return origin if isinstance(origin, OSError) and not isinstance(origin, TimeoutError) else error

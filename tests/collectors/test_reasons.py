@@ -1,0 +1,50 @@
+"""What is said of a connection that cannot be made: the mend, not the number of an error."""
+
+import asyncio
+import errno
+import socket
+
+import pytest
+
+from collectors.reasons import behind, in_words
+from tests.servers.processes import free_port
+
+
+async def test_a_port_where_nobody_listens_is_said_to_be_one() -> None:
+    with pytest.raises(OSError, match="refused") as refused:
+        await asyncio.open_connection("127.0.0.1", free_port())
+    assert in_words(refused.value) == "connection refused: nothing listens there; check the port"
+
+
+async def test_a_name_that_cannot_be_looked_up_is_said_to_be_one() -> None:
+    assert in_words(socket.gaierror(-2, "Name or service not known")) == (
+        "no such name; check its spelling, and that this machine can look it up"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no answer to the connection in time; check the address and the way to it"),
+        (
+            OSError(errno.EHOSTUNREACH, "No route to host"),
+            "no way there from this machine; check the address, the network and the routes",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/dev/nosuch"),
+            "/dev/nosuch: no such file or directory; check the path and its permissions",
+        ),
+        (OSError("the other side hung up"), "the other side hung up"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_each_kind_has_words(error: Exception, words: str) -> None:
+    assert in_words(error) == words
+
+
+def test_what_the_system_said_stands_behind_a_librarys_error() -> None:
+    wrapped = RuntimeError("Connection refused")
+    wrapped.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert isinstance(behind(wrapped), ConnectionRefusedError)
+    plain = RuntimeError("disconnected")
+    assert behind(plain) is plain
