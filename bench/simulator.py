@@ -9,6 +9,7 @@ window that begins when all is warm.
 import argparse
 import os
 import select
+import signal
 import socket
 import sys
 import tempfile
@@ -306,6 +307,7 @@ def main(arguments: Sequence[str] = ()) -> bool:
     )
     options = parser.parse_args(arguments)
     allow_many_connections()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the simulator ends with it
     with tempfile.TemporaryDirectory(prefix="dcops-simulator-") as name:
         return _report(measure(options, Path(name)), options)
 
