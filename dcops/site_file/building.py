@@ -187,6 +187,7 @@ class _Binder:
             topic=self._topics[device.id],
             period=device.period,
             profile=profile,
+            by_exception=device.reports_by_exception,
         )
 
 
