@@ -223,9 +223,11 @@ class Shard:
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
-        async with stage({"journal": self.spool.run()}):
-            yield
-        await self.spool.close()
+        try:
+            async with stage({"journal": self.spool.run()}):
+                yield
+        finally:  # what was read is kept, whatever part of the program has failed
+            await self.spool.close()
 
     @asynccontextmanager
     async def _delivering(self) -> AsyncIterator[None]:
@@ -238,9 +240,11 @@ class Shard:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        async with stage({"tick": self.tick.run(TICK_PERIOD)}):
-            yield
-        self.tick.close(self._clock.now())
+        try:
+            async with stage({"tick": self.tick.run(TICK_PERIOD)}):
+                yield
+        finally:
+            self.tick.close(self._clock.now())
 
     def _listening(self, port: int) -> None:
         self._url = f"http://{self._settings.host}:{port}/"
