@@ -64,6 +64,7 @@ class Collection:
         lessons: Lessons | None = None,
         keeping: Keeping | None = None,
         set_aside: SetAside | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
         """Wire everything; nothing is opened yet.
 
@@ -77,6 +78,7 @@ class Collection:
             lessons: what devices have taught before; they are learned anew, and not kept, without.
             keeping: tells when samples are kept, so that messages can be acknowledged; at once without.
             set_aside: takes messages that are of no use; they are only counted without.
+            inbox: where replies arrive; one of its own without.
         """
         self._plan = plan
         self._clock = clock
@@ -85,7 +87,7 @@ class Collection:
         self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
-        self._inbox = Inbox()
+        self._inbox = inbox or Inbox()
         self._deadlines = Deadlines(behind=self._inbox.behind)
         self._network = Network()
         self._opener = Opener()
