@@ -4,17 +4,19 @@ import errno
 import socket
 import ssl
 
+_WORDS = {
+    ConnectionRefusedError: "connection refused: nothing listens there; check the port",
+    TimeoutError: "no answer to the connection in time; check the address and the way to it",
+    socket.gaierror: "no such name; check its spelling, and that this machine can look it up",
+}
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
 def in_words(error: BaseException) -> str:
     """What an attempt to connect came to; what the operating system says of rarer cases as it is."""
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens there; check the port"
-    if isinstance(error, TimeoutError):
-        return "no answer to the connection in time; check the address and the way to it"
-    if isinstance(error, socket.gaierror):
-        return "no such name; check its spelling, and that this machine can look it up"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         if error.errno in _NO_WAY:
             return "no way there from this machine; check the address, the network and the routes"

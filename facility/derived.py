@@ -125,6 +125,17 @@ class Derived:
             self._rollups.shares(),
         )
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether energies are held back until what there is to remember is kept."""
+        return any(each.holds_back for each in self._energies)
+
+    def keep(self, remembered: Remembered) -> None:
+        """Be told that what was to be remembered is kept, so that a restart would go on from it."""
+        for each in self._energies:
+            if each.quantity.key in remembered.counters:
+                each.keep(remembered.counters[each.quantity.key])
+
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
         for each in self._energies:
@@ -198,6 +209,7 @@ class Derived:
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
         gap = now - self._noted_at
+        # After a longer one the process stood still, or its clock jumped: nothing was measured meanwhile.
         seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
@@ -211,10 +223,11 @@ class Derived:
         for window in Window:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
             out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
-            out[slots] = np.where(comparable, result.values * self._factors, np.nan)
+            figures = np.where(comparable, result.values * self._factors, np.nan)
             code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
-            told = np.isfinite(out[slots])
-            code[(out[slots] < self._lowest) | (out[slots] > self._highest)] = Quality.UNCERTAIN
+            code[(figures < self._lowest) | (figures > self._highest)] = Quality.UNCERTAIN
+            told = np.isfinite(figures)
+            out[slots] = figures
             marks[slots[told]] = code[told]
 
 

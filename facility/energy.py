@@ -91,6 +91,8 @@ class Amounts:
     """The counter itself is read now."""
     carried: Bools
     """It is read now, or estimated."""
+    leaning: Bools
+    """Since it was last read some of it was estimated."""
 
 
 class CounterBook:
@@ -130,6 +132,8 @@ class CounterBook:
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
         self._own_rate = np.full(count, np.nan)
+        self.rates = np.zeros(count)
+        """By how much each rises a second, as far as it is known."""
         self._awaited = np.zeros(count, dtype=np.bool_)
         self._awaited_until: int | None = None
         self._resumed = np.zeros(count, dtype=np.bool_)
@@ -161,6 +165,7 @@ class CounterBook:
             np.where(known, self._estimated + self._open_estimated, np.nan),
             read,
             read | (known & np.isfinite(power)),
+            self._open_estimated > 0.0,
         )
 
     @property
@@ -189,6 +194,7 @@ class CounterBook:
         """
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
+        self.rates = np.where(np.isfinite(rate), rate, 0.0)
         since = np.maximum(self._time, now if leapt else self._carried_to or now)
         if not leapt:
             since[fresh] = self._time[fresh]

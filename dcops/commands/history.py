@@ -119,8 +119,7 @@ def _path(args: argparse.Namespace) -> Path:
         raise DcopsError(f"{path} is not there; give the folder with --data")
     if not is_database(path):
         raise DcopsError(
-            f"{path} is no DuckDB file; put a backup in its place, "
-            "or start dcops, which keeps it and begins anew"
+            f"{path} is no DuckDB file; put a backup in its place, or start dcops, which begins a new one"
         )
     return path
 

@@ -24,6 +24,12 @@ SILENCE = None
 """No reply at all."""
 
 
+def text_words(text: str, length: int) -> list[int]:
+    """A text as registers, two characters each, filled up with NUL."""
+    data = text.encode().ljust(2 * length, b"\0")
+    return list(struct.unpack(f">{length}H", data))
+
+
 class Registers:
     """A device: what its holding registers hold; whatever touches any other is refused."""
 

@@ -11,7 +11,7 @@ from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusEndpoint, MqttBroker
 from collectors.figures import EndpointFigures, figures_of, together
-from collectors.health import EndpointHealth, EndpointState
+from collectors.health import EndpointState
 from collectors.modbus import figures
 from collectors.modbus.connection import Opener
 from collectors.modbus.endpoint import Endpoint
@@ -27,13 +27,11 @@ from tests.collectors.conftest import (
     seeded,
     until,
 )
+from tests.collectors.healths import endpoint_health
 
-SICK = EndpointHealth(
-    endpoint="sick",
-    protocol="modbus-tcp",
-    address="h:502",
+SICK = endpoint_health(
+    "sick",
     state=EndpointState.DOWN,
-    connected_since=None,
     requests=7,
     errors={"timeout": 3, "late": 1},
     round_trip=0.25,
@@ -43,19 +41,7 @@ SICK = EndpointHealth(
     measured_cycle=2.5,
     predicted_utilisation=0.75,
 )
-BROKER = EndpointHealth(
-    endpoint="broker",
-    protocol="mqtt",
-    address="h:1883",
-    state=EndpointState.CONNECTED,
-    connected_since=1,
-    requests=12,
-    errors={},
-    round_trip=math.nan,
-    utilisation=math.nan,
-    last_error="",
-    unacknowledged=4,
-)
+BROKER = endpoint_health("broker", protocol="mqtt", connected_since=1, requests=12, unacknowledged=4)
 
 
 def columns(found: EndpointFigures) -> dict[str, list[float]]:

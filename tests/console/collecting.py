@@ -17,6 +17,7 @@ from collectors.health import (
     ReadCost,
     RefusedValue,
 )
+from tests.collectors.healths import device_health, endpoint_health
 from tests.console.campus import START
 
 TOTALS = CollectionTotals(polls_due=120, polls_done=117, polls_missed=2, polls_failed=1, samples=117)
@@ -24,46 +25,27 @@ TOTALS = CollectionTotals(polls_due=120, polls_done=117, polls_missed=2, polls_f
 
 def health(device: str, state: DeviceState = DeviceState.ONLINE, last_error: str = "") -> DeviceHealth:
     """How collection from a device goes: well, unless told otherwise."""
-    return DeviceHealth(
-        device=device,
-        endpoint="gw-1",
-        unit=1,
-        state=state,
-        last_success=START,
-        polls_done=12,
-        polls_missed=0,
-        polls_failed=0,
-        last_error=last_error,
-    )
+    return device_health(device, state=state, last_success=START, polls_done=12, last_error=last_error)
 
 
-GATEWAY = EndpointHealth(
-    endpoint="gw-1",
-    protocol="modbus-tcp",
-    address="127.0.0.1:5020",
-    state=EndpointState.CONNECTED,
+GATEWAY = endpoint_health(
+    "gw-1",
     connected_since=START,
     requests=240,
     errors={"timeout": 1},
     round_trip=0.004,
     utilisation=0.21,
-    last_error="",
     predicted_cycle=2.2,
     measured_cycle=1.9,
     predicted_utilisation=0.22,
 )
 
 
-BROKER = EndpointHealth(
-    endpoint="broker",
+BROKER = endpoint_health(
+    "broker",
     protocol="mqtt",
     address="127.0.0.1:1883",
     state=EndpointState.DOWN,
-    connected_since=None,
-    requests=0,
-    errors={},
-    round_trip=float("nan"),
-    utilisation=float("nan"),
     last_error="connection refused",
 )
 
@@ -99,6 +81,9 @@ class FakeCollection:
 
     def devices(self) -> tuple[DeviceHealth, ...]:
         return self.health
+
+    def each_device(self) -> Iterator[DeviceHealth]:
+        return iter(self.health)
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         return self.links

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import asdict, replace
-from math import isnan, nan
+from math import isnan
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from dcops.crew.report import (
 )
 from facility.durations import Durations
 from facility.sample import NANOSECONDS
+from tests.collectors.healths import device_health, endpoint_health
 
 NOON = 1_767_268_800 * NANOSECONDS
 TOTALS = CollectionTotals(polls_due=10, polls_done=7, polls_missed=2, polls_failed=1, samples=7)
@@ -49,30 +50,25 @@ class SetClock:
 
 
 def device(name: str, state: DeviceState = DeviceState.ONLINE, unit: int | None = 1) -> DeviceHealth:
-    return DeviceHealth(
-        device=name,
+    return device_health(
+        name,
         endpoint=f"gw-{name}",
         unit=unit,
         state=state,
-        last_success=None,
         polls_done=3,
         polls_missed=1,
-        polls_failed=0,
         last_error="no reply",
     )
 
 
 def endpoint(name: str) -> EndpointHealth:
-    return EndpointHealth(
-        endpoint=f"gw-{name}",
-        protocol="modbus-tcp",
-        address="10.0.0.1:502",
+    return endpoint_health(
+        f"gw-{name}",
         state=EndpointState.DOWN,
         connected_since=NOON,
         requests=12,
         errors={"timeout": 2},
         round_trip=0.25,
-        utilisation=nan,
         last_error="refused",
     )
 

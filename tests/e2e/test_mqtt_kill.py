@@ -12,6 +12,7 @@ import aiomqtt
 import duckdb
 import pytest
 
+from tests.climate import climate_site
 from tests.e2e.crews import ROOT, Running, running
 from tests.e2e.hall import until
 from tests.e2e.muffled import Way
@@ -19,18 +20,6 @@ from tests.servers.processes import Server, free_port, mosquitto
 
 MESSAGES = 16
 """No more than the broker sends ahead of our acknowledgements."""
-SITE = """
-dcops: 1
-name: Climate
-spaces:
-  - {{id: campus, level: campus}}
-  - {{id: rack-1, level: rack, in: campus}}
-endpoints:
-  - {{id: broker, protocol: mqtt, host: 127.0.0.1, port: {port}, client_id: collector}}
-devices:
-  - {{id: c0, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker}}
-  - {{id: c1, kind: environment_sensor, in: rack-1, profile: rack-climate, endpoint: broker}}
-"""
 VALUES = [20.0 + 0.25 * number for number in range(MESSAGES)]
 
 
@@ -112,7 +101,7 @@ async def test_what_one_process_had_journalled_before_a_kill_is_not_taken_again(
         return Running(site, tmp_path / "one", *options, token=None)
 
     async with Way(broker.port).open() as way:
-        site.write_text(SITE.format(port=way.port))
+        site.write_text(climate_site(way.port, "c0", "c1"))
         await kill_before_acknowledging(start, way, broker.port)
         process = start()
         async with running(process):
@@ -137,7 +126,7 @@ async def test_what_a_shard_had_journalled_before_a_kill_is_not_taken_again(
         return Running(site, tmp_path / "head", "--shards", "1", port=port)
 
     async with Way(broker.port).open() as way:
-        site.write_text(SITE.format(port=way.port))
+        site.write_text(climate_site(way.port, "c0", "c1"))
         head = start_head()
         async with running(head):
             await kill_before_acknowledging(start, way, broker.port)

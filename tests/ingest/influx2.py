@@ -6,8 +6,17 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from ingest.stores.influx import InfluxTarget
+
+TOKEN = "very-secret-token"
+
 Poison = Callable[[str], str | None]
 """The reason a line is refused for; None if it is taken."""
+
+
+def target(url: str, timeout: float = 60.0) -> InfluxTarget:
+    """A bucket of a server, for one who knows the token."""
+    return InfluxTarget(url=url, org="org", bucket="plant", token=TOKEN, timeout=timeout)
 
 
 class Influx2:
