@@ -40,6 +40,12 @@ _SEEING[FIRST_GOOD:] = True
 _SEEING[[Quality.OUT_OF_SERVICE, Quality.WAITING_FOR_DATA]] = True
 
 
+def _nanoseconds(periods: NDArray[np.float64]) -> Ints:
+    """Seconds as ``seconds`` gives them; there are few different ones."""
+    different, places = np.unique(periods, return_inverse=True)
+    return np.array([seconds(each) for each in different.tolist()], dtype=np.int64)[places]
+
+
 class Communication:
     """All communication alarms of a site."""
 
@@ -71,8 +77,9 @@ class Communication:
         self._watched = watched
         owners = np.searchsorted(self._firsts, watched, side="right") - 1
         self._watching, self._watched_firsts = np.unique(owners, return_index=True)
-        periods = np.array([seconds(site.devices[at].period) for at in self._devices], dtype=np.int64)
-        by_exception = np.array([site.devices[at].reports_by_exception for at in self._devices], np.bool_)
+        columns = site.columns
+        periods = _nanoseconds(columns.periods)[self._devices]
+        by_exception = columns.by_exception[self._devices]
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._author = CommunicationAuthor(site, endpoints, shards)

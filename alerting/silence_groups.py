@@ -89,19 +89,21 @@ def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tu
         endpoint_of[together] = np.repeat(np.arange(len(endpoints)), sizes)
     groups = []
     for at in found.large():
-        space, kind, feed = found.keys[at]
-        twin = found.at.get((space, kind, _TWIN[feed]))
-        if twin is None or found.same_below(at):
+        twin = found.twin(at)
+        if twin is None:
             continue
         members, unless = found.members(at), [found.members(twin)]
         endpoint = int(endpoint_of[members[0]])
         if endpoint >= 0 and (endpoint_of[members] == endpoint).all():
             unless.append(endpoints[endpoint].members)
+        space, kind, feed = found.key(at)
         about = site.spaces[space].id
         groups.append(Group(FEED_SILENT, about, members, kind_of(kind), feed_of(feed), tuple(unless)))
     return tuple(groups)
 
 
+_KIND_CODES = len(DeviceKind) * len(Feed)
+"""How many kinds on feeds there may be."""
 _TWIN = {feed_code(Feed.A): feed_code(Feed.B), feed_code(Feed.B): feed_code(Feed.A)}
 
 
@@ -114,24 +116,24 @@ class _OnFeeds:
         fed = np.flatnonzero(columns.feeds[places] >= 0)
         lines = site.lineage[site.device_spaces[places[fed]]]
         inside = lines >= 0
+        of_kind = columns.kinds[places[fed]].astype(np.int64) * len(Feed) + columns.feeds[places[fed]]
+        codes = (lines * _KIND_CODES + of_kind[:, None])[inside]
         members = np.broadcast_to(fed[:, None], lines.shape)[inside]
-        spaces, devices = lines[inside], places[members]
-        order = np.lexsort((columns.feeds[devices], columns.kinds[devices], spaces))
-        keys = np.stack((spaces, columns.kinds[devices], columns.feeds[devices]))[:, order]
-        starts = np.flatnonzero(np.append(True, (keys[:, 1:] != keys[:, :-1]).any(axis=0))[: keys.shape[1]])
-        self._site = site
+        order = np.argsort(codes, kind="stable")
         self._members = members[order]
+        self._codes, starts = np.unique(codes[order], return_index=True)
+        """Of each, ascending: its space, kind and feed as one number."""
         self._ends = np.append(starts, len(order))
         self._sizes = np.diff(self._ends)
         self._firsts = order[starts]
-        self.keys: list[tuple[int, int, int]] = list(map(tuple, keys[:, starts].T.tolist()))
-        """Of each: where its space is among the site's, and the codes of kind and feed."""
-        self.at = {key: at for at, key in enumerate(self.keys)}
-        """Where each is among them."""
+        self._same_below = self._find_same_below(site)
 
     def large(self) -> list[int]:
-        """Those with enough devices for a group, in the order their first devices come."""
-        found = np.flatnonzero(self._sizes >= LEAST_OF_A_FEED)
+        """Those with enough devices for a group, in the order their first devices come.
+
+        Left out are those all of whose devices stand in one of the spaces within their own.
+        """
+        found = np.flatnonzero((self._sizes >= LEAST_OF_A_FEED) & ~self._same_below)
         large: list[int] = found[np.argsort(self._firsts[found])].tolist()
         return large
 
@@ -139,13 +141,27 @@ class _OnFeeds:
         """The places of its devices, ascending."""
         return self._members[self._ends[at] : self._ends[at + 1]]
 
-    def same_below(self, at: int) -> bool:
-        """Whether all of its devices stand in one of the spaces within its own."""
-        space, kind, feed = self.keys[at]
-        site = self._site
-        below = (site.space_index[child.id] for child in site.children(site.spaces[space].id))
-        found = (self.at.get((child, kind, feed)) for child in below)
-        return any(each is not None and self._sizes[each] == self._sizes[at] for each in found)
+    def key(self, at: int) -> tuple[int, int, int]:
+        """Where its space is among the site's, and the codes of kind and feed."""
+        space, of_kind = divmod(int(self._codes[at]), _KIND_CODES)
+        return space, *divmod(of_kind, len(Feed))
+
+    def twin(self, at: int) -> int | None:
+        """The one of the other feed, if it is there."""
+        space, kind, feed = self.key(at)
+        code = space * _KIND_CODES + kind * len(Feed) + _TWIN[feed]
+        found = int(np.searchsorted(self._codes, code))
+        return found if found < len(self._codes) and self._codes[found] == code else None
+
+    def _find_same_below(self, site: Site) -> Flags:
+        same = np.zeros(len(self._codes), dtype=np.bool_)
+        spaces, of_kind = np.divmod(self._codes, _KIND_CODES)
+        if site.lineage.shape[1] > 1 and len(self._codes):
+            above = site.lineage[spaces, 1]
+            found = np.searchsorted(self._codes, above * _KIND_CODES + of_kind)
+            inner = np.flatnonzero((above >= 0) & (self._sizes[found] == self._sizes))
+            same[found[inner]] = True
+        return same
 
 
 class SilenceGroups:

@@ -1,9 +1,9 @@
 """Reloading one device of a running campus: how long it takes, and what the others notice.
 
-The campus is simulated in a process of its own. One busway tap is given another timeout, which touches
-nothing but how it is read, and then another profile with fewer points, so that the points of all devices
-behind it move; each time it gets its own back. A task that wakes every 10 ms tells how long the loop keeps
-others waiting.
+The campus is simulated in a process of its own. One device is edited in each way that people do it, and
+back: its name, its rating, a column that the table did not have, its profile, so that the points of all
+devices behind it move; it is removed and comes again. A task that wakes every 10 ms tells how long the loop
+keeps others waiting.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,27 +33,49 @@ from simulators.sitegen import PRESETS, generate, write_site
 SECONDS_BAR = 1.0
 """From the request to the end, the site's files read and checked anew."""
 STALL_BAR = 0.1
-_HOST, _PORT = "127.9.0.1", 23_000
+_HOST, _PORT = "127.9.0.1", 20_200
 _LOOK = 0.01
 _READY = 300.0
 _SETTLE = 25.0
 _ALONE = 12.0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A key of the device, with the value it has and the one it gets."""
-
-    words: str
-    key: str
-    own: str
-    other: str
+Row = dict[str, str]
+Edit = Callable[[list[Row], Row], list[Row]]
+"""All rows of a table and the one that is edited; what is to be written instead."""
 
 
-_CHANGES = (
-    Change("another timeout", "timeout", "", "2s"),
-    Change("another profile", "profile", "busway-tap-phases", "busway-tap"),
-)
+def _with(key: str, value: str) -> Edit:
+    """The row says something else under a key that the table has."""
+
+    def edit(rows: list[Row], row: Row) -> list[Row]:
+        return [each | {key: value} if each is row else each for each in rows]
+
+    return edit
+
+
+def _with_column(rows: list[Row], row: Row) -> list[Row]:
+    """The table has one more column, which is filled in for the row alone."""
+    return [each | {"timeout": "2s" if each is row else ""} for each in rows]
+
+
+def _without(rows: list[Row], row: Row) -> list[Row]:
+    """The row is gone, and what is said of it."""
+    return [
+        each | {"serves": " ".join(word for word in each["serves"].split() if word != row["id"])}
+        for each in rows
+        if each is not row
+    ]
+
+
+_EDITS: dict[str, tuple[str, Edit]] = {
+    "another name": ("its own name", _with("name", "Somewhere else")),
+    "another rating": ("its own rating", _with("rated_kw", "77")),
+    "a column more": ("a column less", _with_column),
+    "another profile": ("its own profile", _with("profile", "busway-tap")),
+    "a device less": ("a device more", _without),
+}
+"""By what it does: what the way back does, and the edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +113,19 @@ def main(arguments: list[str] | None = None) -> bool:
     """Run it; False if a bar is broken."""
     parser = argparse.ArgumentParser(prog="python -m bench.reload", description=__doc__)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="campus", help="default: campus")
-    parser.add_argument("--times", type=int, default=8, help="reloads (default: 8)")
+    parser.add_argument("--times", type=int, default=1, help="rounds of all edits (default: 1)")
+    parser.add_argument("--only", choices=sorted(_EDITS), nargs="*", help="these edits alone")
+    parser.add_argument("--base-port", type=int, default=_PORT, help=f"of the simulation (default: {_PORT})")
     parser.add_argument("--settle", type=float, default=_SETTLE, help="seconds before the first")
     options = parser.parse_args(arguments or [])
     with tempfile.TemporaryDirectory(prefix="dcops-reload-") as name:
         folder = Path(name)
-        shape = replace(PRESETS[options.preset], host=_HOST, base_port=_PORT, broker_port=free_base_port(1))
+        shape = replace(
+            PRESETS[options.preset], host=_HOST, base_port=options.base_port, broker_port=free_base_port(1)
+        )
         write_site(generate(shape, 1), folder / "site")
+        table = folder / "site" / "devices.csv"
+        _write(table, [row | {"name": ""} for row in _rows(table)])
         with _simulated(folder):
             alone, runs, size = uvloop.run(_measure(folder, options))
     return _report(size, alone, runs)
@@ -134,19 +162,16 @@ async def _measure(folder: Path, options: argparse.Namespace) -> tuple[float, li
         await asyncio.sleep(_ALONE)
         alone = lag.take()
         size = f"{len(site.devices):,} devices, {site.point_count:,} points, {resident() >> 20} MiB"
-        for at in range(options.times):
-            what = _CHANGES[at // 2 % len(_CHANGES)]
-            _change(folder / "site" / "devices.csv", what, back=bool(at % 2))
+        for what, rows in _edits(folder / "site" / "devices.csv", options):
+            _write(folder / "site" / "devices.csv", rows)
             missed = platform.collection.totals().polls_missed
             lag.take()
             began, spent = time.monotonic(), time.process_time()
             answer = await platform.reloader.reload()
             took, cpu = time.monotonic() - began, time.process_time() - spent
-            assert len(answer.changed) == 1, answer
+            assert len(answer.added + answer.removed + answer.changed) <= 1, answer
             await asyncio.sleep(_ALONE)
-            runs.append(
-                Run(what.words, took, cpu, lag.take(), platform.collection.totals().polls_missed - missed)
-            )
+            runs.append(Run(what, took, cpu, lag.take(), platform.collection.totals().polls_missed - missed))
         size += f", {resident() >> 20} MiB after the reloads"
     return alone, runs, size
 
@@ -187,14 +212,23 @@ def _simulated(folder: Path) -> Iterator[None]:
             process.wait(30)
 
 
-def _change(table: Path, change: Change, *, back: bool) -> None:
-    """Give the first busway tap something else, or back its own."""
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        row.setdefault(change.key, "")
+def _edits(table: Path, options: argparse.Namespace) -> Iterator[tuple[str, list[Row]]]:
+    """What is done to the first busway tap, and all rows as they are then; each time it gets back its own."""
+    rows = _rows(table)
     row = next(row for row in rows if row["kind"] == "busway_tap")
-    row[change.key] = change.own if back else change.other
+    for _ in range(options.times):
+        for what in options.only or _EDITS:
+            back, edit = _EDITS[what]
+            yield what, edit(rows, row)
+            yield back, rows
+
+
+def _rows(table: Path) -> list[Row]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(table: Path, rows: list[Row]) -> None:
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

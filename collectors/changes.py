@@ -41,11 +41,15 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     entered = tuple(each for each in now.brokers if brokers.get(each.id) != each)
     fresh = {each.id for each in opened} | {each.id for each in entered}
     old, new = _bindings(before), _bindings(now)
-    others = [device for device, binding in new.items() if fresh or old.get(device) is not binding]
-    alike = {each for each in others if each in old and _same_source(old[each], new[each], fresh)}
-    restarted = {
-        each for each in others if each in old and not (each in alike and _same_manners(old[each], new[each]))
-    }
+    restarted, alike = set[str](), set[str]()
+    for device, binding in new.items():
+        one = old.get(device)
+        if one is None or (one is binding and not fresh) or _has_moved(one, binding, fresh):
+            continue
+        if _same_source(one, binding, fresh):
+            alike.add(device)
+        if device not in alike or not _same_manners(one, binding):
+            restarted.add(device)
     kept = old.keys() & new.keys()
     kept -= restarted
     return PlanChange(
@@ -60,6 +64,22 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
         & endpoints.keys(),
         left=frozenset(brokers.keys() - {b.id for b in now.brokers} | {b.id for b in entered})
         & brokers.keys(),
+    )
+
+
+def _has_moved(
+    before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]
+) -> bool:
+    """Whether nothing but the indices of its points is another; told quickly, for it may be of thousands."""
+    return (
+        isinstance(now, ModbusBinding)
+        and isinstance(before, ModbusBinding)
+        and now.profile is before.profile
+        and now.manners is before.manners
+        and now.endpoint == before.endpoint
+        and now.unit == before.unit
+        and now.period == before.period
+        and now.endpoint not in fresh
     )
 
 
@@ -127,4 +147,5 @@ class _Profiles(Generic[ProfileT]):
 
 def _bindings(plan: CollectionPlan) -> dict[str, ModbusBinding | MqttBinding]:
     found: dict[str, ModbusBinding | MqttBinding] = {each.device: each for each in plan.modbus}
-    return found | {each.device: each for each in plan.mqtt}
+    found.update((each.device, each) for each in plan.mqtt)
+    return found

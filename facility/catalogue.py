@@ -141,8 +141,7 @@ def build_catalogue(
     if like is not None and _is_as(site, storing, like):
         return like.catalogue
     drafts = _Drafts(site, storing, like)
-    for device in site.devices:
-        drafts.add_device(device)
+    drafts.add_devices(site.devices)
     carrying = site.carrying
     fields: dict[tuple[int, int], tuple[Field, ...]] = {}
     for space, quantities, energies in carrying:
@@ -180,22 +179,37 @@ class _Drafts:
         """Those that are written as they were if they are the very same; the first groups are theirs."""
         self._same_spaces = same
         self._first = 0
+        self._makes: dict[tuple[int, DeviceKind, float], tuple[Field, ...]] = {}
+        """The fields of each make of device, as far as they were asked for."""
         self._fields: dict[int, tuple[Field, ...]] = {}
         self._made: list[tuple[Field, ...]] = []
         """Kept while they are told by where they lie in memory."""
         self._tags: dict[str, tuple[_Tags, _Tags]] = {}
 
-    def add_device(self, device: Device) -> None:
-        """The group of a device."""
-        at = self._index.get(device.id, len(self._devices))
-        if at < len(self._devices) and self._devices[at] is device:
-            self._move(self._known[at])
-            return
-        makes = self._makes
+    def add_devices(self, devices: Sequence[Device]) -> None:
+        """The groups of all devices. Those of devices that are the very same may have moved at most."""
+        index, known, before, groups = self._index, self._known, self._devices, self.groups
+        first, none = 0, len(before)
+        for device in devices:
+            at = index.get(device.id, none)
+            if at < none and before[at] is device:
+                group = known[at]
+                if group.first != first:
+                    group = Group(group.id, group.measurement, group.tags, group.fields, first)
+                groups.append(group)
+                first += len(group.fields)
+            else:
+                self._first = first
+                self._add_device(device)
+                first = self._first
+        self._first = first
+
+    def _add_device(self, device: Device) -> None:
+        """The group of a device that was not there, or was another."""
         key = (id(device.points), device.kind, device.period)
-        fields = makes.get(key)
+        fields = self._makes.get(key)
         if fields is None:
-            fields = makes[key] = _device_fields(device, self._storing)
+            fields = self._makes[key] = self._known_fields(device) or _device_fields(device, self._storing)
         parts = self._tags.get(device.space)
         if parts is None:
             parts = self._tags[device.space] = _tag_parts(self._site, device.space)
@@ -204,11 +218,13 @@ class _Drafts:
             own = (("device", device.id), ("feed", device.feed))
         self._put(device.id, device.kind, parts[0] + own + parts[1], fields)
 
-    @cached_property
-    def _makes(self) -> dict[tuple[int, DeviceKind, float], tuple[Field, ...]]:
-        """The fields of each make of device, as far as they are known."""
-        devices = zip(self._devices, self._known, strict=False)
-        return {(id(each.points), each.kind, each.period): group.fields for each, group in devices}
+    def _known_fields(self, device: Device) -> tuple[Field, ...] | None:
+        """The fields of another device of the make, if there was one."""
+        points, kind, period = device.points, device.kind, device.period
+        for each, group in zip(self._devices, self._known, strict=False):
+            if each.points is points and each.kind is kind and each.period == period:
+                return group.fields
+        return None
 
     def add_space(
         self, space: Space, fields: tuple[Field, ...], figure: str = "", own: Mapping[str, str] | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +23,8 @@ from facility.sources import Floats, Instant, Ints
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
+_PUE, _ERF, _ANY = (1.0 - 1e-9, inf), (0.0, 1.0 + 1e-9), (0.0, inf)
+"""Lowest and highest value: what is beyond them has a meter of another boundary in it, or lacks one."""
 _POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
 
 
@@ -33,6 +36,8 @@ class _Ratio:
     lower: SpaceEnergy
     factor: float
     slots: dict[Window, int]
+    possible: tuple[float, float]
+    """Lowest and highest value that meters of the right places can come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Derived:
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
         self._energies = energy_totals(site, catalogue, self._rollups, asked)
         self._factors = np.array([ratio.factor for ratio in self._ratios])
+        self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
+        self._highest = np.array([ratio.possible[1] for ratio in self._ratios])
         self._slots = {
             window: np.array([ratio.slots[window] for ratio in self._ratios], dtype=np.int64)
             for window in Window
@@ -117,6 +124,17 @@ class Derived:
             windows.first,
             self._rollups.shares(),
         )
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether energies are held back until what there is to remember is kept."""
+        return any(each.holds_back for each in self._energies)
+
+    def keep(self, remembered: Remembered) -> None:
+        """Be told that what was to be remembered is kept, so that a restart would go on from it."""
+        for each in self._energies:
+            if each.quantity.key in remembered.counters:
+                each.keep(remembered.counters[each.quantity.key])
 
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
@@ -171,6 +189,8 @@ class Derived:
             if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
                 out[each.slot] = power / it_power
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
+                if out[each.slot] < _PUE[0]:
+                    marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
 
     def _write_ratios(
         self,
@@ -189,6 +209,7 @@ class Derived:
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
         gap = now - self._noted_at
+        # After a longer one the process stood still, or its clock jumped: nothing was measured meanwhile.
         seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
         self._covered += np.where(known, share, 0.0) * seconds
         self._noted_at = now
@@ -202,9 +223,11 @@ class Derived:
         for window in Window:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
             out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
-            out[slots] = np.where(comparable, result.values * self._factors, np.nan)
+            figures = np.where(comparable, result.values * self._factors, np.nan)
             code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
-            told = np.isfinite(out[slots])
+            code[(figures < self._lowest) | (figures > self._highest)] = Quality.UNCERTAIN
+            told = np.isfinite(figures)
+            out[slots] = figures
             marks[slots[told]] = code[told]
 
 
@@ -221,13 +244,13 @@ def _find_ratios(carrying: Sequence[Carrying], catalogue: Catalogue, first: int)
         ]
         for category, it in pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.pue.{category}", "pue")
-            found.append(_Ratio(facility, it, 1.0, slots))
+            found.append(_Ratio(facility, it, 1.0, slots, _PUE))
         if "heat_reused_energy" in have:
             slots = _window_slots(catalogue, first, f"{space.id}.erf", "erf")
-            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots))
+            found.append(_Ratio((space.id, "heat_reused_energy"), facility, 1.0, slots, _ERF))
         if "water_volume" in have and pairs:
             slots = _window_slots(catalogue, first, f"{space.id}.wue", "wue")
-            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots))
+            found.append(_Ratio((space.id, "water_volume"), pairs[0][1], _LITRES_PER_KWH, slots, _ANY))
     return found
 
 

@@ -109,7 +109,7 @@ class RollupPlan:
         """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
-        carriers = {space.id: quantities for space, quantities, _ in carrying}
+        carriers = {space.id: frozenset(map(id, quantities)) for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
@@ -120,7 +120,7 @@ class RollupPlan:
             if not chosen.any():
                 continue
             members = members_by_space(site, sources, chosen)
-            names = [space for space in members.spaces if quantity in carriers[space]]
+            names = [space for space in members.spaces if id(quantity) in carriers[space]]
             slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         self._named = tuple(self._name_sets(site))

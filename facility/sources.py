@@ -283,6 +283,7 @@ class SourceSet:
 
     def _fill_held(self, now: int, result: Floats, marks: QualityArray) -> None:
         missing = np.isnan(result)
+        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
         recent = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
         if not (missing & recent).any():
             return

@@ -54,7 +54,9 @@ class Exposition:
         self._site = site
         self._derived = catalogue.groups[catalogue.device_count :]
         self._first_derived = site.point_count
-        self._firsts = site.first_points[:-1]
+        self._read = np.flatnonzero(np.diff(site.first_points) > 0)
+        """Which devices have points: of the others nothing is told."""
+        self._firsts = site.first_points[self._read]
         if like is not None and self._computes_as(like):
             self._values, self._qualities, self._nodes = like._values, like._qualities, like._nodes
         else:
@@ -135,12 +137,13 @@ class Exposition:
 
     def _devices(self, image: LiveImage, now: int) -> tuple[Floats, Floats]:
         """Age in seconds, NaN if it was never read, and worst quality of each device."""
-        if not len(self._firsts):
-            return np.empty(0), np.empty(0)
-        newest = np.maximum.reduceat(image.times[: self._first_derived], self._firsts)
-        age = np.maximum(np.round((now - newest) / NANOSECONDS, _MILLISECONDS), 0.0)
-        worst = np.minimum.reduceat(image.quality[: self._first_derived], self._firsts)
-        return np.where(newest > 0, age, np.nan), worst.astype(np.float64)
+        ages, codes = np.full((2, len(self._site.devices)), np.nan)
+        if len(self._read):
+            newest = np.maximum.reduceat(image.times[: self._first_derived], self._firsts)
+            age = np.maximum(np.round((now - newest) / NANOSECONDS, _MILLISECONDS), 0.0)
+            ages[self._read] = np.where(newest > 0, age, np.nan)
+            codes[self._read] = np.minimum.reduceat(image.quality[: self._first_derived], self._firsts)
+        return ages, codes
 
 
 def _derived_families(

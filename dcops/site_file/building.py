@@ -128,7 +128,15 @@ def build_plan(
     modbus: list[ModbusBinding] = []
     mqtt: list[MqttBinding] = []
     binder = _Binder(registry, profiles, topics, before)
+    same: Mapping[str, ModbusBinding] = {}
+    if changes is not None:  # those that are read as they were, if perhaps their points have moved
+        others = frozenset(changes.devices)
+        same = {each.device: each for each in changes.before.plan.modbus if each.device not in others}
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
+        before_it = same.get(device.id)
+        if before_it is not None:
+            modbus.append(before_it if before_it.first == first else _moved(before_it, first))
+            continue
         binding = binder.bind(device, first)
         if isinstance(binding, ModbusBinding):
             modbus.append(binding)

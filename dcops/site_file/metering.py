@@ -7,6 +7,8 @@ from facility.quantities import ENERGIES, QUANTITIES
 from facility.site import Site
 from facility.spaces import Level
 
+_IT = (Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK)
+
 
 def warn_unmetered(site: Site, registry: Registry) -> None:
     """Warn of racks and whole sites that no meter stands for."""
@@ -24,8 +26,37 @@ def warn_unmetered(site: Site, registry: Registry) -> None:
     boundaries = {device.boundary for device in site.devices}
     if Boundary.FACILITY_INPUT not in boundaries:
         findings.warn(registry.site, "no meter counts as facility_input; there will be no PUE")
-    elif not boundaries & {Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK}:
+    elif boundaries.isdisjoint(_IT):
         findings.warn(registry.site, "no meter counts as it_ups, it_pdu or it_rack; there will be no PUE")
+    else:
+        _warn_one_sided(site, registry)
+
+
+def _warn_one_sided(site: Site, registry: Registry) -> None:
+    """Warn of buildings that count on one side of a PUE of the whole site only."""
+    counted = _counted_in_buildings(site)
+    everywhere = counted.pop("", frozenset())
+    for boundary, what in ((Boundary.FACILITY_INPUT, "input"), *((each, "IT") for each in _IT)):
+        with_it = [each for each, found in counted.items() if boundary in found]
+        if not with_it or boundary in everywhere:  # a meter outside of the buildings may be that of any
+            continue
+        for building, found in counted.items():
+            if boundary not in found and not found.isdisjoint(_IT):
+                registry.findings.warn(
+                    registry.spaces.entries[building].place,
+                    f"building {building} has meters of IT and none that counts as {boundary}, as"
+                    f" {with_it[0]} has: its {what} is missing from a PUE of the whole site",
+                )
+
+
+def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
+    """The boundaries that devices in each building count in; those outside of buildings under no name."""
+    found: dict[str, set[Boundary]] = {}
+    for device in site.devices:
+        if device.boundary is not None:
+            building = site.position(device.space).get(Level.BUILDING, "")
+            found.setdefault(building, set()).add(device.boundary)
+    return {building: frozenset(each) for building, each in found.items()}
 
 
 def _warn_pointless(site: Site, registry: Registry) -> None:

@@ -128,17 +128,17 @@ class _Reading:
     def entries(self, file: str, findings: Findings) -> Iterator[Entry]:
         """All of them."""
         rows, by_line = self._rows, self.by_line
-        lines, found = rows.lines, self._find(rows.lines)
+        lines, found = rows.lines, [*self._find(rows.lines), None]
         while not rows.cut:
             at = rows.at
-            entry = found[at] if at < len(found) else None
-            if entry is not None:
-                rows.at = at = at + 1
-                if entry.place.line != at:
-                    entry = Entry(Place(file, at), entry.values, entry.lines)
-                by_line[lines[at - 1]] = entry
-                yield entry
-                continue
+            rows.at = found.index(None, at)
+            here = [
+                each if each.place.line == line else Entry(Place(file, line), each.values, each.lines)
+                for line, each in enumerate(found[at : rows.at], at + 1)
+                if each is not None
+            ]
+            by_line.update(zip(lines[at : rows.at], here, strict=True))
+            yield from here
             row = next(rows, None)
             if row is None:
                 return

@@ -50,6 +50,7 @@ MOST_HOT_ROWS = 8_000_000
 MOST_WAITING_ROWS = 20_000_000
 """So many may wait in memory; then writing waits for sorting, and is refused after ``_PATIENCE`` seconds."""
 _PATIENCE = 10.0
+_NO_SPACE = "No space left on device"
 _MOST_TRIES = 1000
 """As often one question is asked again, without a file that turns out damaged."""
 
@@ -304,9 +305,10 @@ class DuckHistory:
         try:
             try:
                 self.compaction.run(cursor, now)
-            except duckdb.Error:
+            except duckdb.Error as error:
                 self.compaction.forget()
-                if self._closing or not self.compaction.put_damaged_aside(cursor):
+                is_file = not self._closing and _may_be_damage(error)
+                if not is_file or not self.compaction.put_damaged_aside(cursor):
                     raise
                 self.compaction.run(cursor, now)
         finally:
@@ -359,6 +361,12 @@ class DuckHistory:
         """Files, tables or what is known of series have changed. For any thread."""
         self._version += 1
         self._manifest = None
+
+
+def _may_be_damage(error: duckdb.Error) -> bool:
+    """Whether a damaged file may be the cause: to look for one takes reading all of them."""
+    others = (duckdb.OutOfMemoryException, duckdb.FatalException, duckdb.InterruptException)
+    return not isinstance(error, others) and _NO_SPACE not in str(error)
 
 
 def _minute_closed(now: int) -> int:

@@ -317,7 +317,7 @@ def test_a_device_is_suspect_when_its_messages_are_late() -> None:
     broker = MqttBroker(id="broker", host="127.0.0.1", port=1, client_id="test")
     plan = CollectionPlan(brokers=(broker,), mqtt=(bind("rack-climate", "climate", period=20.0),))
     collection = Collection(plan, clock, Samples().append)
-    subscriber = collection._subscribers["broker"]
+    subscriber = collection._brokers._subscribers["broker"]
     (device,) = subscriber._intake._devices["dcops/k01/climate"]
     assert collection.devices()[0].state is DeviceState.WAITING
     device.take(b"{}", clock.now(), retained=False)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -27,6 +29,7 @@ from ingest.spool import Spool
 from tests.alerting.plant import build_site, make_alarm
 from tests.alerting.receiver import Receiver
 from tests.e2e.hall import until
+from tests.facility.plant import Bench, small_site
 from tests.servers.processes import free_port
 
 HOT, WET = make_alarm(), make_alarm("leak:cdu-1.leak")
@@ -56,11 +59,12 @@ class Process:
         self.notifier = Notifier(channel, self.board.active, options, Random(1))  # noqa: S311 - jitter
         self.board.listen(self.notifier.offer)
         self.keepsakes = Keepsakes(
-            self.spool, self.board, self._no_site, SystemClock(), lambda: (self.notifier,)
+            self.spool, self.board, self._live, SystemClock(), lambda: (self.notifier,)
         )
+        self._derived = Bench(small_site()).derived
 
-    def _no_site(self) -> LiveSite:
-        raise AssertionError("no figures are saved")
+    def _live(self) -> LiveSite:
+        return cast("LiveSite", SimpleNamespace(derived=self._derived))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -105,6 +109,34 @@ async def test_what_was_not_sent_before_a_kill_is_sent_after_the_start_and_not_a
         process.board.clear(HOT.id, HOT.raised + 1)
         await until(lambda: third.sent, "the next change")
     assert third.sent == [HOT.id]
+
+
+@pytest.mark.parametrize("saves", [0, 1, 2])
+async def test_a_kill_between_what_is_saved_leaves_no_alarm_up_that_nobody_was_told(
+    tmp_path: Path, saves: int
+) -> None:
+    first = Process(tmp_path, Channel(away=True))
+    await first.keepsakes.restore()
+    first.board.raise_alarm(HOT)
+    save, left = first.spool.save_state, [None] * saves
+
+    async def killed_after_some(key: str, body: bytes) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        await save(key, body)
+        first.board.raise_alarm(WET)
+
+    first.spool.save_state = killed_after_some  # type: ignore[method-assign]
+    with suppress(KeyboardInterrupt):
+        await first.keepsakes._save_alarms()
+    await first.spool.close()
+    second = Process(tmp_path, Channel(away=False))
+    await second.keepsakes.restore()
+    second.keepsakes.hand_on()
+    told = {alarm.id for alarm in second.notifier.untold}
+    assert {alarm.id for alarm in second.board.active()} <= told
+    await second.spool.close()
 
 
 def test_what_is_no_list_of_alarms_is_said() -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -250,6 +251,15 @@ def test_a_dead_counter_beside_a_live_power_is_an_estimate_and_not_covered():
     assert hall.value("campus.pue.3.15min.coverage") < 460 / 900 - 0.04
 
 
+def test_time_in_which_the_process_stood_still_is_not_covered() -> None:
+    hall = Hall(small_site(with_taps=False))
+    hall.run(0, 600)
+    hall.run(3000, 3600)
+    assert hall.value("campus.pue.3.1h.coverage") == pytest.approx(1200 / 3600)
+    assert hall.value("campus.pue.3.1h.pue") == pytest.approx(1.25, rel=1e-9)
+    assert hall.code("campus.pue.3.1h.pue") == Quality.SUB_NORMAL
+
+
 def two_buildings() -> Site:
     """Each with a meter at the input, one at its racks, one of heat that goes out and one of water."""
     spaces = [Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus")]
@@ -305,6 +315,36 @@ def test_v03_v05_v06_figures_of_a_campus_are_those_of_its_sums() -> None:
     assert bench.value("campus.facility_energy") == pytest.approx(1_630_000.0)
     assert bench.value("campus.heat_reused_energy") == pytest.approx(391_200.0)
     assert bench.value("campus.water_volume") == pytest.approx(0.39)
+
+
+def test_what_no_plant_can_come_to_is_shown_and_not_called_good() -> None:
+    """B2 has lost its place among the input meters, and more heat is said to go out than energy comes in."""
+    site = two_buildings()
+    devices = tuple(each for each in site.devices if each.id != "b2-utility")
+    bench = Bench(replace(site, devices=devices))
+    loads = {"b1-utility": 1300e3, "b1-pdu": 1000e3, "b2-pdu": 900e3}
+    for second in range(0, 901, 10):
+        now, hours = START + second * NANOSECONDS, second / 3600
+        for meter, load in loads.items():
+            bench.read(meter, now, active_power=load, active_energy=7e9 + load * hours)
+        bench.read("b1-heat", now, heat_power=1400e3, heat_energy=1400e3 * hours)
+        bench.read("b2-heat", now, heat_power=0.0, heat_energy=0.0)
+        bench.tick(now)
+    told = {
+        name: (bench.value(name), bench.code(name))
+        for name in (
+            "b1.pue.3.15min.pue",
+            "campus.pue.3.15min.pue",
+            "campus.erf.15min.erf",
+            "campus.power_ratio.3.power_ratio_instant",
+        )
+    }
+    assert told == {
+        "b1.pue.3.15min.pue": (pytest.approx(1.3), Quality.GOOD),
+        "campus.pue.3.15min.pue": (pytest.approx(13 / 19), Quality.UNCERTAIN),
+        "campus.erf.15min.erf": (pytest.approx(14 / 13), Quality.UNCERTAIN),
+        "campus.power_ratio.3.power_ratio_instant": (pytest.approx(13 / 19), Quality.UNCERTAIN),
+    }
 
 
 def test_a_gap_of_a_heat_meter_is_its_own_difference_once_it_is_back() -> None:

@@ -125,6 +125,20 @@ def test_when_nothing_else_is_known_the_last_value_is_held_and_then_left_out():
     assert bench.code("campus.power") == Quality.COMM_FAILURE_LAST_VALUE
 
 
+def test_a_clock_that_is_set_back_by_a_day_lets_no_value_be_held_for_that_day():
+    bench = Bench(small_site(with_taps=False))
+    day = 86_400 * NANOSECONDS
+    read_all(bench, START + day)
+    bench.tick(START + day)
+    for rack in POWERS:
+        bench.lose(f"{rack}-pdu-a")
+        bench.lose(f"{rack}-pdu-b")
+    bench.tick(START)
+    assert bench.value("campus.power") == 280e3
+    bench.tick(START + 901 * NANOSECONDS)
+    assert math.isnan(bench.value("campus.power"))
+
+
 def test_worst_temperature_is_the_highest_measured_and_uncertain_if_a_sensor_is_lost():
     bench = Bench(small_site())
     for rack, temperature in (("k1", 22.0), ("k2", 25.5), ("k3", 24.0), ("k4", 31.0)):

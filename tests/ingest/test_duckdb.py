@@ -220,6 +220,49 @@ async def test_a_file_that_is_no_database_is_put_aside(
     await store.close()
 
 
+@pytest.mark.parametrize("left", [b"something else " * 1000, None])
+async def test_files_that_no_database_tells_of_are_put_aside_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: bytes | None
+) -> None:
+    path, folder = tmp_path / "history.duckdb", tmp_path / "history.files"
+    store = DuckHistory(path, StillClock())
+    await store.write([grid(1, 0, 1.0)])
+    await store.compact()
+    await store.write([grid(2, 1, 2.0)])
+    await store.close()
+    before = sorted(each.name for each in folder.iterdir())
+    path.unlink()
+    (tmp_path / "history.duckdb.wal").write_bytes(b"of the former")
+    if left is not None:
+        path.write_bytes(left)
+    store = DuckHistory(path, StillClock())
+    await store.write([grid(1, 0, 7.0)])
+    await store.compact()
+    assert rows(await store.history("grid.active_power", NOON, LATER)) == [(0.0, 7.0, 192)]
+    await store.close()
+    assert sorted(each.name for each in (tmp_path / "history.files.damaged-1").iterdir()) == before
+    assert f"the files in {folder} are of another database" in caplog.text
+    assert (tmp_path / "history.duckdb.wal.damaged-1").read_bytes() == b"of the former"
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_damaged_database_is_said_to_be_damaged(tmp_path: Path, *, cut: bool) -> None:
+    path = tmp_path / "history.duckdb"
+    store = DuckHistory(path, StillClock())
+    await store.write([grid(1, 0, 1.0)])
+    await store.compact()
+    await store.close()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] if cut else data[:12_400] + b"\xff" * 8 + data[12_408:])
+    store = DuckHistory(path, StillClock())
+    with pytest.raises(StoreUnavailableError, match=r"it is damaged: restore it and .*files from a backup"):
+        await store.write([grid(2, 1, 2.0)])
+    path.write_bytes(data)
+    await store.write([grid(2, 1, 2.0)])
+    assert rows(await store.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192), (1.0, 2.0, 192)]
+    await store.close()
+
+
 async def test_a_file_held_by_another_process_is_said_and_mended(tmp_path: Path) -> None:
     path = tmp_path / "history.duckdb"
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"

@@ -18,6 +18,7 @@ from ingest.live_image import LiveImage
 from ingest.point_exposition import PointExposition
 from tests.ingest.plant import (
     DEVICE_POINTS,
+    DEVICES,
     GRID,
     K1_PDU,
     K2_CLIMATE,
@@ -118,6 +119,16 @@ def test_age_and_quality_of_devices() -> None:
     assert found["dcops_device_quality{device=grid,kind=utility_meter,node=campus}"] == 64.0
     assert "dcops_device_age_seconds{device=k1-pdu-a,kind=rack_pdu,node=k1}" not in found
     assert found["dcops_device_quality{device=k1-pdu-a,kind=rack_pdu,node=k1}"] == 32.0
+
+
+@pytest.mark.parametrize("place", [0, 3, len(DEVICES)])
+def test_of_a_device_without_points_nothing_is_told_and_of_the_others_all(place: int) -> None:
+    devices = list(DEVICES)
+    devices.insert(place, Device(id="bare", kind=DeviceKind.CDU, space="h1", points=(), period=10.0))
+    image = LiveImage(catalogue().point_count)
+    text = written(image, replace(site(), devices=tuple(devices)))
+    told = [line for line in text.splitlines() if line.startswith("dcops_device_quality{")]
+    assert [line.split('"')[1] for line in told] == [each.id for each in DEVICES]
 
 
 def test_nodes_say_where_they_stand_in_any_name() -> None:

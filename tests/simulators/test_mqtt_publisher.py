@@ -134,7 +134,7 @@ async def test_the_embedded_broker_carries_messages(site: Site) -> None:
 async def test_the_embedded_broker_names_an_address_it_cannot_have() -> None:
     port = free_port()
     async with EmbeddedBroker("127.0.0.1", port):
-        with pytest.raises(ListenError, match=f"127.0.0.1:{port} cannot be listened on"):
+        with pytest.raises(ListenError, match=f"broker: 127.0.0.1:{port} is already in use"):
             async with EmbeddedBroker("127.0.0.1", port):
                 pass
 

@@ -55,6 +55,36 @@ def test_warnings_about_addresses_certificates_and_meters_that_measure_nothing(t
     ]
 
 
+def test_a_building_that_counts_on_one_side_of_a_pue_is_warned_of(tmp_path: Path) -> None:
+    spaces = "id,level,in\nb2,building,campus\nb3,building,campus\nb4,building,campus\n"
+    meters = """\
+  - {id: in-1, kind: utility_meter, in: b1, profile: utility-meter, endpoint: gw, unit: 11}
+  - {id: in-2, kind: utility_meter, in: b2, profile: utility-meter, endpoint: gw, unit: 12}
+  - {id: in-4, kind: utility_meter, in: b4, profile: utility-meter, endpoint: gw, unit: 14}
+  - {id: ups-1, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 21}
+  - {id: ups-2, kind: ups, in: b2, profile: ups, endpoint: gw, unit: 22}
+  - {id: rpp-2, kind: rpp, in: b2, profile: rpp, endpoint: gw, unit: 23}
+  - {id: ups-3, kind: ups, in: b3, profile: ups, endpoint: gw, unit: 24}
+"""
+    folder = write_site(tmp_path, SITE + meters, spaces=spaces)
+    told = [str(each).replace(f"{folder}/", "") for each in load(folder).warnings]
+    pue = "is missing from a PUE of the whole site"
+    has = "has meters of IT and none that counts as"
+    assert [each for each in told if "PUE" in each] == [
+        f"site.yaml:5: building b1 {has} it_pdu, as b2 has: its IT {pue}",
+        f"spaces.csv:2: building b2 {has} it_rack, as b1 has: its IT {pue}",
+        f"spaces.csv:3: building b3 {has} facility_input, as b1 has: its input {pue}",
+        f"spaces.csv:3: building b3 {has} it_pdu, as b2 has: its IT {pue}",
+        f"spaces.csv:3: building b3 {has} it_rack, as b1 has: its IT {pue}",
+    ]
+    outside = (
+        meters
+        + "  - {id: in-0, kind: utility_meter, in: campus, profile: utility-meter, endpoint: gw, unit: 31}\n"
+    )
+    told = [str(each) for each in load(write_site(tmp_path, SITE + outside, spaces=spaces)).warnings]
+    assert not [each for each in told if "facility_input" in each]
+
+
 def test_cooling_upstream_of_cooling_is_not_counted_twice(tmp_path: Path) -> None:
     devices = """\
   - {id: chiller, kind: chiller, in: b1, profile: chiller, endpoint: gw, unit: 2, serves: [cdu]}

@@ -16,7 +16,11 @@ _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
+_SMALLEST = 3 * 4096
+"""Bytes of a database in which nothing is yet: DuckDB does not open one whose making was cut short."""
 _LOCKED = "Could not set lock"
+_DAMAGED = ("Corrupt database file", "Could not read enough bytes", "Serialization Error")
+"""What DuckDB says of a database that is not as it wrote it."""
 _QUESTION_TRIES = 3
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
@@ -92,9 +96,14 @@ class Database:
     def _unavailable(self, reason: str) -> StoreUnavailableError:
         if _LOCKED in reason:
             mend = "stop dcops, which has it open, or name another data folder"
-            return HistoryHeldError(f"history {self.path}: {reason}; {mend}")
+            return HistoryHeldError(f"history {self.path}: {reason}", mend=mend)
         mend = "make its folder writable with free space"
-        return StoreUnavailableError(f"history {self.path}: {reason}; {mend}")
+        if any(each in reason for each in _DAMAGED):
+            mend = (
+                f"it is damaged: restore it and {self._folder} from a backup, or move both away to begin"
+                " anew; what comes waits in the journal"
+            )
+        return StoreUnavailableError(f"history {self.path}: {reason}", mend=mend)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
@@ -127,20 +136,51 @@ class Database:
         The file is looked into only where it cannot be opened: who closes a file lets go of all locks that
         the process has on it, also of DuckDB's where a cursor still has the file open.
         """
+        if not self.path.exists():
+            self._put_rest_aside()
         try:
             return duckdb.connect(self.path, config=_CONFIG)
-        except duckdb.IOException:
-            if is_database(self.path):
+        except duckdb.IOException as error:
+            if _LOCKED in str(error) or not self.path.exists():
                 raise
-        self._put_aside()
+            if not is_database(self.path):
+                self._put_aside()
+            elif self.path.stat().st_size < _SMALLEST:
+                self.path.unlink()
+                _log.warning(
+                    "history %s was not finished, as by a full disk or a kill: begun anew", self.path
+                )
+            else:
+                raise
+        self._put_rest_aside()
         return duckdb.connect(self.path, config=_CONFIG)
 
     def _put_aside(self) -> None:
-        number = 1
-        while (kept := Path(f"{self.path}.damaged-{number}")).exists():
-            number += 1
+        kept = _free_name(self.path)
         self.path.replace(kept)
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{self.path}.wal").replace(f"{kept}.wal")
         self.quarantined += 1
         _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
+
+    def _put_rest_aside(self) -> None:
+        """Let no new database begin beside what belonged to another one."""
+        log = Path(f"{self.path}.wal")
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(_free_name(log))
+        if any(self._folder.glob("*")):
+            # Of their series and times only the database knew; new ones of the same names would replace them.
+            kept = _free_name(self._folder)
+            self._folder.replace(kept)
+            _log.error(
+                "history %s: the files in %s are of another database and kept as %s; to have them back, stop"
+                " dcops and put both there from a backup",
+                self.path,
+                self._folder,
+                kept,
+            )
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (kept := Path(f"{path}.damaged-{number}")).exists():
+        number += 1
+    return kept
