@@ -53,7 +53,7 @@ def test_every_key_and_every_placeholder_is_explained() -> None:
 
 
 def test_every_alarm_that_is_always_on_is_explained() -> None:
-    communication = {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT, SHARD_SILENT}
+    communication = {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT, NETWORK_SILENT}
     assert set(RESERVED) == communication | set(PLATFORM_RULES)
     assert all(f"| `{name}` |" in GUIDE for name in RESERVED)
 
