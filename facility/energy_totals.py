@@ -100,7 +100,9 @@ class EnergyTotals:
         known = np.logical_or.reduceat(counted[members], starts)
         total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
         estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
-        leaning = np.logical_or.reduceat(each.leaning[members], starts)
+        leaning = np.zeros(len(starts), dtype=np.bool_)
+        if each.leaning.any():
+            leaning = np.logical_or.reduceat(each.leaning[members], starts)
         rising = self._told.rise(np.where(known, total, -np.inf), leaning, instant.now)
         self._updated = instant.now
         told = known
