@@ -96,7 +96,7 @@ class Collection:
         dial = self._dial
         self._patience = patience or Patience()
         self._past: Counter[str] = Counter()
-        """Polls of devices that are read no more, by what became of them."""
+        """Polls of devices that are read no more, by what became of them, and how often one was another."""
         self._endpoints = {each.id: self._endpoint(each, dial) for each in plan.endpoints}
         self._brokers = Brokers(
             plan, clock=clock, emit=emit, random=self._random, keeping=keeping, set_aside=set_aside
@@ -259,7 +259,7 @@ class Collection:
         return DeviceTally(
             states=Counter([each.state for each in readers] + pushed),
             refused=sum([len(each.lesson.refused) for each in readers]),
-            identity_changes=sum([each.identity_changes for each in readers]),
+            identity_changes=self._past["exchanged"] + sum([each.identity_changes for each in readers]),
         )
 
     def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
@@ -374,4 +374,5 @@ def _polls(reader: DeviceReader) -> dict[str, int]:
         "missed": reader.polls_missed,
         "failed": reader.polls_failed,
         "samples": reader.samples,
+        "exchanged": reader.identity_changes,
     }
