@@ -52,10 +52,13 @@ def _warn_one_sided(site: Site, registry: Registry) -> None:
 def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
     """The boundaries that devices in each building count in; those outside of buildings under no name."""
     found: dict[str, set[Boundary]] = {}
-    for device in site.devices:
-        if device.boundary is not None:
-            building = site.position(device.space).get(Level.BUILDING, "")
-            found.setdefault(building, set()).add(device.boundary)
+    counted = dict.fromkeys((each.space, each.boundary) for each in site.devices if each.boundary is not None)
+    buildings: dict[str, str] = {}
+    for space, boundary in counted:
+        building = buildings.get(space)
+        if building is None:
+            building = buildings[space] = site.position(space).get(Level.BUILDING, "")
+        found.setdefault(building, set()).add(boundary)
     return {building: frozenset(each) for building, each in found.items()}
 
 
