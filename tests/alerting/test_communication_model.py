@@ -1,4 +1,4 @@
-"""Random losses of devices, gateways and network, and restarts: all that is silent is told, once, and ends."""
+"""Random losses of devices, gateways and network, and restarts: all that is silent is told, and ends."""
 
 from random import Random
 
