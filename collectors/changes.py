@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
 from collectors.profiles import ModbusProfile, MqttProfile
 
 ProfileT = TypeVar("ProfileT", ModbusProfile, MqttProfile)
@@ -35,11 +35,11 @@ class PlanChange:
 def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     """What changes from one plan to another. Nothing is done about it; may run in any thread."""
     now = _with_profiles_of(before, now)
-    endpoints = {each.id: each for each in before.endpoints}
-    brokers = {each.id: each for each in before.brokers}
-    opened = tuple(each for each in now.endpoints if endpoints.get(each.id) != each)
-    entered = tuple(each for each in now.brokers if brokers.get(each.id) != each)
-    fresh = {each.id for each in opened} | {each.id for each in entered}
+    endpoints, brokers = (
+        _Places.between(before.endpoints, now.endpoints),
+        _Places.between(before.brokers, now.brokers),
+    )
+    fresh = {each.id for each in endpoints.opened} | {each.id for each in brokers.opened}
     old, new = _bindings(before), _bindings(now)
     restarted, alike = set[str](), set[str]()
     for device, binding in new.items():
@@ -59,12 +59,31 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
         anew=frozenset(restarted - alike),
         added=frozenset(new.keys() - old.keys()),
         removed=frozenset(old.keys() - new.keys()),
-        opened=opened,
-        closed=frozenset(endpoints.keys() - {e.id for e in now.endpoints} | {e.id for e in opened})
-        & endpoints.keys(),
-        left=frozenset(brokers.keys() - {b.id for b in now.brokers} | {b.id for b in entered})
-        & brokers.keys(),
+        opened=endpoints.opened,
+        closed=endpoints.closed,
+        left=brokers.closed,
     )
+
+
+PlaceT = TypeVar("PlaceT", ModbusEndpoint, MqttBroker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places(Generic[PlaceT]):
+    """Endpoints or brokers of two plans, as far as they differ."""
+
+    opened: tuple[PlaceT, ...] = ()
+    closed: frozenset[str] = frozenset()
+
+    @classmethod
+    def between(cls, before: tuple[PlaceT, ...], now: tuple[PlaceT, ...]) -> "_Places[PlaceT]":
+        """Those that are new or others than before, and ids of those that are no more or others now."""
+        if before is now:
+            return cls()
+        known = {each.id: each for each in before}
+        opened = tuple(each for each in now if (other := known.get(each.id)) is not each and other != each)
+        gone = known.keys() - {each.id for each in now}
+        return cls(opened, frozenset(gone | (known.keys() & {each.id for each in opened})))
 
 
 def _has_moved(

@@ -11,9 +11,10 @@ from console.spaces import SpacePlan
 class Shown:
     """One site, ready to be shown. Takes a while to make, and may be made in any thread."""
 
-    def __init__(self, view: ConsoleContext) -> None:
+    def __init__(self, view: ConsoleContext, like: "Shown | None" = None) -> None:
+        """``like`` shows a similar site; what would be the same is shared with it."""
         self.view = view
-        self.plan = SpacePlan(view.site, view.catalogue)
+        self.plan: SpacePlan = SpacePlan(view.site, view.catalogue, like.plan if like is not None else None)
         self.kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
         """Of each device."""
         self.feed = LiveFeed(view, self.plan)

@@ -36,18 +36,34 @@ class EnergyPoints:
 class SpacePlan:
     """The spaces of a site in display order, and the points of each."""
 
-    def __init__(self, site: Site, catalogue: Catalogue) -> None:
+    spaces: tuple[Space, ...]
+    at: dict[str, int]
+    last: Ints
+    """Place of the last space within each; a space's contents are consecutive."""
+    power: Ints
+    power_coverage: Ints
+    power_age: Ints
+    temperature: Ints
+    device_space: Ints
+
+    def __init__(self, site: Site, catalogue: Catalogue, like: "SpacePlan | None" = None) -> None:
+        """``like`` is that of a similar site; what would be as it is there is shared with it."""
         self.site = site
         self.catalogue = catalogue
-        self.spaces: tuple[Space, ...] = _in_display_order(site)
-        self.at: dict[str, int] = {space.id: i for i, space in enumerate(self.spaces)}
-        self.last: Ints = _last_descendants(self.spaces, self.at)
-        """Place of the last space within each; a space's contents are consecutive."""
-        self.power: Ints = self._indices("power")
-        self.power_coverage: Ints = self._indices("power_coverage")
-        self.power_age: Ints = self._indices("power_age")
-        self.temperature: Ints = self._indices("inlet_temperature")
-        self.device_space: Ints = np.array([self.at[d.space] for d in site.devices], dtype=np.int64)
+        if like is not None and like.catalogue is catalogue and like.site.spaces is site.spaces:
+            # The very same series of the same spaces, so that the devices stand where they stood.
+            for name in _OF_SERIES:
+                setattr(self, name, getattr(like, name))
+            return
+        self.spaces = _in_display_order(site)
+        self.at = {space.id: i for i, space in enumerate(self.spaces)}
+        self.last = _last_descendants(self.spaces, self.at)
+        self.power = self._indices("power")
+        self.power_coverage = self._indices("power_coverage")
+        self.power_age = self._indices("power_age")
+        self.temperature = self._indices("inlet_temperature")
+        places = np.array([self.at[space.id] for space in site.spaces], dtype=np.int64)
+        self.device_space = places[site.device_spaces]
 
     def _indices(self, name: str) -> Ints:
         offsets: dict[int, int | None] = {}
@@ -140,6 +156,19 @@ class SpacePlan:
                 for space in self.site.ancestors(device.space):
                     longest[space.id] = max(device.period, longest.get(space.id, 0.0))
         return tuple(longest.get(space.id) for space in self.spaces)
+
+
+_OF_SERIES = (
+    "spaces",
+    "at",
+    "last",
+    "power",
+    "power_coverage",
+    "power_age",
+    "temperature",
+    "device_space",
+)
+"""What is the same for the same series of the same spaces."""
 
 
 def _in_display_order(site: Site) -> tuple[Space, ...]:

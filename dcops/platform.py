@@ -228,7 +228,7 @@ class Platform:
         else:
             moves, kept = find_moves(self.live.catalogue, live.catalogue), keep_catalogue(live.catalogue)
         same = kept is None and live.loaded.site is self.live.loaded.site
-        shown = self._pages.current if same else Shown(self._view(live))
+        shown = self._pages.current if same else Shown(self._view(live), self._pages.current)
         return Successor(
             live=live,
             change=change,

@@ -191,9 +191,9 @@ class Reloader(Generic[ReadyT]):
 
     def _read(self, load: Callable[[], LoadedSite], before: LoadedSite, removing: int) -> ReadyT:
         """In a thread of its own: what takes the place of the site that runs."""
-        loaded = read_settled(load, before.files)
+        loaded, successor = read_settled(load, before.files, self._running.build)
         refuse_many_removed(before, loaded, removing)
-        return self._running.build(loaded)
+        return successor
 
     def _done(self, before: LoadedSite, successor: ReadyT, seconds: float) -> Reloaded:
         change, loaded, state = successor.change, successor.live.loaded, self.state

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from dcops.site_file import LoadedSite, SiteProblems
 
@@ -10,6 +11,8 @@ QUIET = 0.25
 """Seconds that files have to stay as they are to count as written."""
 PATIENCE = 10.0
 """Seconds after which files that change again and again are given up."""
+
+MadeT = TypeVar("MadeT", bound=object)
 
 _Stamp = tuple[int, int, int]
 _Stamps = dict[Path, _Stamp | None]
@@ -22,16 +25,18 @@ class FilesChangingError(Exception):
 def read_settled(
     read: Callable[[], LoadedSite],
     known: Iterable[Path],
+    make: Callable[[LoadedSite], MadeT],
     *,
     wait: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
     now: Callable[[], int] = time.time_ns,
-) -> LoadedSite:
-    """The site, of files that did not change while they were read and for a moment after.
+) -> tuple[LoadedSite, MadeT]:
+    """The site and what is made of it, of files that did not change while they were read and a moment after.
 
     Args:
         read: reads them all.
         known: the files of the site as it was read before.
+        make: makes it, while the moment passes; what is made of files that changed after all is thrown away.
         wait: waits so many seconds.
         monotonic: seconds.
         now: ns, as files are stamped.
@@ -47,14 +52,15 @@ def read_settled(
         if site is not None:
             files = site.files
         after = _stamps(files)
+        made = make(site) if site is not None else None
         if _is_fresh(after, now()):
             wait(max(0.0, at + QUIET - monotonic()))
         settled = _stamps(files)
         changed = [
             path for path in files if not before.get(path, after[path]) == after[path] == settled[path]
         ]
-        if not changed and site is not None:
-            return site
+        if not changed and site is not None and made is not None:
+            return site, made
         if not changed and problems is not None:
             raise problems
         if monotonic() - began > PATIENCE:

@@ -22,19 +22,13 @@ class Serving:
     ) -> None:
         numbers = {space: len(devices) + at for space, at in space_index.items()}
         numbers.update(device_index)
-        suppliers: list[int] = []
-        targets: list[int] = []
         served: dict[tuple[str, ...], int] = {}
-        sets: list[int] = []
-        for at, device in enumerate(devices):
-            serves = device.serves
-            sets.append(served.setdefault(serves, len(served)))
-            for target in serves:
-                suppliers.append(at)
-                targets.append(numbers[target])
+        counts = [len(device.serves) for device in devices]
+        targets = [numbers[target] for device in devices for target in device.serves]
+        sets = [served.setdefault(device.serves, len(served)) for device in devices]
         self.devices = len(devices)
         """How many devices there are."""
-        self.suppliers: Ints = np.array(suppliers, dtype=np.int64)
+        self.suppliers: Ints = np.repeat(np.arange(len(devices), dtype=np.int64), counts)
         """The device of each, ascending."""
         self.targets: Ints = np.array(targets, dtype=np.int64)
         """What each serves."""

@@ -52,15 +52,18 @@ def _warn_one_sided(site: Site, registry: Registry) -> None:
 def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
     """The boundaries that devices in each building count in; those outside of buildings under no name."""
     found: dict[str, set[Boundary]] = {}
-    for device in site.devices:
-        if device.boundary is not None:
-            building = site.position(device.space).get(Level.BUILDING, "")
-            found.setdefault(building, set()).add(device.boundary)
+    counted = dict.fromkeys((each.space, each.boundary) for each in site.devices if each.boundary is not None)
+    buildings: dict[str, str] = {}
+    for space, boundary in counted:
+        building = buildings.get(space)
+        if building is None:
+            building = buildings[space] = site.position(space).get(Level.BUILDING, "")
+        found.setdefault(building, set()).add(boundary)
     return {building: frozenset(each) for building, each in found.items()}
 
 
 def _warn_pointless(site: Site, registry: Registry) -> None:
-    """Warn of devices that count in a boundary but measure nothing of what it adds up."""
+    """Warn of devices that count in a boundary but measure nothing of what it adds up, or something twice."""
     useful: set[tuple[Boundary, int]] = set()
     """Boundaries and points of makes of devices that measure something of what the boundary adds up."""
     for device in site.devices:
@@ -69,11 +72,20 @@ def _warn_pointless(site: Site, registry: Registry) -> None:
         needed = {each.type_key for each in QUANTITIES if each.boundary is device.boundary}
         needed |= {each.type_key for each in ENERGIES if each.boundary is device.boundary}
         useful.add((device.boundary, id(device.points)))
-        if needed and not needed.intersection(point.type.key for point in device.points):
+        entry = registry.devices.entries[device.id]
+        found = {key: [each.name for each in device.points if each.type.key == key] for key in sorted(needed)}
+        if needed and not any(found.values()):
             useful.discard((device.boundary, id(device.points)))
-            entry = registry.devices.entries[device.id]
             registry.findings.warn(
                 entry.at("boundary"),
                 f"device {device.id}: counts as {device.boundary}, its profile has no"
-                f" {' or '.join(sorted(needed))}; set boundary: none",
+                f" {' or '.join(found)}; set boundary: none",
             )
+        for key, names in found.items():
+            if len(names) > 1:
+                registry.findings.warn(
+                    entry.at("profile"),
+                    f"device {device.id}: counts as {device.boundary}, and its profile has"
+                    f" {' and '.join(names)} of type {key}, which are added up; give all but the whole of it"
+                    " another type",
+                )

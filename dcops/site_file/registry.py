@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from operator import is_
 from typing import Generic, TypeVar
 
 from dcops.site_file.entries import Entry
@@ -58,6 +57,12 @@ class Known(Generic[RegisteredT]):
             if item_id not in self.items:
                 yield entry
 
+    def put_in_order(self, entries: Iterable[Entry]) -> None:
+        """Have them in the order of these entries, which have an id each."""
+        ids = [str(entry.values["id"]) for entry in entries]
+        self.entries = {each: self.entries[each] for each in ids if each in self.entries}
+        self.items = {each: self.items[each] for each in ids if each in self.items}
+
     def spoil(self, item_id: str) -> None:
         """From now on the item counts as broken."""
         self.items.pop(item_id, None)
@@ -104,24 +109,20 @@ class Registry:
             before: the same section as it was, without a mistake, before; what is written as it was there is
                 the very same item.
         """
-        if before is not None and _take_all(known, entries, before):
-            return
+        others = entries if before is None else _take_known(known, entries, before)
         same = before.items if before is not None else {}
         written = before.entries if before is not None else {}
-        namespace = known.namespace
-        for entry in entries:
-            values = entry.values
-            word = values.get("id")
-            old = written.get(word) if isinstance(word, str) else None
+        for entry in others:
+            word = entry.values.get("id")
             if (
-                old is not None
-                and (old.values is values or old.values == values)
+                isinstance(word, str)
                 and word in same
-                and word not in namespace
+                and word not in known.namespace
+                and written[word].values == entry.values
                 and not entry.broken
             ):
                 known.written += 1
-                namespace[word] = known.entries[word] = entry
+                known.namespace[word] = known.entries[word] = entry
                 known.items[word] = same[word]
                 continue
             shaped = read(entry)
@@ -142,6 +143,8 @@ class Registry:
                 known.items[item_id] = shaped.item
             if shaped.wrong:
                 known.wrong[item_id] = shaped.wrong
+        if len(others) < len(entries):
+            known.put_in_order(entries)
 
     def _is_lost(self, word: str, lost: list[Entry], candidates: Iterable[str]) -> bool:
         """Whether a word that is no id is most likely one that another mistake hides."""
@@ -172,16 +175,29 @@ class Registry:
         return f"{key}: {word!r} is not in this site; {hint}"
 
 
-def _take_all(known: Known[RegisteredT], entries: Sequence[Entry], before: Known[RegisteredT]) -> bool:
-    """Take in the very entries there were before, if they are and their ids are free."""
-    if len(entries) != len(before.items) or not all(map(is_, entries, before.entries.values())):
-        return False
-    if not known.namespace.keys().isdisjoint(before.entries):
-        return False
-    known.written = len(entries)
-    known.entries, known.items = dict(before.entries), dict(before.items)
-    known.namespace.update(known.entries)
-    return True
+def _take_known(
+    known: Known[RegisteredT], entries: Sequence[Entry], before: Known[RegisteredT]
+) -> Sequence[Entry]:
+    """Take in those that are written as they were; returns the others. All, if an id is not free."""
+    ids = [entry.values.get("id") for entry in entries]
+    words = [each for each in ids if isinstance(each, str)]
+    free = len(words) == len(ids) == len(set(words)) and known.namespace.keys().isdisjoint(words)
+    if not free:
+        return entries
+    written, same = before.entries, before.items
+    others = [
+        entry
+        for word, entry in zip(words, entries, strict=True)
+        if (old := written.get(word)) is not entry
+        and (old is None or old.values is not entry.values or entry.broken or word not in same)
+    ]
+    told = {id(entry) for entry in others}
+    taken = {word: each for word, each in zip(words, entries, strict=True) if id(each) not in told}
+    known.written += len(taken)
+    known.namespace.update(taken)
+    known.entries.update(taken)
+    known.items.update((word, same[word]) for word in taken)
+    return others
 
 
 def _likeness(one: str, other: str) -> float:
