@@ -233,7 +233,9 @@ def _check_header(
         findings.add(place, f"column {name!r} is there twice; keep one")
     missing = required.difference(header)
     if missing - meant.keys():
-        findings.add(place, f"columns are missing: {_listed(missing - meant.keys())}; add them to the first row")
+        findings.add(
+            place, f"columns are missing: {_listed(missing - meant.keys())}; add them to the first row"
+        )
     # What a misspelt column holds is judged as what was meant, or each row would be told to lack it.
     for column, name in meant.items():
         if column not in header:
