@@ -2,12 +2,14 @@
 
 ``dcops simulate`` serves a generated campus in a process of its own. This one asks as a collector does, with
 as little work as it takes: a connection to each endpoint, one request at a time on each, every device at its
-own place in the second. CPU is that of the simulator over a window that begins when all is warm.
+own place in the second; and one subscription to all that is published. CPU is that of the simulator over a
+window that begins when all is warm.
 """
 
 import argparse
 import os
 import select
+import signal
 import socket
 import sys
 import tempfile
@@ -29,6 +31,7 @@ from collectors.schedule import offset_of
 from dcops.site_file import load
 from facility.sample import NANOSECONDS
 from simulators.sitegen import PRESETS
+from simulators.wire.mqtt_packets import Kind, Splitter, numbered, packet, read_publish
 
 MOST_CPU = 30.0
 """µs of the simulator's CPU a request."""
@@ -67,12 +70,14 @@ class Tally:
     """Replies that were no answer: exceptions, other lengths."""
     missed: int = 0
     """Reads that were not asked because the device's last ones were still open."""
+    messages: int = 0
+    """That were published."""
     late: list[float] = field(default_factory=list)
     """Of each device read, seconds from its place in the period to its last reply."""
 
     def clear(self) -> None:
         """Begin again."""
-        self.asked = self.answered = self.wrong = self.missed = 0
+        self.asked = self.answered = self.wrong = self.missed = self.messages = 0
         self.late.clear()
 
 
@@ -130,13 +135,42 @@ class Connection:
         self.stream.send(what[1][what[2]].frame)
 
 
+class Subscriber:
+    """Takes all that is published, with QoS 1."""
+
+    def __init__(self, stream: socket.socket, tally: Tally) -> None:
+        self.stream = stream
+        self._tally = tally
+        self._splitter = Splitter()
+        stream.sendall(packet(Kind.CONNECT, b"\0\x04MQTT\x04\x02\0\0\0\x05bench"))
+        stream.sendall(packet(Kind.SUBSCRIBE, b"\0\x01\0\x01#\x01", 2))
+
+    def readable(self) -> None:
+        """Acknowledges what came.
+
+        Raises:
+            RuntimeError: the broker has gone away.
+        """
+        data = self.stream.recv(1 << 16)
+        if not data:
+            raise RuntimeError("the broker cut the connection")
+        numbers = [
+            read_publish(first & 0x0F, body)[1]
+            for first, body in self._splitter.feed(data)
+            if first >> 4 == Kind.PUBLISH
+        ]
+        self._tally.messages += len(numbers)
+        if numbers:
+            self.stream.send(b"".join(numbered(Kind.PUBACK, number) for number in numbers))
+
+
 class Asker:
-    """Reads all devices of a plan every period."""
+    """Reads all devices of a plan every period, and takes what the others publish."""
 
     def __init__(self, plan: CollectionPlan, tally: Tally) -> None:
         self._tally = tally
         self._poll = select.epoll()
-        self._of_file: dict[int, Connection] = {}
+        self._of_file: dict[int, Connection | Subscriber] = {}
         self._slots: list[list[tuple[Connection, tuple[Question, ...]]]] = [[] for _ in range(_SLOTS)]
         self.requests = 0
         """A period."""
@@ -156,6 +190,9 @@ class Asker:
             self._slots[place].append((to[binding.endpoint], asked))
             self.requests += len(asked)
         self.connections = len(to)
+        for broker in plan.brokers:
+            stream = socket.create_connection((broker.host, broker.port))
+            self._watch(Subscriber(stream, tally))
 
     def run(self, periods: int) -> None:
         """Goes on for so many periods."""
@@ -181,9 +218,14 @@ class Asker:
     def _connect(self, host: str, port: int) -> Connection:
         stream = socket.create_connection((host, port))
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._poll.register(stream.fileno(), select.EPOLLIN)
-        connection = self._of_file[stream.fileno()] = Connection(stream, self._tally)
+        connection = Connection(stream, self._tally)
+        self._watch(connection)
         return connection
+
+    def _watch(self, connection: Connection | Subscriber) -> None:
+        number = connection.stream.fileno()
+        self._of_file[number] = connection
+        self._poll.register(number, select.EPOLLIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +267,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Found:
             *("--base-port", options.base_port, "--broker-port", free_port()),
         )
     )
-    if not options.broker:
+    if options.without_mqtt:
         sites.without_broker(site)
     plan = load(site).plan
     tally = Tally()
@@ -260,9 +302,12 @@ def main(arguments: Sequence[str] = ()) -> bool:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="campus", help="default: campus")
     parser.add_argument("--seconds", type=int, default=15, help="that are measured (default: 15)")
     parser.add_argument("--base-port", type=int, default=_BASE_PORT, help="of the devices (default: 20000)")
-    parser.add_argument("--broker", action="store_true", help="the devices that publish too, and the broker")
+    parser.add_argument(
+        "--without-mqtt", action="store_true", help="leave out what publishes, and the broker"
+    )
     options = parser.parse_args(arguments)
     allow_many_connections()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the simulator ends with it
     with tempfile.TemporaryDirectory(prefix="dcops-simulator-") as name:
         return _report(measure(options, Path(name)), options)
 
@@ -272,7 +317,14 @@ def _simulator(
     site: Path, folder: Path, options: argparse.Namespace
 ) -> Iterator[tuple[Process, tuple[float, float]]]:
     """A running one, and the wall and CPU seconds its start took."""
-    command = [sys.executable, "-m", "dcops", "simulate", site, *(["--broker"] if options.broker else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "dcops",
+        "simulate",
+        site,
+        *([] if options.without_mqtt else ["--broker"]),
+    ]
     with running(Process("the simulator", command, folder / "simulator.log")) as process:
         while "are served" not in process.said():
             process.check()
@@ -301,6 +353,7 @@ def _report(found: Found, options: argparse.Namespace) -> bool:
         "requests a second, asked for": f"{found.requests / _PERIOD:,.0f}",
         "… answered": f"{tally.answered / found.seconds:,.0f}",
         "… answered wrongly; not asked in time": f"{tally.wrong:,}; {tally.missed:,} in all",
+        "messages a second": f"{tally.messages / found.seconds:,.0f}",
         "lateness of a device p50, p99": f"{middle:.1f} ms, {most:.1f} ms",
         "simulator": f"{found.cpu / found.seconds:.2f} core",
         "asker": f"{found.own / found.seconds:.2f} core",
@@ -308,7 +361,7 @@ def _report(found: Found, options: argparse.Namespace) -> bool:
         "CPU of the simulator a request": f"{found.per_request:.1f} µs",
     }
     print(machine())
-    broker = "with its broker" if options.broker else "without MQTT"
+    broker = "without MQTT" if options.without_mqtt else "with its broker"
     print(f"preset {options.preset}, {broker}, every device every {_PERIOD:g} s, {found.seconds:.0f} s\n")
     for name, text in lines.items():
         print(f"{name:40}{text}")

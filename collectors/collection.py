@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from collectors.backoff import Backoff
+from collectors.brokers import Brokers, check_brokers
 from collectors.changes import PlanChange
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBroker
+from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.figures import EndpointFigures, figures_of
 from collectors.harvest import Harvest
@@ -34,7 +34,6 @@ from collectors.modbus.reaching import Network
 from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
-from collectors.mqtt import Subscriber
 from collectors.readers import ReaderFactory
 from collectors.schedule import Schedule
 from facility.clock import Clock
@@ -65,6 +64,7 @@ class Collection:
         lessons: Lessons | None = None,
         keeping: Keeping | None = None,
         set_aside: SetAside | None = None,
+        inbox: Inbox | None = None,
     ) -> None:
         """Wire everything; nothing is opened yet.
 
@@ -78,18 +78,16 @@ class Collection:
             lessons: what devices have taught before; they are learned anew, and not kept, without.
             keeping: tells when samples are kept, so that messages can be acknowledged; at once without.
             set_aside: takes messages that are of no use; they are only counted without.
+            inbox: where replies arrive; one of its own without.
         """
         self._plan = plan
         self._clock = clock
-        self._emit = emit
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
         self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
-        self._keeping = keeping
-        self._set_aside = set_aside
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
-        self._inbox = Inbox()
+        self._inbox = inbox or Inbox()
         self._deadlines = Deadlines(behind=self._inbox.behind)
         self._network = Network()
         self._opener = Opener()
@@ -98,9 +96,11 @@ class Collection:
         dial = self._dial
         self._patience = patience or Patience()
         self._past: Counter[str] = Counter()
-        """Polls of devices that are read no more, by what became of them."""
+        """Polls of devices that are read no more, by what became of them, and how often one was another."""
         self._endpoints = {each.id: self._endpoint(each, dial) for each in plan.endpoints}
-        self._subscribers = {each.id: self._subscriber(each, plan) for each in plan.brokers}
+        self._brokers = Brokers(
+            plan, clock=clock, emit=emit, random=self._random, keeping=keeping, set_aside=set_aside
+        )
         factory = self._factory(())
         self._readers = [factory.make(binding) for binding in plan.modbus]
         self._endpoint_plan = self._plan_endpoints()
@@ -108,9 +108,6 @@ class Collection:
         self._schedule = Schedule(clock, scans, self._inbox.behind)
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
-        self._reading: dict[str, asyncio.Task[None]] = {}
-        """The tasks of the subscribers, by broker."""
-        _check_brokers(plan)
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -120,8 +117,7 @@ class Collection:
                 tasks.create_task(self._opener.run(), name="opening connections")
                 for endpoint in self._endpoints.values():
                     endpoint.start()
-                for subscriber in self._subscribers.values():
-                    self._begin(tasks, subscriber, None)
+                self._brokers.start(tasks)
                 self._scheduling = tasks.create_task(self._schedule.run(), name="schedule of polls")
                 tasks.create_task(self._lessons.run(), name="lessons")
                 try:
@@ -145,7 +141,7 @@ class Collection:
         Raises:
             BindingError: the plan names endpoints or brokers it does not have.
         """
-        _check_brokers(change.plan)
+        check_brokers(change.plan)
         kept: dict[str, DeviceReader] = {}
         gone: list[DeviceReader] = []
         for at, reader in enumerate(tuple(self._readers)):
@@ -206,7 +202,7 @@ class Collection:
         self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
         self._endpoint_plan = self._plan_endpoints()
-        self._change_brokers(change)
+        self._brokers.change(change, self._tasks)
         if self._tasks is not None:
             for endpoint in over.endpoints.values():
                 endpoint.start()
@@ -222,8 +218,7 @@ class Collection:
         """The same one by one, for those who must not keep others waiting."""
         for reader in tuple(self._readers):
             yield reader.health()
-        for subscriber in tuple(self._subscribers.values()):
-            yield from subscriber.devices()
+        yield from self._brokers.each_device()
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
@@ -231,25 +226,22 @@ class Collection:
 
     def brokers(self) -> tuple[EndpointHealth, ...]:
         """Health of each broker."""
-        return tuple(each.health() for each in self._subscribers.values())
+        return self._brokers.health()
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
         """The same one by one, for those who must not keep others waiting."""
         yield from self._endpoint_plan.each_health()
-        for subscriber in tuple(self._subscribers.values()):
-            yield subscriber.health()
+        yield from self._brokers.health()
 
     def each_figures(self) -> Iterator[EndpointFigures]:
         """The same in columns of some at once, at a fraction of the cost."""
-        subscribers = tuple(self._subscribers.values())
+        brokers = self._brokers
         yield from self._endpoint_plan.each_figures()
-        yield figures_of([subscriber.health() for subscriber in subscribers])
+        yield figures_of(brokers.health())
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
-        pushed = Counter(self._past)
-        for subscriber in self._subscribers.values():
-            pushed.update(subscriber.polls())
+        pushed = self._past + self._brokers.polls()
         readers = self._readers
         # Lists, for a generator takes twice as long, and a campus has twenty thousand.
         return CollectionTotals(
@@ -262,51 +254,13 @@ class Collection:
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse; cheaper than all their health."""
-        pushed = [state for subscriber in self._subscribers.values() for state in subscriber.states()]
+        pushed = self._brokers.states()
         readers = self._readers
         return DeviceTally(
             states=Counter([each.state for each in readers] + pushed),
             refused=sum([len(each.lesson.refused) for each in readers]),
-            identity_changes=sum([each.identity_changes for each in readers]),
+            identity_changes=self._past["exchanged"] + sum([each.identity_changes for each in readers]),
         )
-
-    def _change_brokers(self, change: PlanChange) -> None:
-        plan = change.plan
-        ending: dict[str, asyncio.Task[None] | None] = {}
-        for name in change.left:
-            gone = self._subscribers.pop(name)
-            gone.stop()
-            self._past.update(gone.polls())
-            ending[name] = task = self._reading.pop(name, None)
-            if task is not None:
-                task.cancel()
-        for broker in plan.brokers:
-            subscriber = self._subscribers.get(broker.id)
-            if subscriber is None:
-                subscriber = self._subscribers[broker.id] = self._subscriber(broker, plan)
-                if self._tasks is not None:
-                    self._begin(self._tasks, subscriber, ending.get(broker.id))
-                continue
-            subscriber.change([each for each in plan.mqtt if each.broker == broker.id], change.kept)
-            if self._tasks is not None:
-                self._tasks.create_task(subscriber.follow(), name=f"changing broker {broker.id}")
-        self._subscribers = {each.id: self._subscribers[each.id] for each in plan.brokers}
-
-    def _begin(
-        self, tasks: asyncio.TaskGroup, subscriber: Subscriber, after: asyncio.Task[None] | None
-    ) -> None:
-        """Have a subscriber run, once another one that has its name at the broker has ended."""
-
-        async def read() -> None:
-            try:
-                if after is not None:
-                    await asyncio.wait([after])
-                await subscriber.run()
-            finally:
-                subscriber.close()
-
-        name = subscriber.broker.id
-        self._reading[name] = tasks.create_task(read(), name=f"broker {name}")
 
     def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
         return ReaderFactory(
@@ -375,18 +329,6 @@ class Collection:
         )
         return connect(lost)
 
-    def _subscriber(self, broker: MqttBroker, plan: CollectionPlan) -> Subscriber:
-        bindings = [binding for binding in plan.mqtt if binding.broker == broker.id]
-        return Subscriber(
-            broker,
-            bindings,
-            clock=self._clock,
-            emit=self._emit,
-            backoff=Backoff(self._random),
-            keeping=self._keeping,
-            set_aside=self._set_aside,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changeover:
@@ -432,11 +374,5 @@ def _polls(reader: DeviceReader) -> dict[str, int]:
         "missed": reader.polls_missed,
         "failed": reader.polls_failed,
         "samples": reader.samples,
+        "exchanged": reader.identity_changes,
     }
-
-
-def _check_brokers(plan: CollectionPlan) -> None:
-    known = {each.id for each in plan.brokers}
-    for binding in plan.mqtt:
-        if binding.broker not in known:
-            raise BindingError(f"device {binding.device}: there is no broker {binding.broker!r} in the plan")

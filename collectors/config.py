@@ -146,6 +146,8 @@ class MqttBinding:
     period: float
     """Seconds between messages as expected."""
     profile: MqttProfile
+    by_exception: bool = False
+    """It is silent while nothing changes: what it says last stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections import Counter
 
 from collectors.config import MqttBinding
 from collectors.health import DeviceHealth, DeviceState
-from collectors.payloads import PayloadDecoder
+from collectors.payloads import MOST_AHEAD, PayloadDecoder
 from collectors.profiles import TimeFormat
 from facility.quality import FIRST_GOOD, Quality
 from facility.sample import NANOSECONDS, Emit, Sample
@@ -33,6 +33,7 @@ class MqttDevice:
         self._last_success: int | None = None
         self._last_error = ""
         self._stamped = 0
+        self._newest = 0
         self._patience = round(max(LATE_PERIODS * binding.period, SHORTEST_PATIENCE) * NANOSECONDS)
 
     @property
@@ -56,6 +57,9 @@ class MqttDevice:
         the broker retained, or may have held while we were away, can be of any age: its values are no more
         than last usable ones.
 
+        What a device that reports by exception says last stands: were its clock set back, by its own times it
+        would say nothing for as long. So what comes later is of no earlier time.
+
         Raises:
             PayloadError: it cannot be read.
         """
@@ -72,7 +76,18 @@ class MqttDevice:
         if not retained:
             self._last_success = now
         time = self._stamp(now) if reading.time is None else reading.time
+        if self._binding.by_exception and not (retained or held):
+            time = self._in_order(time, now)
+        self._newest = max(self._newest, time)
         self._emit(Sample(self._binding.first, time, reading.values, quality))
+
+    def _in_order(self, time: int, now: int) -> int:
+        """The time of a message that came after all others."""
+        if time >= self._newest:
+            return time
+        self._errors["time"] += 1
+        following = self._newest + _MILLISECOND
+        return following if now < following <= now + MOST_AHEAD else now
 
     def _stamp(self, now: int) -> int:
         """The time of arrival; of messages that come together each has a ms of its own, in their order.

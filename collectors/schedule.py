@@ -16,7 +16,7 @@ from typing import Protocol
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 
-SLOTS = 100
+SLOTS = 50
 """Slots a period is divided into, at most: a waking costs as much as several reads, so reads share it."""
 GRAIN = 20_000_000
 """Slots are not shorter than this, in ns."""

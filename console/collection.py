@@ -1,7 +1,9 @@
 """How collection goes: totals, endpoints, devices."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from collectors.health import (
@@ -43,6 +45,10 @@ NO_LIMIT = 0
 """All endpoints and devices, as they come."""
 
 Health = TypeVar("Health", EndpointHealth, DeviceHealth)
+_T = TypeVar("_T")
+
+_AT_ONCE = 500
+"""Devices looked at in one turn of the event loop, for a campus has twenty thousand and polls go on."""
 
 _TROUBLED_FIRST = {
     EndpointState.DOWN: 0,
@@ -74,19 +80,21 @@ def device_answer(health: DeviceHealth) -> DeviceHealthAnswer:
     )
 
 
-def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionAnswer:
+async def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionAnswer:
     """Everything about collection; devices only of the states asked for, all if none are.
 
     With a limit at most so many endpoints and devices, those in trouble first.
     """
-    devices = view.collection.devices()
-    endpoints = view.collection.endpoints()
+    devices = await _in_turns(view.collection.each_device())
+    endpoints = await _in_turns(view.collection.each_endpoint())
     totals = view.collection.totals()
     wanted = arguments.several("state") or STATES
     limit = arguments.integer("limit")
     counted = Counter(str(device.state) for device in devices)
     reached = Counter(str(endpoint.state) for endpoint in endpoints)
     asked_for = [device for device in devices if str(device.state) in wanted]
+    listed = await _in_turns(map(device_answer, _troubled_first(asked_for, limit)))
+    listed_endpoints = await _in_turns(map(endpoint_answer, _troubled_first(endpoints, limit)))
     return CollectionAnswer(
         time=write_time(view.clock.now()),
         totals=TotalsAnswer(
@@ -99,9 +107,18 @@ def collection_answer(view: ConsoleContext, arguments: Arguments) -> CollectionA
         collectors=tuple(collector_answer(each) for each in view.collectors()),
         states={state: counted.get(state, 0) for state in STATES},
         endpoint_states={state: reached.get(state, 0) for state in ENDPOINT_STATES},
-        endpoints=tuple(endpoint_answer(each) for each in _troubled_first(endpoints, limit)),
-        devices=tuple(device_answer(each) for each in _troubled_first(asked_for, limit)),
+        endpoints=tuple(listed_endpoints),
+        devices=tuple(listed),
     )
+
+
+async def _in_turns(items: Iterator[_T]) -> list[_T]:
+    """All of them, with whatever else there is to do having its turn in between."""
+    found: list[_T] = []
+    while some := list(islice(items, _AT_ONCE)):
+        found += some
+        await asyncio.sleep(0)
+    return found
 
 
 def _troubled_first(healths: Sequence[Health], limit: int) -> Sequence[Health]:

@@ -69,6 +69,14 @@ class Collection(Protocol):
         """Every endpoint's."""
         ...
 
+    def each_device(self) -> Iterator[DeviceHealth]:
+        """The same as ``devices`` one by one, for those who must not keep others waiting."""
+        ...
+
+    def each_endpoint(self) -> Iterator[EndpointHealth]:
+        """The same as ``endpoints`` one by one."""
+        ...
+
     def totals(self) -> CollectionTotals:
         """The sums."""
         ...

@@ -165,7 +165,7 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
     """How collecting goes, what it costs and what it has taught."""
 
     async def collection(arguments: Arguments) -> CollectionAnswer:
-        return collection_answer(view, arguments)
+        return await collection_answer(view, arguments)
 
     async def endpoint(arguments: Arguments) -> EndpointCostAnswer:
         return endpoint_costs(view, arguments)

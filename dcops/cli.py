@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -28,6 +29,9 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["run"]:
+        # It asks for a reload. Before the site is read there is nothing to do, and it would end the process.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         chosen = _parser(given).parse_args(given)
         code: int = chosen.run(chosen)

@@ -22,6 +22,8 @@ _FIGURES = "figures"
 _ALARMS = "alarms"
 _UNTOLD = "untold"
 _SAVE_SECONDS = 60.0
+_SOONEST_SECONDS = 10.0
+"""The same, if energies wait for it."""
 _ALARM_SECONDS = 1.0
 """Between two looks whether alarms have changed and are to be saved."""
 
@@ -80,8 +82,10 @@ class Keepsakes:
                 self._live().alarms.resume(self._clock.now())
             return
         with contextlib.suppress(JournalUnavailableError):
-            figures = await asyncio.to_thread(encode, self._live().derived.remember())
-            await self._spool.save_state(_FIGURES, figures)
+            derived = self._live().derived
+            remembered = derived.remember()
+            await self._spool.save_state(_FIGURES, await asyncio.to_thread(encode, remembered))
+            derived.keep(remembered)
             await self._save_alarms()
 
     async def _save_alarms(self) -> None:
@@ -91,15 +95,18 @@ class Keepsakes:
         await self._spool.save_state(_ALARMS, alarms)
 
     async def run(self) -> None:
-        """Save everything now and then, and alarms soon after they change, until cancelled."""
+        """Save everything now and then, soon after the start first, and alarms soon after they change, until
+        cancelled.
+        """
         loop = asyncio.get_running_loop()
-        due, saved = loop.time() + _SAVE_SECONDS, self._alarm_changes()
+        due, soonest, saved = loop.time(), loop.time(), self._alarm_changes()
         while True:
             await asyncio.sleep(_ALARM_SECONDS)
             changes = self._alarm_changes()
-            if loop.time() >= due:
+            now = loop.time()
+            if now >= due or (now >= soonest and self._live().derived.holds_back):
                 await self.save()
-                due, saved = loop.time() + _SAVE_SECONDS, changes
+                due, soonest, saved = now + _SAVE_SECONDS, now + _SOONEST_SECONDS, changes
             elif changes != saved and self._restored:
                 with contextlib.suppress(JournalUnavailableError):
                     await self._save_alarms()

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 
-_QUIET = ("amqtt", "asyncio", "mqtt", "passlib", "transitions")
+_QUIET = ("asyncio", "mqtt")
 """Libraries that report as errors of theirs what is routine here."""
 
 

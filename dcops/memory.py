@@ -12,6 +12,7 @@ from facility.derived import Remembered
 from facility.energy import CounterStates
 from facility.energy_totals import DeviceCounters
 from facility.kpis import Snapshot
+from facility.pledges import Pledge
 from facility.quantities import Window
 from facility.rollups import DeviceShares
 
@@ -19,6 +20,7 @@ FORMAT = 2
 """1: each counter and share by itself in the header, which took long to write."""
 
 _STATES = tuple(field.name for field in fields(CounterStates))
+_PLEDGE = tuple(field.name for field in fields(Pledge))
 _Arrays = Mapping[str, NDArray[np.generic]]
 
 
@@ -51,6 +53,11 @@ def encode(remembered: Remembered) -> bytes:
     for energy, counters in remembered.counters.items():
         arrays[f"counters.{energy}.devices"] = _text("\n".join(counters.devices))
         arrays |= {f"counters.{energy}.{name}": getattr(counters.states, name) for name in _STATES}
+        if counters.pledge is not None:
+            arrays[f"pledge.{energy}.spaces"] = _text("\n".join(counters.spaces))
+            arrays |= {
+                f"pledge.{energy}.{name}": np.asarray(getattr(counters.pledge, name)) for name in _PLEDGE
+            }
     for rollup, each in remembered.shares.items():
         arrays[f"shares.{rollup}.devices"] = _text("\n".join(each.devices))
         arrays[f"shares.{rollup}.shares"] = each.shares
@@ -100,9 +107,25 @@ def _counters(arrays: _Arrays, energies: Iterable[str]) -> dict[str, DeviceCount
         energy: DeviceCounters(
             _lines(arrays[f"counters.{energy}.devices"]),
             _states({name: arrays[f"counters.{energy}.{name}"] for name in _STATES}),
+            *_pledge(arrays, f"pledge.{energy}."),
         )
         for energy in energies
     }
+
+
+def _pledge(arrays: _Arrays, prefix: str) -> tuple[tuple[str, ...], Pledge | None]:
+    """What was told of which spaces; an earlier dcops did not remember it."""
+    if f"{prefix}spaces" not in arrays:
+        return (), None
+    columns = {name: arrays[prefix + name] for name in _PLEDGE}
+    pledge = Pledge(
+        int(columns["time"]),
+        columns["amounts"].astype(np.float64),
+        columns["rates"].astype(np.float64),
+        columns["leaning"].astype(np.bool_),
+        columns["members"].astype(np.int64),
+    )
+    return _lines(arrays[f"{prefix}spaces"]), pledge
 
 
 def _states(columns: _Arrays) -> CounterStates:

@@ -310,12 +310,14 @@ class Platform:
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
-        async with stage({"journal": self.spool.run()}):
-            yield
-            left = self.stopping.left(_DRAIN_SECONDS)
-            await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
-            await self._keepsakes.save()
-        await self.spool.close()
+        try:
+            async with stage({"journal": self.spool.run()}):
+                yield
+                left = self.stopping.left(_DRAIN_SECONDS)
+                await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
+                await self._keepsakes.save()
+        finally:  # what was read is kept, whatever part of the program has failed
+            await self.spool.close()
 
     @asynccontextmanager
     async def _storing(self) -> AsyncIterator[None]:
@@ -336,9 +338,11 @@ class Platform:
             "memory": self._keepsakes.run(),
             "disk space": self._disk.run(),
         }
-        async with stage(ticking):
-            yield
-        self.tick.close(self._clock.now())
+        try:
+            async with stage(ticking):
+                yield
+        finally:
+            self.tick.close(self._clock.now())
 
     def _recording(self) -> dict[str, Work]:
         return {} if self._recorder is None else {"recording": self._recorder.run()}

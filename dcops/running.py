@@ -5,8 +5,9 @@ import contextlib
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import uvloop
 
@@ -73,11 +74,12 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
 
 
 @asynccontextmanager
-async def stop_on_signal(duration: float | None = None) -> AsyncIterator[asyncio.Event]:
-    """An event that is set by SIGINT, by SIGTERM or after ``duration`` seconds of real time."""
+async def stop_on_signal(
+    duration: float | None = None, signals: Collection[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+) -> AsyncIterator[asyncio.Event]:
+    """An event that is set by a signal or after ``duration`` seconds of real time."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     timer = loop.call_later(duration, stop.set) if duration is not None else None
@@ -89,6 +91,18 @@ async def stop_on_signal(duration: float | None = None) -> AsyncIterator[asyncio
         for number in signals:
             with contextlib.suppress(ValueError):
                 loop.remove_signal_handler(number)
+
+
+class EarlySignal:
+    """Notes a signal that comes before an event loop heeds it, and may otherwise end the process."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.came = False
+        signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.came = True
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ from simulators.plant import Ledger, Plant
 ReadHistory = Callable[[str, int, int], Awaitable[History]]
 """(series, start, stop), ns."""
 
+MOST_NOTED = 10_000
+
 _TRUE_AMOUNTS: dict[str, Callable[[Ledger], float]] = {
     "facility_energy": lambda ledger: ledger.facility,
     "energy": lambda ledger: ledger.it_rack,
@@ -47,7 +49,13 @@ class TruthLog:
     """Notes the plant's ledger at each tick, and compares the history with it."""
 
     def __init__(
-        self, plant: Plant, refresh: Callable[[], None], nodes: tuple[str, ...], settling: float
+        self,
+        plant: Plant,
+        refresh: Callable[[], None],
+        nodes: tuple[str, ...],
+        settling: float,
+        *,
+        most: int = MOST_NOTED,
     ) -> None:
         """Prepare.
 
@@ -56,11 +64,13 @@ class TruthLog:
             refresh: Brings the plant to the present.
             nodes: Which spaces to compare.
             settling: Seconds at the start that are left out, until every counter was read twice.
+            most: Ticks that are noted at once: a demo may run for weeks.
         """
         self._plant = plant
         self._refresh = refresh
         self._nodes = nodes
         self._begins = plant.time + int(settling * NANOSECONDS)
+        self._most = most
         self._noted: dict[int, dict[str, Ledger]] = {}
 
     async def run(self, signal: TickSignal) -> None:
@@ -71,7 +81,13 @@ class TruthLog:
             self._refresh()
             if signal.time < self._begins:
                 continue
-            self._noted[signal.time] = {node: self._plant.ledger(node) for node in self._nodes}
+            self._note(signal.time)
+
+    def _note(self, time: int) -> None:
+        """Every other one goes when there are too many: what is compared are the first and the latest."""
+        if len(self._noted) >= self._most:
+            self._noted = dict(list(self._noted.items())[::2])
+        self._noted[time] = {node: self._plant.ledger(node) for node in self._nodes}
 
     async def compare(self, read: ReadHistory) -> list[Comparison]:
         """Every energy of every node that the history holds at two noted times or more."""

@@ -125,6 +125,17 @@ class Derived:
             self._rollups.shares(),
         )
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether energies are held back until what there is to remember is kept."""
+        return any(each.holds_back for each in self._energies)
+
+    def keep(self, remembered: Remembered) -> None:
+        """Be told that what was to be remembered is kept, so that a restart would go on from it."""
+        for each in self._energies:
+            if each.quantity.key in remembered.counters:
+                each.keep(remembered.counters[each.quantity.key])
+
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
         for each in self._energies:

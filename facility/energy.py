@@ -91,6 +91,8 @@ class Amounts:
     """The counter itself is read now."""
     carried: Bools
     """It is read now, or estimated."""
+    leaning: Bools
+    """Since it was last read some of it was estimated."""
 
 
 class CounterBook:
@@ -130,8 +132,12 @@ class CounterBook:
         self._open_estimated = np.zeros(count)
         self._carried_to = 0
         self._own_rate = np.full(count, np.nan)
+        self.rates = np.zeros(count)
+        """By how much each rises a second, as far as it is known."""
         self._awaited = np.zeros(count, dtype=np.bool_)
         self._awaited_until: int | None = None
+        self._resumed = np.zeros(count, dtype=np.bool_)
+        """Which were not read since a restart: what they carried at most before is not known."""
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -159,6 +165,7 @@ class CounterBook:
             np.where(known, self._estimated + self._open_estimated, np.nan),
             read,
             read | (known & np.isfinite(power)),
+            self._open_estimated > 0.0,
         )
 
     @property
@@ -187,6 +194,7 @@ class CounterBook:
         """
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
+        self.rates = np.where(np.isfinite(rate), rate, 0.0)
         since = np.maximum(self._time, now if leapt else self._carried_to or now)
         if not leapt:
             since[fresh] = self._time[fresh]
@@ -234,6 +242,7 @@ class CounterBook:
         # One that was dead by then is not waited for.
         self._awaited = (places >= 0) & np.isfinite(self._reading) & (self._open_estimated == 0.0)
         self._awaited_until = None
+        self._resumed = (places >= 0) & np.isfinite(self._reading)
 
     @property
     def counted(self) -> Floats:
@@ -254,6 +263,7 @@ class CounterBook:
             (self._open_estimated, other._open_estimated),
             (self._own_rate, other._own_rate),
             (self._awaited, other._awaited),
+            (self._resumed, other._resumed),
         ):
             taken_over(mine, before, places)
         self._awaited_until = other._awaited_until
@@ -277,9 +287,8 @@ class CounterBook:
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
         seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
         judged = np.maximum(seconds, _LEAST_SECONDS)
-        seen = np.where(
-            self._highest_power > 0, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf
-        )
+        is_seen = (self._highest_power > 0) & ~self._resumed
+        seen = np.where(is_seen, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
         step = reading - self._reading
         plain = fresh & (step >= 0) & (step <= greatest * PLAUSIBLE_FACTOR * judged) & ~self._just_reset
@@ -291,6 +300,7 @@ class CounterBook:
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]
+        self._resumed[fresh] = False
 
     def _judge(self, at: int, current: float, time: int, judged: float, greatest: float) -> None:
         previous = float(self._reading[at])

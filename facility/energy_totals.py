@@ -2,12 +2,14 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.energy import CounterBook, CounterStates
 from facility.moves import Moves, places_of
+from facility.pledges import Pledge, Told
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import RollupPlan, SourceKey, members_by_space
@@ -38,6 +40,10 @@ class DeviceCounters:
     devices: tuple[str, ...]
     """Whose each is."""
     states: CounterStates
+    spaces: tuple[str, ...] = ()
+    """Of which ``pledge`` is."""
+    pledge: Pledge | None = None
+    """What was, or may have been, told of them."""
 
 
 class EnergyTotals:
@@ -72,7 +78,9 @@ class EnergyTotals:
         first = int(site.first_points[-1])
         slots = catalogue.places(quantity.key, self._members.spaces)
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
-        self._published = np.full(len(slots), -np.inf)
+        self._told = Told(len(slots))
+        self._updated = 0
+        self._sums: Ints | None = None
         keys = [(space, quantity.key) for space in self._members.spaces]
         self._asked = tuple((key, at) for at, key in enumerate(keys) if key in asked)
 
@@ -92,12 +100,15 @@ class EnergyTotals:
         known = np.logical_or.reduceat(counted[members], starts)
         total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
         estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
-        # An estimate that proves too high is made up by standing still: a falling counter reads as a reset.
-        rising = np.maximum(total, self._published)
+        leaning = np.zeros(len(starts), dtype=np.bool_)
+        if each.leaning.any():
+            leaning = np.logical_or.reduceat(each.leaning[members], starts)
+        rising = self._told.rise(np.where(known, total, -np.inf), leaning, instant.now)
+        self._updated = instant.now
         told = known
         if self.book.awaited.any():
             told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
-        self._published = np.where(told, rising, self._published)
+        self._told.published = np.where(told, rising, self._told.published)
         weights = self.book.weights(power)[members]
         expected = np.add.reduceat(weights, starts)
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
@@ -110,11 +121,36 @@ class EnergyTotals:
 
     def remember(self) -> DeviceCounters:
         """What must outlive the process."""
-        return DeviceCounters(self._devices, self.book.states())
+        members, starts = self._members.sources, self._members.starts
+        rates = np.add.reduceat(self.book.rates[members], starts)
+        pledge = self._told.pledge(rates, self._checksums(), self._updated)
+        return DeviceCounters(self._devices, self.book.states(), tuple(self._members.spaces), pledge)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether amounts are held back until what there is to remember is kept."""
+        return self._told.holds_back
+
+    def keep(self, remembered: DeviceCounters) -> None:
+        """What was to be remembered is kept."""
+        if remembered.pledge is not None:
+            places = places_of(self._members.spaces, remembered.spaces)
+            self._told.keep(remembered.pledge.moved(places, np.zeros(len(places))))
 
     def restore(self, remembered: DeviceCounters) -> None:
         """Go on from what was remembered, also of other devices."""
         self.book.restore(remembered.states, places_of(self._devices, remembered.devices))
+        if remembered.pledge is not None and remembered.spaces:
+            places = places_of(self._members.spaces, remembered.spaces)
+            moved = remembered.pledge.moved(places, np.zeros(len(places)))
+            self._told.restore(moved, self._checksums())
+
+    def _checksums(self) -> Ints:
+        """Of the counters of each space: another set of them has another one."""
+        if self._sums is None:
+            each = np.array([crc32(name.encode()) for name in self._devices], dtype=np.int64)
+            self._sums = np.add.reduceat(each[self._members.sources], self._members.starts)
+        return self._sums
 
     def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
         """Go on from the same energy of the site as it was before.
@@ -126,18 +162,20 @@ class EnergyTotals:
         self.book.take_over(other.book, moves)
         if self._members.spaces == other._members.spaces:
             steps_here = self._counted_by_space() - other._counted_by_space()
-            self._published = other._published + steps_here
+            self._told.take_over(other._told, np.arange(len(steps_here)), steps_here)
             return {key: float(steps_here[at]) for key, at in self._asked}
         before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
-        published = dict(zip(other._members.spaces, other._published, strict=True))
+        places = places_of(self._members.spaces, other._members.spaces)
+        moved = np.zeros(len(places))
         steps: dict[SpaceEnergy, float] = {}
         for at, (space, counted) in enumerate(
             zip(self._members.spaces, self._counted_by_space(), strict=True)
         ):
             if space in before:
                 step = float(counted - before[space])
-                self._published[at] = published[space] + step
+                moved[at] = step
                 steps[space, self.quantity.key] = step
+        self._told.take_over(other._told, places, moved)
         return steps
 
     def _counted_by_space(self) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facility.carrying import Carrying, find_carrying
 from facility.columns import DeviceColumns
-from facility.devices import Device, DeviceKind, PointSpec
+from facility.devices import Device, PointSpec
 from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
 
@@ -145,15 +145,6 @@ class Site:
             if point.name == point_name:
                 return int(self.first_points[at]) + offset
         raise KeyError(f"{device_id}.{point_name}")
-
-    def find_points(
-        self, type_key: str, kinds: frozenset[DeviceKind] | None = None
-    ) -> Iterator[tuple[int, int]]:
-        """(device index, point index) of every point of a type, on the given kinds or on all."""
-        devices, points = self.points_of(type_key)
-        for at, point in zip(devices.tolist(), points.tolist(), strict=True):
-            if kinds is None or self.devices[at].kind in kinds:
-                yield at, point
 
     def points_of(self, type_key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Device index and point index of every point of a type, in point order."""

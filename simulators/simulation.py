@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-from collectors.config import CollectionPlan, MqttBroker
+from collectors.config import CollectionPlan
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 from facility.site import Site
@@ -68,10 +68,12 @@ class Simulation:
         self.readings = Readings(site, source, clock, resolution)
         self.servers = modbus_servers(site, plan, self.readings, manners, tls)
         self._server_of = {server.endpoint.id: server for server in self.servers}
-        self.publishers = mqtt_publishers(site, plan, self.readings, clock)
+        self._brokers = {
+            each.id: EmbeddedBroker(each.host, each.port) for each in plan.brokers if start_broker
+        }
+        self.publishers = mqtt_publishers(site, plan, self.readings, clock, self._brokers)
         self.ready = asyncio.Event()
         """Set when everything listens."""
-        self._brokers: tuple[MqttBroker, ...] = plan.brokers if start_broker else ()
         self._plant = source if isinstance(source, Plant) else None
         self._clock = clock
         self._resolution = max(1, int(resolution * NANOSECONDS))
@@ -88,8 +90,8 @@ class Simulation:
             ListenError: an address cannot be served.
         """
         async with AsyncExitStack() as stack:
-            for broker in self._brokers:
-                await stack.enter_async_context(EmbeddedBroker(broker.host, broker.port))
+            for broker in self._brokers.values():
+                await stack.enter_async_context(broker)
             for server in self.servers:
                 stack.push_async_callback(server.stop)
                 await server.start()

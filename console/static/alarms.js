@@ -105,6 +105,7 @@ export class CollectionPanel {
     keyed(document.getElementById("endpoint-list"), answer.endpoints, (each) => each.endpoint, () => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "what" }), h("span", { class: "how muted" })), fillEndpoint);
     keyed(document.getElementById("device-list"), answer.devices, (each) => each.device, (each) => h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }, "✕"), h("button", { type: "button", class: "link", onclick: () => this.open(each.device) }, each.device), h("span", { class: "how muted" })), (row, each) => {
       setClass(row, each.state, "");
+      setText(row.children[0], each.state === "waiting" ? "…" : "✕");
       setText(row.children[2], [words(each.state), each.last_error].filter(Boolean).join(": "));
     });
   }

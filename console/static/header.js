@@ -95,6 +95,7 @@ export class Header {
   showPue() {
     const figures = this.live.kpis.filter((kpi) => kpi.figure === "pue");
     this.offer(figures);
+    element("pue-choice").hidden = !figures.length;
     const figure = figures.find((kpi) => keyOf(kpi) === this.choice) ?? figures[0];
     const box = element("campus-pue");
     if (!figure) {

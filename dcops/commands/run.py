@@ -14,7 +14,7 @@ from dcops.garbage import no_search, spare_nothing, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform
-from dcops.running import heed_signal, load_site, loop_for, run_async, stop_on_signal
+from dcops.running import EarlySignal, heed_signal, load_site, loop_for, run_async, stop_on_signal
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, SiteReader
 from dcops.stopping import leave
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     except TokenError as error:
         print(f"dcops run: {error}", file=sys.stderr)
         return 1
+    early = EarlySignal(signal.SIGHUP)
     reader = SiteReader(args.site)
     with no_search():
         loaded = load_site(args.site, reader)
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     )
     left_behind: list[str] = []
     polls = sum(1 / binding.period for binding in loaded.plan.modbus)
-    code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind), loop_for(polls))
+    code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind, early), loop_for(polls))
     leave(code, left_behind)
     spare_nothing()
     return code
@@ -107,7 +108,11 @@ def _add_role(parser: argparse.ArgumentParser) -> None:
 
 
 async def _serve(
-    loaded: LoadedSite, settings: Settings, args: argparse.Namespace, left_behind: list[str]
+    loaded: LoadedSite,
+    settings: Settings,
+    args: argparse.Namespace,
+    left_behind: list[str],
+    early: EarlySignal,
 ) -> int:
     clock = SystemClock()
     platform: Platform | Shard
@@ -119,6 +124,8 @@ async def _serve(
             platform = Platform(loaded, clock, settings, os.environ)
     settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
     async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
+        if early.came:  # the files may have changed after they were read
+            platform.reloader.request()
         await platform.run(stop)
     settled.cancel()
     left_behind += platform.stopping.left_behind

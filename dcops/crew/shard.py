@@ -9,7 +9,7 @@ import contextlib
 import logging
 import resource
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from collectors.changes import compare
+from collectors.config import CollectionPlan
 from collectors.shares import Share
 from console.context import ConsoleContext
 from console.showing import Showing, Shown
@@ -31,6 +32,7 @@ from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.journalling import open_spool
 from dcops.loop_watch import LoopWatch
 from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics, registered
+from dcops.out_of_touch import Source, sources_of
 from dcops.process_health import ProcessMetrics, Workings
 from dcops.reloading import Reloader
 from dcops.serving import serving
@@ -81,14 +83,14 @@ class Shard:
         ``tls_ca`` holds certificates of the authorities to trust for the head in place of the system's.
         """
         self.share = share
-        plan = loaded.plan_with_passwords(environ)
-        self.live = live = ShardSite(loaded, plan)
-        """The site as it is loaded now."""
-        self.signal = TickSignal()
-        self.stopping = StopBudget()
         self._clock = clock
         self._settings = settings
         self._environ = environ
+        plan = loaded.plan_with_passwords(environ)
+        self.live = live = self._site(loaded, plan)
+        """The site as it is loaded now."""
+        self.signal = TickSignal()
+        self.stopping = StopBudget()
         self._url = ""
         self._process = uuid.uuid4().hex
         self._store = self._head(tls_ca)
@@ -99,7 +101,7 @@ class Shard:
         )
         self.tick = Tick(
             image=live.image,
-            staleness=live.staleness,
+            staleness=live.silence,
             device_points=loaded.site.point_count,
             clock=clock,
             hand_over=self.spool.put,
@@ -138,6 +140,12 @@ class Shard:
             deliveries=(self.delivery,),
         )
 
+    def _site(self, loaded: LoadedSite, plan: CollectionPlan) -> ShardSite:
+        return ShardSite(loaded, plan, self._settings.role.share(plan), self._sources)
+
+    def _sources(self) -> Iterator[Source]:
+        return sources_of(self._own, self._crew.members)
+
     def _head(self, tls_ca: Path | None) -> HeadStore:
         role, share = self._settings.role, self.share
         target = HttpTarget(url=role.head, token=role.token, timeout=TIMEOUT_SECONDS, tls_ca=tls_ca)
@@ -162,7 +170,7 @@ class Shard:
         """Make everything that a site needs to take the place of the one that runs; may run in any thread."""
         role = self._settings.role
         plan = loaded.plan_with_passwords(self._environ)
-        live = ShardSite(loaded, plan)
+        live = self._site(loaded, plan)
         return ShardSuccessor(
             live=live,
             change=compare(role.share(self.live.plan), role.share(plan)),
@@ -178,9 +186,10 @@ class Shard:
         live = successor.live
         self._own.flush()
         live.image.take_over(self.live.image, successor.moves.earlier)
+        live.silence.take_over(self.live.silence)
         self.tick.change_site(
             image=live.image,
-            staleness=live.staleness,
+            staleness=live.silence,
             device_points=live.loaded.site.point_count,
             derive=None,
         )
@@ -214,9 +223,11 @@ class Shard:
 
     @asynccontextmanager
     async def _journalling(self) -> AsyncIterator[None]:
-        async with stage({"journal": self.spool.run()}):
-            yield
-        await self.spool.close()
+        try:
+            async with stage({"journal": self.spool.run()}):
+                yield
+        finally:  # what was read is kept, whatever part of the program has failed
+            await self.spool.close()
 
     @asynccontextmanager
     async def _delivering(self) -> AsyncIterator[None]:
@@ -229,9 +240,11 @@ class Shard:
 
     @asynccontextmanager
     async def _ticking(self) -> AsyncIterator[None]:
-        async with stage({"tick": self.tick.run(TICK_PERIOD)}):
-            yield
-        self.tick.close(self._clock.now())
+        try:
+            async with stage({"tick": self.tick.run(TICK_PERIOD)}):
+                yield
+        finally:
+            self.tick.close(self._clock.now())
 
     def _listening(self, port: int) -> None:
         self._url = f"http://{self._settings.host}:{port}/"

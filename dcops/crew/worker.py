@@ -176,7 +176,7 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
         settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
-        async with stop_on_signal() as stop:
+        async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
             await worker.run(reader, stop)
         settled.cancel()
     finally:
@@ -187,7 +187,8 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one worker; its exit code is of no interest but in a log."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent says when
+    for number in (signal.SIGINT, signal.SIGHUP):  # these may go to the whole group; the parent says when
+        signal.signal(number, signal.SIG_IGN)
     args = _parser().parse_args(arguments)
     configure(verbose=args.verbose)
     with socket.socket(fileno=args.line) as line:

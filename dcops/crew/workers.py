@@ -134,11 +134,16 @@ class Workers:
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
                 )
-            except OSError:
+            except BaseException:
                 ours.close()
                 raise
         ours.settimeout(0)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_BUFFER)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_BUFFER)
+        except BaseException:  # a stop, which finds it at its start
+            ours.close()
+            await _end(process)
+            raise
         self._writers[index] = writer
         writer.write(frame(Kind.PLAN, self._orders[index - 1]))
         listening = asyncio.ensure_future(self._listen(member, reader, writer))

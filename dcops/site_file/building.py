@@ -195,6 +195,7 @@ class _Binder:
             topic=self._topics[device.id],
             period=device.period,
             profile=profile,
+            by_exception=device.reports_by_exception,
         )
 
 

@@ -63,7 +63,7 @@ def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
 
 
 def _warn_pointless(site: Site, registry: Registry) -> None:
-    """Warn of devices that count in a boundary but measure nothing of what it adds up."""
+    """Warn of devices that count in a boundary but measure nothing of what it adds up, or something twice."""
     useful: set[tuple[Boundary, int]] = set()
     """Boundaries and points of makes of devices that measure something of what the boundary adds up."""
     for device in site.devices:
@@ -72,11 +72,20 @@ def _warn_pointless(site: Site, registry: Registry) -> None:
         needed = {each.type_key for each in QUANTITIES if each.boundary is device.boundary}
         needed |= {each.type_key for each in ENERGIES if each.boundary is device.boundary}
         useful.add((device.boundary, id(device.points)))
-        if needed and not needed.intersection(point.type.key for point in device.points):
+        entry = registry.devices.entries[device.id]
+        found = {key: [each.name for each in device.points if each.type.key == key] for key in sorted(needed)}
+        if needed and not any(found.values()):
             useful.discard((device.boundary, id(device.points)))
-            entry = registry.devices.entries[device.id]
             registry.findings.warn(
                 entry.at("boundary"),
                 f"device {device.id}: counts as {device.boundary}, its profile has no"
-                f" {' or '.join(sorted(needed))}; set boundary: none",
+                f" {' or '.join(found)}; set boundary: none",
             )
+        for key, names in found.items():
+            if len(names) > 1:
+                registry.findings.warn(
+                    entry.at("profile"),
+                    f"device {device.id}: counts as {device.boundary}, and its profile has"
+                    f" {' and '.join(names)} of type {key}, which are added up; give all but the whole of it"
+                    " another type",
+                )

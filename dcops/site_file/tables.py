@@ -221,19 +221,25 @@ def _check_header(
         mend = f"begin with {_listed(required)}, separated by commas or semicolons"
         findings.add(place, f"the first row names no column; {mend}")
         return False
-    meant: set[str] = set()
+    meant: dict[str, str] = {}
     for name in header:
         if name and name not in columns:
             found = get_close_matches(name.lower(), columns, n=1)
-            meant.update(found)
+            meant.update(dict.fromkeys(found, name))
             hint = near(name.lower(), columns) or f"columns are {_listed(columns)}"
             findings.add(place, f"unknown column {shown(name)}; {hint}")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     for name in twice:
         findings.add(place, f"column {name!r} is there twice; keep one")
     missing = required.difference(header)
-    if missing - meant:
-        findings.add(place, f"columns are missing: {_listed(missing - meant)}; add them to the first row")
+    if missing - meant.keys():
+        findings.add(
+            place, f"columns are missing: {_listed(missing - meant.keys())}; add them to the first row"
+        )
+    # What a misspelt column holds is judged as what was meant, or each row would be told to lack it.
+    for column, name in meant.items():
+        if column not in header:
+            header[header.index(name)] = column
     return not missing and not twice
 
 

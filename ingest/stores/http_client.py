@@ -3,6 +3,7 @@
 One attempt a call: who calls decides on another.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -158,5 +159,5 @@ def unreachable(place: str, error: Exception) -> StoreUnavailableError:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, without the connection object that urllib3 puts before it."""
-    return str(error).rpartition(">: ")[2]
+    """What an error says, without the connection object that urllib3 puts before it and numbers of errors."""
+    return re.sub(r"\[Errno -?\d+\] ", "", str(error).rpartition(">: ")[2])

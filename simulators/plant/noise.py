@@ -19,7 +19,8 @@ class Noise:
         self._key = (seed, stream)
         self._count = count
         self._period = period
-        self._blocks: dict[int, Floats] = {}
+        self._blocks: dict[int, NDArray[np.float32]] = {}
+        """Knots drawn, by block; seven digits of them are enough."""
         self._current = -inf
         self._before = self._slope = np.zeros(count)
 
@@ -39,9 +40,9 @@ class Noise:
             for old in [known for known in self._blocks if abs(known - block) > 1]:
                 del self._blocks[old]
             generator = np.random.default_rng([*self._key, block % 2**63])
-            knots = generator.standard_normal((_BLOCK, self._count))
+            knots = generator.standard_normal((_BLOCK, self._count)).astype(np.float32)
             self._blocks[block] = knots
-        row: Floats = knots[place]
+        row: Floats = knots[place].astype(np.float64)
         return row
 
 

@@ -16,6 +16,7 @@ from simulators.plant.noise import Floats, Noise, draw
 Shown = dict[DeviceKind, dict[str, Floats]]
 """For each kind: readings by name, one element a device of the kind in site order."""
 Ints = NDArray[np.int64]
+_Singles = NDArray[np.float32]
 
 _PLAUSIBLE = {"°C": 22.0, "%RH": 45.0, "Hz": 50.0}
 """By unit: what a point shows that no model knows. Anything else is 0."""
@@ -73,11 +74,14 @@ class _Copy:
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """Which share of a phase its parts draw: always the whole of it together, each now more, now less."""
+    """Which share of a phase its parts draw: always the whole of it together, each now more, now less.
 
-    usual: Floats
-    first: Floats
-    second: Floats
+    They are most of what a plant is, and need no more than seven digits.
+    """
+
+    usual: _Singles
+    first: _Singles
+    second: _Singles
     """Two ways to stray from the usual, each without a sum."""
 
     @classmethod
@@ -89,9 +93,10 @@ class _Shares:
             np.concatenate([each.second for each in shares]),
         )
 
-    def at(self, unrest: Floats) -> Floats:
+    def at(self, unrest: Floats) -> _Singles:
         """The shares, given how far things stray in either way now."""
-        shares: Floats = self.usual + unrest[0] * self.first + unrest[1] * self.second
+        one, other = unrest.tolist()
+        shares: _Singles = self.usual + one * self.first + other * self.second
         return shares
 
 
@@ -191,5 +196,5 @@ def _parts(group: Alike, seed: int) -> Iterator[tuple[str, Ints, _Shares]]:
                 way[:, mine] - (usual[:, mine] * way[:, mine]).sum(axis=1, keepdims=True)
             )
     for offset, number, quantity in found:
-        shares = _Shares(usual[:, number], first[:, number], second[:, number])
+        shares = _Shares(*(each[:, number].astype(np.float32) for each in (usual, first, second)))
         yield f"{quantity}_l{(number - 1) % _PHASES + 1}", group.firsts + offset, shares

@@ -1,31 +1,62 @@
-"""An MQTT broker within the process, for demos: loopback, anonymous, nothing kept on disk."""
+"""An MQTT broker within the process, for demos: loopback, anonymous, nothing kept on disk.
+
+It speaks MQTT 3.1.1 and refuses clients of other versions at once, upon which they may try this one. What it
+does not do: QoS 2 towards clients (they are granted 1), access rules, TLS.
+"""
 
 import asyncio
-import logging
+import contextlib
+import itertools
+import math
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
-from amqtt.broker import Broker  # type: ignore[import-untyped]  # it ships no types
-from amqtt.errors import BrokerError  # type: ignore[import-untyped]  # it ships no types
+from simulators.wire.mqtt_packets import (
+    REFUSED_SUBSCRIPTION,
+    Connect,
+    Kind,
+    MalformedPacketError,
+    Message,
+    Refusal,
+    Splitter,
+    UnknownVersionError,
+    numbered,
+    packet,
+    read_connect,
+    read_number,
+    read_publish,
+    read_subscribe,
+    read_unsubscribe,
+)
+from simulators.wire.mqtt_session import Session, is_filter, lowered, matches
+from simulators.wire.replies import cannot_listen
 
-from simulators.errors import ListenError
-
-_CONFIG_PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+_MOST_SESSIONS = 1000
+"""Clients, those that are away and have a session included; further ones are refused."""
+_MOST_RETAINED = 100_000
+"""Topics; further ones are not kept."""
+_MOST_KNOWN = 100_000
+"""Topics of which it is known who takes them."""
+_LOOK = 1.0
+"""Seconds between two looks for clients that have fallen silent."""
+_TO_INTRODUCE = 10.0
+"""Seconds within which a client says who it is."""
+_PATIENCE = 1.5
+"""Times its keep-alive may a client be silent."""
 
 
 class EmbeddedBroker:
     """A broker that listens from ``async with`` on to its end."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._address = f"{host}:{port}"
-        for name in ("amqtt", "transitions"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._broker = Broker(
-            {
-                "listeners": {"default": {"type": "tcp", "bind": self._address}},
-                "plugins": _CONFIG_PLUGINS,
-            }
-        )
+        self._host, self._port = host, port
+        self._server: asyncio.Server | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._sessions: dict[str, Session] = {}
+        self._clients: set[_Client] = set()
+        self._retained: dict[str, Message] = {}
+        self._takers: dict[str, tuple[tuple[Session, int], ...]] = {}
+        self._names = itertools.count(1)
 
     async def __aenter__(self) -> Self:
         """Listens.
@@ -33,10 +64,12 @@ class EmbeddedBroker:
         Raises:
             ListenError: the address is in use or not one of this machine.
         """
+        loop = asyncio.get_running_loop()
         try:
-            await self._broker.start()
-        except (BrokerError, OSError) as error:
-            raise ListenError(f"broker: {self._address} cannot be listened on: {error}") from error
+            self._server = await loop.create_server(lambda: _Client(self), self._host, self._port)
+        except OSError as error:
+            raise cannot_listen(f"broker: {self._host}:{self._port}", error) from error
+        self._watch = asyncio.create_task(self._look_for_silent_ones(), name="broker")
         return self
 
     async def __aexit__(
@@ -45,4 +78,228 @@ class EmbeddedBroker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.shield(self._broker.shutdown())
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        if self._server is not None:
+            self._server.close()
+            for client in tuple(self._clients):
+                client.drop()
+            await self._server.wait_closed()
+
+    def publish(self, message: Message) -> None:
+        """Gives a message to all who have subscribed to its topic, each at the QoS it has asked for."""
+        if message.retain:
+            self._retain(message)
+        for session, qos in self._who_takes(message.topic):
+            session.deliver(lowered(message, qos))
+
+    def arrived(self, client: "_Client") -> None:
+        """There is a connection more."""
+        self._clients.add(client)
+
+    def welcome(self, connect: Connect) -> tuple[Session, bool] | None:
+        """The session of a client that introduces itself, and whether it was there before; None: no room.
+
+        Whoever had the same name before is thrown out.
+        """
+        name = connect.client_id or f"nameless-{next(self._names)}"
+        for other in tuple(self._clients):
+            if other.session is not None and other.session.client_id == name:
+                other.drop()
+        session = self._sessions.get(name)
+        if session is None and len(self._sessions) >= _MOST_SESSIONS:
+            return None
+        present = session is not None and not connect.clean
+        if session is None or connect.clean:
+            session = self._sessions[name] = Session(name, clean=connect.clean)
+            self._takers.clear()
+        session.clean = connect.clean
+        return session, present
+
+    def farewell(self, client: "_Client", session: Session | None, will: Message | None) -> None:
+        """A client is gone; its will is published."""
+        self._clients.discard(client)
+        if session is not None:
+            session.closed()
+            if session.clean and self._sessions.get(session.client_id) is session:
+                del self._sessions[session.client_id]
+                self._takers.clear()
+        if will is not None:
+            self.publish(will)
+
+    def subscribe(self, session: Session, pattern: str, qos: int) -> int:
+        """What is granted: a QoS, or REFUSED_SUBSCRIPTION."""
+        if not is_filter(pattern):
+            return REFUSED_SUBSCRIPTION
+        granted = min(qos, 1)
+        session.subscriptions[pattern] = granted
+        self._takers.clear()
+        return granted
+
+    def send_retained(self, session: Session, pattern: str, qos: int) -> None:
+        """Gives a client what is retained of the topics of a filter."""
+        for topic, message in self._retained.items():
+            if matches(pattern, topic):
+                session.deliver(lowered(message, qos, retain=True))
+
+    def unsubscribe(self, session: Session, pattern: str) -> None:
+        """Forgets a subscription."""
+        session.subscriptions.pop(pattern, None)
+        self._takers.clear()
+
+    def _retain(self, message: Message) -> None:
+        if not message.payload:
+            self._retained.pop(message.topic, None)
+        elif message.topic in self._retained or len(self._retained) < _MOST_RETAINED:
+            self._retained[message.topic] = message
+
+    def _who_takes(self, topic: str) -> tuple[tuple[Session, int], ...]:
+        known = self._takers.get(topic)
+        if known is None:
+            found = ((session, session.qos_of(topic)) for session in self._sessions.values())
+            known = tuple((session, qos) for session, qos in found if qos is not None)
+            if len(self._takers) >= _MOST_KNOWN:
+                self._takers.clear()
+            self._takers[topic] = known
+        return known
+
+    async def _look_for_silent_ones(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            now = asyncio.get_running_loop().time()
+            for client in tuple(self._clients):
+                if now > client.until:
+                    client.drop()
+
+
+class _Client(asyncio.Protocol):
+    """A connection of a client."""
+
+    def __init__(self, broker: EmbeddedBroker) -> None:
+        self.session: Session | None = None
+        self._broker = broker
+        self._loop = asyncio.get_running_loop()
+        self.until = self._loop.time() + _TO_INTRODUCE
+        """When it must have said something, in seconds of the event loop."""
+        self._splitter = Splitter()
+        self._transport: asyncio.Transport | None = None
+        self._patience = math.inf
+        self._will: Message | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._broker.arrived(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+        self._leave()
+
+    def pause_writing(self) -> None:
+        if self.session is not None:
+            self.session.pause()
+
+    def resume_writing(self) -> None:
+        if self.session is not None:
+            self.session.resume()
+
+    def drop(self) -> None:
+        """Cuts the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._leave()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for first, body in self._splitter.feed(data):
+                if self._transport is None or self._transport.is_closing():
+                    return
+                if self.session is None:
+                    self._introduced(first, body)
+                else:
+                    self._take(self.session, first, body)
+        except MalformedPacketError:
+            self.drop()
+        if self.session is not None:
+            self.until = self._loop.time() + self._patience
+
+    def _introduced(self, first: int, body: bytes) -> None:
+        if first >> 4 != Kind.CONNECT:
+            raise MalformedPacketError("the first packet is no CONNECT")
+        try:
+            connect = read_connect(body)
+        except UnknownVersionError:
+            self._refuse(Refusal.VERSION)
+            return
+        if not connect.client_id and not connect.clean:
+            self._refuse(Refusal.CLIENT_ID)
+            return
+        found = self._broker.welcome(connect)
+        if found is None:
+            self._refuse(Refusal.UNAVAILABLE)
+            return
+        self.session, present = found
+        self._will = connect.will
+        self._patience = _PATIENCE * connect.keepalive or math.inf
+        self._write(packet(Kind.CONNACK, bytes((present, 0))))
+        self.session.opened(self._write)
+
+    def _take(self, session: Session, first: int, body: bytes) -> None:
+        match first >> 4:
+            case Kind.PUBLISH:
+                self._published(session, first, body)
+            case Kind.PUBACK:
+                session.acknowledged(read_number(body))
+            case Kind.PUBREL:
+                session.unreleased.discard(read_number(body))
+                self._write(numbered(Kind.PUBCOMP, read_number(body)))
+            case Kind.SUBSCRIBE:
+                self._subscribed(session, body)
+            case Kind.UNSUBSCRIBE:
+                number, patterns = read_unsubscribe(body)
+                for pattern in patterns:
+                    self._broker.unsubscribe(session, pattern)
+                self._write(numbered(Kind.UNSUBACK, number))
+            case Kind.PINGREQ:
+                self._write(packet(Kind.PINGRESP))
+            case Kind.DISCONNECT:
+                self._will = None
+                self._close()
+            case other:
+                raise MalformedPacketError(f"a client sends no packets of kind {other}")
+
+    def _published(self, session: Session, first: int, body: bytes) -> None:
+        message, number = read_publish(first & 0x0F, body)
+        if message.qos <= 1 or number not in session.unreleased:
+            self._broker.publish(message)
+        if message.qos == 1:
+            self._write(numbered(Kind.PUBACK, number))
+        elif message.qos:
+            session.unreleased.add(number)
+            self._write(numbered(Kind.PUBREC, number))
+
+    def _subscribed(self, session: Session, body: bytes) -> None:
+        number, asked = read_subscribe(body)
+        granted = [self._broker.subscribe(session, pattern, qos) for pattern, qos in asked]
+        self._write(packet(Kind.SUBACK, number.to_bytes(2, "big") + bytes(granted)))
+        for (pattern, _), qos in zip(asked, granted, strict=True):
+            if qos != REFUSED_SUBSCRIPTION:
+                self._broker.send_retained(session, pattern, qos)
+
+    def _refuse(self, why: Refusal) -> None:
+        self._write(packet(Kind.CONNACK, bytes((0, why))))
+        self._close()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _leave(self) -> None:
+        session, self.session = self.session, None
+        will, self._will = self._will, None
+        self._broker.farewell(self, session, will)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)

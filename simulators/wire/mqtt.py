@@ -1,8 +1,11 @@
-"""MQTT publishers: the devices of a plan that report by themselves, one client a broker."""
+"""MQTT publishers: the devices of a plan that report by themselves, one client a broker.
+
+Where the broker is in this process too, there is no client: its messages are handed to it.
+"""
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiomqtt
@@ -14,6 +17,8 @@ from facility.clock import Clock
 from facility.site import Site
 from simulators.payloads import PayloadEncoder
 from simulators.readings import Readings
+from simulators.wire.broker import EmbeddedBroker
+from simulators.wire.mqtt_packets import Message
 from simulators.wire.schedule import Grid
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +52,17 @@ class MqttPublisher:
         bindings: Sequence[MqttBinding],
         readings: Readings,
         clock: Clock,
+        *,
+        embedded: EmbeddedBroker | None = None,
     ) -> None:
+        """Args:
+        site: what there is.
+        broker: where the devices publish.
+        bindings: the devices.
+        readings: what they show.
+        clock: decides when they are due.
+        embedded: the broker itself, if it is in this process.
+        """
         self.broker = broker
         self.published = 0
         """Messages the broker has acknowledged."""
@@ -56,7 +71,8 @@ class MqttPublisher:
         self._clock = clock
         self._reporters = [_reporter(site, binding) for binding in bindings]
         keys, periods = [each.device for each in bindings], [each.period for each in bindings]
-        self._outbox: asyncio.Queue[int] = asyncio.Queue(_AT_ONCE)
+        self._embedded = embedded
+        self._outbox: asyncio.Queue[_Reporter] = asyncio.Queue(_AT_ONCE)
         self._grid = Grid(keys, periods, clock.now())
         self._lost = False
 
@@ -67,6 +83,10 @@ class MqttPublisher:
 
     async def run(self) -> None:
         """Connects, publishes, and connects again when the broker goes away."""
+        if self._embedded is not None:
+            self.connected.set()
+            await self._hand_to(self._embedded)
+            return
         pause = _FIRST_PAUSE
         while not _is_cancelled():
             try:
@@ -91,23 +111,35 @@ class MqttPublisher:
             await self._fill_outbox()
 
     async def _fill_outbox(self) -> None:
-        while (due := self._grid.next_due) is not None:
-            await self._clock.sleep_until(due)
-            self._readings.refresh()
-            batch = self._grid.take(self._clock.now())
-            for at in batch:
-                if not self._readings.is_silent(self._reporters[at].device):
-                    await self._outbox.put(at)
-        await asyncio.Event().wait()
+        async for batch in self._due():
+            for reporter in batch:
+                await self._outbox.put(reporter)
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Sends what is in the outbox, one message at a time, as it is when it is sent."""
         while not _is_cancelled():
-            reporter = self._reporters[await self._outbox.get()]
-            values = self._readings.values[reporter.points]
-            payload = orjson.dumps(reporter.encoder.encode(values, self._clock.now()))
-            await client.publish(reporter.topic, payload, qos=_QOS)
+            reporter = await self._outbox.get()
+            await client.publish(reporter.topic, self._payload(reporter), qos=_QOS)
             self.published += 1
+
+    async def _hand_to(self, broker: EmbeddedBroker) -> None:
+        async for batch in self._due():
+            for reporter in batch:
+                broker.publish(Message(topic=reporter.topic, payload=self._payload(reporter), qos=_QOS))
+            self.published += len(batch)
+
+    async def _due(self) -> AsyncIterator[list[_Reporter]]:
+        """What is to be published, whenever something is, without end."""
+        while (due := self._grid.next_due) is not None:
+            await self._clock.sleep_until(due)
+            self._readings.refresh()
+            found = [self._reporters[at] for at in self._grid.take(self._clock.now())]
+            yield [each for each in found if not self._readings.is_silent(each.device)]
+        await asyncio.Event().wait()
+
+    def _payload(self, reporter: _Reporter) -> bytes:
+        values = self._readings.values[reporter.points]
+        return orjson.dumps(reporter.encoder.encode(values, self._clock.now()))
 
     def _client(self) -> aiomqtt.Client:
         broker = self.broker
@@ -142,14 +174,19 @@ class MqttPublisher:
 
 
 def mqtt_publishers(
-    site: Site, plan: CollectionPlan, readings: Readings, clock: Clock
+    site: Site,
+    plan: CollectionPlan,
+    readings: Readings,
+    clock: Clock,
+    embedded: Mapping[str, EmbeddedBroker] | None = None,
 ) -> tuple[MqttPublisher, ...]:
-    """A publisher for each broker of a plan that has devices."""
+    """A publisher for each broker of a plan that has devices; ``embedded``, by id, are in this process."""
+    here = embedded or {}
     bindings: dict[str, list[MqttBinding]] = {}
     for binding in plan.mqtt:
         bindings.setdefault(binding.broker, []).append(binding)
     return tuple(
-        MqttPublisher(site, broker, bindings[broker.id], readings, clock)
+        MqttPublisher(site, broker, bindings[broker.id], readings, clock, embedded=here.get(broker.id))
         for broker in plan.brokers
         if broker.id in bindings
     )

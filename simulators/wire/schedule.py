@@ -6,6 +6,10 @@ from zlib import crc32
 
 from facility.sample import NANOSECONDS
 
+_GRAIN = 20_000_000
+"""ns between the places of a grid: what has the same place shares a waking."""
+_HASH_BITS = 32
+
 
 class Grid:
     """Due times of a number of things. A time that has gone by unserved is skipped and counted."""
@@ -13,9 +17,7 @@ class Grid:
     def __init__(self, keys: Sequence[str], periods: Sequence[float], start: int) -> None:
         """``keys`` decide the offsets; ``periods`` are in seconds."""
         self._periods = [max(1, int(period * NANOSECONDS)) for period in periods]
-        self._offsets = [
-            crc32(key.encode()) * period >> 32 for key, period in zip(keys, self._periods, strict=True)
-        ]
+        self._offsets = [_offset(key, period) for key, period in zip(keys, self._periods, strict=True)]
         self._heap = [(self._next(at, start), at) for at in range(len(keys))]
         heapq.heapify(self._heap)
         self.skipped = 0
@@ -40,3 +42,8 @@ class Grid:
         """The first grid time that is not before ``time``."""
         period, offset = self._periods[at], self._offsets[at]
         return -(-(time - offset) // period) * period + offset
+
+
+def _offset(key: str, period: int) -> int:
+    places = max(1, period // _GRAIN)
+    return (crc32(key.encode()) * places >> _HASH_BITS) * period // places

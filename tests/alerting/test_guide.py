@@ -12,7 +12,7 @@ from alerting.messages import PLACEHOLDERS
 from alerting.platform_alarms import PLATFORM_RULES
 from alerting.rule_files import RawRule, default_rules
 from alerting.rule_parsing import KEYS, RESERVED, parse_rules
-from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT
+from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT
 from facility.site import Site
 from facility.spaces import Level, Space
 from tests.alerting.plant import build_site
@@ -53,7 +53,7 @@ def test_every_key_and_every_placeholder_is_explained() -> None:
 
 
 def test_every_alarm_that_is_always_on_is_explained() -> None:
-    communication = {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, NETWORK_SILENT}
+    communication = {DEVICE_SILENT, DEVICE_BLIND, ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT, NETWORK_SILENT}
     assert set(RESERVED) == communication | set(PLATFORM_RULES)
     assert all(f"| `{name}` |" in GUIDE for name in RESERVED)
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from collectors.changes import compare
+from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, MqttBinding, MqttBroker
 from collectors.profiles import Manners, ModbusProfile, MqttProfile
 from collectors.profiles.reader import shipped
+from tests.collectors.conftest import Samples, WallClock
 
 PROFILES = shipped()
 
@@ -87,3 +89,15 @@ def test_an_equal_profile_that_was_read_again_is_the_same() -> None:
     change = compare(PLAN, plan)
     assert change.kept == {"a", "b", "c", "m"}
     assert all(each.profile is PROFILES[each.profile.name] for each in change.plan.modbus)
+
+
+async def test_what_was_counted_of_a_device_that_is_read_no_more_is_still_counted() -> None:
+    """A sum that becomes less looks to Prometheus as if all of it had been counted once more."""
+    exchanged = next(p for p in PROFILES.values() if isinstance(p, ModbusProfile) and p.identity)
+    plan = replace(PLAN, modbus=(replace(PLAN.modbus[0], profile=exchanged), *PLAN.modbus[1:]))
+    collection = Collection(plan, WallClock(), Samples().append)
+    reader = collection._readers[0]
+    reader.polls_due, reader.polls_done, reader._contact.changes = 5, 5, 2
+    change = compare(plan, replace(plan, modbus=plan.modbus[1:]))
+    collection.change(await collection.prepare(change))
+    assert (collection.totals().polls_done, collection.tally().identity_changes) == (5, 2)

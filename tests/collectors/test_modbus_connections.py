@@ -28,6 +28,7 @@ from tests.collectors.conftest import (
     small_profile,
     until,
 )
+from tests.streams import stream_server
 
 
 async def test_a_connection_closed_while_idle_is_opened_again_without_a_word(
@@ -208,9 +209,8 @@ async def slow_line(delay: float, *, shared: bool = False) -> AsyncIterator[int]
                 asyncio.get_running_loop().call_later(wait, answer, frame, writer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with stream_server(serve) as port:
+        yield port
 
 
 def collection_of(

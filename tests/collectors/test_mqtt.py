@@ -26,6 +26,7 @@ from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from tests.collectors.conftest import HandClock, Samples, WallClock, running, seeded, until
 from tests.servers.processes import Server, mosquitto
+from tests.streams import stream_server
 
 PROFILES = shipped()
 
@@ -216,9 +217,7 @@ async def test_a_broker_that_speaks_no_mqtt_5_is_spoken_to_in_the_old_version() 
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, collecting(port, bind("rack-climate", "climate")) as rig:
+    async with stream_server(greet) as port, collecting(port, bind("rack-climate", "climate")) as rig:
         await until(lambda: len(greetings) == 2)
         assert greetings == [5, 4]
         assert rig.errors["connect"] == 0
@@ -239,9 +238,7 @@ async def test_a_broker_that_greets_in_the_old_version_is_not_asked_for_the_new_
                 await reader.read(100)
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, collecting(port, bind("rack-climate", "climate")):
+    async with stream_server(greet) as port, collecting(port, bind("rack-climate", "climate")):
         await until(lambda: len(greetings) >= 5)
     assert greetings[:5] == [5, 4, 4, 4, 5]
     gc.collect()
@@ -317,7 +314,7 @@ def test_a_device_is_suspect_when_its_messages_are_late() -> None:
     broker = MqttBroker(id="broker", host="127.0.0.1", port=1, client_id="test")
     plan = CollectionPlan(brokers=(broker,), mqtt=(bind("rack-climate", "climate", period=20.0),))
     collection = Collection(plan, clock, Samples().append)
-    subscriber = collection._subscribers["broker"]
+    subscriber = collection._brokers._subscribers["broker"]
     (device,) = subscriber._intake._devices["dcops/k01/climate"]
     assert collection.devices()[0].state is DeviceState.WAITING
     device.take(b"{}", clock.now(), retained=False)
@@ -400,14 +397,13 @@ async def test_a_broker_that_does_not_answer_to_a_change_is_connected_anew(
                         writer.write(b"\x90\x04" + body[:2] + b"\x00\x01")
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
     first, second = bind("rack-climate", "a"), bind("rack-climate", "b", 2)
-    broker = MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test")
-    before = CollectionPlan(brokers=(broker,), mqtt=(first,))
-    collection = Collection(before, WallClock(), Samples().append, random=seeded())
-    async with server, running(collection.run()):
-        await until(lambda: collection.endpoints()[0].state is EndpointState.CONNECTED)
-        change = compare(before, CollectionPlan(brokers=(broker,), mqtt=(first, second)))
-        collection.change(await collection.prepare(change))
-        await until(lambda: len(asked) >= 3)
+    async with stream_server(serve) as port:
+        broker = MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test")
+        before = CollectionPlan(brokers=(broker,), mqtt=(first,))
+        collection = Collection(before, WallClock(), Samples().append, random=seeded())
+        async with running(collection.run()):
+            await until(lambda: collection.endpoints()[0].state is EndpointState.CONNECTED)
+            change = compare(before, CollectionPlan(brokers=(broker,), mqtt=(first, second)))
+            collection.change(await collection.prepare(change))
+            await until(lambda: len(asked) >= 3)

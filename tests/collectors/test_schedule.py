@@ -44,7 +44,7 @@ async def step(clock: HandClock, to: int) -> None:
 
 
 def test_an_offset_follows_from_the_id_alone() -> None:
-    assert offset_of("123456789", 10 * SECOND) == 0xCBF43926 % 100 * SECOND // 10
+    assert offset_of("123456789", 10 * SECOND) == 0xCBF43926 % 50 * SECOND // 5
     assert offset_of("123456789", 10 * SECOND) == offset_of("123456789", 10 * SECOND)
 
 

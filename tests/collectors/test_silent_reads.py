@@ -13,6 +13,7 @@ from collectors.modbus.rtu import checksum
 from tests.collectors.conftest import Request, answer_well, binding, raw_server, small_profile, until
 from tests.collectors.driving import SECOND, Drive, Registers, profile_of
 from tests.collectors.rig import at, collecting, collecting_from
+from tests.streams import stream_server
 
 THREE = {0: 10, 100: 20, 200: 30}
 
@@ -204,14 +205,12 @@ async def test_over_rtu_a_block_that_keeps_silent_is_no_more_than_itself() -> No
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    line = replace(at(port, timeout=0.1), protocol=ModbusProtocol.RTU_TCP)
     device = binding(1, period=0.3, profile=small_profile(0, 10, 20))
-    async with collecting_from(line, device) as rig:
-        await until(lambda: rig.device(1).polls_done >= 4)
-        assert rig.samples[-1].quality.tolist() == [192, 24, 192]
-        assert rig.samples[-1].values.tolist()[::2] == [42.0, 42.0]
-        assert rig.device(1).silent == 1
-        assert connections == 3  # opened anew each time, for a late reply could not be told from another
-    server.close()
+    async with stream_server(serve) as port:
+        line = replace(at(port, timeout=0.1), protocol=ModbusProtocol.RTU_TCP)
+        async with collecting_from(line, device) as rig:
+            await until(lambda: rig.device(1).polls_done >= 4)
+            assert rig.samples[-1].quality.tolist() == [192, 24, 192]
+            assert rig.samples[-1].values.tolist()[::2] == [42.0, 42.0]
+            assert rig.device(1).silent == 1
+            assert connections == 3  # opened anew each time, for a late reply could not be told from another

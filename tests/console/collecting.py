@@ -82,6 +82,9 @@ class FakeCollection:
     def devices(self) -> tuple[DeviceHealth, ...]:
         return self.health
 
+    def each_device(self) -> Iterator[DeviceHealth]:
+        return iter(self.health)
+
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         return self.links
 

@@ -1,11 +1,14 @@
 """What collecting costs and teaches, as the API tells it, and who may have it forgotten."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from aiohttp.test_utils import TestClient
 
-from collectors.health import DeviceState
+from collectors.health import DeviceHealth, DeviceState
 from tests.console.campus import build_site
 from tests.console.collecting import health
 from tests.console.plant import Plant
@@ -44,6 +47,29 @@ async def test_with_a_limit_those_in_trouble_come_first_and_all_are_counted(plan
         whole = await get(client, "/api/v1/collection?limit=0")
         assert [each["endpoint"] for each in whole["endpoints"]] == ["gw-1", "broker"]
         assert len(whole["devices"]) == 4
+
+
+async def test_polls_go_on_while_all_devices_are_told(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, seen = 0, []
+
+    async def poll() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def each_device() -> Iterator[DeviceHealth]:
+        for at in range(2000):
+            seen.append(turns)
+            yield health(f"pdu-{at}")
+
+    monkeypatch.setattr(plant.collection, "each_device", each_device)
+    async with plant.client() as client, asyncio.TaskGroup() as tasks:
+        polling = tasks.create_task(poll())
+        answer = await get(client, "/api/v1/collection")
+        polling.cancel()
+    assert len(answer["devices"]) == 2000
+    assert max(Counter(seen).values()) == 500
 
 
 async def test_the_time_of_an_endpoint_is_told_by_device_and_read(client: TestClient) -> None:

@@ -128,6 +128,24 @@ async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_p
         assert workers.members[0].restarts >= 1
 
 
+async def test_a_stop_while_a_worker_is_being_started_leaves_no_process(monkeypatch, tmp_path) -> None:
+    started: list[asyncio.subprocess.Process] = []
+    begin = asyncio.create_subprocess_exec
+
+    async def start(*command: str, **options: object) -> asyncio.subprocess.Process:
+        started.append(await begin(*command, **options))
+        return started[-1]
+
+    async def wait(**_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(asyncio, "open_connection", wait)
+    async with worker_that_says(b"", "stays", monkeypatch, tmp_path):
+        await until(lambda: bool(started), "a worker is started")
+    assert started[0].returncode is not None
+
+
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.01)
     kept = keep_catalogue(catalogue())

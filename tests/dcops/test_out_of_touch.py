@@ -11,7 +11,10 @@ import pytest
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
+from collectors.shares import Share
 from dcops import out_of_touch
+from dcops.crew.roles import Role
+from dcops.crew.shard import Shard
 from dcops.out_of_touch import OutOfTouch, Source
 from dcops.platform import Platform
 from dcops.settings import Settings
@@ -116,3 +119,37 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
             await until(lambda: alarms() == [], "the alarm goes", 60)
             stop.set()
             await until(lambda: not platform.deliveries[0].backlog.points, "all is stored")
+
+
+async def test_a_shard_shows_the_same_on_its_own_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out_of_touch, "PATIENCE", 0)
+    monkeypatch.setattr(out_of_touch, "LOOK", 0)
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        (tmp_path / "site.yaml").write_text(
+            climate_site(broker.port, "c0", more=", period: 1s, reports_by_exception: true")
+        )
+        loaded = load(tmp_path / "site.yaml")
+        head = f"http://127.0.0.1:{free_port()}"
+        role = Role(shards=1, own=1, head=head, token="a-token-for-tests-only")
+        settings = Settings(
+            data=tmp_path / "data", port=free_port(), role=role, load=lambda: load(tmp_path / "site.yaml")
+        )
+        shard = Shard(loaded, SystemClock(), settings, {}, share=Share(1, 1))
+        at = shard.live.kept.catalogue.index("c0.air_inlet_temperature")
+        async with stage({"shard": shard.run(asyncio.Event())}):
+            await until(lambda: shard.collection.brokers()[0].state == "connected", "connected")
+            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+                values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
+                await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+            await until(lambda: shard.live.image.quality[at] == 192, "the value is shown")
+            broker.stop()
+            await until(lambda: shard.live.image.quality[at] == 20, "it is no good any more")
+            assert shard.live.image.values[at] == 24.5
+            await shard.reloader.reload()
+            await until(lambda: shard.live.image.quality[at] == 20, "nor after a reload")
+            broker.start()
+            await until(lambda: shard.live.image.quality[at] == 192, "it stands again", 60)
+            await shard.spool.flush()
+            assert shard.spool.stats.appended == 2, "the head judges for itself"

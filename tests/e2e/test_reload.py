@@ -42,7 +42,7 @@ def values_of(hall: Hall, type_key: str, devices: set[str]) -> dict[str, tuple[i
     site, image = hall.platform.live.loaded.site, hall.platform.image
     return {
         f"{site.devices[at].id}.{point}": (int(image.times[point_at]), float(image.values[point_at]))
-        for at, point_at in site.find_points(type_key)
+        for at, point_at in zip(*(each.tolist() for each in site.points_of(type_key)), strict=True)
         if site.devices[at].id in devices
         for point in [site.devices[at].points[point_at - int(site.first_points[at])].name]
     }

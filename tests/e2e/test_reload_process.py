@@ -75,8 +75,11 @@ async def read(run: Program, device: str) -> bool:
     return bool(found and found["quality"] == 192)
 
 
+NO_ANSWER = {"reloads": -1, "refused": -1, "mistakes": ()}
+
+
 async def status(run: Program) -> Any:
-    return await asyncio.to_thread(run.get, "/api/v1/site") or {"reloads": -1, "refused": -1, "mistakes": ()}
+    return await asyncio.to_thread(run.get, "/api/v1/site") or NO_ANSWER
 
 
 async def reloads(run: Program, count: int) -> bool:
@@ -114,6 +117,26 @@ async def test_sighup_takes_up_what_has_changed_and_leaves_a_site_with_mistakes(
     assert "crab" in log
     assert "Traceback" not in log
     assert "leaked" not in log
+
+
+def heeds(process: int, number: signal.Signals) -> bool:
+    """Whether a process does not just end by a signal."""
+    words = dict(line.split(":\t", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return bool((int(words["SigIgn"], 16) | int(words["SigCgt"], 16)) >> (number - 1) & 1)
+
+
+async def test_a_reload_that_is_asked_for_during_the_start_is_done_and_ends_nothing(tmp_path):
+    """A service manager takes a process for started as soon as there is one, and its death for intended."""
+    site = write_small_site(tmp_path / "site", shape=SMALL)
+    with program(site, tmp_path) as run:
+        await until(lambda: heeds(run.process.pid, signal.SIGHUP), "the first line of the program")
+        while run.process.poll() is None and await status(run) == NO_ANSWER:
+            run.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.05)
+        await until(lambda: reloads(run, 1), "the reload")
+        run.process.terminate()
+        assert await asyncio.to_thread(run.process.wait, 120) == 0
+    assert "Traceback" not in run.log.read_text()
 
 
 async def test_a_stop_during_a_reload_is_as_orderly_as_any(tmp_path):

@@ -69,6 +69,25 @@ async def test_workers_collect_all_that_is_polled_and_are_seen_as_one(site: Path
     assert "Traceback" not in process.log
 
 
+async def test_signals_to_all_processes_leave_workers_to_their_parent(site: Path, tmp_path: Path) -> None:
+    process = Running(site, tmp_path / "many", "--workers", "2", token=None)
+    async with running(process):
+        for name in ("worker 1/2", "worker 2/2"):
+            await until(lambda: heard(process, name), f"{name} is heard")  # noqa: B023 - waited for here
+        for worker in workers_of(process).values():
+            worker.send_signal(signal.SIGHUP)
+            worker.send_signal(signal.SIGINT)
+        heard_at = (await process.collector("worker 1/2"))["heard"]
+
+        async def heard_again() -> bool:
+            return (await process.collector("worker 1/2"))["heard"] != heard_at
+
+        await until(heard_again, "it is heard again")
+        assert (await process.collector("worker 1/2"))["restarts"] == 0
+        assert await process.end(signal.SIGTERM) == 0
+    assert "started again" not in process.log
+
+
 async def test_a_worker_that_is_killed_is_started_again(site: Path, tmp_path: Path) -> None:
     async with standing_still(site):
         process = Running(site, tmp_path / "many", "--workers", "2", token=None)

@@ -145,6 +145,22 @@ def test_state_survives_a_restart_and_the_time_between_is_counted_exactly():
     assert after.at(1000) == (899_000.0, 0.0)
 
 
+def test_what_an_unrated_meter_counted_over_a_stop_is_not_judged_by_the_little_it_carries_after_it():
+    meter = Meter(rating=math.nan)
+    meter.read(0, 0.0)
+    meter.at(0, power=360e3)
+    meter.read(10, 1000.0)
+    meter.at(10, power=360e3)
+    after = Meter(rating=math.nan)
+    after.book.restore(meter.book.states(), np.array([0]))
+    after.at(36_000, power=3.6e3)
+    after.read(36_000, 3_600_000.0)
+    assert after.at(36_000, power=3.6e3) == (3_600_000.0, 0.0)
+    after.read(36_010, 90_000_000.0)  # and from then on what is impossible is not believed
+    after.at(36_010, power=3.6e3)
+    assert [event.finding for event in after.book.events] == [Finding.GLITCH]
+
+
 def test_a_zero_that_lasts_two_readings_costs_nothing():
     meter = Meter()
     meter.read(0, 1_000_000.0)

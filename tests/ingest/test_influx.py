@@ -24,6 +24,7 @@ from tests.ingest.plant import (
     sample,
 )
 from tests.servers import processes
+from tests.streams import stream_server
 
 MILLISECOND = 1_000_000
 
@@ -168,34 +169,35 @@ async def test_refused_content_is_handed_back_and_the_rest_is_written(status: in
     assert line.reason == f"InfluxDB at {receiver.url}, bucket plant: HTTP {status} (no)"
 
 
+async def keep_silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    """Answer nothing."""
+
+
 async def test_nobody_listening_and_no_answer_are_losses() -> None:
     store = InfluxStore(target(f"http://127.0.0.1:{processes.free_port()}"))
     with pytest.raises(StoreUnavailableError, match="start it or correct the address"):
         await store.write([entry(1, 5.0, 6.0)])
     await store.close()
-    silent = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
-    store = InfluxStore(target(f"http://127.0.0.1:{port}", timeout=0.2))
-    with pytest.raises(StoreUnavailableError, match="cannot be reached"):
-        await store.write([entry(1, 5.0, 6.0)])
-    await store.close()
-    silent.close()
+    async with stream_server(keep_silent) as port:
+        store = InfluxStore(target(f"http://127.0.0.1:{port}", timeout=0.2))
+        with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
 
 
 async def test_a_connection_that_breaks_is_not_tried_again_by_the_library() -> None:
     connections = 0
 
-    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
         writer.close()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    store = InfluxStore(target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-    with pytest.raises(StoreUnavailableError):
-        await store.write([entry(1, 5.0, 6.0)])
-    await store.close()
-    server.close()
+    async with stream_server(hang_up) as port:
+        store = InfluxStore(target(f"http://127.0.0.1:{port}"))
+        with pytest.raises(StoreUnavailableError):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
     assert connections == 1
 
 

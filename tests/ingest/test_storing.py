@@ -4,6 +4,7 @@ import asyncio
 import math
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -332,3 +333,32 @@ def test_live_values_see_every_reading(tmp_path: Path) -> None:
     image = plant.tick._image
     assert image.values[:2].tolist() == [1050.0, 5000.0]
     assert image.times[0] == NOON + 10 * SECOND
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_what_is_stored_stands_for_every_reading(seed: int) -> None:
+    """Of each reading: what is stored last by then is of its quality, within deadband and heartbeat."""
+    random = Random(seed)  # noqa: S311 - a seed
+    reduction = reporting(TEMPERATURE)
+    told: list[tuple[int, float, int]] = []
+    stored: dict[int, tuple[float, int]] = {}
+    value, second = 20.0, 0
+    for _ in range(300):
+        samples = []
+        for _ in range(random.choice((1, 1, 1, 2, 5))):
+            second += random.choice((1, 5, 5, 5, 30, 90))
+            value += random.choice((0.0, 0.0, 0.1, -0.1, 0.3, 0.6, -2.0))
+            code = random.choice((192,) * 12 + (64, 20))
+            reading = value if code >= 64 else NAN
+            told.append((second, reading, code))
+            samples.append(sample(K2_CLIMATE, NOON + second * SECOND, [reading], code))
+        for point, at, kept, code in flat(reduction.reduce(batch(NOON + second * SECOND, *samples))):
+            assert point == K2_CLIMATE
+            stored[round(at)] = (NAN if kept is None else kept, code)
+    assert len(stored) < len(told) - 100
+    for at, reading, code in told:
+        last = max(each for each in stored if each <= at)
+        kept, quality = stored[last]
+        assert quality == code
+        assert at - last < 60
+        assert last == at if math.isnan(reading) else abs(kept - reading) <= 0.5 + 1e-9

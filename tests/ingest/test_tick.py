@@ -320,6 +320,28 @@ async def test_a_longer_period_ticks_on_its_multiples() -> None:
     assert closed[:2] == [NOON + 60 * SECOND, NOON + 120 * SECOND]
 
 
+async def test_what_comes_after_the_journal_has_asked_is_left_for_it_to_ask_again() -> None:
+    closed: list[int] = []
+
+    def watch(now: int) -> None:
+        closed.append(now)
+        if len(closed) == 1:
+            bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+        if len(closed) == 2:
+            bench.tick.accept(sample(GRID, NOON + 1, [3.0, 4.0]))
+            bench.tick.hurry()
+            bench.tick.accept(sample(GRID, NOON + 2, [5.0, 6.0]))
+
+    bench = Bench(watch=watch)
+    await run_until(bench, lambda: len(closed) >= 3)
+    # Nobody had asked before the first tick, and nobody asks between the second and the third.
+    assert [(batch.values[0], (batch.accepted - NOON) // SECOND) for batch in bench.batches] == [
+        (1.0, 1),
+        (3.0, 2),
+        (5.0, 3),
+    ]
+
+
 async def run_until(bench: Bench, done: Callable[[], bool], period: int = SECOND) -> None:
     task = asyncio.create_task(bench.tick.run(period))
     await until(done)

@@ -18,6 +18,7 @@ from simulators.wire.framing import Frame, Mbap, Rtu, Side
 from tests.simulators.frame_files import ASK, TELL, Stream, connected
 from tests.simulators.literal_units import Registers, served
 from tests.simulators.waiting import until
+from tests.streams import stream_server
 
 
 class Bench:
@@ -124,10 +125,8 @@ async def test_replies_to_nothing_are_orphans_and_other_bytes_noise(tmp_path: Pa
         await reader.readexactly(len(ASK))
         writer.write(TELL + TELL + b"\xff" * 7)
 
-    async with await asyncio.start_server(odd, "127.0.0.1", 0) as server:
-        target = server.sockets[0].getsockname()[1]
-        async with bench.run(target) as proxy, connected(proxy.port) as stream:
-            assert await stream.ask(ASK, 2 * len(TELL) + 7) == TELL + TELL + b"\xff" * 7
+    async with stream_server(odd) as target, bench.run(target) as proxy, connected(proxy.port) as stream:
+        assert await stream.ask(ASK, 2 * len(TELL) + 7) == TELL + TELL + b"\xff" * 7
     assert [(each["kind"], each["no"]) for each in bench.lines()[1:]] == [
         ("request", 1),
         ("reply", 1),
@@ -145,8 +144,8 @@ async def test_what_a_device_says_before_it_hangs_up_comes_through(tmp_path: Pat
         writer.close()
 
     async with (
-        await asyncio.start_server(curt, "127.0.0.1", 0) as server,
-        bench.run(server.sockets[0].getsockname()[1]) as proxy,
+        stream_server(curt) as port,
+        bench.run(port) as proxy,
         connected(proxy.port) as stream,
     ):
         assert await stream.ask(ASK, len(TELL)) == TELL

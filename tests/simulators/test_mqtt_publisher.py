@@ -29,7 +29,7 @@ SENSORS = 9
 class Bench:
     """Publishers of a site towards a broker's port."""
 
-    def __init__(self, site: Site, port: int) -> None:
+    def __init__(self, site: Site, port: int, embedded: EmbeddedBroker | None = None) -> None:
         self.site = site
         self.port = port
         self.plant = Plant(site, 1, WINTER)
@@ -37,7 +37,8 @@ class Bench:
         self.readings = Readings(site, self.plant, self.clock)
         plan = build_plan(site, free_port(), port)
         self.publisher: MqttPublisher
-        (self.publisher,) = mqtt_publishers(site, plan, self.readings, self.clock)
+        here = {plan.brokers[0].id: embedded} if embedded is not None else {}
+        (self.publisher,) = mqtt_publishers(site, plan, self.readings, self.clock, here)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -131,10 +132,26 @@ async def test_the_embedded_broker_carries_messages(site: Site) -> None:
             await until(lambda: len(heard) == SENSORS)
 
 
+async def test_a_broker_in_the_same_process_is_handed_what_devices_publish(site: Site) -> None:
+    port = free_port()
+    async with EmbeddedBroker("127.0.0.1", port) as embedded:
+        bench = Bench(site, port, embedded)
+        bench.readings.silence(["weather"])
+        async with bench.listener() as heard, bench.running():
+            await bench.let_one_period_pass()
+            await until(lambda: len(heard) == SENSORS - 1)
+        messages = [message for topic in heard.values() for message in topic]
+        assert bench.publisher.published == len(messages) == SENSORS - 1
+        assert all(message.qos == 1 and not message.retain for message in messages)
+        rack = orjson.loads(heard["dcops/h1-r1-k1/h1-r1-k1-climate"][0].payload)
+        assert set(rack) == {"ts", "temperature", "humidity"}
+        assert 18 < rack["temperature"] < 27
+
+
 async def test_the_embedded_broker_names_an_address_it_cannot_have() -> None:
     port = free_port()
     async with EmbeddedBroker("127.0.0.1", port):
-        with pytest.raises(ListenError, match=f"127.0.0.1:{port} cannot be listened on"):
+        with pytest.raises(ListenError, match=f"broker: 127.0.0.1:{port} is already in use"):
             async with EmbeddedBroker("127.0.0.1", port):
                 pass
 
@@ -159,6 +176,16 @@ def test_offsets_differ_and_never_change() -> None:
         dues.append(len(taken))
     assert sum(dues) >= 98
     assert max(dues) < 10
+
+
+def test_a_thousand_devices_share_fifty_wakings_a_second() -> None:
+    grid = Grid([f"device-{at}" for at in range(1000)], [1.0] * 1000, 0)
+    dues = []
+    while (due := grid.next_due) is not None and due < NANOSECONDS:
+        dues.append((due, len(grid.take(due))))
+    assert {due % 20_000_000 for due, _ in dues} == {0}
+    assert len(dues) == 50
+    assert sum(count for _, count in dues) == 1000
 
 
 def test_nothing_is_ever_due_where_there_is_nothing() -> None:

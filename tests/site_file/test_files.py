@@ -149,6 +149,14 @@ def test_a_table_nobody_can_read_is_one_mistake(tmp_path: Path, name: str, text:
     assert told in str(caught.value)
 
 
+def test_a_misspelt_column_is_one_mistake_and_no_row_is_told_to_lack_it(tmp_path: Path) -> None:
+    rows = "".join(f"pdu-{number},rack_pdu,r1,rack-pdu,gw,{number}\n" for number in range(2, 9))
+    folder = write_site(tmp_path)
+    (folder / "devices.csv").write_text(f"id,kind,in,profile,endpoint,unti\n{rows}", encoding="utf-8")
+
+    assert only_problem(folder) == f"{folder}/devices.csv:1: unknown column 'unti'; did you mean 'unit'?"
+
+
 def test_a_table_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     folder = write_site(tmp_path)
     (folder / "devices.csv").symlink_to("not-there.csv")

@@ -26,6 +26,22 @@ def test_own_profile_is_read_from_a_folder_and_replaces_a_shipped_one(tmp_path: 
     assert tmp_path / "profiles" / "pdu.yaml" in loaded.files
 
 
+def test_a_profile_whose_points_are_counted_twice_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "pdu.yaml").write_text(
+        "profile: rack-pdu\nkind: rack_pdu\nprotocol: modbus\ntable: input\npoints:\n"
+        "  - {name: tariff_1, type: active_energy, address: 0, data: u32, unit: Wh}\n"
+        "  - {name: whole, type: active_energy, address: 2, data: u32, unit: Wh}\n"
+    )
+    folder = write_site(tmp_path, SITE + "profiles: [pdu.yaml]\n")
+
+    told = [str(each).replace(f"{folder}/", "") for each in load(folder).warnings]
+    (warning,) = (each for each in told if "added up" in each)
+    assert warning == (
+        "site.yaml:11: device pdu-a: counts as it_rack, and its profile has tariff_1 and whole of type"
+        " active_energy, which are added up; give all but the whole of it another type"
+    )
+
+
 def test_own_profiles_may_extend_each_other_and_shipped_ones_in_any_order(tmp_path: Path) -> None:
     folder = tmp_path / "profiles"
     folder.mkdir()

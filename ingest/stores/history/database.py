@@ -131,37 +131,42 @@ class Database:
         return connection
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        """Connect, with a new file where there is something else than a database, or one never finished.
+        """Connect, with a new file where the one there is something else than a database.
 
         The file is looked into only where it cannot be opened: who closes a file lets go of all locks that
         the process has on it, also of DuckDB's where a cursor still has the file open.
         """
         if not self.path.exists():
-            self._put_orphans_aside()
+            self._put_rest_aside()
         try:
             return duckdb.connect(self.path, config=_CONFIG)
-        except duckdb.Error:
-            if is_database(self.path) and self.path.stat().st_size >= _SMALLEST:
+        except duckdb.IOException as error:
+            if _LOCKED in str(error) or not self.path.exists():
                 raise
-        self._put_aside()
-        self._put_orphans_aside()
+            if not is_database(self.path):
+                self._put_aside()
+            elif self.path.stat().st_size < _SMALLEST:
+                self.path.unlink()
+                _log.warning(
+                    "history %s was not finished, as by a full disk or a kill: begun anew", self.path
+                )
+            else:
+                raise
+        self._put_rest_aside()
         return duckdb.connect(self.path, config=_CONFIG)
 
     def _put_aside(self) -> None:
-        if is_database(self.path):
-            self.path.unlink()
-            _log.warning("history %s was never finished, as by a full disk or a kill: begun anew", self.path)
-            return
         kept = _free_name(self.path)
         self.path.replace(kept)
         self.quarantined += 1
         _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
 
-    def _put_orphans_aside(self) -> None:
-        """Put files aside that no database tells of."""
-        with contextlib.suppress(FileNotFoundError):  # it would be laid over the new one
-            Path(f"{self.path}.wal").replace(_free_name(Path(f"{self.path}.wal")))
-        if any(self._folder.glob("*.parquet")):
+    def _put_rest_aside(self) -> None:
+        """Let no new database begin beside what belonged to another one."""
+        log = Path(f"{self.path}.wal")
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(_free_name(log))
+        if any(self._folder.glob("*")):
             # Of their series and times only the database knew; new ones of the same names would replace them.
             kept = _free_name(self._folder)
             self._folder.replace(kept)

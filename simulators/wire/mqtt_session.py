@@ -1,0 +1,135 @@
+"""What a broker knows of a client: what it subscribes to, and what is on its way to it."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from simulators.wire.mqtt_packets import Message, publish
+
+_LOG = logging.getLogger(__name__)
+
+IN_FLIGHT = 1000
+"""Messages that are sent and not acknowledged at a time."""
+MOST_WAITING = 16 << 20
+"""Bytes of messages that wait for a client that is away, or does not keep up."""
+_MOST_NUMBER = 0xFFFF
+_OVERHEAD = 200
+"""Bytes a message takes beside its payload, about."""
+_MANY_LEVELS, _ONE_LEVEL, _HIDDEN = "#", "+", "$"
+
+Send = Callable[[bytes], None]
+
+
+class Session:
+    """One client. What is asked for with QoS 1 waits while it is away; with QoS 0 it is lost."""
+
+    def __init__(self, client_id: str, *, clean: bool) -> None:
+        self.client_id = client_id
+        self.clean = clean
+        """Whether it ends with the connection."""
+        self.subscriptions: dict[str, int] = {}
+        """QoS by filter."""
+        self.unreleased: set[int] = set()
+        """Packet identifiers of messages with QoS 2 that have come and are not released yet."""
+        self.dropped = 0
+        """Messages for which there was no room."""
+        self._send: Send | None = None
+        self._listening = False
+        self._flying: dict[int, Message] = {}
+        self._waiting: deque[Message] = deque()
+        self._waiting_bytes = 0
+        self._full = False
+        self._number = 0
+
+    def opened(self, send: Send) -> None:
+        """There is a connection; what was not acknowledged is sent again."""
+        self._send, self._listening = send, True
+        for number, message in self._flying.items():
+            send(publish(message, number, again=True))
+        self._go_on()
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._send, self._listening = None, False
+
+    def pause(self) -> None:
+        """The client does not take what is sent to it."""
+        self._listening = False
+
+    def resume(self) -> None:
+        """It does again."""
+        self._listening = self._send is not None
+        self._go_on()
+
+    def deliver(self, message: Message) -> None:
+        """Sends a message, at the QoS it has, or keeps it until it can be sent."""
+        if not message.qos:
+            if self._listening and self._send is not None:
+                self._send(publish(message))
+            else:
+                self.dropped += 1
+            return
+        size = len(message.payload) + _OVERHEAD
+        if self._waiting_bytes + size > MOST_WAITING:
+            if not self._full:
+                _LOG.warning("broker: client %s takes too little; messages are dropped", self.client_id)
+            self._full = True
+            self.dropped += 1
+            return
+        self._full = False
+        self._waiting.append(message)
+        self._waiting_bytes += size
+        self._go_on()
+
+    def acknowledged(self, number: int) -> None:
+        """The client has taken a message."""
+        self._flying.pop(number, None)
+        self._go_on()
+
+    def qos_of(self, topic: str) -> int | None:
+        """The highest QoS at which it has subscribed to a topic; None if it has not."""
+        found = [qos for pattern, qos in self.subscriptions.items() if matches(pattern, topic)]
+        return max(found) if found else None
+
+    def _go_on(self) -> None:
+        while self._waiting and self._listening and self._send is not None and len(self._flying) < IN_FLIGHT:
+            message = self._waiting.popleft()
+            self._waiting_bytes -= len(message.payload) + _OVERHEAD
+            number = self._next_number()
+            self._flying[number] = message
+            self._send(publish(message, number))
+
+    def _next_number(self) -> int:
+        while True:
+            self._number = self._number % _MOST_NUMBER + 1
+            if self._number not in self._flying:
+                return self._number
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Whether a filter takes a topic. Topics that begin with ``$`` are taken by name only."""
+    wanted, levels = pattern.split("/"), topic.split("/")
+    if topic.startswith(_HIDDEN) and wanted[0] in {_MANY_LEVELS, _ONE_LEVEL}:
+        return False
+    if wanted[-1] == _MANY_LEVELS:
+        wanted = wanted[:-1]
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(
+        part in {_ONE_LEVEL, level} for part, level in zip(wanted, levels, strict=True)
+    )
+
+
+def is_filter(pattern: str) -> bool:
+    """Whether a client may subscribe to it: wildcards stand alone between slashes, ``#`` at the end."""
+    levels = pattern.split("/")
+    return bool(pattern) and all(
+        (level in {_ONE_LEVEL, _MANY_LEVELS} or not {_ONE_LEVEL, _MANY_LEVELS} & set(level))
+        and (level != _MANY_LEVELS or at == len(levels) - 1)
+        for at, level in enumerate(levels)
+    )
+
+
+def lowered(message: Message, qos: int, *, retain: bool = False) -> Message:
+    """A message as it goes to a client that has asked for a QoS."""
+    return replace(message, qos=min(message.qos, qos), retain=retain)
