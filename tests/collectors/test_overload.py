@@ -81,8 +81,9 @@ async def test_all_devices_are_read_alike_and_what_is_missed_is_counted() -> Non
             reads = [now - then for now, then in zip(done(collection), before, strict=True)]
             totals = collection.totals()
     alone, shared = reads[:ALONE], reads[ALONE:]
-    assert max(alone) - min(alone) <= 1
-    assert max(shared) - min(shared) <= 1
+    # One more or less at either look, whoever was being read then.
+    assert max(alone) - min(alone) <= 2
+    assert max(shared) - min(shared) <= 2
     assert totals.polls_failed == 0
     assert totals.polls_missed > totals.polls_done
     under_way = totals.polls_due - totals.polls_done - totals.polls_missed
