@@ -72,7 +72,8 @@ def test_a_file_in_the_way_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     path.write_text("")
 
     assert generate(str(path)) == 1
-    assert capsys.readouterr().err == f"{path}: cannot be written (Not a directory); check the path\n"
+    mend = "check the path and its permissions"
+    assert capsys.readouterr().err == f"{path}: cannot be written (Not a directory); {mend}\n"
 
 
 def test_period_without_unit_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
