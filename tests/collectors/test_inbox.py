@@ -95,6 +95,23 @@ def test_one_that_never_falls_silent_does_not_keep_others_from_being_heard(runne
     runner.run(run())
 
 
+def test_who_sends_unasked_for_ever_does_not_keep_the_others_from_being_asked(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        now = [100.0]
+        it = Heard(Inbox(turn=0.0, clock=lambda: now[0]), 150)
+        it.read = lambda at: (Heard.read(it, at), it.pairs[at][1].send(b"x"))  # type: ignore[method-assign]
+        it.say()
+        await until(lambda: len(it.heard) > 300)
+        assert it.inbox.behind()
+        for now[0], behind in ((105.0, True), (105.1, False), (200.0, False)):
+            heard = len(it.heard)
+            await until(lambda least=heard + 300: len(it.heard) > least)
+            assert it.inbox.behind() is behind
+        it.close()
+
+    runner.run(run())
+
+
 def test_it_is_not_behind_once_nothing_is_left(runner: asyncio.Runner) -> None:
     async def run() -> None:
         it = Heard(Inbox(turn=0.0), AT_ONCE)
