@@ -26,7 +26,7 @@ class Ageing:
     """For any thread. Nothing grows old before ``begin``."""
 
     def __init__(self, clock: Clock, gone_by: Callable[[], int] | None = None) -> None:
-        """Args.
+        """From ``begin`` on things grow old.
 
         Args:
             clock: the one that readings are stamped by.
