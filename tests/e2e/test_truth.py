@@ -10,7 +10,7 @@ from simulators.plant.load import LoadKind
 from simulators.sitegen import SiteShape
 from tests.e2e.hall import Hall, running_hall, until
 
-SPEED = 960.0
+SPEED = 640.0
 HOUR = 3600 * NANOSECONDS
 ONE_ROW = SiteShape(rows=1, racks=5, period="240s")
 SILENT_HOURS = (10, 14)
