@@ -33,8 +33,9 @@ from collectors.modbus import Answer, FaultKind
 from collectors.modbus.deadlines import Deadlines, Expiring
 from collectors.modbus.frames import Request, identify_request, read_request
 from collectors.modbus.inbox import Inbox
-from collectors.modbus.link import LinkState, TcpLink, UdpLink
+from collectors.modbus.link import LinkState, TcpLink
 from collectors.modbus.rtu import NETWORK_SETTLE, RtuLink
+from collectors.modbus.udp_link import UdpLink
 from collectors.planning import Block
 from collectors.profiles import Table
 

@@ -8,11 +8,12 @@ from collectors.config import ModbusEndpoint, ModbusProtocol
 from collectors.modbus import Connect, Errors, Link, Lost
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.inbox import Inbox
-from collectors.modbus.link import TcpLink, UdpLink
+from collectors.modbus.link import TcpLink
 from collectors.modbus.plain_tcp import PlainTcp
 from collectors.modbus.reaching import Network
 from collectors.modbus.rtu import Belated, RtuLink
 from collectors.modbus.serial_line import SerialConnector
+from collectors.modbus.udp_link import UdpLink
 
 
 class TcpConnector:

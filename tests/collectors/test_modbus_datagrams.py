@@ -8,7 +8,7 @@ import pytest
 from collectors.modbus import Answer
 from collectors.modbus.deadlines import Deadlines
 from collectors.modbus.frames import read_request
-from collectors.modbus.link import UdpLink
+from collectors.modbus.udp_link import UdpLink
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import data_frame
