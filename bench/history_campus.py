@@ -21,7 +21,7 @@ from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, files, hot, sealing, sorting, writing
 from ingest.stores.history.levels import Level

@@ -24,7 +24,7 @@ from facility.quality import Quality
 from facility.sample import NANOSECONDS, Sample
 from facility.storing import plan_storing
 from ingest.batch import Batch, encode, gather
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.duckdb import DuckHistory
 from ingest.storing import ByException
 from simulators.plant.load import LoadKind

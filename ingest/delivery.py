@@ -14,7 +14,7 @@ from random import Random
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 from ingest.errors import JournalUnavailableError, StoreRejectedError, StoreUnavailableError
-from ingest.journal import Backlog, JournalEntry
+from ingest.journal_entries import Backlog, JournalEntry
 from ingest.spool import Spool
 from ingest.stores import Store
 from ingest.stores.dead_letters import DeadLetters

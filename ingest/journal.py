@@ -8,7 +8,6 @@ import logging
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from facility.catalogue import Catalogue
@@ -17,6 +16,7 @@ from ingest.catalogues import KeptCatalogue, keep_catalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_catalogues import JournalCatalogues
+from ingest.journal_entries import Backlog, JournalEntry, LiveEntries
 from ingest.journal_file import DamagedContentError, JournalFile, whole
 from ingest.journal_limits import JournalLimits
 from ingest.journal_notes import Notes
@@ -32,41 +32,6 @@ _MOST_SPANS = 100
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
 _IDENTITY = re.compile("[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """A batch as it lies in the journal."""
-
-    journal: str
-    """Identity of the journal's file; positions of another one mean nothing here."""
-    position: int
-    """Grows with every batch; never used twice."""
-    catalogue: Catalogue
-    """What the batch's point indices count over; one object for all entries of a catalogue."""
-    batch: Batch
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What a store has not taken yet."""
-
-    points: int = 0
-    size: int = 0
-    """Bytes as encoded."""
-    oldest: int | None = None
-    """When the oldest of it was accepted, ns UTC."""
-    overtaken: int = 0
-    """Points of it that are older than some the store has."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiveEntries:
-    """The newest batches a store has not taken."""
-
-    after: int
-    """They are all there is after this position, up to the last of them."""
-    entries: list[JournalEntry]
 
 
 class Journal:

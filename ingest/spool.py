@@ -19,7 +19,8 @@ from ingest.ageing import Ageing
 from ingest.batch import Batch
 from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal, JournalEntry, LiveEntries
+from ingest.journal import Journal
+from ingest.journal_entries import Backlog, JournalEntry, LiveEntries
 from ingest.journal_limits import Inflow, JournalLimits, Risk, risk
 from ingest.journal_salvage import Salvaged
 from ingest.waiting import WaitingBatches

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import QualityArray
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 
 
 @dataclass(frozen=True, slots=True)

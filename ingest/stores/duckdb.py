@@ -21,7 +21,7 @@ from facility.catalogue import Catalogue
 from facility.clock import Clock
 from ingest.ageing import Ageing
 from ingest.errors import StoreUnavailableError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores import History
 from ingest.stores.history import upkeep
 from ingest.stores.history.answering import Buckets, as_stored, in_steps

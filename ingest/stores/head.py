@@ -9,7 +9,7 @@ from facility.catalogue import Catalogue
 from facility.clock import Clock
 from ingest.catalogues import KeptCatalogue
 from ingest.errors import RefusedLine, StoreError, StoreRejectedError, StoreUnavailableError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.parcels import Parcel, Sender, pack
 from ingest.stores.http_client import HttpClient, HttpTarget
 from ingest.translation import Translation

@@ -14,7 +14,7 @@ from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError  # what influxdb-client lets through from below
 
 from ingest.errors import StoreError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.answers import answer_error
 from ingest.stores.http_client import packed, unreachable, wants_compression
 from ingest.stores.line_output import LineOutput

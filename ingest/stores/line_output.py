@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from facility.catalogue import Catalogue
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.line_protocol import LineEncoder, Lines
 from ingest.stores.line_writer import REQUEST_BYTES, LineWriter, Post
 

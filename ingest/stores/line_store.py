@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from facility.catalogue import Catalogue
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores import History
 from ingest.stores.line_output import LineOutput
 from ingest.stores.line_writer import REQUEST_BYTES

@@ -15,7 +15,7 @@ from collectors.health import CollectorHealth, CollectorState
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.trends import Growth, Trend
 from ingest.delivery import DeliveryStats
-from ingest.journal import Backlog
+from ingest.journal_entries import Backlog
 from ingest.journal_limits import JournalLimits, Risk
 from ingest.spool import SpoolStats
 from ingest.tick import AcceptCounts

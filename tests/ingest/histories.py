@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from facility.sample import Sample
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores import History
 from ingest.stores.duckdb import DuckHistory
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, sample

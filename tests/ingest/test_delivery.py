@@ -10,7 +10,8 @@ import pytest
 
 from ingest.delivery import Delivery, Pace
 from ingest.errors import RefusedLine, StoreRejectedError, StoreUnavailableError
-from ingest.journal import Journal, JournalEntry
+from ingest.journal import Journal
+from ingest.journal_entries import JournalEntry
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
 from tests.ingest.plant import SECOND, SteppedClock, catalogue, grid_batch, until

@@ -16,7 +16,7 @@ import pytest
 from facility.catalogue import Catalogue
 from facility.sample import Sample
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.levels import Retention
 from tests.ingest.histories import rows

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from ingest.errors import StoreUnavailableError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.compaction import Compaction
 from tests.ingest.disks import small_disk

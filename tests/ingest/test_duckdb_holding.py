@@ -11,7 +11,7 @@ import pytest
 from facility.catalogue import Catalogue, build_catalogue
 from facility.storing import StoringRule
 from ingest.catalogues import decode_catalogue, digest, encode_catalogue
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores import History
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.answering import Buckets

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from ingest.batch import gather
 from ingest.catalogues import keep_catalogue
 from ingest.errors import StoreRejectedError, StoreUnavailableError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.parcels import Parcel, Sender, unpack
 from ingest.reception import Reception
 from ingest.stores.head import HeadStore

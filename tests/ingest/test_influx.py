@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from ingest.errors import StoreRejectedError, StoreUnavailableError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.answers import seconds
 from ingest.stores.influx import InfluxStore
 from tests.ingest.influx2 import TOKEN, target

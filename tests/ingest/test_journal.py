@@ -15,7 +15,8 @@ import pytest
 
 from ingest.catalogues import keep_catalogue
 from ingest.errors import JournalUnavailableError
-from ingest.journal import Backlog, Journal
+from ingest.journal import Journal
+from ingest.journal_entries import Backlog
 from ingest.journal_limits import JournalLimits
 from ingest.loss import Loss
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, grid_batch, sample

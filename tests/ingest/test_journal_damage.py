@@ -10,7 +10,8 @@ import pytest
 from numpy.random import Generator
 
 from ingest.batch import Batch
-from ingest.journal import Journal, JournalEntry
+from ingest.journal import Journal
+from ingest.journal_entries import JournalEntry
 from ingest.journal_salvage import Salvaged
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, sample
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ingest.journal import Backlog, Journal
+from ingest.journal import Journal
+from ingest.journal_entries import Backlog
 from ingest.journal_limits import JournalLimits
 from tests.ingest.plant import NOON, SECOND, catalogue, fill
 

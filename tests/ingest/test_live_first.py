@@ -13,7 +13,8 @@ import pytest
 from ingest.batch import Batch, gather
 from ingest.delivery import Delivery
 from ingest.errors import StoreUnavailableError
-from ingest.journal import Journal, JournalEntry
+from ingest.journal import Journal
+from ingest.journal_entries import JournalEntry
 from ingest.spool import Spool
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.duckdb import DuckHistory

@@ -18,7 +18,7 @@ from facility.quality import Quality
 from facility.storing import StoringRule
 from ingest.batch import gather
 from ingest.errors import StoreUnavailableError, UnknownSeriesError
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores import History, ReadableStore
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.http_client import HttpTarget

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facility.catalogue import Catalogue
 from facility.sample import NANOSECONDS
 from ingest.batch import Batch
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.schema import transaction
 

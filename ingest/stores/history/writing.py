@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue
 from facility.point_types import Behaviour
-from ingest.journal import JournalEntry
+from ingest.journal_entries import JournalEntry
 from ingest.stores.history.holds import HoldNotes
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.hot_log import Frame
