@@ -18,12 +18,12 @@ from dcops.crew.shard import Shard
 from dcops.out_of_touch import OutOfTouch, Source
 from dcops.platform import Platform
 from dcops.settings import Settings
-from dcops.site_file import load
+from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
 from dcops.system_clock import SystemClock
 from tests.climate import climate_site
 from tests.e2e.hall import until
-from tests.servers.processes import free_port, mosquitto
+from tests.servers.processes import Server, free_port, mosquitto
 
 SECOND = 1_000_000_000
 
@@ -86,16 +86,33 @@ def test_a_clock_that_is_set_back_neither_loses_nor_finds() -> None:
     assert rig.at(34) == ({"door", "leak"}, set())
 
 
-async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_somebody_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that is away is so at once."""
     monkeypatch.setattr(out_of_touch, "PATIENCE", 0)
     monkeypatch.setattr(out_of_touch, "LOOK", 0)
+
+
+def write_by_exception(folder: Path, broker: Server) -> LoadedSite:
+    """A site with one sensor, which is silent while nothing changes."""
+    path = folder / "site.yaml"
+    path.write_text(climate_site(broker.port, "c0", more=", period: 1s, reports_by_exception: true"))
+    return load(path)
+
+
+async def publish(broker: Server) -> None:
+    """What the sensor says."""
+    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+        values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
+        await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_somebody_is_told(
+    tmp_path: Path,
+) -> None:
     with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
-        (tmp_path / "site.yaml").write_text(
-            climate_site(broker.port, "c0", more=", period: 1s, reports_by_exception: true")
-        )
-        loaded = load(tmp_path / "site.yaml")
+        loaded = write_by_exception(tmp_path, broker)
         settings = Settings(data=tmp_path / "data", port=free_port())
         platform = Platform(loaded, SystemClock(), settings, {})
         at = platform.catalogue.index("c0.air_inlet_temperature")
@@ -106,9 +123,7 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
 
         async with stage({"platform": platform.run(stop)}):
             await until(lambda: platform.collection.brokers()[0].state == "connected", "connected")
-            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-                values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
-                await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+            await publish(broker)
             await until(lambda: platform.image.quality[at] == 192, "the value is shown")
             broker.stop()
             await until(lambda: platform.image.quality[at] == 20, "it is no good any more")
@@ -121,16 +136,10 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
             await until(lambda: not platform.deliveries[0].backlog.points, "all is stored")
 
 
-async def test_a_shard_shows_the_same_on_its_own_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(out_of_touch, "PATIENCE", 0)
-    monkeypatch.setattr(out_of_touch, "LOOK", 0)
+@pytest.mark.usefixtures("at_once")
+async def test_a_shard_shows_the_same_on_its_own_page(tmp_path: Path) -> None:
     with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
-        (tmp_path / "site.yaml").write_text(
-            climate_site(broker.port, "c0", more=", period: 1s, reports_by_exception: true")
-        )
-        loaded = load(tmp_path / "site.yaml")
+        loaded = write_by_exception(tmp_path, broker)
         head = f"http://127.0.0.1:{free_port()}"
         role = Role(shards=1, own=1, head=head, token="a-token-for-tests-only")
         settings = Settings(
@@ -140,9 +149,7 @@ async def test_a_shard_shows_the_same_on_its_own_page(
         at = shard.live.kept.catalogue.index("c0.air_inlet_temperature")
         async with stage({"shard": shard.run(asyncio.Event())}):
             await until(lambda: shard.collection.brokers()[0].state == "connected", "connected")
-            async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-                values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
-                await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+            await publish(broker)
             await until(lambda: shard.live.image.quality[at] == 192, "the value is shown")
             broker.stop()
             await until(lambda: shard.live.image.quality[at] == 20, "it is no good any more")
