@@ -47,12 +47,10 @@ def build_site(
         spaces = _by_level(_space(item) for item in registry.spaces.items.values())
         known = _KnownDevices(before, period)
         devices = tuple(known.device(item, named[item.profile]) for item in items.values())
-    if (top.name, top.timezone, devices) == (site.name, site.timezone, site.devices) and (
-        spaces is site.spaces or spaces == site.spaces
-    ):
-        return site
     if spaces == site.spaces:
         spaces = site.spaces
+        if (top.name, top.timezone, devices) == (site.name, site.timezone, site.devices):
+            return site
     return Site(name=top.name, timezone=top.timezone, spaces=spaces, devices=devices, like=site)
 
 
