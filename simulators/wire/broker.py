@@ -87,6 +87,8 @@ class EmbeddedBroker:
             for client in tuple(self._clients):
                 client.drop()
             await self._server.wait_closed()
+        for session in self._sessions.values():
+            session.end()
 
     def publish(self, message: Message) -> None:
         """Gives a message to all who have subscribed to its topic, each at the QoS it has asked for."""
@@ -125,6 +127,7 @@ class EmbeddedBroker:
             session.closed()
             if session.clean and self._sessions.get(session.client_id) is session:
                 del self._sessions[session.client_id]
+                session.end()
                 self._takers.clear()
         if will is not None:
             self.publish(will)

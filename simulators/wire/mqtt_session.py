@@ -53,6 +53,11 @@ class Session:
         """The connection is gone."""
         self._send, self._listening = None, False
 
+    def end(self) -> None:
+        """It is over: say what its client was not given."""
+        if self.dropped:
+            _LOG.warning("broker: client %s was not given %d messages", self.client_id, self.dropped)
+
     def pause(self) -> None:
         """The client does not take what is sent to it."""
         self._listening = False

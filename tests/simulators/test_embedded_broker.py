@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from simulators.wire.broker import EmbeddedBroker
-from simulators.wire.mqtt_packets import Message
+from simulators.wire.mqtt_packets import Connect, Message
 from simulators.wire.mqtt_session import Session, is_filter, matches
 from tests.servers.processes import free_port
 
@@ -260,6 +260,17 @@ def test_a_client_that_is_away_is_kept_16_mib_and_what_is_more_is_counted(
     session.opened(sent.append)
     assert len(sent) == 16
     assert [int.from_bytes(each[7:9], "big") for each in sent] == list(range(1, 17))
+
+
+async def test_what_a_client_was_not_given_is_told_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    async with EmbeddedBroker("127.0.0.1", free_port()) as broker:
+        found = broker.welcome(Connect(client_id="away", clean=False, keepalive=0, will=None))
+        assert found is not None
+        broker.subscribe(found[0], "x", 0)
+        for _ in range(2):
+            broker.publish(Message(topic="x", payload=b"", qos=0))
+        assert not caplog.records
+    assert [each.message for each in caplog.records] == ["broker: client away was not given 2 messages"]
 
 
 def test_no_more_than_a_thousand_messages_are_on_their_way(caplog: pytest.LogCaptureFixture) -> None:
