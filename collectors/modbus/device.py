@@ -219,7 +219,10 @@ class DeviceReader:
             return
         self.polls_done += 1
         self._lateness.add((now - self._place) % self._period)
-        self._failed_in_a_row = 0
+        if self._failed_in_a_row:
+            self._failed_in_a_row = 0
+            self._readout.doubt_soon(now)
+            self._plan_attending()
         self._last_success = now
         group = self._short
         if group is not None:
@@ -267,6 +270,7 @@ class DeviceReader:
         self._contact.ask_soon()
         self._attend_at = 0
         now = self._clock.now()
+        self._readout.doubt(now)
         if self._contact.is_due(now):
             self._contact.open(self.probe, now)
         self._leave_short_way()
