@@ -255,8 +255,8 @@ class DeviceReader:
             self._send_none(self._clock.now(), Quality.COMM_FAILURE)
 
     def spoil(self, error: Exception, time: int) -> None:
-        """What the last scan gave cannot be taken apart: it has failed, though it was complete."""
-        reason = f"{type(error).__name__} while it was decoded: {error}"
+        """What the last scan gave cannot be taken apart or over: it has failed, though it was complete."""
+        reason = f"{type(error).__name__} while its values were taken over: {error}"
         if self.last_error != reason:
             _LOG.error("device %s: %s", self.id, reason, exc_info=error)
         self.last_error = reason
