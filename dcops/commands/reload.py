@@ -65,7 +65,7 @@ def _lines(answer: Json) -> Iterator[str]:
     for warning in _list(answer["warnings"]):
         yield f"warning: {warning}"
     for section in _list(answer["needs_restart"]):
-        yield f"warning: {section}: what has changed in it is taken up by a restart only"
+        yield f"warning: {section}: its changes take effect at a restart only"
 
 
 def _mistakes(client: Client) -> Iterator[str]:
