@@ -96,8 +96,8 @@ class Room:
 class FrameWriter:
     """Writes a recording as it comes.
 
-    ``ended`` is called, once, when nothing more can be written: the room is used up, or the disk says no. That
-    may be while it is made.
+    ``ended`` is called, once, when nothing more can be written: the room is used up, or the disk says no.
+    That may be while it is made.
     """
 
     def __init__(
