@@ -70,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
     except TokenError as error:
         print(f"dcops run: {error}", file=sys.stderr)
         return 1
+    if args.record is not None and args.record.exists():
+        print(f"{args.record}: there is a file already; give another --record, or move it", file=sys.stderr)
+        return 1
     early = EarlySignal(signal.SIGHUP)
     reader = SiteReader(args.site)
     with no_search():

@@ -97,6 +97,7 @@ class FrameWriter:
     """Writes a recording as it comes.
 
     ``ended`` is called, once, when nothing more can be written: the room is used up, or the disk says no.
+    That may be while it is made.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class FrameWriter:
                 "started": header.started,
             }
         )
-        self._file.flush()
+        self.flush()
 
     def write(self, kind: Kind, link: int, number: int, raw: bytes) -> None:
         """One line more; does nothing once there is no room."""

@@ -171,3 +171,16 @@ def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: P
     assert done.stderr.startswith(f"dcops demo: {tmp_path}/file")
     assert done.stderr.endswith("; check the path and its permissions\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_run_does_not_write_over_a_recording_that_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "monday.rec"
+    recording.write_text("precious")
+    assert main(["run", str(tmp_path / "site"), "--record", str(recording)]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"{recording}: there is a file already; give another --record, or move it\n"
+    )
+    assert recording.read_text() == "precious"

@@ -1,6 +1,7 @@
 """What a proxy passes on and writes, and which reply belongs to which request."""
 
 import asyncio
+import errno
 import json
 import struct
 from collections.abc import AsyncIterator
@@ -168,6 +169,19 @@ async def test_a_recording_stays_within_its_room(tmp_path: Path) -> None:
     assert bench.ends == [None]
     assert 800 < bench.path.stat().st_size <= 1000
     assert FrameRecording.read(bench.path).lines[-1].raw in {ASK, TELL}
+
+
+@pytest.mark.parametrize(("path", "room", "error"), [("seen.frames", 10, None), ("/dev/full", 999, "ENOSPC")])
+def test_a_recording_that_has_no_place_for_its_first_line_ends_at_once(
+    tmp_path: Path, path: str, room: int, error: str | None
+) -> None:
+    ends: list[OSError | None] = []
+    header = FrameHeader(protocol="modbus-tcp", target="a:1", started="")
+    writer = FrameWriter(tmp_path / path, header, Room(room), ended=ends.append, overwrite=True)
+    writer.write(Kind.REQUEST, 1, 1, ASK)
+    writer.flush()
+    writer.close()
+    assert [each and errno.errorcode[each.errno] for each in ends] == [error]
 
 
 def test_a_recording_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
