@@ -39,8 +39,8 @@ def device_table(
 ) -> table.Panel:
     """A row for each device: its points, what is ``computed`` of them, and when it was last read.
 
-    Its quality is known of every device, so that one that was never read has its row too. ``kind`` is a device
-    kind, or several as ``~kind|kind``.
+    The quality of every device is known, so that one that was never read has its row too. ``kind`` is a kind
+    of device, or several as ``~kind|kind``.
     """
     values = [_column(place, kind, column) for column in columns]
     usable = Series(
