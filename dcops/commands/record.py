@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from collectors.collection import Collection
-from collectors.config import CollectionPlan
+from collectors.config import CollectionPlan, host_and_port
 from dcops.errors import in_words
 from dcops.logs import configure
 from dcops.options import add_verbose, address, positive, seconds
@@ -213,7 +213,7 @@ class _Session:
         )
 
     def _open(self, job: RecordingJob) -> FrameWriter:
-        target = "{}:{}".format(*job.target)
+        target = host_and_port(*job.target)
         header = FrameHeader(protocol=job.protocol, target=target, started=now_text())
         writer = FrameWriter(job.path, header, self._room, ended=self._end, overwrite=self._overwrite)
         self._writers.append(writer)

@@ -48,7 +48,7 @@ class WorkerOptions:
     data: Path
     """Folder of what devices taught them."""
     count: int
-    command: tuple[str, ...] = (sys.executable, "-m", "dcops.crew.worker")
+    command: tuple[str, ...] = (sys.executable, "-m", "dcops.crew")
 
 
 Orders = tuple[bytes, ...]
