@@ -12,7 +12,7 @@ class ReloadRequest:
 
     removing: Annotated[
         int,
-        "this many devices may be removed; by default no more than ten, or a tenth of a larger site, as a file"
+        "this many devices may be removed; by default at most ten, or a tenth of a larger site, as a file"
         " may be truncated",
     ] = 0
 
