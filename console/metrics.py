@@ -24,16 +24,16 @@ OVERVIEW_PATH, POINTS_PATH = "/metrics", "/metrics/points"
 OVERVIEW_PARAMETERS = (
     Parameter(
         name="level",
-        note="levels whose spaces are told of, with commas; all if left out",
+        note="levels of the spaces to show, separated by commas; default all",
         choices=tuple(map(str, LEVELS)),
         many=True,
     ),
 )
 POINTS_PARAMETERS = (
-    Parameter(name="node", note="a device, or a space whose devices are told of"),
+    Parameter(name="node", note="a device, or a space with its devices"),
     Parameter(
         name="kind",
-        note="kinds of devices, with commas; all if left out",
+        note="kinds of devices, separated by commas; default all",
         choices=tuple(map(str, DeviceKind)),
         many=True,
     ),
