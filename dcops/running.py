@@ -32,6 +32,9 @@ def run_async(
 
     What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
     of the program and is raised.
+
+    Raises:
+        BrokenPipeError: nobody reads any more what is printed.
     """
 
     async def main() -> int:
@@ -44,6 +47,8 @@ def run_async(
             return runner.run(main())
     except* _WORLD as group:
         for error in _leaves(group):
+            if isinstance(error, BrokenPipeError):
+                raise BrokenPipeError from None
             print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
 
