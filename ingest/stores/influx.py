@@ -111,4 +111,6 @@ class InfluxStore:
         return f"InfluxDB at {self._target.url}, bucket {self._target.bucket}"
 
     def _answer_error(self, error: ApiException) -> StoreError:
-        return answer_error(self._place, int(error.status or 0), str(error.message), _MENDS, error.retry_after)
+        return answer_error(
+            self._place, int(error.status or 0), str(error.message), _MENDS, error.retry_after
+        )

@@ -136,7 +136,7 @@ async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: 
         receiver.answers = [web.Response(status=status, text=page, content_type="text/html")]
         server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
         store = LineStore(server, catalogue(), "v1") if version == 1 else InfluxStore(target(receiver.url))
-        with pytest.raises(StoreUnavailableError, match="web page.*correct the address"):
+        with pytest.raises(StoreUnavailableError, match=r"web page.*correct the address"):
             await store.write([entry(1, 5.0, 6.0)])
         await store.write([entry(1, 5.0, 6.0)])
         await store.close()
