@@ -87,8 +87,8 @@ class PipelineConditions:
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Readings have been lost since {moment(dropped.since, site)}, {dropped.amount} so far: memory"
-                f" was full before the journal took them{cause}"
+                f"Readings have been lost since {moment(dropped.since, site)}, {dropped.amount} so far:"
+                f" memory was full before the journal took them{cause}"
             ),
             action=mend,
         )
