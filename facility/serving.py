@@ -1,7 +1,6 @@
 """What serves what on a site, as arrays, so that the supply of thousands is found in a few steps."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
 
@@ -20,61 +19,64 @@ class Serving:
     """
 
     def __init__(
-        self, devices: Sequence[Device], device_index: Mapping[str, int], space_index: Mapping[str, int]
+        self,
+        devices: Sequence[Device],
+        device_index: Mapping[str, int],
+        space_index: Mapping[str, int],
+        like: "tuple[Serving, Ints] | None" = None,
     ) -> None:
-        self._index = device_index
-        self._spaces = space_index
-        self.devices = len(devices)
-        """How many devices there are."""
-        self._count = len(devices) + len(space_index)
-        counts = [len(device.serves) for device in devices]
-        self.suppliers: Ints = np.repeat(np.arange(len(devices), dtype=np.int64), counts)
-        """The device of each, ascending."""
-        self.targets: Ints = self._numbers(devices)
-        """What each serves."""
-        self.sets: Ints = _sets_of(devices)
-        """By device: those that serve the same in the same order have the same number."""
-
-    def among(self, devices: Sequence[Device], places: Ints, device_index: Mapping[str, int]) -> "Serving":
-        """The same of other devices, among the same spaces.
+        """Find all of them.
 
         Args:
-            devices: all of them.
-            places: where those that are the very same stand among the devices here; -1 for the others.
-            device_index: indices of the others by id.
+            devices: of the site, in its order.
+            device_index: where each is, by id.
+            space_index: the same of the spaces.
+            like: that of other devices among the same spaces, and where those that are the very same stand
+                there; -1 for the others.
         """
-        stay, others = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
-        rest = [devices[at] for at in others.tolist()]
-        found = copy(self)
-        found._index, found.devices = device_index, len(devices)
-        found._count = len(devices) + len(self._spaces)
-        vars(found).pop("sole", None)
-        # What is served by who stayed is there still, if perhaps as another device of that id.
-        numbers = np.full(self._count, -1, dtype=np.int64)
-        ids = map(device_index.get, self._index, repeat(-1))
-        numbers[: self.devices] = np.fromiter(ids, dtype=np.int64, count=self.devices)
-        numbers[self.devices :] = np.arange(len(self._spaces)) + found.devices
-        moved = np.full(self.devices, -1, dtype=np.int64)
-        moved[places[stay]] = stay
-        staying = moved[self.suppliers] >= 0
-        counts = [len(device.serves) for device in rest]
-        suppliers = np.concatenate((moved[self.suppliers[staying]], np.repeat(others, counts)))
-        targets = np.concatenate((numbers[self.targets[staying]], found._numbers(rest)))
-        order = np.argsort(suppliers, kind="stable")
-        found.suppliers, found.targets = suppliers[order], targets[order]
-        found.sets = _sets_of(devices)
-        return found
+        self.devices = len(devices)
+        """How many devices there are."""
+        self.index: Mapping[str, int] = device_index
+        """Where each device is, by id."""
+        self._spaces = space_index
+        self._count = len(devices) + len(space_index)
+        found = self._edges(devices) if like is None else self._edges_among(devices, *like)
+        self.suppliers: Ints = found[0]
+        """The device of each, ascending."""
+        self.targets: Ints = found[1]
+        """What each serves."""
+        served: dict[tuple[str, ...], int] = {}
+        sets = [served.setdefault(device.serves, len(served)) for device in devices]
+        self.sets: Ints = np.array(sets, dtype=np.int64)
+        """By device: those that serve the same in the same order have the same number."""
 
-    def _numbers(self, devices: Iterable[Device]) -> Ints:
-        """What each of these serves, one after the other."""
-        index, first = self._index, self.devices
-        spaces = self._spaces
-        found = [
+    def _edges(self, devices: Sequence[Device]) -> tuple[Ints, Ints]:
+        """Places of these devices among them, each as often as it serves something, and what that is."""
+        index, spaces, first = self.index, self._spaces, self.devices
+        counts = [len(device.serves) for device in devices]
+        targets = [
             at if (at := index.get(target)) is not None else first + spaces[target]
             for device in devices
             for target in device.serves
         ]
-        return np.array(found, dtype=np.int64)
+        return np.repeat(np.arange(len(devices), dtype=np.int64), counts), np.array(targets, dtype=np.int64)
+
+    def _edges_among(self, devices: Sequence[Device], like: "Serving", places: Ints) -> tuple[Ints, Ints]:
+        """The same of all devices, out of those of devices that were there already."""
+        stay, others = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        # What is served by who stayed is there still, if perhaps as another device of that id.
+        ids = map(self.index.get, like.index, repeat(-1))
+        devices_now = np.fromiter(ids, dtype=np.int64, count=like.devices)
+        numbers = np.concatenate((devices_now, np.arange(self.devices, self._count)))
+        moved = np.full(like.devices, -1, dtype=np.int64)
+        moved[places[stay]] = stay
+        suppliers = moved[like.suppliers]
+        staying = suppliers >= 0
+        rest, targets = self._edges([devices[at] for at in others.tolist()])
+        suppliers = np.concatenate((suppliers[staying], others[rest]))
+        targets = np.concatenate((numbers[like.targets[staying]], targets))
+        order = np.argsort(suppliers, kind="stable")
+        return suppliers[order], targets[order]
 
     @cached_property
     def sole(self) -> Ints:
@@ -109,8 +111,3 @@ class Serving:
             if found[more].all():
                 return np.flatnonzero(found[: self.devices])
             found[more] = True
-
-
-def _sets_of(devices: Iterable[Device]) -> Ints:
-    served: dict[tuple[str, ...], int] = {}
-    return np.array([served.setdefault(device.serves, len(served)) for device in devices], np.int64)

@@ -272,7 +272,7 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
         spaces[others] = [like.space_index[devices[at].space] for at in others]
         known["device_spaces"] = spaces
     if "serving" in there:
-        known["serving"] = like.serving.among(devices, places, index)
+        known["serving"] = Serving(devices, index, like.space_index, (like.serving, places))
     return known
 
 

@@ -71,7 +71,7 @@ def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
 
 def _boundaries_of(codes: NDArray[np.int16]) -> list[Boundary]:
     """Those that some devices count in."""
-    found = [boundary_of(code) for code in np.flatnonzero(np.bincount(codes + 1)) - 1]
+    found = [boundary_of(code - 1) for code in np.flatnonzero(np.bincount(codes + 1)).tolist()]
     return [each for each in found if each is not None]
 
 
