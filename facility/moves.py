@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from facility.catalogue import Catalogue, Group
 
 Ints = NDArray[np.int64]
+Run = tuple[int, int, int]
+"""Points one after the other that were so before: index of the first now and then, and how many they are."""
 NOWHERE = -1
 """Place of what was not there before."""
 
@@ -19,6 +22,9 @@ class Moves:
 
     earlier: Ints
     """Index each point had before, or NOWHERE; shape (points,)."""
+
+    runs: tuple[Run, ...]
+    """Of the points that were there before; few when one device changes."""
 
     def places(self, points: Ints, before: Ints) -> Ints:
         """Where each of these points stood in a list of points before.
@@ -39,38 +45,50 @@ class Moves:
 
 def unmoved(catalogue: Catalogue) -> Moves:
     """All series are where they were."""
-    return Moves(np.arange(catalogue.point_count, dtype=np.int64))
+    count = catalogue.point_count
+    return Moves(np.arange(count, dtype=np.int64), ((0, 0, count),))
+
+
+def moved(earlier: Ints) -> Moves:
+    """By the index that each point had before, or NOWHERE."""
+    return Moves(earlier, _runs(earlier))
 
 
 def find_moves(before: Catalogue, now: Catalogue) -> Moves:
     """How the series of one catalogue are found in another; a series of another unit is another one."""
-    count, index, groups = now.point_count, before.group_index, before.groups
-    lengths, steps = [], []
+    count, groups = now.point_count, before.groups
+    ids = map(before.group_index.get, now.group_index, repeat(NOWHERE))
+    places = np.fromiter(ids, dtype=np.int64, count=len(now.groups))
+    steps = np.where(places >= 0, before.firsts[places] - now.firsts, -count)
     others: list[tuple[Group, Group]] = []
-    for group in now.groups:
-        at = index.get(group.id)
-        step = -count
-        if at is not None:
-            other = groups[at]
-            if other.measurement == group.measurement and (
-                other.fields is group.fields or other.fields == group.fields
-            ):
-                step = other.first - group.first
-            else:
+    for at, (place, group) in enumerate(zip(places.tolist(), now.groups, strict=True)):
+        if place >= 0:
+            other = groups[place]
+            same = other is group or other.fields is group.fields or other.fields == group.fields
+            if not same or other.measurement != group.measurement:
+                steps[at] = -count
                 others.append((other, group))
-        lengths.append(len(group.fields))
-        steps.append(step)
-    earlier = np.arange(count, dtype=np.int64) + np.repeat(np.array(steps, dtype=np.int64), lengths)
+    earlier = np.arange(count, dtype=np.int64) + np.repeat(steps, now.lengths)
     earlier[earlier < 0] = NOWHERE
     for other, group in others:
         _find_fields(earlier, other, group)
-    return Moves(earlier)
+    return moved(earlier)
 
 
 def taken_over(values: NDArray[np.generic], before: NDArray[np.generic], places: Ints) -> None:
     """Put into ``values`` what stands at these places of the array before; the rest stays as it is."""
     there = places >= 0
     values[there] = before[places[there]]
+
+
+def _runs(earlier: Ints) -> tuple[Run, ...]:
+    count = len(earlier)
+    steps = np.where(earlier >= 0, earlier - np.arange(count), -count - 1)
+    firsts = np.flatnonzero(np.diff(steps, prepend=-count - 2))
+    lengths = np.diff(firsts, append=count)
+    there = earlier[firsts] >= 0
+    columns = (firsts[there], earlier[firsts[there]], lengths[there])
+    return tuple(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _find_fields(earlier: Ints, before: Group, now: Group) -> None:

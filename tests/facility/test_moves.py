@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facility.catalogue import build_catalogue
-from facility.moves import find_moves
+from facility.moves import find_moves, moved
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from tests.facility.plant import START, device, small_site
@@ -23,9 +23,9 @@ def succeed(before: Hall, site: Site) -> Hall:
     """A hall of another site that goes on from one."""
     after = Hall(site)
     moves = find_moves(before.catalogue, after.catalogue)
-    there = moves.earlier >= 0
-    for name in ("values", "times", "quality"):
-        getattr(after, name)[there] = getattr(before, name)[moves.earlier[there]]
+    for here, there, count in moves.runs:
+        for name in ("values", "times", "quality"):
+            getattr(after, name)[here : here + count] = getattr(before, name)[there : there + count]
     after.derived.take_over(before.derived, moves)
     return after
 
@@ -45,10 +45,27 @@ def test_a_series_is_found_where_it_was_and_one_of_another_unit_is_not() -> None
     assert moves.places(np.array([0, 2]), np.array([1, 2, 3])).tolist() == [1, -1]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "runs"),
+    [
+        ([0, 1, 2], ((0, 0, 3),)),
+        ([-1, 0, 1], ((1, 0, 2),)),
+        ([-1, -1, 0, 1, -1, 2, 3, -1], ((2, 0, 2), (5, 2, 2))),
+        ([2, 3, 0, 1, 5], ((0, 2, 2), (2, 0, 2), (4, 5, 1))),
+        ([-1, -1], ()),
+        ([], ()),
+    ],
+)
+def test_points_that_stay_together_are_one_run(
+    earlier: list[int], runs: tuple[tuple[int, int, int], ...]
+) -> None:
+    assert moved(np.array(earlier, dtype=np.int64)).runs == runs
+
+
 def test_a_series_that_is_stored_otherwise_is_the_same() -> None:
     before = build_catalogue(PLAIN)
     held = tuple(
-        replace(group, fields=tuple(replace(each, hold=60) for each in group.fields))
+        group._replace(fields=tuple(replace(each, hold=60) for each in group.fields))
         for group in before.groups
     )
     moves = find_moves(before, replace(before, groups=held))
