@@ -11,7 +11,7 @@ from collectors.changes import PlanChange
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.figures import EndpointFigures, figures_of
-from collectors.harvest import Harvest
+from collectors.harvest import Harvest, hold_of
 from collectors.health import (
     CollectionTotals,
     DeviceCost,
@@ -85,6 +85,7 @@ class Collection:
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
         self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
+        self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._inbox = inbox or Inbox()
@@ -201,6 +202,7 @@ class Collection:
         self._readers = over.readers
         self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
+        self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self._endpoint_plan = self._plan_endpoints()
         self._brokers.change(change, self._tasks)
         if self._tasks is not None:

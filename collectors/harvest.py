@@ -5,7 +5,8 @@ hundred scans in one array take hardly longer than one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from collectors.decode import Decoder, Payload
@@ -13,6 +14,8 @@ from facility.sample import Emit, EmitScans, Sample, Scans
 
 HOLD = 0.05
 """Seconds a scan waits for others, at most."""
+_SHARE = 1 / 50
+"""The same as a part of the shortest period: a device that never answers makes all others wait so long."""
 MOST_HELD = 1_000
 """Scans of one kind that wait, at most."""
 
@@ -37,6 +40,11 @@ class Scanned(Protocol):
         ...
 
 
+def hold_of(periods: Iterable[float]) -> float:
+    """Seconds a scan waits for others, at most, where these are the periods in seconds."""
+    return min(HOLD, _SHARE * min(periods, default=math.inf))
+
+
 _Row = tuple[Scanned, int, int, Sequence[Payload]]
 """A complete scan: the device, its first point, when, and what each read gave."""
 
@@ -56,12 +64,14 @@ class Harvest:
         Args:
             emit: takes what comes alone.
             emit_scans: takes what was decoded together; without, ``emit`` takes it one by one.
-            soon: calls back in a moment; without, the running event loop does after ``HOLD``.
+            soon: calls back in a moment; without, the running event loop does after ``hold`` seconds.
             more: whether reads are under way that may complete a scan; where none are, nothing is waited for.
         """
+        self.hold = HOLD
+        """Seconds a scan waits for others, at most."""
         self._emit = emit
         self._emit_scans = emit_scans
-        self._soon = soon or _in_a_moment
+        self._soon = soon or self._in_a_moment
         self._more = more or _always
         self._called = False
         """Whether ``soon`` has been asked and has not called back yet."""
@@ -135,9 +145,8 @@ class Harvest:
             else:
                 self._emit(Sample(first, time, *decoded))
 
-
-def _in_a_moment(call: Callable[[], None]) -> Wait:
-    return asyncio.get_running_loop().call_later(HOLD, call)
+    def _in_a_moment(self, call: Callable[[], None]) -> Wait:
+        return asyncio.get_running_loop().call_later(self.hold, call)
 
 
 def _always() -> bool:

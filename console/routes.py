@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from console.alarms import list_alarms
+from console.alarms import MOST_LISTED, list_alarms
 from console.collection import NO_LIMIT, STATES, collection_answer, endpoint_costs, list_lessons
 from console.collection_models import (
     CollectionAnswer,
@@ -144,6 +144,14 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
                 Parameter(name="state", note="active if absent", choices=("active", "recent")),
                 Parameter(name="priority", note="only this one", choices=("high", "medium", "low")),
                 Parameter(name="space", note="space id; smaller spaces in it count too"),
+                Parameter(
+                    name="limit",
+                    note="how many",
+                    kind=Kind.INTEGER,
+                    low=1,
+                    high=MOST_LISTED,
+                    default=MOST_LISTED,
+                ),
             ),
         ),
     )

@@ -170,7 +170,11 @@ class PipelineConditions:
                 " than have gone by since dcops last looked at it: readings are stamped by it. So that they"
                 f" are not all deleted as too old, no day lets more than {HASTE} days of the oldest go"
             ),
-            action="Set the clock right. If it is right, start dcops once with --believe-clock.",
+            action=(
+                "Set the clock right. If it is right, have it synchronised (timedatectl set-ntp true): dcops"
+                " then believes it. If it is synchronised already, start dcops once with --believe-clock."
+            ),
+            on_delay=self._real.ns(5 * MINUTE),
         )
 
     def _bring_back(self, delivery: Delivery) -> str:

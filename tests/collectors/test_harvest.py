@@ -1,19 +1,22 @@
 """Scans that are decoded together: each value as if it had come alone, and in the order it came."""
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from collectors.collection import Collection
+from collectors.config import CollectionPlan, ModbusEndpoint
 from collectors.decode import Decoder, Payload
-from collectors.harvest import Harvest
+from collectors.harvest import Harvest, hold_of
 from collectors.planning import plan_blocks
 from collectors.profiles import DataType, ModbusProfile, Order, Register, Table
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
 from facility.sample import Sample, Scans
-from tests.collectors.conftest import Samples, until
+from tests.collectors.conftest import Samples, WallClock, binding, until
 from tests.collectors.driving import Drive, profile_of
 
 NOON = 1_767_268_800_000_000_000
@@ -137,6 +140,36 @@ async def test_a_moment_later_it_is_handed_on_and_so_is_what_comes_then() -> Non
     held(harvest, floats(), (4, NOON + 1, "4366800042700000"))
     await until(lambda: len(samples) == 3)
     assert samples[2].first == 4
+
+
+@pytest.mark.parametrize(
+    ("periods", "seconds"),
+    [((10.0, 60.0), 0.05), ((10.0, 1.0), 0.02), ((0.25,), 0.005), ((), 0.05)],
+)
+def test_a_scan_waits_a_fiftieth_of_the_shortest_period_at_most(
+    periods: tuple[float, ...], seconds: float
+) -> None:
+    assert hold_of(periods) == pytest.approx(seconds)
+
+
+async def test_a_scan_waits_as_long_as_is_said_of_the_periods_that_are_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    samples, waits = Samples(), list[float]()
+    collection = Collection(
+        CollectionPlan(
+            endpoints=(ModbusEndpoint(id="gw", host="127.0.0.1", port=502),),
+            modbus=(binding(1, period=10.0), binding(2, period=0.5)),
+        ),
+        WallClock(),
+        samples.append,
+    )
+    loop = asyncio.get_running_loop()
+    harvest = collection._harvest
+    monkeypatch.setattr(harvest, "_more", lambda: True)
+    monkeypatch.setattr(loop, "call_later", lambda seconds, call: waits.append(seconds))
+    held(harvest, floats(), (0, NOON, "4366800042700000"))
+    assert (samples, waits) == ([], [pytest.approx(0.01)])
 
 
 def test_it_asks_to_be_called_back_once_however_often_it_handed_on_meanwhile() -> None:

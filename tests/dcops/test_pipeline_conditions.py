@@ -338,3 +338,5 @@ def test_a_clock_that_is_far_ahead_of_the_time_gone_by_is_told_with_what_it_cost
         " no day lets more than 2 days of the oldest go"
     )
     assert "--believe-clock" in found.action
+    assert "synchronised" in found.action
+    assert found.on_delay == 5 * MINUTE
