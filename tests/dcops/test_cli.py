@@ -176,7 +176,6 @@ def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: P
     assert done.stderr.count("\n") == 1
 
 
-<<<<<<< HEAD
 def test_a_run_does_not_write_over_a_recording_that_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,7 +187,8 @@ def test_a_run_does_not_write_over_a_recording_that_is_there(
         == f"{recording}: there is a file already; give another --record, or move it\n"
     )
     assert recording.read_text() == "precious"
-=======
+
+
 LOADS_UP_TO = """
 import sys
 
@@ -201,7 +201,6 @@ class Waits:
 sys.meta_path.insert(0, Waits())
 """
 """Python reads it at its start: the program loads up to a module and waits there."""
->>>>>>> clock
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
