@@ -33,9 +33,6 @@ def run_async(
 
     What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
     of the program and is raised.
-
-    Raises:
-        BrokenPipeError: nobody reads any more what is printed.
     """
 
     async def main() -> int:

@@ -297,8 +297,8 @@ def test_what_the_rules_of_prometheus_compare_is_there(scraped: Server) -> None:
     }
     assert silent == {
         "DcopsNotScraped",  # absent() of what is there
-        "DcopsPointsNotScraped",  # here one job scrapes all
         "DcopsClockNotSynchronised",  # of the machine's own clock only, not of a simulated one
+        "DcopsPointsNotScraped",  # here one job scrapes all
         "DcopsJournalFilling",  # compares two metrics
         "DcopsValuesRefused",  # with an hour ago
         "DcopsReadingsAtRisk",  # there while a store runs
