@@ -19,6 +19,9 @@ from dcops.site_file.problems import Findings, Place, near
 _NO_LINES: dict[str, int] = {}
 """All keys of a row stand on its one line. One for all entries, and never written to."""
 
+_NO_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""Where ``str.splitlines`` ends a line, and a file has none."""
+
 Row = tuple[int, list[str]]
 """First line of a row, and its cells."""
 
@@ -179,7 +182,7 @@ class _Rows:
         """Whether rows were left out because one could not be split; that one is noted as a problem."""
         first = text.partition("\n")[0]
         self.separator = ";" if first.count(";") > first.count(",") else ","
-        self.lines = list(io.StringIO(text, newline=""))
+        self.lines = _lines(text)
         self.at = 0
         """How many of them were taken."""
         self._reader = csv.reader(self._feed(), delimiter=self.separator, strict=True)
@@ -212,6 +215,13 @@ class _Rows:
         while self.at < len(self.lines):
             self.at += 1
             yield self.lines[self.at - 1]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text with their ends, as files have them."""
+    if any(each in text for each in _NO_ENDS):
+        return list(io.StringIO(text, newline=""))
+    return text.splitlines(keepends=True)  # which takes a quarter of the time
 
 
 def _check_header(
