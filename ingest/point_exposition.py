@@ -64,7 +64,7 @@ class PointExposition:
         """
         self._site = site
         if like is None or not like._beginnings:
-            self._beginnings = list(map(_beginning, site.devices))
+            self._beginnings: list[str] = list(map(_beginning, site.devices))
             return
         places = site.places_in(like._site)
         self._beginnings = list(map(like._beginnings.__getitem__, places.tolist()))
