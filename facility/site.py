@@ -1,6 +1,6 @@
 """A site: its spaces, its devices and the order of their points."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 from itertools import repeat
@@ -60,6 +60,14 @@ class Site:
             if one is not each:
                 found.update(_differences(one, each))
         return None if "id" in found else frozenset(found)
+
+    def places_in(self, other: "Site") -> NDArray[np.int64]:
+        """Where those of the devices that are the very same are in another site, -1 for the others."""
+        return (
+            _places(self.devices, self.device_index, other)
+            if other.devices
+            else np.full(len(self.devices), -1)
+        )
 
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
@@ -247,7 +255,7 @@ def _shared(site: Site, like: Site) -> dict[str, object]:
     known = {name: there[name] for name in _OF_SPACES if name in there}
     differing = site.differing(like)
     if differing is None:
-        return known | _moved(site, like)
+        return known | _moved(site, like) if like.devices else known
     for name, keys in _OF_DEVICES.items():
         if name in there and keys.isdisjoint(differing):
             known[name] = there[name]
@@ -260,9 +268,7 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     """What was made of the same spaces with some other devices, those that stayed moved along; by name."""
     there, devices = vars(like), site.devices
     index = {device.id: at for at, device in enumerate(devices)}
-    found = np.fromiter(map(like.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
-    same = map(is_, map(like.devices.__getitem__, found.tolist()), devices)
-    places = np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
+    places = _places(devices, index, like)
     known: dict[str, object] = {"device_index": index}
     if "columns" in there:
         known["columns"] = like.columns.among(devices, places)
@@ -274,6 +280,13 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     if "serving" in there:
         known["serving"] = Serving(devices, index, like.space_index, (like.serving, places))
     return known
+
+
+def _places(devices: Sequence[Device], index: Mapping[str, int], other: Site) -> NDArray[np.int64]:
+    """Where the very same devices are in another site, -1 for those that are not."""
+    found = np.fromiter(map(other.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
+    same = map(is_, map(other.devices.__getitem__, found.tolist()), devices)
+    return np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
 
 
 def _differences(device: Device, other: Device) -> Iterator[str]:
