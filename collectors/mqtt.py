@@ -341,7 +341,7 @@ class Subscriber:
         """It cannot be talked to, for a reason nobody thought of."""
         reason = f"{type(error).__name__}: {error}"
         if reason != self._last_error:
-            _LOG.error("broker %s cannot be talked to", self.broker.id, exc_info=error)
+            _LOG.error("broker %s cannot be used", self.broker.id, exc_info=error)
         self._down(reason)
 
     def _tell_once(self, level: int, what: str) -> None:

@@ -190,7 +190,7 @@ class Workers:
         parcel = unpack(body)
         member.hear(parcel.sent)
         if not self._known.knows(parcel.sender.catalogue):
-            raise FrameError("it collects of a state of the site that is long gone")
+            raise FrameError("it collects a state of the site that is long outdated")
         member.error = ""
         for _, batch in parcel.entries:
             member.readings += batch.point_count

@@ -167,6 +167,18 @@ def test_an_interrupt_while_a_command_is_still_loading_is_no_traceback(
     assert capsys.readouterr().err == ""
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    """As with ``dcops scan gw-1 | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "dcops", "scan", f"127.0.0.1:{free_port()}", "--units", "1", "--json"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    os.close(write)
+    assert done.returncode == 1
+    assert "pipe" not in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
 def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = dcops("demo", "--port", "0", "--racks", "2", "--data", str(tmp_path / "file" / "data"))
@@ -188,6 +200,19 @@ class Waits:
 sys.meta_path.insert(0, Waits())
 """
 """Python reads it at its start: the program loads up to a module and waits there."""
+
+
+def test_a_run_does_not_write_over_a_recording_that_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "monday.rec"
+    recording.write_text("precious")
+    assert main(["run", str(tmp_path / "site"), "--record", str(recording)]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"{recording}: there is a file already; give another --record, or move it\n"
+    )
+    assert recording.read_text() == "precious"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
