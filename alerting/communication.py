@@ -22,7 +22,7 @@ from alerting.evaluation import MOST_A_TICK, Image
 from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
-from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, shard_groups
+from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, named, shard_groups
 from facility.moves import Moves
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
@@ -83,11 +83,15 @@ class Communication:
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._author = CommunicationAuthor(site, endpoints, shards)
-        behind = endpoint_groups(self._ids, endpoints)
+        reached = named(self._ids, endpoints)
+        behind = endpoint_groups(reached)
         feeds = feed_groups(site, self._ids, behind)
-        self._groups = SilenceGroups((*shard_groups(self._ids, shards), *behind, *feeds), periods)
-        here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
-        self._outage = Outage(self._ids, here, periods)
+        elsewhere = shard_groups(named(self._ids, shards))
+        self._groups = SilenceGroups((*elsewhere, *behind, *feeds), periods)
+        if shards:
+            here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
+            reached = named(self._ids, here)
+        self._outage = Outage(reached, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""

@@ -65,6 +65,8 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     )
 
 
+_HOW = slice(2, None)
+"""All of a binding but the device and where its points are."""
 PlaceT = TypeVar("PlaceT", ModbusEndpoint, MqttBroker)
 
 
@@ -90,16 +92,9 @@ def _has_moved(
     before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]
 ) -> bool:
     """Whether nothing but the indices of its points is another; told quickly, for it may be of thousands."""
-    return (
-        isinstance(now, ModbusBinding)
-        and isinstance(before, ModbusBinding)
-        and now.profile is before.profile
-        and now.manners is before.manners
-        and now.endpoint == before.endpoint
-        and now.unit == before.unit
-        and now.period == before.period
-        and now.endpoint not in fresh
-    )
+    if not isinstance(now, ModbusBinding) or not isinstance(before, ModbusBinding):
+        return False
+    return before[_HOW] == now[_HOW] and now.endpoint not in fresh
 
 
 def _same_source(
@@ -131,7 +126,7 @@ def _with_profiles_of(before: CollectionPlan, now: CollectionPlan) -> Collection
     return replace(
         now,
         modbus=tuple(
-            each if (known := modbus.known(each.profile)) is each.profile else replace(each, profile=known)
+            each if (known := modbus.known(each.profile)) is each.profile else each._replace(profile=known)
             for each in now.modbus
         ),
         mqtt=tuple(

@@ -55,9 +55,12 @@ class SpacePlan:
             for name in _OF_SERIES:
                 setattr(self, name, getattr(like, name))
             return
-        self.spaces = _in_display_order(site)
-        self.at = {space.id: i for i, space in enumerate(self.spaces)}
-        self.last = _last_descendants(self.spaces, self.at)
+        if like is not None and like.site.spaces is site.spaces:
+            self.spaces, self.at, self.last = like.spaces, like.at, like.last
+        else:
+            self.spaces = _in_display_order(site)
+            self.at = {space.id: i for i, space in enumerate(self.spaces)}
+            self.last = _last_descendants(self.spaces, self.at)
         self.power = self._indices("power")
         self.power_coverage = self._indices("power_coverage")
         self.power_age = self._indices("power_age")

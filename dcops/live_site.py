@@ -96,7 +96,7 @@ class LiveSite:
             anew: ids of devices whose readings so far say nothing of what is read now.
         """
         if self.image is not other.image:
-            self.image.take_over(other.image, moves.earlier)
+            self.image.take_over(other.image, moves.runs)
         if self.derived is not other.derived:
             self.derived.take_over(other.derived, moves)
         self.silence.take_over(other.silence)

@@ -1,15 +1,17 @@
 """A site: its spaces, its devices and the order of their points."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
+from itertools import repeat
+from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facility.carrying import Carrying, find_carrying
 from facility.columns import DeviceColumns
-from facility.devices import Device, PointSpec
+from facility.devices import Boundary, Device, Feed, PointSpec
 from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
 
@@ -59,6 +61,14 @@ class Site:
                 found.update(_differences(one, each))
         return None if "id" in found else frozenset(found)
 
+    def places_in(self, other: "Site") -> NDArray[np.int64]:
+        """Where those of the devices that are the very same are in another site, -1 for the others."""
+        return (
+            _places(self.devices, self.device_index, other)
+            if other.devices
+            else np.full(len(self.devices), -1)
+        )
+
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
         """Index of each device's first point, and the number of points last: shape (devices + 1,)."""
@@ -106,7 +116,18 @@ class Site:
     @cached_property
     def carrying(self) -> tuple[Carrying, ...]:
         """Which quantities and energies each space has sources for; spaces with none are left out."""
-        return find_carrying(self.spaces, self.devices)
+        return find_carrying(self.spaces, self._sources(), self.lineage)
+
+    def _sources(self) -> Iterator[tuple[Device, NDArray[np.int64]]]:
+        """A device of each points, boundary, kind and feed, and the spaces in which such devices stand."""
+        columns = self.columns
+        codes = columns.kinds.astype(np.int64) * len(Boundary) + columns.boundaries + columns.kinds
+        codes = codes * (len(Feed) + 1) + columns.feeds + 1
+        for _, places in self.makes:
+            of = codes[places]
+            for code in np.unique(of).tolist():
+                such = places[of == code]
+                yield self.devices[such[0]], self.device_spaces[such]
 
     @property
     def point_count(self) -> int:
@@ -152,7 +173,7 @@ class Site:
         if known is not None:
             return known
         found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        for points, at in self._alike:
+        for points, at in self.makes:
             offsets = [n for n, point in enumerate(points) if point.type.key == type_key]
             found.extend((at, self.first_points[at] + offset) for offset in offsets)
         if not found:
@@ -170,7 +191,7 @@ class Site:
     def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
         """Devices with points of a type, in site order: (device index, places of those points in it)."""
         found: list[tuple[int, tuple[int, ...]]] = []
-        for points, places in self._alike:
+        for points, places in self.makes:
             offsets = tuple(n for n, point in enumerate(points) if point.type.key == type_key)
             if offsets:
                 found.extend((at, offsets) for at in places.tolist())
@@ -178,12 +199,13 @@ class Site:
         return found
 
     @cached_property
-    def _alike(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
+    def makes(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
         """Each tuple of points that devices have, with the indices of the devices that have it."""
-        found: dict[int, tuple[tuple[PointSpec, ...], list[int]]] = {}
-        for at, device in enumerate(self.devices):
-            found.setdefault(id(device.points), (device.points, []))[1].append(at)
-        return tuple((points, np.array(places, dtype=np.int64)) for points, places in found.values())
+        numbers: dict[int, int] = {}
+        of = np.array([numbers.setdefault(id(each.points), len(numbers)) for each in self.devices], np.int64)
+        order = np.argsort(of, kind="stable")
+        together = np.split(order, np.cumsum(np.bincount(of, minlength=len(numbers)))[:-1])
+        return tuple((self.devices[places[0]].points, places) for places in together if places.size)
 
     def ancestors(self, space_id: str) -> Iterator[Space]:
         """The space itself, then each one it stands in, up to the campus."""
@@ -215,7 +237,7 @@ _OF_SPACES = ("space_index", "lineage", "space_levels", "space_ratings", "_child
 _OF_DEVICES = {
     "device_index": frozenset[str](),
     "first_points": frozenset({"points"}),
-    "_alike": frozenset({"points"}),
+    "makes": frozenset({"points"}),
     "_points_by_type": frozenset({"points"}),
     "device_spaces": frozenset({"space"}),
     "serving": frozenset({"serves"}),
@@ -232,13 +254,39 @@ def _shared(site: Site, like: Site) -> dict[str, object]:
         return {}
     known = {name: there[name] for name in _OF_SPACES if name in there}
     differing = site.differing(like)
-    if differing is not None:
-        for name, keys in _OF_DEVICES.items():
-            if name in there and keys.isdisjoint(differing):
-                known[name] = there[name]
-        if "columns" in there:
-            known["columns"] = like.columns.about(site.devices, differing)
+    if differing is None:
+        return known | _moved(site, like) if like.devices else known
+    for name, keys in _OF_DEVICES.items():
+        if name in there and keys.isdisjoint(differing):
+            known[name] = there[name]
+    if "columns" in there:
+        known["columns"] = like.columns.about(site.devices, differing)
     return known
+
+
+def _moved(site: Site, like: Site) -> dict[str, object]:
+    """What was made of the same spaces with some other devices, those that stayed moved along; by name."""
+    there, devices = vars(like), site.devices
+    index = {device.id: at for at, device in enumerate(devices)}
+    places = _places(devices, index, like)
+    known: dict[str, object] = {"device_index": index}
+    if "columns" in there:
+        known["columns"] = like.columns.among(devices, places)
+    others = np.flatnonzero(places < 0).tolist()
+    if "device_spaces" in there:
+        spaces = like.device_spaces[places]
+        spaces[others] = [like.space_index[devices[at].space] for at in others]
+        known["device_spaces"] = spaces
+    if "serving" in there:
+        known["serving"] = Serving(devices, index, like.space_index, (like.serving, places))
+    return known
+
+
+def _places(devices: Sequence[Device], index: Mapping[str, int], other: Site) -> NDArray[np.int64]:
+    """Where the very same devices are in another site, -1 for those that are not."""
+    found = np.fromiter(map(other.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
+    same = map(is_, map(other.devices.__getitem__, found.tolist()), devices)
+    return np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
 
 
 def _differences(device: Device, other: Device) -> Iterator[str]:

@@ -14,13 +14,14 @@ from collectors.planning import Block
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 
-FIRST_ASKING = 60 * NANOSECONDS
+FIRST_ASKING = 900 * NANOSECONDS
 """Within this time after something was refused each refused value of a device is asked for once more, for the
-device may just have started, or another one have answered for it; then within twice that time, and so on.
+device may just have started, or another one have answered for it; then within twice that time, and so on. Not
+sooner: there are devices that log each refusal as a fault.
 """
 LAST_ASKING = 86_400 * NANOSECONDS
 """So often it goes on."""
-_MOST_DOUBLINGS = 11
+_MOST_DOUBLINGS = 7
 _MOST_ASKED = 16
 """Refused values asked for in one scan, once one of them was answered: the others may be wrong likewise."""
 NEVER = 1 << 62

@@ -3,6 +3,8 @@
 export const DASH = "—";
 export const NARROW = "\u202f"; // a thin space that doesn't break, between a number and its unit
 export const WINDOWS = { "15min": `15${NARROW}min`, "1h": `1${NARROW}h`, "24h": `24${NARROW}h`, month: "month", year: "year" };
+export const MARKS = { high: "▲", medium: "◆", low: "●" }; // of priorities of alarms
+export const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" }; // of PUE: where IT energy is metered
 const MINUS = "\u2212";
 
 // As toFixed, with a true minus sign and never a minus zero.

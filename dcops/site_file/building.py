@@ -126,10 +126,11 @@ def build_plan(
     modbus: list[ModbusBinding] = []
     mqtt: list[MqttBinding] = []
     binder = _Binder(registry, profiles, topics, before)
-    same: Mapping[str, ModbusBinding] = {}
+    same: dict[str, ModbusBinding] = {}
     if changes is not None:  # those that are read as they were, if perhaps their points have moved
-        others = frozenset(changes.devices)
-        same = {each.device: each for each in changes.before.plan.modbus if each.device not in others}
+        same = {each.device: each for each in changes.before.plan.modbus}
+        for each in changes.devices:
+            same.pop(each, None)
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
         before_it = same.get(device.id)
         if before_it is not None:
@@ -199,15 +200,8 @@ class _Binder:
 
 def _moved(binding: ModbusBinding, first: int) -> ModbusBinding:
     """The same of a device whose points begin elsewhere."""
-    return ModbusBinding(
-        device=binding.device,
-        first=first,
-        endpoint=binding.endpoint,
-        unit=binding.unit,
-        period=binding.period,
-        profile=binding.profile,
-        manners=binding.manners,
-    )
+    device, _, endpoint, unit, period, profile, manners = binding
+    return ModbusBinding(device, first, endpoint, unit, period, profile, manners)
 
 
 def _modbus_binding(device: Device, first: int, item: DeviceItem, profile: ModbusProfile) -> ModbusBinding:

@@ -115,7 +115,9 @@ def test_what_is_refused_widely_is_learned_in_bounded_steps() -> None:
     scans = [drive.scan(device(*missing)) for _ in range(12)]
     assert max(len(asked) for asked in scans) <= 30 + 2 * 16
     assert [each for each in scans[-1] if each[0] % 2] == [(at, 1) for at in range(1, 60, 2)]
-    assert len(scans[-1]) <= 30 + 1  # at first each refused one is asked for again within a minute
+    assert (
+        len(scans[-1]) <= 30 + 1
+    )  # at first each refused one is asked for again within a quarter of an hour
     assert drive.quality == [8, 192] * 30
 
 

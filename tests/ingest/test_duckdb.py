@@ -157,7 +157,7 @@ async def test_everything_is_there_after_a_restart_and_series_keep_their_numbers
     await first.write([grid(1, 0, 1.0)])
     await first.close()
     fewer = replace(CATALOGUE, groups=CATALOGUE.groups[1:2], device_count=1)
-    moved = replace(fewer, groups=(replace(fewer.groups[0], first=0),))
+    moved = replace(fewer, groups=(fewer.groups[0]._replace(first=0),))
     second = DuckHistory(path, StillClock())
     await second.write([grid(1, 0, 1.0), entry(2, sample(0, NOON, [9.0, 8.0, 50.0]), of=moved)])
     assert rows(await second.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192)]
