@@ -75,9 +75,9 @@ def _without(rows: list[Row], row: Row) -> list[Row]:
 _EDITS: dict[str, tuple[str, Edit]] = {
     "another name": ("its own name", _with("name", "Somewhere else")),
     "another rating": ("its own rating", _with("rated_kw", "77")),
-    "a column more": ("a column less", _with_column),
+    "a column added": ("a column removed", _with_column),
     "another profile": ("its own profile", _with("profile", "busway-tap")),
-    "a device less": ("a device more", _without),
+    "a device removed": ("a device added", _without),
 }
 """By what it does: what the way back does, and the edit."""
 

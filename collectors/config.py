@@ -35,6 +35,11 @@ class SerialParity(StrEnum):
     ODD = "odd"
 
 
+def host_and_port(host: str, port: int) -> str:
+    """``host:port`` as it is written and read; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModbusEndpoint:
     """One place where devices are reached over Modbus: an address, or a serial line."""
@@ -75,7 +80,7 @@ class ModbusEndpoint:
     @property
     def address(self) -> str:
         """Where it is: ``host:port``, or the serial line."""
-        return self.device if self.protocol is ModbusProtocol.RTU else f"{self.host}:{self.port}"
+        return self.device if self.protocol is ModbusProtocol.RTU else host_and_port(self.host, self.port)
 
 
 class MqttVersion(StrEnum):

@@ -108,7 +108,7 @@ class Connection(aiomqtt.Client):
         except MqttError as error:
             if self._reached and not self._greeted:
                 self._client.disconnect()
-                raise _NoGreetingError(f"{error}: it does not greet") from None
+                raise _NoGreetingError(f"{error}: it sends no greeting") from None
             raise
 
     async def ask_for(self, topics: Sequence[str], qos: int, *, retained: bool) -> list[str]:

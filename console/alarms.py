@@ -1,6 +1,7 @@
 """Alarms as the API lists them, and how many stand in each space."""
 
 from collections.abc import Sequence
+from heapq import nsmallest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def list_alarms(view: ConsoleContext, plan: SpacePlan, arguments: Arguments) -> 
         within = plan.contents(space)
         inside = {each.id for each in plan.spaces[within]}
         listed = [alarm for alarm in listed if alarm.space in inside]
-    ordered = sorted(listed, key=_urgency)[:MOST_LISTED]
+    ordered = nsmallest(arguments.integer("limit"), listed, key=_urgency)
     now = view.clock.now()
     answers = tuple(_answer(view.site, alarm, now) for alarm in ordered)
     return AlarmList(time=write_time(now), total=len(listed), alarms=answers)

@@ -14,6 +14,7 @@ import uvloop
 from dcops.errors import DcopsError, in_words
 from dcops.loop_watch import WatchedLoop
 from dcops.site_file import LoadedSite, SiteProblems, SiteReader
+from dcops.standard_streams import reader_left
 from simulators.errors import SimulationError
 
 _FEW_POLLS = 100.0
@@ -37,14 +38,18 @@ def run_async(
     async def main() -> int:
         return await work()
 
+    errors: list[Exception] = []
     _open_as_many_files_as_allowed()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(main())
     except* _WORLD as group:
-        for error in _leaves(group):
-            print(f"{command}: {in_words(error)}", file=sys.stderr)
+        errors.extend(_leaves(group))
+    for error in errors:
+        if isinstance(error, BrokenPipeError) and reader_left():
+            raise error
+        print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
 
 

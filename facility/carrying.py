@@ -49,7 +49,11 @@ def _fed_by(device: Device) -> frozenset[str]:
     """Keys of the quantities and energies a device is a source of."""
     types = {point.type.key for point in device.points}
     quantities = {q.key for q in QUANTITIES if q.type_key in types and _is_source(q, device)}
-    energies = {e.key for e in ENERGIES if e.type_key in types and e.boundary is device.boundary}
+    energies = {
+        e.key
+        for e in ENERGIES
+        if e.boundary is device.boundary and (e.type_key in types or e.power_type_key in types)
+    }
     return frozenset(quantities | energies)
 
 

@@ -66,10 +66,10 @@ class Members:
     starts: Ints
 
 
-def members_by_space(site: Site, sources: SourceSet, chosen: Bools) -> Members:
-    """The chosen sources of a set below every space that has any."""
+def members_by_space(site: Site, places: Ints, chosen: Bools) -> Members:
+    """The chosen sources of a set, whose devices have these places, below every space that has any."""
     at = np.flatnonzero(chosen)
-    lines = site.lineage[site.device_spaces[sources.places[at]]]
+    lines = site.lineage[site.device_spaces[places[at]]]
     inside = lines >= 0
     spaces = lines[inside]
     members = np.broadcast_to(at[:, None], lines.shape)[inside]
@@ -119,7 +119,7 @@ class RollupPlan:
             chosen = sources_of(quantity, site)[sources.places]
             if not chosen.any():
                 continue
-            members = members_by_space(site, sources, chosen)
+            members = members_by_space(site, sources.places, chosen)
             names = [space for space in members.spaces if id(quantity) in carriers[space]]
             slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))

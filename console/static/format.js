@@ -1,13 +1,23 @@
 // Numbers, ages and times as people read them. Unknown is always a dash, never 0.
 
 export const DASH = "—";
-export const WINDOWS = { "15min": "15 min", "1h": "1 h", "24h": "24 h", month: "month", year: "year" };
-const NARROW = "\u202f";
+export const NARROW = "\u202f"; // a thin space that doesn't break, between a number and its unit
+export const WINDOWS = { "15min": `15${NARROW}min`, "1h": `1${NARROW}h`, "24h": `24${NARROW}h`, month: "month", year: "year" };
+export const MARKS = { high: "▲", medium: "◆", low: "●" }; // of priorities of alarms
+export const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" }; // of PUE: where IT energy is metered
+const MINUS = "\u2212";
+
+// As toFixed, with a true minus sign and never a minus zero.
+export function fixed(value, decimals) {
+  const shown = value.toFixed(decimals);
+  if (!shown.startsWith("-")) return shown;
+  return Number(shown) === 0 ? shown.slice(1) : MINUS + shown.slice(1);
+}
 
 function digits(value, significant = 4) {
   const size = Math.abs(value);
   const before = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
-  return value.toFixed(Math.max(0, Math.min(2, significant - before)));
+  return fixed(value, Math.max(0, Math.min(2, significant - before)));
 }
 
 function scaled(value, steps) {
@@ -32,7 +42,7 @@ export function parts(value, unit) {
     return value === 0 ? ["0", unit === "V" ? "V" : `k${unit}`] : scaled(value, LADDERS[unit]);
   }
   if (unit === "s") return [age(value), ""];
-  const shown = value.toFixed(DECIMALS[unit] ?? 2);
+  const shown = fixed(value, DECIMALS[unit] ?? 2);
   return [shown, unit === "1" ? "" : unit];
 }
 
@@ -64,17 +74,41 @@ export function age(seconds) {
   return `${Math.round(seconds / 86400)}${NARROW}d`;
 }
 
-export function clockTime(milliseconds, timezone, withDate = false) {
-  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: timezone || "UTC" };
-  if (withDate) Object.assign(options, { day: "2-digit", month: "short", second: undefined });
-  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+// The zone if this browser knows it, else UTC: a clock that names its zone is right in either.
+export function knownZone(timezone) {
+  try {
+    new Intl.DateTimeFormat("en-GB", { timeZone: timezone });
+    return timezone;
+  } catch {
+    return "UTC";
+  }
 }
 
-// With the day where it is another one, and always with the zone.
+const formats = new Map();
+
+function format(milliseconds, timezone, options) {
+  const key = `${timezone} ${Object.keys(options)}`;
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: timezone, ...options }));
+  return formats.get(key).format(new Date(milliseconds));
+}
+
+const SECONDS = { second: "2-digit" };
+const DATE = { day: "2-digit", month: "short" };
+const ZONE = { timeZoneName: "short" };
+
+export function clockTime(milliseconds, timezone, withDate = false) {
+  return format(milliseconds, timezone, withDate ? DATE : SECONDS);
+}
+
+// The same with the zone.
 export function zonedTime(milliseconds, timezone, withDate = false) {
-  const options = { hour: "2-digit", minute: "2-digit", second: withDate ? undefined : "2-digit", hour12: false, timeZone: timezone || "UTC", timeZoneName: "short" };
-  if (withDate) Object.assign(options, { day: "2-digit", month: "short" });
-  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+  return format(milliseconds, timezone, { ...(withDate ? DATE : SECONDS), ...ZONE });
+}
+
+// With the day too if it is another one than today's.
+export function momentTime(milliseconds, now, timezone) {
+  const same = format(milliseconds, timezone, DATE).slice(0, 6) === format(now, timezone, DATE).slice(0, 6);
+  return zonedTime(milliseconds, timezone, !same);
 }
 
 const CAPITALS = new Set(["chw", "cw", "tcs", "fws", "l1", "l2", "l3", "it", "ups", "cdu", "crah", "pdu", "rpp", "pue", "erf", "wue"]);

@@ -25,9 +25,9 @@ _EXAMPLE = """examples:
   dcops scan 192.0.2.10,192.0.2.11:1502 --timeout 1s --pause 100ms --json
   dcops scan /dev/ttyUSB0 --protocol modbus-rtu --baud 9600 --parity none --units 1-64
 
-Every unit is asked with one read. Those that answer say what they are (function 43/14, identity checks of
-the profiles) and are read with the profiles that may fit: one request at a time an address, and nothing is
-ever written. "score" is 0 to 100: half for identity, half for values that are plausible as read.
+Every unit is asked for one register. Those that answer say what they are (function 43/14, identity checks of
+the profiles) and are read with the profiles that may fit: one request at a time per address, and nothing is
+ever written. "score" is 0 to 100, from identity and from values that are plausible as read.
 Exit code 0 if a unit answers, 1 if none does.
 """
 _AT_ONCE = 32
@@ -63,13 +63,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="TIME",
         help="how long to wait for a unit that may not be there (default: 300ms)",
     )
-    parser.add_argument("--profiles", type=Path, metavar="FOLDER", help="own profiles, tried too")
+    parser.add_argument(
+        "--profiles", type=Path, metavar="FOLDER", help="folder of your own profiles, which are tried, too"
+    )
     parser.add_argument(
         "--requests",
         type=_count,
         default=100,
         metavar="N",
-        help="to examine one unit, at most (default: 100)",
+        help="requests to examine one unit, at most (default: 100)",
     )
     parser.add_argument(
         "--thorough", action="store_true", help="try every profile to its end, however many requests it takes"

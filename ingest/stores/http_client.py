@@ -17,12 +17,13 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 
 from ingest.errors import StoreError, StoreUnavailableError
-from ingest.stores.answers import answer_error
+from ingest.stores.answers import answer_error, is_page, not_a_store
 
 TIMEOUT_SECONDS = 10.0
 _GZIP = 31
 _CONNECTIONS = 4
 _NO_ERROR = 300
+_BEGINNING = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,9 @@ class HttpClient:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if self._compress:
             headers["Content-Encoding"] = "gzip"
-        self._request("POST", path, query, packed(body) if self._compress else body, headers)
+        said = self._request("POST", path, query, packed(body) if self._compress else body, headers)
+        if is_page(said[:_BEGINNING].decode(errors="replace")):
+            raise not_a_store(self._place, "where it should say nothing")
 
     def send(self, path: str, body: bytes, content_type: str, *, compress: bool) -> bytes:
         """Send a body, compressed or as it is; returns what the server answers.

@@ -230,8 +230,7 @@ class Plant:
             self._step(LONG_STEP / NANOSECONDS)
         self.energy[:] = 0.0
         self._input_energy[:] = 0.0
-        self.cooling.heat_meters.reset()
-        self.cooling.water_meters.reset()
+        self.cooling.reset_counters()
 
     def _shown(self) -> Shown:
         devices = len(self._kinds)

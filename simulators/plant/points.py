@@ -120,16 +120,16 @@ class PointMap:
             readings = shown.get(group.kind, {})
             for offset, point in enumerate(group.points):
                 index = group.firsts + offset
-                if point.type.behaviour is Behaviour.COUNTER:
-                    counters.append(index)
-                    starts.append(np.floor(hours[group.devices] * scale[index]))
-                    moduli.append(np.full(len(index), point.modulus or np.inf))
                 if _PART.fullmatch(point.name):
                     continue
                 name = next((each for each in (point.name, point.type.key) if each in readings), None)
                 if name is None:
                     self.values[index] = _PLAUSIBLE.get(point.type.unit, 0.0)
                     continue
+                if point.type.behaviour is Behaviour.COUNTER:
+                    counters.append(index)
+                    starts.append(np.floor(hours[group.devices] * scale[index]))
+                    moduli.append(np.full(len(index), point.modulus or np.inf))
                 whole.setdefault((group.kind, name), []).append((index, group.rows))
             for name, index, shares in _parts(group, seed):
                 if name in readings:

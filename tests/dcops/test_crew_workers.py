@@ -91,7 +91,7 @@ async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        (frame(Kind.READINGS, readings("ab" * 32)), "a state of the site that is long gone"),
+        (frame(Kind.READINGS, readings("ab" * 32)), "a state of the site that is long outdated"),
         (b"\x00\x00\x00\x00\x63\x00\x00\x00", "unknown kind"),
         (b"\xff\xff\xff\xff\x01\x00\x00\x00", "4294967295 bytes"),
         (frame(Kind.READINGS, b"nonsense"), "no parcel of readings"),

@@ -34,6 +34,14 @@ class Hall(Bench):
             self.tick(now)
 
 
+class Watts(Hall):
+    """A hall some of whose meters have no counters."""
+
+    def read(self, device_id, time, **values):
+        names = {point.name for point in self.site.device(device_id).points}
+        super().read(device_id, time, **{name: value for name, value in values.items() if name in names})
+
+
 def test_pue_is_the_ratio_of_energies_and_incomplete_until_its_window_is_covered():
     hall = Hall(small_site(with_taps=False))
     hall.run(0, 60)
@@ -358,3 +366,29 @@ def test_a_gap_of_a_heat_meter_is_its_own_difference_once_it_is_back() -> None:
     bench.tick(START + 600 * NANOSECONDS)
     assert bench.value("b1.heat_reused_energy") == 90_000.0, "not the 120 kWh its power would make"
     assert bench.value("b1.heat_reused_energy_estimated") == 0.0
+
+
+def test_meters_without_a_counter_are_integrated_and_marked_as_estimates():
+    site = small_site(with_taps=False)
+    bare = ("k1-pdu-a", "k1-pdu-b", "k2-pdu-a", "k2-pdu-b")
+    devices = (replace(d, points=d.points[:1]) if d.id in bare else d for d in site.devices)
+    hall = Watts(replace(site, devices=tuple(devices)))
+    hall.run(0, 1800)
+    assert hall.value("campus.energy") == pytest.approx(140e3, rel=1e-9)
+    assert hall.value("campus.energy_estimated") == pytest.approx(70e3, rel=1e-9)
+    assert hall.code("campus.energy") == Quality.SUBSTITUTE
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=1e-9)
+    assert hall.value("campus.pue.3.15min.coverage") == pytest.approx(1.0)
+    assert hall.code("campus.pue.3.15min.pue") == Quality.SUBSTITUTE
+    assert (hall.value("r2.energy"), hall.code("r2.energy")) == (pytest.approx(70e3, rel=1e-9), Quality.GOOD)
+
+
+def test_a_meter_without_a_counter_goes_on_after_a_restart():
+    site = small_site(with_taps=False)
+    bare = replace(site, devices=tuple(replace(d, points=d.points[:1]) for d in site.devices))
+    before = Watts(bare)
+    before.run(0, 600)
+    after = Watts(bare)
+    after.derived.restore(before.derived.remember())
+    after.run(610, 700)
+    assert after.value("campus.energy") == pytest.approx(280e3 * 690 / 3600, rel=1e-9)

@@ -13,7 +13,10 @@ from aiohttp import web
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal_entries import JournalEntry
 from ingest.stores.answers import seconds
+from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx import InfluxStore
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
+from ingest.stores.line_store import LineStore
 from tests.ingest.influx2 import TOKEN, target
 from tests.ingest.plant import (
     GRID,
@@ -122,6 +125,21 @@ async def test_answers_that_can_be_mended_keep_the_data(status: int, mend: str) 
     assert f"HTTP {status} (said so)" in str(caught.value)
     assert caught.value.retry_after is None
     assert len(receiver.requests) == 1, "the library must not try again by itself"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: int) -> None:
+    """Of a proxy, or of another program at that port: neither taken nor refused."""
+    async with Receiver().running() as receiver:
+        page = "<html><title>The plain HTTP request was sent to HTTPS port</title></html>"
+        receiver.answers = [web.Response(status=status, text=page, content_type="text/html")]
+        server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
+        store = LineStore(server, catalogue(), "v1") if version == 1 else InfluxStore(target(receiver.url))
+        with pytest.raises(StoreUnavailableError, match=r"web page.*correct the address"):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
 
 
 @pytest.mark.parametrize(
