@@ -32,6 +32,12 @@ _LOWEST_LEARNED_UTILISATION = 0.02
 """Below this share of the expected load a parent teaches nothing: its reading is mostly its own losses."""
 _PARENT_SHORTFALL = 0.02
 """How far a parent may lie below its known children before it is not believed."""
+_BACKWARDS = 0.02
+"""Share of its rating from which what seems to flow back from a load says that a meter is wired wrongly."""
+_LEAST_BACKWARDS = 50.0
+"""W."""
+_DRAWING = frozenset({Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK, Boundary.MECHANICAL})
+"""Boundaries whose loads give nothing back."""
 _LEAST_WEIGHT = 1e-9
 
 
@@ -131,6 +137,7 @@ class SourceSet:
         self.devices: tuple[int, ...] = tuple(self.places.tolist())
         self.points: Ints = points[wanted]
         self.additive = additive
+        self._drawing = boundary in _DRAWING
         self._ratings: Floats = np.ones(len(self.places))
         generating = site.columns.counting_in(Boundary.GENERATION)[self.places]
         self._standby: Bools = generating & (boundary is not Boundary.GENERATION)
@@ -163,6 +170,8 @@ class SourceSet:
         result, result_quality = seen.values, seen.quality
         if not self.additive:
             return Estimate(result, result_quality, seen.covered, seen.ages, np.ones(len(result)))
+        if self._drawing:
+            self._refuse_backwards(seen)
         if usable.all():
             self._learn_shares(readings, usable)
             self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
@@ -176,6 +185,16 @@ class SourceSet:
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
         return Estimate(result, result_quality, seen.covered, seen.ages, self._expected)
+
+    def _refuse_backwards(self, seen: Look) -> None:
+        """A load that seems to deliver has a meter whose current transformers are the wrong way round."""
+        with np.errstate(invalid="ignore"):
+            backwards = seen.readings < -np.maximum(_BACKWARDS * self._ratings, _LEAST_BACKWARDS)
+        backwards &= seen.usable
+        if backwards.any():
+            seen.usable[backwards] = seen.covered[backwards] = False
+            seen.values[backwards] = np.nan
+            seen.quality[backwards] = Quality.UNCERTAIN
 
     def shares(self) -> Floats:
         """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""
