@@ -16,8 +16,8 @@ _USED = re.compile(
     re.IGNORECASE,
 )
 _CODING = re.compile(
-    r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary|\bmantissa"
-    r"|\bones'? complement|\bexcess[- ]\d+",
+    r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary"
+    r"|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
     re.IGNORECASE,
 )
 """Numbers written in a way that no data type of a profile has."""
