@@ -60,7 +60,7 @@ class CommunicationAuthor:
             DEVICE_BLIND,
             device,
             now,
-            message=f"{self._where(device)}: no good value of {names} ({text(quality)}); no alarm can be raised",
+            message=f"{self._where(device)}: no good value of {names} ({text(quality)}), so no alarm on it",
             action="Check the sensor and the device's display; correct its profile if it has no such point.",
         )
 

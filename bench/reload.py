@@ -24,6 +24,7 @@ import uvloop
 from bench.report import machine, resident, verdict
 from dcops.platform import Platform
 from dcops.ports import free_base_port
+from dcops.running import SWITCH_SECONDS
 from dcops.settings import Settings
 from dcops.site_file import SiteReader
 from dcops.stages import stage
@@ -130,6 +131,7 @@ def main(arguments: list[str] | None = None) -> bool:
         table = folder / "site" / "devices.csv"
         _write(table, [row | {"name": ""} for row in _rows(table)])
         with _simulated(folder):
+            sys.setswitchinterval(SWITCH_SECONDS)  # as ``dcops run`` does
             alone, runs, size = uvloop.run(_measure(folder, options))
     return _report(size, alone, runs)
 

@@ -87,8 +87,8 @@ class PipelineConditions:
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Readings have been lost since {moment(dropped.since, site)}, {dropped.amount} so far: memory was"
-                f" full before the journal took them{cause}"
+                f"Readings have been lost since {moment(dropped.since, site)}, {dropped.amount} so far:"
+                f" memory was full before the journal took them{cause}"
             ),
             action=mend,
         )
@@ -179,7 +179,8 @@ class PipelineConditions:
 
     def _bring_back(self, delivery: Delivery) -> str:
         if delivery is self._pipeline.deliveries[0]:
-            return f"Check free space and permissions of {self._pipeline.folder}, which holds store {delivery.name}."
+            folder = self._pipeline.folder
+            return f"Check free space and permissions of {folder}, which holds store {delivery.name}."
         return f"Bring store {delivery.name} back: check whether it runs, its disk, address and credentials."
 
     def _notifier(self, notifier: Notifier) -> Condition:
@@ -191,7 +192,8 @@ class PipelineConditions:
             priority=Priority.HIGH,
             tell=lambda: (
                 f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
-                f" {NotifierOptions().queue_limit} the oldest are dropped. Anyone who relies on it sees none now"
+                f" {NotifierOptions().queue_limit} the oldest are dropped. Anyone who relies on it"
+                " sees none now"
             ),
             action=f"Watch the alarm list on the page, and bring {notifier.name} back.",
             on_delay=self._real.ns(5 * MINUTE),

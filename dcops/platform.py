@@ -315,7 +315,7 @@ class Platform:
                 yield
                 left = self.stopping.left(_DRAIN_SECONDS)
                 await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
-                await self._keepsakes.save()
+                await self._keepsakes.save(last=True)
         finally:  # what was read is kept, whatever part of the program has failed
             await self.spool.close()
 

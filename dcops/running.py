@@ -19,7 +19,7 @@ from simulators.errors import SimulationError
 
 _FEW_POLLS = 100.0
 """A second."""
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 """How long a thread that writes or sorts holds up an event loop that wants its turn; usually it is 5 ms."""
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
@@ -40,7 +40,7 @@ def run_async(
 
     errors: list[Exception] = []
     _open_as_many_files_as_allowed()
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(main())

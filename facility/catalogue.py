@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.carrying import Carrying
 from facility.devices import Device, DeviceKind
 from facility.point_types import Behaviour
 from facility.quantities import (
@@ -153,6 +154,8 @@ def build_catalogue(
     drafts = _Drafts(site, storing, like)
     drafts.add_devices(site.devices)
     carrying = site.carrying
+    if like is not None and drafts.add_rest_as(like, carrying):
+        return Catalogue(tuple(drafts.groups), len(site.devices))
     fields: dict[tuple[int, int], tuple[Field, ...]] = {}
     for space, quantities, energies in carrying:
         alike = (id(quantities), id(energies))
@@ -236,6 +239,15 @@ class _Drafts:
                 return group.fields
         return None
 
+    def add_rest_as(self, like: Catalogued, carrying: tuple[Carrying, ...]) -> bool:
+        """Add what spaces carry as it is there, if perhaps behind other devices; False if it is another."""
+        if not self._same_spaces or carrying != like.site.carrying:
+            return False
+        rest = like.catalogue.groups[like.catalogue.device_count :]
+        step = self._first - rest[0].first if rest else 0
+        self.groups += [Group(*each[:-1], each.first + step) for each in rest] if step else rest
+        return True
+
     def add_space(
         self, space: Space, fields: tuple[Field, ...], figure: str = "", own: Mapping[str, str] | None = None
     ) -> None:
@@ -290,7 +302,7 @@ def sources_of(quantity: Quantity, site: Site) -> NDArray[np.bool_]:
     columns = site.columns
     found = np.ones(len(site.devices), dtype=np.bool_)
     if quantity.boundary is not None:
-        found &= columns.counting_in(quantity.boundary)
+        found &= site.counting_in(quantity.boundary)
     if quantity.kinds is not None:
         found &= columns.of(quantity.kinds)
     if quantity.feed is not None:

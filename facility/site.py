@@ -1,6 +1,6 @@
 """A site: its spaces, its devices and the order of their points."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
 from itertools import repeat
@@ -61,6 +61,14 @@ class Site:
                 found.update(_differences(one, each))
         return None if "id" in found else frozenset(found)
 
+    def places_in(self, other: "Site") -> NDArray[np.int64]:
+        """Where those of the devices that are the very same are in another site, -1 for the others."""
+        return (
+            _places(self.devices, self.device_index, other)
+            if other.devices
+            else np.full(len(self.devices), -1)
+        )
+
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
         """Index of each device's first point, and the number of points last: shape (devices + 1,)."""
@@ -105,6 +113,25 @@ class Site:
         """What serves what."""
         return Serving(self.devices, self.device_index, self.space_index)
 
+    def counting_in(self, boundary: Boundary) -> NDArray[np.bool_]:
+        """Which devices are added up for a boundary: shape (devices,)."""
+        if boundary is Boundary.FACILITY_INPUT:
+            return self._entering
+        return self.columns.counting_in(boundary)
+
+    @cached_property
+    def _entering(self) -> NDArray[np.bool_]:
+        """Which meter what enters the site: those that say so, and generators whose power none of them sees.
+
+        Without a meter that says so nothing does.
+        """
+        metered = self.columns.counting_in(Boundary.FACILITY_INPUT)
+        if not metered.any():
+            return metered
+        own = self.columns.counting_in(Boundary.GENERATION)
+        own[self.serving.above(np.flatnonzero(metered))] = False
+        return metered | own
+
     @cached_property
     def carrying(self) -> tuple[Carrying, ...]:
         """Which quantities and energies each space has sources for; spaces with none are left out."""
@@ -120,6 +147,21 @@ class Site:
             for code in np.unique(of).tolist():
                 such = places[of == code]
                 yield self.devices[such[0]], self.device_spaces[such]
+
+    def carriers(self, key: str) -> NDArray[np.bool_]:
+        """Which spaces carry a quantity or an energy: shape (spaces,)."""
+        return self._carriers.get(key, np.zeros(len(self.spaces), dtype=np.bool_))
+
+    @cached_property
+    def _carriers(self) -> dict[str, NDArray[np.bool_]]:
+        """What ``carriers`` tells, by key."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for space, quantities, energies in self.carrying:
+            for key in (*(each.key for each in quantities), *(each.key for each in energies)):
+                if key not in found:
+                    found[key] = np.zeros(len(self.spaces), dtype=np.bool_)
+                found[key][self.space_index[space.id]] = True
+        return found
 
     @property
     def point_count(self) -> int:
@@ -233,7 +275,9 @@ _OF_DEVICES = {
     "_points_by_type": frozenset({"points"}),
     "device_spaces": frozenset({"space"}),
     "serving": frozenset({"serves"}),
+    "_entering": frozenset({"boundary", "serves"}),
     "carrying": frozenset({"points", "boundary", "kind", "feed", "space"}),
+    "_carriers": frozenset({"points", "boundary", "kind", "feed", "space"}),
 }
 """What is made of the spaces, of the devices' ids and of some of what is said of them."""
 _SAID = tuple(each.name for each in fields(Device))
@@ -247,7 +291,7 @@ def _shared(site: Site, like: Site) -> dict[str, object]:
     known = {name: there[name] for name in _OF_SPACES if name in there}
     differing = site.differing(like)
     if differing is None:
-        return known | _moved(site, like)
+        return known | _moved(site, like) if like.devices else known
     for name, keys in _OF_DEVICES.items():
         if name in there and keys.isdisjoint(differing):
             known[name] = there[name]
@@ -260,9 +304,7 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     """What was made of the same spaces with some other devices, those that stayed moved along; by name."""
     there, devices = vars(like), site.devices
     index = {device.id: at for at, device in enumerate(devices)}
-    found = np.fromiter(map(like.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
-    same = map(is_, map(like.devices.__getitem__, found.tolist()), devices)
-    places = np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
+    places = _places(devices, index, like)
     known: dict[str, object] = {"device_index": index}
     if "columns" in there:
         known["columns"] = like.columns.among(devices, places)
@@ -274,6 +316,13 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     if "serving" in there:
         known["serving"] = Serving(devices, index, like.space_index, (like.serving, places))
     return known
+
+
+def _places(devices: Sequence[Device], index: Mapping[str, int], other: Site) -> NDArray[np.int64]:
+    """Where the very same devices are in another site, -1 for those that are not."""
+    found = np.fromiter(map(other.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
+    same = map(is_, map(other.devices.__getitem__, found.tolist()), devices)
+    return np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
 
 
 def _differences(device: Device, other: Device) -> Iterator[str]:

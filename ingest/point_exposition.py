@@ -63,13 +63,13 @@ class PointExposition:
             like: that of a similar site; what would be written as it is there is shared with it.
         """
         self._site = site
-        self._beginnings = [_beginning(device) for device in site.devices] if like is None else []
-        if like is not None:
-            index, devices, known = like._site.device_index, like._site.devices, like._beginnings
-            for device in site.devices:
-                at = index.get(device.id)
-                same = at is not None and devices[at] is device
-                self._beginnings.append(known[at] if same and at is not None else _beginning(device))
+        if like is None or not like._beginnings:
+            self._beginnings: list[str] = list(map(_beginning, site.devices))
+            return
+        places = site.places_in(like._site)
+        self._beginnings = list(map(like._beginnings.__getitem__, places.tolist()))
+        for at in np.flatnonzero(places < 0).tolist():
+            self._beginnings[at] = _beginning(site.devices[at])
 
     def about(self, site: Site) -> "PointExposition":
         """The same of a site of which the very same is told."""

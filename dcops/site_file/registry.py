@@ -176,17 +176,15 @@ def _take_known(
 
     The others have their places among the items already: what they were, or an item that is none.
     """
-    ids = [entry.values.get("id") for entry in entries]
-    words = [each for each in ids if isinstance(each, str)]
-    free = len(words) == len(ids) == len(set(words)) and known.namespace.keys().isdisjoint(words)
-    if not free:
+    words = [word for entry in entries if isinstance(word := entry.values.get("id"), str)]
+    free = len(words) == len(entries) == len(set(words)) and known.namespace.keys().isdisjoint(words)
+    if not free or len(before.items) < len(before.entries):
         return entries
-    written, same = before.entries, before.items
+    same = before.items
     others = [
         entry
-        for word, entry in zip(words, entries, strict=True)
-        if (old := written.get(word)) is not entry
-        and (old is None or old.values is not entry.values or entry.broken or word not in same)
+        for old, entry in zip(map(before.entries.get, words), entries, strict=True)
+        if old is not entry and (old is None or old.values is not entry.values or entry.broken)
     ]
     known.written += len(entries) - len(others)
     known.entries.update(zip(words, entries, strict=True))

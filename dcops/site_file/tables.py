@@ -127,7 +127,7 @@ class _Reading:
         """What was written in each line before, as far as that is known."""
         known = self._known
         if not self._lacking and not self._surplus:
-            return [known.get(line) for line in lines]
+            return list(map(known.get, lines))
         found = []
         for line in lines:
             cells = line.rstrip("\r\n")

@@ -336,8 +336,8 @@ def test_a_clock_that_is_far_ahead_of_the_time_gone_by_is_told_with_what_it_cost
     assert (found.rule, found.part, found.priority) == ("clock-ahead", "clock", Priority.HIGH)
     assert found.message == (
         "The clock of this machine says 2027-01-01 13:00:00 CET, 365.0 days more than have passed since"
-        " dcops last looked at it. Readings are stamped by it. So that not all are deleted as too old, at most"
-        " 2 days of the oldest are deleted per day"
+        " dcops last looked at it. Readings are stamped by it. So that not all are deleted as too old, at"
+        " most 2 days of the oldest are deleted per day"
     )
     assert "--believe-clock" in found.action
     assert "synchronised" in found.action

@@ -1,6 +1,5 @@
 """Readings of a former state of a site get the indices of the present one, by their names."""
 
-
 import pytest
 
 from facility.catalogue import Catalogue, Group
