@@ -55,11 +55,12 @@ export function quantity(value, unit) {
   return symbol ? `${number}${NARROW}${symbol}` : number;
 }
 
-// A point: states are words, everything else a quantity.
+// A point: states are words, the maker's where there are some; everything else is a quantity.
 export function pointValue(point) {
+  if (point.text) return point.text;
   if (point.value === null) return DASH;
-  if (point.behaviour === "state" && (point.value === 0 || point.value === 1)) return point.value ? "yes" : "no";
-  return quantity(point.value, point.unit);
+  if (point.behaviour !== "state") return quantity(point.value, point.unit);
+  return ["no", "yes"][point.value] ?? fixed(point.value, 0);
 }
 
 export function percent(share) {
