@@ -1,6 +1,7 @@
 """What sets one collection plan apart from another: which devices can go on as they are."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ class PlanChange:
 
     plan: CollectionPlan
     """The other one; what is as before has the very profiles it had."""
-    kept: frozenset[str]
+    kept: AbstractSet[str]
     """Devices that are read as before, if perhaps at other point indices."""
     restarted: frozenset[str]
     """Devices that are read in another way, or elsewhere."""
@@ -54,7 +55,7 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     kept -= restarted
     return PlanChange(
         plan=now,
-        kept=frozenset(kept),
+        kept=kept,
         restarted=frozenset(restarted),
         anew=frozenset(restarted - alike),
         added=frozenset(new.keys() - old.keys()),

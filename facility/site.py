@@ -1,10 +1,8 @@
 """A site: its spaces, its devices and the order of their points."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field, fields
 from functools import cached_property
-from itertools import repeat
-from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,12 @@ from facility.columns import DeviceColumns
 from facility.devices import Boundary, Device, Feed, PointSpec
 from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
+
+Stretch = tuple[int, int, int]
+"""Devices one after the other: index of the first, index of the first where they are the very same in another
+site or -1, and how many they are."""
+_COMPARED = 1024
+"""Devices at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +65,9 @@ class Site:
                 found.update(_differences(one, each))
         return None if "id" in found else frozenset(found)
 
-    def places_in(self, other: "Site") -> NDArray[np.int64]:
-        """Where those of the devices that are the very same are in another site, -1 for the others."""
-        return (
-            _places(self.devices, self.device_index, other)
-            if other.devices
-            else np.full(len(self.devices), -1)
-        )
+    def stretches(self, other: "Site") -> list[Stretch]:
+        """The devices one after the other, by where the very same ones are in another site."""
+        return list(_stretches(self.devices, other))
 
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
@@ -304,7 +304,10 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     """What was made of the same spaces with some other devices, those that stayed moved along; by name."""
     there, devices = vars(like), site.devices
     index = {device.id: at for at, device in enumerate(devices)}
-    places = _places(devices, index, like)
+    places = np.full(len(devices), -1)
+    for at, first, count in _stretches(devices, like):
+        if first >= 0:
+            places[at : at + count] = np.arange(first, first + count)
     known: dict[str, object] = {"device_index": index}
     if "columns" in there:
         known["columns"] = like.columns.among(devices, places)
@@ -318,11 +321,35 @@ def _moved(site: Site, like: Site) -> dict[str, object]:
     return known
 
 
-def _places(devices: Sequence[Device], index: Mapping[str, int], other: Site) -> NDArray[np.int64]:
-    """Where the very same devices are in another site, -1 for those that are not."""
-    found = np.fromiter(map(other.device_index.get, index, repeat(-1)), dtype=np.int64, count=len(index))
-    same = map(is_, map(other.devices.__getitem__, found.tolist()), devices)
-    return np.where(np.fromiter(same, dtype=np.bool_, count=len(index)), found, -1)
+def _stretches(devices: tuple[Device, ...], other: Site) -> Iterator[Stretch]:
+    theirs, index = other.devices, other.device_index
+    at, new = 0, 0
+    while at < len(devices):
+        there = index.get(devices[at].id, -1)
+        if there < 0 or theirs[there] is not devices[at]:
+            at += 1
+            continue
+        if new < at:
+            yield new, -1, at - new
+        count = _same_from(devices, at, theirs, there)
+        yield at, there, count
+        at = new = at + count
+    if new < at:
+        yield new, -1, at - new
+
+
+def _same_from(devices: tuple[Device, ...], at: int, others: tuple[Device, ...], there: int) -> int:
+    """How many devices from one on are the same as others from one on."""
+    most = min(len(devices) - at, len(others) - there)
+    count = 0
+    while count < most:
+        some = slice(at + count, at + min(count + _COMPARED, most))
+        its = slice(there + count, there + min(count + _COMPARED, most))
+        if devices[some] != others[its]:
+            pairs = zip(devices[some], others[its], strict=True)
+            return count + next(n for n, (one, each) in enumerate(pairs) if one is not each)
+        count += some.stop - some.start
+    return count
 
 
 def _differences(device: Device, other: Device) -> Iterator[str]:

@@ -83,12 +83,12 @@ class Exposition:
     def _device_labels(self, like: "Exposition | None") -> list[str]:
         """The labels of each device, as they are written there if it is the very same."""
         devices = self._site.devices
-        if like is None or not like._labels:
+        if like is None:
             return list(map(_label, devices))
-        places = self._site.places_in(like._site)
-        found = list(map(like._labels.__getitem__, places.tolist()))
-        for at in np.flatnonzero(places < 0).tolist():
-            found[at] = _label(devices[at])
+        found: list[str] = []
+        for at, there, count in self._site.stretches(like._site):
+            told = map(_label, devices[at : at + count])
+            found += told if there < 0 else like._labels[there : there + count]
         return found
 
     def _computes_as(self, other: "Exposition") -> bool:

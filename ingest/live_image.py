@@ -32,7 +32,7 @@ class LiveImage:
 
     def __init__(self, point_count: int) -> None:
         self.values = np.full(point_count, np.nan)
-        self.times = np.zeros(point_count, dtype=np.int64)
+        self.times = np.full(point_count, 0, dtype=np.int64)  # with its memory, before it is in use
         self.quality = np.full(point_count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         self.late = 0
         self._newest = 0

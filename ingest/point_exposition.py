@@ -63,13 +63,13 @@ class PointExposition:
             like: that of a similar site; what would be written as it is there is shared with it.
         """
         self._site = site
-        if like is None or not like._beginnings:
-            self._beginnings: list[str] = list(map(_beginning, site.devices))
-            return
-        places = site.places_in(like._site)
-        self._beginnings = list(map(like._beginnings.__getitem__, places.tolist()))
-        for at in np.flatnonzero(places < 0).tolist():
-            self._beginnings[at] = _beginning(site.devices[at])
+        self._beginnings: list[str] = []
+        stretches = site.stretches(like._site) if like is not None else [(0, -1, len(site.devices))]
+        for at, there, count in stretches:
+            if like is not None and there >= 0:
+                self._beginnings += like._beginnings[there : there + count]
+            else:
+                self._beginnings += map(_beginning, site.devices[at : at + count])
 
     def about(self, site: Site) -> "PointExposition":
         """The same of a site of which the very same is told."""

@@ -170,14 +170,14 @@ class _Binder:
         self._items = registry.devices.items
         self._named = Named(profiles)
         self._topics = topics
-        self._known = before.modbus if before is not None else {}
+        self._before = before
         self._known_items = before.registry.devices.items if before is not None else {}
 
     def bind(self, device: Device, first: int) -> ModbusBinding | MqttBinding:
         """How a device whose points begin at ``first`` is read: if as before, just that."""
         item = self._items[device.id]
         profile = self._named[item.profile]
-        known = self._known.get(device.id)
+        known = self._before.modbus.get(device.id) if self._before is not None else None
         if (
             known is not None
             and known.profile is profile

@@ -9,6 +9,7 @@ from facility.catalogue import build_catalogue
 from facility.moves import Moves, find_moves
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from facility.spaces import Level, Space
 from tests.facility.plant import START, device, small_site
 from tests.facility.test_kpis import Hall
 
@@ -64,6 +65,26 @@ def test_points_that_stay_together_are_one_run(
     assert [moves.runs for moves in there_and_back] == [gone, back]
     new = there_and_back[1].earlier(np.arange(before.point_count)) == -1
     assert np.flatnonzero(new).tolist() == list(range(before.group(device_id).first, back[-1][0]))
+
+
+def test_devices_that_stayed_are_told_in_stretches() -> None:
+    campus = Space(id="c", level=Level.CAMPUS, parent=None, name="C")
+    meters = [device(f"m{at}", "board_meter", "c", "active_power") for at in range(4000)]
+    before = Site(name="s", spaces=(campus,), devices=tuple(meters))
+    new = [device(f"n{at}", "board_meter", "c", "active_power") for at in range(2)]
+    other = replace(meters[1500], name="Other")
+    devices = (new[0], *meters[:5], *meters[6:1500], other, *meters[1501:], new[1])
+    now = Site(name="s", spaces=(campus,), devices=devices, like=before)
+    assert now.stretches(before) == [
+        (0, -1, 1),
+        (1, 0, 5),
+        (6, 6, 1494),
+        (1500, -1, 1),
+        (1501, 1501, 2499),
+        (4000, -1, 1),
+    ]
+    assert before.stretches(before) == [(0, 0, 4000)]
+    assert replace(before, devices=tuple(new)).stretches(before) == [(0, -1, 2)]
 
 
 def test_nothing_is_found_among_nothing() -> None:
