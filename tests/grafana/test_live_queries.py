@@ -198,8 +198,8 @@ def test_stages_of_a_building_add_up_its_own_meters(scraped: Server) -> None:
     [
         # 16 PDUs of 30 kW
         ("IT power at the racks", 480e3),
-        # four utility meters of 400 kW over 16 PDUs of 30 kW, by their counters
-        ("PUE, last 1h", 1600 / 480),
+        # four utility meters of 400 kW and four generators of 20 kW over 16 PDUs of 30 kW, by their counters
+        ("PUE, last 1h", 1680 / 480),
     ],
 )
 def test_tiles_of_the_campus_show_what_the_meters_read(panel: str, value: float, scraped: Server) -> None:
