@@ -215,6 +215,13 @@ class Collection:
             yield reader.health()
         yield from self._brokers.each_device()
 
+    def device(self, device: str) -> DeviceHealth | None:
+        """Health of one device; None if there is none such."""
+        found = next((reader for reader in self._readers if reader.id == device), None)
+        if found is not None:
+            return found.health()
+        return next((each for each in self._brokers.each_device() if each.device == device), None)
+
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""
         return tuple(self.each_endpoint())

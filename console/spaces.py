@@ -99,6 +99,12 @@ class SpacePlan:
         inside: NDArray[np.bool_] = (self.device_space >= within.start) & (self.device_space < within.stop)
         return inside
 
+    def within(self, own: Ints) -> Ints:
+        """Sums over each space and all in it, of what each has of its own."""
+        before = np.concatenate(([0], np.cumsum(own)))
+        sums: Ints = before[self.last + 1] - before[:-1]
+        return sums
+
     def rollups(self, space_id: str) -> tuple[RollupPoints, ...]:
         """The quantities a space carries, in the order of the catalogue."""
         found = self._first_fields(space_id)
@@ -145,9 +151,7 @@ class SpacePlan:
     @cached_property
     def device_counts(self) -> tuple[int, ...]:
         """How many devices stand in each space and in smaller ones in it."""
-        own = np.bincount(self.device_space, minlength=len(self.spaces))
-        before = np.concatenate(([0], np.cumsum(own)))
-        counts: list[int] = (before[self.last + 1] - before[:-1]).tolist()
+        counts: list[int] = self.within(np.bincount(self.device_space, minlength=len(self.spaces))).tolist()
         return tuple(counts)
 
     @cached_property

@@ -88,7 +88,7 @@ class Keepsakes:
             each.take_up(self._untold.pop(each.name, ()))
 
     async def save(self, *, last: bool = False) -> None:
-        """Save all of it; or, if it could not be read before, take it up first. Nothing comes after the last."""
+        """Save all of it. What could not be read before is taken up first. Nothing comes after the last."""
         if not self._restored:
             await self.restore()
             if self._restored:

@@ -83,8 +83,8 @@ class StoreConditions:
             holds=expired.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Store {name} has lost readings since {moment(expired.since, site)}, {expired.amount} so far: the"
-                " journal is at its bounds and deletes the oldest that the store has not taken"
+                f"Store {name} has lost readings since {moment(expired.since, site)}, {expired.amount}"
+                " so far: the journal is at its bounds and deletes the oldest that the store has not taken"
                 f"{lag.state}"
             ),
             action=self._room,

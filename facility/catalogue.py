@@ -302,7 +302,7 @@ def sources_of(quantity: Quantity, site: Site) -> NDArray[np.bool_]:
     columns = site.columns
     found = np.ones(len(site.devices), dtype=np.bool_)
     if quantity.boundary is not None:
-        found &= columns.counting_in(quantity.boundary)
+        found &= site.counting_in(quantity.boundary)
     if quantity.kinds is not None:
         found &= columns.of(quantity.kinds)
     if quantity.feed is not None:

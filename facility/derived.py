@@ -73,7 +73,7 @@ class Derived:
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
         carrying = site.carrying
-        self._rollups = RollupPlan(site, catalogue, self.first, carrying)
+        self._rollups = RollupPlan(site, catalogue, self.first)
         self._ratios = _find_ratios(carrying, catalogue, self.first)
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}

@@ -145,6 +145,9 @@ class CounterBook:
         self._still = np.zeros(count, dtype=np.bool_)
         """Which were last read as they had been before."""
         self._moved_at = np.zeros(count, dtype=np.int64)
+        self._gap = np.zeros(count)
+        """Seconds between the last two readings."""
+        self._open_when_read = np.zeros(count)
         self._last_step = np.zeros(count)
         """By how much each moved when it last did; 0 if it was not seen to."""
         self._carried_to = 0
@@ -224,11 +227,21 @@ class CounterBook:
             since[settled] = self._time[settled]
         self._open[settled] = 0.0
         self._open_estimated[settled] = 0.0
+        self._lower(fresh & self._still, rate)
         amount = rate * np.maximum(now - since, 0) / NANOSECONDS
         amount = np.where((self._time > 0) & np.isfinite(amount), amount, 0.0)
         self._open += amount
         self._open_estimated += np.where(measured, 0.0, amount)
+        self._open_when_read[fresh] = self._open[fresh]
         self._carried_to = now
+
+    def _lower(self, still: Bools, rate: Floats) -> None:
+        """Take back what was carried since the reading before by a power that has ceased meanwhile."""
+        if still.any():
+            ceased = still & np.isfinite(rate)
+            most = self._open_when_read + rate * self._gap
+            self._open[ceased] = np.minimum(self._open, most)[ceased]
+            self._open_estimated[ceased] = np.minimum(self._open_estimated, self._open)[ceased]
 
     def weights(self, rates: Estimate | None) -> Floats:
         """Expected load of each counter, for weighing coverage."""
@@ -288,6 +301,8 @@ class CounterBook:
             (self._open_estimated, other._open_estimated),
             (self._still, other._still),
             (self._moved_at, other._moved_at),
+            (self._gap, other._gap),
+            (self._open_when_read, other._open_when_read),
             (self._last_step, other._last_step),
             (self._own_rate, other._own_rate),
             (self._awaited, other._awaited),
@@ -333,6 +348,7 @@ class CounterBook:
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
         still = step == 0
         self._still[fresh] = still[fresh]
+        self._gap[fresh] = seconds[fresh]
         self._moved_at[fresh & ~still] = read_at[fresh & ~still]
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]

@@ -91,7 +91,9 @@ class EnergyTotals:
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, meters, rollups.sets.get(self.power))
         self._devices = tuple(site.devices[at].id for at in meters.places.tolist())
-        self._members = members_by_space(site, meters.places, np.ones(len(meters), dtype=np.bool_))
+        self._members = members_by_space(
+            site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key
+        )
         self._any_integrated = bool(meters.integrated.any())
         first = int(site.first_points[-1])
         slots = catalogue.places(quantity.key, self._members.spaces)
@@ -225,14 +227,14 @@ def energy_totals(
     found = []
     for quantity in ENERGIES:
         meters = _meters(site, quantity)
-        if len(meters):
+        if len(meters) and site.carriers(quantity.key).any():
             found.append(EnergyTotals(site, catalogue, quantity, meters, rollups, asked=asked))
     return found
 
 
 def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
     """The counters of a boundary, and the powers of those of its meters that have none."""
-    inside = site.columns.counting_in(quantity.boundary)
+    inside = site.counting_in(quantity.boundary)
     places, points = site.points_of(quantity.type_key)
     places, points = places[inside[places]], points[inside[places]]
     others, powers = site.points_of(quantity.power_type_key)

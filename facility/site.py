@@ -113,6 +113,25 @@ class Site:
         """What serves what."""
         return Serving(self.devices, self.device_index, self.space_index)
 
+    def counting_in(self, boundary: Boundary) -> NDArray[np.bool_]:
+        """Which devices are added up for a boundary: shape (devices,)."""
+        if boundary is Boundary.FACILITY_INPUT:
+            return self._entering
+        return self.columns.counting_in(boundary)
+
+    @cached_property
+    def _entering(self) -> NDArray[np.bool_]:
+        """Which meter what enters the site: those that say so, and generators whose power none of them sees.
+
+        Without a meter that says so nothing does.
+        """
+        metered = self.columns.counting_in(Boundary.FACILITY_INPUT)
+        if not metered.any():
+            return metered
+        own = self.columns.counting_in(Boundary.GENERATION)
+        own[self.serving.above(np.flatnonzero(metered))] = False
+        return metered | own
+
     @cached_property
     def carrying(self) -> tuple[Carrying, ...]:
         """Which quantities and energies each space has sources for; spaces with none are left out."""
@@ -128,6 +147,21 @@ class Site:
             for code in np.unique(of).tolist():
                 such = places[of == code]
                 yield self.devices[such[0]], self.device_spaces[such]
+
+    def carriers(self, key: str) -> NDArray[np.bool_]:
+        """Which spaces carry a quantity or an energy: shape (spaces,)."""
+        return self._carriers.get(key, np.zeros(len(self.spaces), dtype=np.bool_))
+
+    @cached_property
+    def _carriers(self) -> dict[str, NDArray[np.bool_]]:
+        """What ``carriers`` tells, by key."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for space, quantities, energies in self.carrying:
+            for key in (*(each.key for each in quantities), *(each.key for each in energies)):
+                if key not in found:
+                    found[key] = np.zeros(len(self.spaces), dtype=np.bool_)
+                found[key][self.space_index[space.id]] = True
+        return found
 
     @property
     def point_count(self) -> int:
@@ -241,7 +275,9 @@ _OF_DEVICES = {
     "_points_by_type": frozenset({"points"}),
     "device_spaces": frozenset({"space"}),
     "serving": frozenset({"serves"}),
+    "_entering": frozenset({"boundary", "serves"}),
     "carrying": frozenset({"points", "boundary", "kind", "feed", "space"}),
+    "_carriers": frozenset({"points", "boundary", "kind", "feed", "space"}),
 }
 """What is made of the spaces, of the devices' ids and of some of what is said of them."""
 _SAID = tuple(each.name for each in fields(Device))

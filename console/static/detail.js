@@ -117,7 +117,7 @@ export class Detail {
     setText(parts.title, node.name);
     const facts = node.node === "space"
       ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
-      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, ...Object.entries(node.texts).map(([name, text]) => `${words(name)} ${text}`), node.id];
     setText(parts.facts, facts.filter(Boolean).join(" · "));
   }
 

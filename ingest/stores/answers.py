@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ingest.errors import StoreError, StoreUnavailableError
+from ingest.errors import StoreError, StoreSlowError, StoreUnavailableError
 
 LONGEST_PAUSE = 3600.0
 """Seconds that a store is left alone at most, whatever it asks for."""
 
 _TOO_LARGE = 413
+_OUT_OF_TIME = frozenset({408, 504})
 _REFUSED = frozenset({400, 422})
 _DROPPED = re.compile(r"\bdropped=(\d+)")
 _SHOWN = 300
@@ -52,7 +53,8 @@ def answer_error(
         dropped = _DROPPED.search(said)
         return RequestRefusedError(message, int(dropped[1]) if dropped else 0)
     mend = mends.get(status, "see its own log")
-    return StoreUnavailableError(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
+    kind = StoreSlowError if status in _OUT_OF_TIME else StoreUnavailableError
+    return kind(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
 
 
 def is_page(said: str) -> bool:

@@ -224,6 +224,8 @@ def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tu
             "what is reserved must not be read",
             "nothing is forbidden by 'what is reserved",
         ),
+        ("x,input,1,u16,,,,,sign bit in bit 15", "", "x: 'sign bit' is not understood; its values may be"),
+        ("x,input,1,u16,,,,,", "all values sign-magnitude", "'all values sign-magnitude' is not understood"),
         ("x,input,1,u16,,,,,", "60 registers, not more", "no limit of a request is taken from '60 registers"),
     ],
 )

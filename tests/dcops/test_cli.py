@@ -216,7 +216,7 @@ def test_a_run_does_not_write_over_a_recording_that_is_there(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("module", ["dcops.cli", "argparse", "numpy", "uvloop", "dcops.running"])
+@pytest.mark.parametrize("module", ["dcops.cli", "argparse", "numpy", "dcops.running"])
 def test_a_signal_while_the_program_is_loading_ends_it_without_a_word(
     tmp_path: Path, module: str, number: signal.Signals
 ) -> None:

@@ -245,3 +245,16 @@ def test_power_that_flows_back_is_not_taken_off_while_the_counter_is_silent():
     meter.read(0, 5000.0)
     meter.at(0)
     assert meter.at(100, power=-1.8e6, code=Quality.SUBSTITUTE) == (0.0, 0.0)
+
+
+def test_power_that_has_ceased_leaves_nothing_behind_when_the_counter_stands():
+    meter = Meter()
+    for second in range(21):
+        if second % 10 == 0:
+            meter.read(second, 5e6 + 1000.0 * second)
+        meter.at(second)
+    for second in range(21, 30):
+        meter.at(second)
+    meter.read(30, 5_020_000.0)
+    assert meter.at(30, power=0.0) == (20_000.0, 0.0)
+    assert meter.at(60, power=0.0) == (20_000.0, 0.0)

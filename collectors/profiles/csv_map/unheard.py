@@ -15,6 +15,12 @@ _USED = re.compile(
     r"|\bdocument|\bmax|\bbits?\b|\bat\b|\boffset|\bend marker",
     re.IGNORECASE,
 )
+_CODING = re.compile(
+    r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary"
+    r"|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
+    re.IGNORECASE,
+)
+"""Numbers written in a way that no data type of a profile has."""
 _NOT_READ = re.compile(
     r"\b(?:must|may|can|should|do)(?: not|n't|not) "
     r"(?:be )?(?:read|poll|access|touch)\b(?! (?:faster|more|less|too))"
@@ -27,7 +33,9 @@ _AT_MOST = re.compile(r"\b(?:max|maximum|most|limit|limited|more)\b", re.IGNOREC
 
 
 def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
-    """Numbers at the end of a type that stand in the description of a measurement and were not used."""
+    """Codings no profile has, and numbers at the end of a type that a description names and nothing uses."""
+    if match := _CODING.search(at.row.description):
+        yield f"{at.row.name}: {match[0]!r} is not understood; its values may be wrong"
     if at.data is None or not at.row.unit or at.part:
         return
     size = 1 << bits_of(at)
@@ -42,9 +50,11 @@ def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
 
 
 def of_comment(comment: Comment, text: str) -> Iterator[str]:
-    """Clauses about what must not be read, and how much at once, that led to nothing."""
+    """Clauses about codings, what must not be read, and how much at once, that led to nothing."""
     for clause in (each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)):
-        if _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
+        if _CODING.search(clause):
+            yield f"{clause!r} is not understood; the values it is about may be wrong"
+        elif _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
             yield f"nothing is forbidden by {clause!r}; write registers FROM-TO must not be read"
         elif _is_limit(clause) and comment.max_registers == MAX_REGISTERS:
             yield f"no limit of a request is taken from {clause!r}; write at most N registers per request"
