@@ -35,8 +35,7 @@ class AlarmWatch:
         """Wire everything.
 
         ``endpoints`` gives the endpoint id of each device id; a device may be missing. ``shards`` gives, by
-        device id, who collects what other machines do. What would be as in ``like``, the watch over a
-        similar site, is shared with it.
+        device id, who collects what other machines do.
         """
         plans = plan_rules(rules, site, catalogue)
         self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}

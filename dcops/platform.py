@@ -136,6 +136,7 @@ class Platform:
         self._own_alarms = PlatformAlarms(self.board)
         self._conditions = self._find_conditions(loaded.journal.memory)
         self.stopping = StopBudget()
+        self._freeing: asyncio.Task[None] | None = None
 
     def _look_inside(self) -> Workings:
         return Workings(
@@ -263,7 +264,9 @@ class Platform:
         self.live = live
         live.alarms.resume(self._clock.now())
         self._pages.change(successor.shown)
-        await let_go(*(each for each in former if each not in {live, successor.shown}))
+        # Whoever asked for the change has it by now, and need not wait until the former site is freed.
+        unused = (each for each in former if each not in {live, successor.shown})
+        self._freeing = asyncio.get_running_loop().create_task(let_go(*unused))
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
