@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facility.columns import code_of
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, taken_over
+from facility.neighbours import Neighbours
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
 from facility.sample import NANOSECONDS
 from facility.site import Site
@@ -139,20 +140,19 @@ class SourceSet:
         self.additive = additive
         self._drawing = boundary in _DRAWING
         self._ratings: Floats = np.ones(len(self.places))
-        generating = site.columns.counting_in(Boundary.GENERATION)[self.places]
-        self._standby: Bools = generating & (boundary is not Boundary.GENERATION)
+        self._standby: Bools = site.columns.counting_in(Boundary.GENERATION)[self.places]
         """Which deliver seldom, and as much as is needed: what others draw says nothing of them."""
-        self._peers: Ints = np.zeros(len(self.places), dtype=np.int64)
         self._loads: Ints = np.arange(len(self.places), dtype=np.int64)
         self._stages: tuple[ParentStage, ...] = ()
         if additive:
             self._ratings = _expected_loads(site, self.places)
-            self._peers = _peer_groups(site, self.places, self._standby)
             self._loads = _loads(site, self.places)
             if type_key == "active_power":
                 self._stages = parent_stages(site, self.places)
         self._load_count = int(self._loads.max(initial=-1)) + 1
-        self._peer_count = int(self._peers.max(initial=-1)) + 1
+        self._neighbours = Neighbours(_wider_groups(site, self.places, self._standby) if additive else ())
+        self._whole = False
+        """Whether all could be used the last time."""
         self._shares = np.full(len(self.places), np.nan)
         self._expected = self._expect()
         self._last = np.full(len(self.places), np.nan)
@@ -175,9 +175,14 @@ class SourceSet:
         if usable.all():
             self._learn_shares(readings, usable)
             self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
+            self._whole = True
         else:
+            if self._whole:
+                self._neighbours.note(self._last, np.ones_like(usable), self._expected)
+                self._whole = False
             complete = self._of_load(~usable) == 0
             self._learn_shares(readings, complete)
+            self._neighbours.note(readings, complete, self._expected)
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
             self._fill_from_neighbours(readings, complete, result, result_quality)
@@ -212,6 +217,8 @@ class SourceSet:
         self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)
+        self._neighbours.take_over(other._neighbours, places)
+        self._whole = other._whole and bool((places >= 0).all())
         if not other._stages:
             return
         meters = np.concatenate([stage.meters for stage in other._stages])
@@ -235,12 +242,8 @@ class SourceSet:
 
     def _level(self, readings: Floats, complete: Bools) -> Floats:
         """What complete neighbours draw now per unit of expected load, for each source; NaN if none."""
-        count = self._peer_count
-        drawn = np.bincount(self._peers, np.where(complete, readings, 0.0), count)
-        expected = np.bincount(self._peers, np.where(complete, self._expected, 0.0), count)
-        level = np.full(count, np.nan)
-        np.divide(np.maximum(drawn, 0.0), expected, out=level, where=expected > 0)
-        return np.where(self._standby, 1.0, level[self._peers])
+        level = self._neighbours.level(readings, complete, self._expected)
+        return np.where(self._standby, 1.0, level)
 
     def _learn_shares(self, readings: Floats, complete: Bools) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -279,7 +282,7 @@ class SourceSet:
         missing = np.isnan(result)
         if not missing.any():
             return
-        level = self._level(readings, complete)
+        level = np.where(self._standby, 1.0, self._neighbours.reached(readings, complete, self._expected))
         usual = self._shares * self._ratings * level
         taught = self._rest(usual, missing, result)
         known = self._of_load(np.where(missing, 0.0, result))
@@ -338,19 +341,19 @@ def _expected_loads(site: Site, places: Ints) -> Floats:
     return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
 
 
-def _peer_groups(site: Site, places: Ints, standby: Bools) -> Ints:
-    """Which sources are alike: those in the same hall, else the same building, else the campus.
+def _wider_groups(site: Site, places: Ints, standby: Bools) -> tuple[Ints, ...]:
+    """Which sources are alike: those in the same hall, in the same building, on the campus; nearest first.
 
     Those that stand by are so among themselves.
     """
     lines = site.lineage[site.device_spaces[places]]
     levels = np.where(lines >= 0, site.space_levels[lines], -1)
-    peers = np.zeros(len(places), dtype=np.int64)
+    groups = [np.where(standby, -1, 0)]
     for level in (Level.BUILDING, Level.HALL):
         there = levels == LEVELS.index(level)
-        peers = np.where(there.any(axis=1), np.where(there, lines, 0).max(axis=1, initial=0), peers)
-    peers = np.where(standby, -1, peers)
-    return np.unique(peers, return_inverse=True)[1].astype(np.int64)
+        inside = there.any(axis=1) & ~standby
+        groups.append(np.where(inside, np.where(there, lines, 0).max(axis=1, initial=0), groups[-1]))
+    return tuple(np.unique(each, return_inverse=True)[1].astype(np.int64) for each in reversed(groups))
 
 
 def _loads(site: Site, places: Ints) -> Ints:

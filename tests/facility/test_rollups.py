@@ -7,6 +7,7 @@ from facility.devices import DeviceKind, Feed
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from facility.spaces import Level, Space
 from tests.facility.plant import START, Bench, device, small_site
 
 POWERS = {"k1": 20e3, "k2": 30e3, "k3": 40e3, "k4": 50e3}
@@ -297,3 +298,41 @@ def test_a_load_that_seems_to_deliver_power_is_not_taken_off_its_total():
     assert hall.code("k1.power") == Quality.SUBSTITUTE
     assert hall.value("k1.power_coverage") == pytest.approx(0.5, abs=0.1)
     assert hall.code("k2.power") == Quality.GOOD
+
+
+def two_buildings():
+    """Two buildings with a meter and a hall each; nothing is metered between the building and its racks."""
+    spaces = [Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus")]
+    devices = []
+    for b in ("b1", "b2"):
+        spaces.append(Space(id=b, level=Level.BUILDING, parent="campus", name=b))
+        spaces.append(Space(id=f"{b}-h", level=Level.HALL, parent=b, name=b))
+        devices.append(device(f"{b}-utility", DeviceKind.UTILITY_METER, b, "active_power", rated=1e6))
+        for n in (1, 2):
+            rack = f"{b}-k{n}"
+            spaces.append(Space(id=rack, level=Level.RACK, parent=f"{b}-h", name=rack))
+            devices.append(device(f"{rack}-pdu", DeviceKind.RACK_PDU, rack, "active_power", rated=100e3))
+    return Bench(Site(name="two", spaces=tuple(spaces), devices=tuple(devices)))
+
+
+@pytest.mark.parametrize("silent_from", [0, 600])
+@pytest.mark.parametrize(
+    ("silent", "quantity", "watts"),
+    [(("b1-k1-pdu", "b1-k2-pdu"), "power", 60e3), (("b1-utility",), "facility_power", 150e3)],
+)
+def test_a_whole_hall_or_building_that_is_silent_is_estimated_from_the_others(
+    silent_from, silent, quantity, watts
+):
+    bench = two_buildings()
+    for second in range(0, 7201, 10):
+        now, level = START + second * NANOSECONDS, 2.0 if second > 3600 else 1.0
+        for each in bench.site.devices:
+            if each.id not in silent or second < silent_from:
+                power = 30e3 if each.kind is DeviceKind.RACK_PDU else 150e3
+                bench.read(each.id, now, active_power=power * level)
+            elif second == silent_from and second:
+                bench.lose(each.id)
+        bench.tick(now)
+        assert bench.value(f"b1.{quantity}") == pytest.approx(watts * level, rel=0.02), second
+    assert bench.code(f"campus.{quantity}") == Quality.SUBSTITUTE
+    assert bench.value(f"campus.{quantity}_coverage") == pytest.approx(0.5, abs=0.02)
