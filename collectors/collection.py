@@ -11,7 +11,7 @@ from collectors.changes import PlanChange
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.figures import EndpointFigures, figures_of
-from collectors.harvest import Harvest, hold_of
+from collectors.harvest import HOLD, Harvest, hold_of
 from collectors.health import (
     CollectionTotals,
     DeviceCost,
@@ -82,12 +82,12 @@ class Collection:
         self._clock = clock
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
-        self._harvest = Harvest(emit, emit_scans, more=lambda: bool(self._deadlines))
-        self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._inbox = inbox or Inbox()
         self._deadlines = Deadlines(behind=self._inbox.behind)
+        self._harvest = Harvest(emit, emit_scans, more=lambda: self._deadlines.expects(HOLD))
+        self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self._network = Network()
         self._opener = Opener()
         self._belated: dict[str, Belated] = {}

@@ -16,9 +16,9 @@ from facility.sample import Emit, EmitScans, Sample, Scans
 _LOG = logging.getLogger(__name__)
 
 HOLD = 0.05
-"""Seconds a scan waits for others, at most."""
+"""Seconds a scan waits for others, at most; for a read that has been under way for longer none waits."""
 _SHARE = 1 / 50
-"""The same as a part of the shortest period: a device that never answers makes all others wait so long."""
+"""The same as a part of the shortest period: a device that does not answer makes all others wait so long."""
 MOST_HELD = 1_000
 """Scans of one kind that wait, at most."""
 
@@ -68,7 +68,7 @@ class Harvest:
             emit: takes what comes alone.
             emit_scans: takes what was decoded together; without, ``emit`` takes it one by one.
             soon: calls back in a moment; without, the running event loop does after ``hold`` seconds.
-            more: whether reads are under way that may complete a scan; where none are, nothing is waited for.
+            more: whether a read under way may soon complete a scan; where none may, nothing is waited for.
         """
         self.hold = HOLD
         """Seconds a scan waits for others, at most."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+_NEVER = (math.inf, math.inf)
+
 
 class Expiring(Protocol):
     """What waits for something that may not come."""
@@ -34,7 +36,8 @@ class Deadlines:
         """
         self._step = step
         self._behind = behind
-        self._waiting: dict[Expiring, float] = {}
+        self._waiting: dict[Expiring, tuple[float, float]] = {}
+        """Until when, and since when; who began last stands last."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
@@ -46,21 +49,28 @@ class Deadlines:
         """The time all of this is in."""
         return monotonic()
 
+    def expects(self, seconds: float) -> bool:
+        """Whether anybody waits who began to no longer ago than so: others will hardly be answered soon."""
+        newest = next(reversed(self._waiting.values()), None)
+        return newest is not None and monotonic() - newest[1] <= seconds
+
     def start(self, waiting: Expiring, at: float) -> None:
         """Expire ``waiting`` at a time, unless it is stopped before."""
-        self._waiting[waiting] = at
+        self._waiting[waiting] = (at, monotonic())
         if at < self._timer_at:
             self._set(at)
 
     def start_in(self, waiting: Expiring, seconds: float) -> None:
         """The same after so long."""
-        self._waiting[waiting] = at = monotonic() + seconds
+        now = monotonic()
+        at = now + seconds
+        self._waiting[waiting] = (at, now)
         if at < self._timer_at:
             self._set(at)
 
     def stop(self, waiting: Expiring) -> float:
         """Do not expire it; returns when it would have been, infinity if it was not waiting."""
-        return self._waiting.pop(waiting, math.inf)
+        return self._waiting.pop(waiting, _NEVER)[0]
 
     def close(self) -> None:
         """Stop the timer and forget all."""
@@ -83,11 +93,11 @@ class Deadlines:
         if self._behind():
             self._set(now + self._step)
             return
-        expired = [each for each, at in self._waiting.items() if at <= now]
+        expired = [each for each, (at, _) in self._waiting.items() if at <= now]
         if len(expired) < len(self._waiting):
-            earliest = min(at for at in self._waiting.values() if at > now)
+            earliest = min(at for at, _ in self._waiting.values() if at > now)
             self._set(max(earliest, now + self._step))
         for waiting in expired:
-            if self._waiting.get(waiting, math.inf) <= now:
+            if self._waiting.get(waiting, _NEVER)[0] <= now:
                 del self._waiting[waiting]
                 waiting.expire()

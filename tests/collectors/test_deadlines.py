@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from collectors.modbus.deadlines import Deadlines
 from tests.collectors.conftest import until
 
@@ -50,3 +52,31 @@ async def test_nothing_expires_while_what_is_waited_for_may_have_come_and_was_no
     behind = False
     await until(lambda: expired == ["waited"])
     deadlines.close()
+
+
+class Patient:
+    """Waits."""
+
+    def expire(self) -> None:
+        raise AssertionError
+
+
+def test_one_that_waits_for_long_is_expected_no_more_and_those_that_begin_behind_it_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("collectors.modbus.deadlines.monotonic", lambda: now)
+    monkeypatch.setattr(Deadlines, "_set", lambda self, at: None)
+    deadlines = Deadlines()
+    silent, quick = Patient(), Patient()
+    assert not deadlines.expects(0.1)
+    deadlines.start_in(silent, 1.0)
+    now = 100.05
+    assert deadlines.expects(0.1)
+    now = 100.15
+    assert not deadlines.expects(0.1)
+    deadlines.start(quick, 101.15)
+    assert deadlines.expects(0.1)
+    now = 100.2
+    deadlines.stop(quick)
+    assert not deadlines.expects(0.1)
