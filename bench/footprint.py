@@ -15,9 +15,10 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 
-from bench.plant import LOOPS, Load, Spine, collecting, own_connections, until_read
+from bench.plant import Load, Spine, collecting, own_connections, until_read
 from bench.report import Figures, in_a_process, machine, median, resident, verdict
 from bench.responder import allow_many_connections, responder
+from dcops.loop_watch import WatchedLoop
 
 IDLE = 10_000
 IDLE_LOAD = Load(points=2, period=20.0, timeout=30.0)
@@ -80,7 +81,6 @@ def main(arguments: Sequence[str] = ()) -> bool:
     parser.add_argument("--seconds", type=float, default=15.0, help="length of a busy run")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each kind")
     parser.add_argument("--kind", choices=("idle", "traced", "busy"), help=argparse.SUPPRESS)
-    parser.add_argument("--loop", choices=LOOPS, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     most = allow_many_connections()
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] = ()) -> bool:
             work = busy(options.port, options.seconds)
         else:
             work = idle(options.port, options.connections, traced=options.kind == "traced")
-        with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
+        with asyncio.Runner(loop_factory=WatchedLoop) as runner:
             print(json.dumps(runner.run(work)))
         return True
     options.connections = min(options.connections, most - 100)
@@ -98,39 +98,34 @@ def main(arguments: Sequence[str] = ()) -> bool:
 
 
 def _compare(options: argparse.Namespace) -> bool:
-    runs: dict[tuple[str, str], list[Figures]] = {
-        (kind, loop): [] for loop in LOOPS for kind in ("idle", "traced", "busy")
-    }
+    runs: dict[str, list[Figures]] = {kind: [] for kind in ("idle", "traced", "busy")}
     with responder() as ports:
         for at in range(options.repeats):
-            for (kind, loop), found in runs.items():
+            for kind, found in runs.items():
                 if kind == "traced" and at:
                     continue
                 settings = ("--connections", options.connections, "--seconds", options.seconds)
-                which = ("--kind", kind, "--loop", loop, "--port", ports.live)
+                which = ("--kind", kind, "--port", ports.live)
                 found.append(in_a_process("footprint", *settings, *which))
     print(machine())
     print(f"medians of {options.repeats} runs, in turn\n")
-    kept = True
-    for loop in LOOPS:
-        kept &= _show_idle(loop, options.connections, runs["idle", loop], runs["traced", loop][0])
-        kept &= _show_busy(loop, runs["busy", loop])
-    return kept
+    idle_kept = _show_idle(options.connections, runs["idle"], runs["traced"][0])
+    return _show_busy(runs["busy"]) and idle_kept
 
 
-def _show_idle(loop: str, connections: int, found: list[Figures], traced: Figures) -> bool:
+def _show_idle(connections: int, found: list[Figures], traced: Figures) -> bool:
     size = median(found, "resident")
     parts = ", ".join(f"{name} {value:.0f}" for name, value in traced.items() if value >= 1)
-    print(f"{loop}: {connections:,} connections read every 20 s, bytes each: resident {size:.0f}; {parts}")
+    print(f"{connections:,} connections read every 20 s, bytes each: resident {size:.0f}; {parts}")
     kept = size <= MOST_BYTES
     print(verdict(kept, f"resident memory a connection at most {MOST_BYTES}"))
     return kept
 
 
-def _show_busy(loop: str, found: list[Figures]) -> bool:
+def _show_busy(found: list[Figures]) -> bool:
     core, size, rate = (median(found, name) for name in ("core", "resident", "rate"))
     print(
-        f"{loop}: {BUSY} devices x {BUSY_LOAD.points} points every second:"
+        f"{BUSY} devices x {BUSY_LOAD.points} points every second:"
         f" {core:.1%} of a core, {size / 1e6:.0f} MB resident, {rate:.0f} samples/s"
     )
     kept = core <= MOST_CORE and size <= MOST_RESIDENT

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import uvloop
 from pymodbus.client import AsyncModbusTcpClient
 
 from collectors.collection import Collection
@@ -29,6 +28,7 @@ from collectors.modbus.frames import read_request
 from collectors.modbus.inbox import Inbox
 from collectors.planning import Block
 from collectors.profiles import DataType, ModbusProfile, Register, Table
+from dcops.loop_watch import WatchedLoop
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.sample import NANOSECONDS, Sample
@@ -36,7 +36,6 @@ from facility.sample import NANOSECONDS, Sample
 HOST = "127.0.0.1"
 REGISTERS = 60
 TIMEOUT = 10.0
-Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,22 +216,21 @@ class Row:
     """One line of the table."""
 
     name: str
-    loop: str
     cpu: float
     """Microseconds of CPU per request."""
     rate: float
     """Requests per second of wall time."""
 
 
-def measure(name: str, what: Measurement, loop: tuple[str, Loop], settings: tuple[int, int, int]) -> Row:
+def measure(name: str, what: Measurement, settings: tuple[int, int, int]) -> Row:
     """Run one measurement in a loop of its own, after a short warm-up."""
     port, connections, reads = settings
-    with asyncio.Runner(loop_factory=loop[1]) as runner:
+    with asyncio.Runner(loop_factory=WatchedLoop) as runner:
         runner.run(_run(what, port, connections, max(1, reads // 20)))
         cost = runner.run(_run(what, port, connections, reads))
     if cost.answered < connections * reads:
         raise RuntimeError(f"{name}: only {cost.answered} of {connections * reads} reads were answered")
-    return Row(name, loop[0], cost.cpu / cost.answered * 1e6, cost.answered / cost.wall)
+    return Row(name, cost.cpu / cost.answered * 1e6, cost.answered / cost.wall)
 
 
 async def _run(what: Measurement, port: int, connections: int, reads: int) -> Cost:
@@ -254,29 +252,25 @@ def main(arguments: Sequence[str] = ()) -> bool:
         assert server.stdin is not None
         assert server.stdout is not None
         settings = (int(server.stdout.readline()), options.connections, options.reads)
-        loops: list[tuple[str, Loop]] = [
-            ("asyncio", asyncio.new_event_loop),
-            ("uvloop", uvloop.new_event_loop),
-        ]
         measurements: list[tuple[str, Measurement]] = [
             ("lean client", lean),
             ("pymodbus client", pymodbus),
             ("whole collection, decoding included", collection),
         ]
-        rows = [measure(name, what, loop, settings) for name, what in measurements for loop in loops]
+        rows = [measure(name, what, settings) for name, what in measurements]
         server.stdin.close()
     _print(rows, options.connections)
     return True
 
 
 def _print(rows: list[Row], connections: int) -> None:
-    versions = ", ".join(f"{name} {version(name)}" for name in ("pymodbus", "uvloop", "numpy"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("pymodbus", "numpy"))
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}"
     print(f"{machine}, Python {platform.python_version()}")
     print(f"{versions}; {connections} connections, {REGISTERS} registers a read")
-    print(f"{'':38}{'loop':10}{'CPU µs/read':>12}{'reads/s':>10}")
+    print(f"{'':38}{'CPU µs/read':>12}{'reads/s':>10}")
     for row in rows:
-        print(f"{row.name:38}{row.loop:10}{row.cpu:12.1f}{row.rate:10.0f}")
+        print(f"{row.name:38}{row.cpu:12.1f}{row.rate:10.0f}")
 
 
 if __name__ == "__main__":

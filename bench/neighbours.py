@@ -20,11 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.plant import LOOPS, Load, Spine, Wiring, collecting
+from bench.plant import Load, Spine, Wiring, collecting
 from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import FIRST_DOUBTFUL, Doubtful, Ports, allow_many_connections, responder
 from collectors.collection import Collection
 from collectors.schedule import offset_of
+from dcops.loop_watch import WatchedLoop
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS, Sample
 
@@ -128,14 +129,13 @@ def main(arguments: Sequence[str] = ()) -> bool:
     parser.add_argument("--seconds", type=float, default=40.0, help="length of a run")
     parser.add_argument("--repeats", type=int, default=2, help="runs of each kind")
     parser.add_argument("--timeout", type=float, default=1.0, help="seconds an endpoint waits for a reply")
-    parser.add_argument("--loop", choices=LOOPS, default="uvloop")
     parser.add_argument("--ports", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--with-dead", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     allow_many_connections()
     if options.ports:
         logging.basicConfig(level=logging.ERROR)
-        with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
+        with asyncio.Runner(loop_factory=WatchedLoop) as runner:
             run = measure(
                 Ports(*options.ports),
                 with_dead=options.with_dead,
@@ -160,7 +160,7 @@ def _compare(options: argparse.Namespace) -> bool:
     healthy = ENDPOINTS * UNITS - SILENT_ENDPOINTS * UNITS - DEAD_UNITS
     print(machine())
     print(
-        f"{ENDPOINTS} endpoints x {UNITS} units every {PERIOD:.0f} s on {options.loop},"
+        f"{ENDPOINTS} endpoints x {UNITS} units every {PERIOD:.0f} s,"
         f" timeout {options.timeout} s; in B {DEAD_UNITS} units are dead"
         f" and {SILENT_ENDPOINTS} more endpoints silent\n"
         f"polls and lateness of the {healthy} units that are healthy in both;"
@@ -182,7 +182,7 @@ def _compare(options: argparse.Namespace) -> bool:
 def _run(doubtful: Doubtful, options: argparse.Namespace) -> Figures:
     with responder(doubtful) as ports:
         dead = [] if doubtful is Doubtful.ANSWER else ["--with-dead"]
-        settings = ("--seconds", options.seconds, "--timeout", options.timeout, "--loop", options.loop)
+        settings = ("--seconds", options.seconds, "--timeout", options.timeout)
         return in_a_process("neighbours", *settings, "--ports", ports.live, ports.silent, *dead)
 
 

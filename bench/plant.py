@@ -1,11 +1,9 @@
 """A plant for measurements: devices of plain float points over Modbus TCP, and the way into a LiveImage."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import uvloop
 
 from bench.responder import HOST
 from collectors.collection import Collection
@@ -21,8 +19,6 @@ from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
 from ingest.tick import Tick
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
-LOOPS: dict[str, Loop] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 KIND = DeviceKind.BOARD_METER
 
 _PATIENCE = 120.0

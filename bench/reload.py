@@ -19,11 +19,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import uvloop
-
+from bench.lag import Lag
 from bench.report import machine, resident, verdict
+from dcops.loop_watch import WatchedLoop
 from dcops.platform import Platform
 from dcops.ports import free_base_port
+from dcops.running import SWITCH_SECONDS
 from dcops.settings import Settings
 from dcops.site_file import SiteReader
 from dcops.stages import stage
@@ -34,7 +35,6 @@ SECONDS_BAR = 1.0
 """From the request to the end, the site's files read and checked anew."""
 STALL_BAR = 0.1
 _HOST, _PORT = "127.9.0.1", 20_200
-_LOOK = 0.01
 _READY = 300.0
 _ENOUGH = 0.99
 _SETTLE = 25.0
@@ -92,26 +92,6 @@ class Run:
     missed: int
 
 
-class Lag:
-    """How much later than wanted a task of the loop wakes."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-
-    async def run(self) -> None:
-        """Look until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            asked = loop.time()
-            await asyncio.sleep(_LOOK)
-            self.longest = max(self.longest, loop.time() - asked - _LOOK)
-
-    def take(self) -> float:
-        """The longest since the last call."""
-        longest, self.longest = self.longest, 0.0
-        return longest
-
-
 def main(arguments: list[str] | None = None) -> bool:
     """Run it; False if a bar is broken."""
     parser = argparse.ArgumentParser(prog="python -m bench.reload", description=__doc__)
@@ -129,8 +109,9 @@ def main(arguments: list[str] | None = None) -> bool:
         write_site(generate(shape, 1), folder / "site")
         table = folder / "site" / "devices.csv"
         _write(table, [row | {"name": ""} for row in _rows(table)])
-        with _simulated(folder):
-            alone, runs, size = uvloop.run(_measure(folder, options))
+        with _simulated(folder), asyncio.Runner(loop_factory=WatchedLoop) as runner:
+            sys.setswitchinterval(SWITCH_SECONDS)  # as ``dcops run`` does
+            alone, runs, size = runner.run(_measure(folder, options))
     return _report(size, alone, runs)
 
 

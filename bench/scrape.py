@@ -23,13 +23,13 @@ from typing import cast
 from unittest.mock import patch
 
 import numpy as np
-import uvloop
 
-from bench.reload import Lag
+from bench.lag import Lag
 from bench.report import machine, resident, verdict
 from collectors.modbus import Done, Link
 from collectors.modbus.frames import Request
 from dcops.cpu_stages import COLLECT, OTHER
+from dcops.loop_watch import WatchedLoop
 from dcops.platform import Platform
 from dcops.scrape import EXPOSITION
 from dcops.settings import Settings
@@ -114,8 +114,11 @@ def main(arguments: list[str] | None = None) -> bool:
     with tempfile.TemporaryDirectory(prefix="dcops-scrape-") as name:
         folder = Path(name)
         write_site(generate(PRESETS[options.preset], 1), folder / "site")
-        with patch("collectors.collection.connector_of", lambda *_, **__: _connect):
-            size, windows = uvloop.run(_measure(folder, options))
+        with (
+            patch("collectors.collection.connector_of", lambda *_, **__: _connect),
+            asyncio.Runner(loop_factory=WatchedLoop) as runner,
+        ):
+            size, windows = runner.run(_measure(folder, options))
     return _report(size, windows, options.every)
 
 

@@ -25,6 +25,7 @@ class Scaling:
         self._shifts = bool(self._offset.any())
         self._low = np.array([max(point.limits[0], -finite) for point in points])
         self._high = np.array([min(point.limits[1], finite) for point in points])
+        self._good = np.full(len(points), Quality.GOOD, np.uint8)
 
     def judge(self, values: NDArray[np.float64]) -> QualityArray | None:
         """Turn raw numbers into base units in place, points along the last axis; the quality of each.
@@ -46,7 +47,7 @@ class Scaling:
         return _CODES[possible.view(np.uint8)]
 
     def apply(self, values: NDArray[np.float64]) -> QualityArray:
-        """The same with codes in any case, for raw numbers of any size."""
+        """The same of one set of points, with codes in any case, for raw numbers of any size."""
         with np.errstate(over="ignore", invalid="ignore"):
             codes = self.judge(values)
-        return np.full(values.shape, Quality.GOOD, np.uint8) if codes is None else codes
+        return self._good.copy() if codes is None else codes

@@ -9,27 +9,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from types import FrameType
 
-import uvloop
-
 from dcops.errors import DcopsError, in_words
 from dcops.loop_watch import WatchedLoop
 from dcops.site_file import LoadedSite, SiteProblems, SiteReader
 from dcops.standard_streams import reader_left
 from simulators.errors import SimulationError
 
-_FEW_POLLS = 100.0
-"""A second."""
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 """How long a thread that writes or sorts holds up an event loop that wants its turn; usually it is 5 ms."""
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
 
-def run_async(
-    command: str,
-    work: Callable[[], Awaitable[int]],
-    loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
-) -> int:
-    """Run ``work`` on a fresh event loop, made by ``loop``, and return its exit code.
+def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
+    """Run ``work`` on a fresh event loop and return its exit code.
 
     What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
     of the program and is raised.
@@ -40,9 +32,9 @@ def run_async(
 
     errors: list[Exception] = []
     _open_as_many_files_as_allowed()
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        with asyncio.Runner(loop_factory=loop) as runner:
+        with asyncio.Runner(loop_factory=WatchedLoop) as runner:
             return runner.run(main())
     except* _WORLD as group:
         errors.extend(_leaves(group))
@@ -51,15 +43,6 @@ def run_async(
             raise error
         print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
-
-
-def loop_for(polls: float) -> Callable[[], asyncio.AbstractEventLoop]:
-    """The kind of event loop that costs least at so many polls a second.
-
-    uvloop takes half as long for a turn as asyncio's own, which makes 20 µs a poll. But it can only be
-    watched by a timer, which wakes it 40 times a second: 2 ms of CPU a second where little else happens.
-    """
-    return WatchedLoop if polls < _FEW_POLLS else uvloop.new_event_loop
 
 
 def _open_as_many_files_as_allowed() -> None:

@@ -163,7 +163,12 @@ class Recording:
                 torn = len(rest) - at
                 _LOG.warning("%s: its last %d bytes, %d samples, are torn and left out", path, torn, lost)
                 break
-            samples.extend(_samples(block, len(series), path))
+            try:
+                samples.extend(_samples(zlib.decompress(block), len(series), path))
+            except (zlib.error, struct.error, ValueError) as error:
+                raise RecordingError(
+                    f"{path}: the block at byte {at} of its blocks is none: {error}"
+                ) from error
             at += _BLOCK.size + int.from_bytes(rest[at + 8 : at + 12], "big")
         return cls(series, tuple(samples), len(rest) - at, lost)
 
@@ -204,7 +209,7 @@ def _block(rest: bytes, at: int) -> tuple[bytes | None, int]:
         return None, 0
     if len(packed) < length or zlib.crc32(packed) != checksum:
         return None, int(count)
-    return zlib.decompress(packed), int(count)
+    return packed, int(count)
 
 
 def _samples(block: bytes, series: int, path: Path) -> Iterator[Sample]:

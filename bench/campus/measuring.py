@@ -22,9 +22,8 @@ from bench.campus.case import Case
 from bench.campus.probes import Probes
 from bench.campus.processes import Process, ProcessEndedError, busy, free_port, running
 from bench.campus.spent import Cpu, Extremes, Window
+from bench.lag import Lag
 from bench.report import Figures
-from dcops.loop_watch import LoopWatch
-from dcops.system_clock import SystemClock
 
 _LOOK = 0.25
 """Seconds between two looks whether something has come."""
@@ -177,7 +176,7 @@ async def _start(case: Case, it: Running) -> Figures:
 
 async def _measured(case: Case, it: Running) -> Figures:
     """Both windows: what it takes by itself, and how soon it shows what changes."""
-    extremes, beside = Extremes(), LoopWatch(SystemClock())
+    extremes, beside = Extremes(), Lag()
     watching = asyncio.create_task(beside.run())
     try:
         left_alone = await _window(it, case.seconds, _look(it, extremes), _scrape(case, it, extremes))

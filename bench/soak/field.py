@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import paho.mqtt.client as paho
-import uvloop
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.soak.ledger import Notes
@@ -152,8 +151,7 @@ def main(load: Path, ledger: Path) -> None:
     threading.excepthook = _end_at_once
     words = json.loads(load.read_text("utf-8"))
     words["modbus_ports"] = tuple(words["modbus_ports"])
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(Load(**words), ledger))
+    asyncio.run(serve(Load(**words), ledger))
 
 
 if __name__ == "__main__":

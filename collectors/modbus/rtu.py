@@ -187,7 +187,7 @@ class RtuLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: the connection stands."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._transport = cast("asyncio.Transport", transport)
         self.state = LinkState.IDLE
 
     def read(self, request: Request, done: Done, timeout: float | None = None) -> None:

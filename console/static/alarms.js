@@ -1,11 +1,10 @@
 // The list of alarms, and how collection goes.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, momentTime, percent, words } from "./format.js";
+import { age, momentTime, percent, words, MARKS } from "./format.js";
 import { getJson } from "./live.js";
 import { News } from "./news.js";
 
-const MARKS = { high: "▲", medium: "◆", low: "●" };
 const COLLECTION_EVERY = 5000;
 const MOST_SHOWN = 100;
 const MOST_LISTED = 20; // devices, and endpoints: those in trouble first

@@ -1,7 +1,7 @@
 // The open node: its totals, its two feeds, its history, its racks, its devices and their points.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, brief, explain, fixed, judge, marked, momentTime, percent, pointValue, quantity, words, DASH, NARROW, WINDOWS } from "./format.js";
+import { age, brief, explain, fixed, judge, marked, momentTime, percent, pointValue, quantity, words, CATEGORIES, DASH, NARROW, WINDOWS } from "./format.js";
 import { Chart } from "./chart.js";
 import { HallMap } from "./map.js";
 import { getJson } from "./live.js";
@@ -11,7 +11,6 @@ const NOT_FOUND = 404;
 const ROOM_FOR_RATIO = 0.25;
 const HIDDEN_TOTALS = new Set(["power_feeda", "power_feedb"]); // shown as the split
 const MOST_POINTS = 200;
-const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
 const FIGURES = { pue: "PUE", erf: "ERF", wue: `WUE,${NARROW}L/kWh` };
 const TEXT = "";
 const NUMBER = "number"; // to the right, digit under digit
@@ -118,7 +117,7 @@ export class Detail {
     setText(parts.title, node.name);
     const facts = node.node === "space"
       ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
-      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, ...Object.entries(node.texts).map(([name, text]) => `${words(name)} ${text}`), node.id];
     setText(parts.facts, facts.filter(Boolean).join(" · "));
   }
 

@@ -3,6 +3,8 @@
 export const DASH = "—";
 export const NARROW = "\u202f"; // a thin space that doesn't break, between a number and its unit
 export const WINDOWS = { "15min": `15${NARROW}min`, "1h": `1${NARROW}h`, "24h": `24${NARROW}h`, month: "month", year: "year" };
+export const MARKS = { high: "▲", medium: "◆", low: "●" }; // of priorities of alarms
+export const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" }; // of PUE: where IT energy is metered
 const MINUS = "\u2212";
 
 // As toFixed, with a true minus sign and never a minus zero.
@@ -18,18 +20,22 @@ function digits(value, significant = 4) {
   return fixed(value, Math.max(0, Math.min(2, significant - before)));
 }
 
+// What would be written as a thousand of a unit is one of the next: 999.97 kW is 1.00 MW.
 function scaled(value, steps) {
   const size = Math.abs(value);
-  const [factor, unit] = steps.find(([at]) => size >= at) ?? steps[steps.length - 1];
+  let at = steps.findIndex(([from]) => size >= from);
+  if (at > 0 && Number(digits(size / steps[at][1])) * steps[at][1] >= steps[at - 1][0]) at -= 1;
+  const [, factor, unit] = steps[at];
   return [digits(value / factor), unit];
 }
 
+// From which value on, divided by what, and the unit then.
 const LADDERS = {
-  W: [[1e6, "MW"], [1e3, "kW"], [1, "W"]],
-  VA: [[1e6, "MVA"], [1e3, "kVA"], [1, "VA"]],
-  var: [[1e6, "Mvar"], [1e3, "kvar"], [1, "var"]],
-  Wh: [[1e9, "GWh"], [1e6, "MWh"], [1e3, "kWh"], [1, "Wh"]],
-  V: [[1e4, "kV"], [1, "V"]],
+  W: [[1e6, 1e6, "MW"], [1e3, 1e3, "kW"], [0, 1, "W"]],
+  VA: [[1e6, 1e6, "MVA"], [1e3, 1e3, "kVA"], [0, 1, "VA"]],
+  var: [[1e6, 1e6, "Mvar"], [1e3, 1e3, "kvar"], [0, 1, "var"]],
+  Wh: [[1e9, 1e9, "GWh"], [1e6, 1e6, "MWh"], [1e3, 1e3, "kWh"], [0, 1, "Wh"]],
+  V: [[1e4, 1e3, "kV"], [0, 1, "V"]],
 };
 const DECIMALS = { "°C": 1, K: 1, A: 1, Hz: 2, "%": 1, "%RH": 0, "L/s": 1, kPa: 1, "L/kWh": 2, "1": 3, rpm: 0, "m³": 1 };
 
@@ -49,11 +55,12 @@ export function quantity(value, unit) {
   return symbol ? `${number}${NARROW}${symbol}` : number;
 }
 
-// A point: states are words, everything else a quantity.
+// A point: states are words, the maker's where there are some; everything else is a quantity.
 export function pointValue(point) {
+  if (point.text) return point.text;
   if (point.value === null) return DASH;
-  if (point.behaviour === "state" && (point.value === 0 || point.value === 1)) return point.value ? "yes" : "no";
-  return quantity(point.value, point.unit);
+  if (point.behaviour !== "state") return quantity(point.value, point.unit);
+  return ["no", "yes"][point.value] ?? fixed(point.value, 0);
 }
 
 export function percent(share) {

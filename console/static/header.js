@@ -1,11 +1,10 @@
 // The top of the page: the campus in seven numbers, and whether they are current.
 
 import { h, recall, remember, setAttribute, setClass, setText } from "./dom.js";
-import { age, clockTime, explain, fixed, judge, marked, parts, percent, zonedTime, DASH, WINDOWS } from "./format.js";
+import { age, clockTime, explain, fixed, judge, marked, parts, percent, zonedTime, CATEGORIES, DASH, WINDOWS } from "./format.js";
 
 const element = (id) => document.getElementById(id);
 const ROOM = [null, "little", "scant"]; // for the counts of alarms: smaller type in a flood
-const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
 
 export class Header {
   constructor(live) {

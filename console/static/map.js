@@ -2,7 +2,7 @@
 // What the colour says is also written in the cell; what can't be believed is hatched and says so.
 
 import { h, recall, remember, setAttribute, setText } from "./dom.js";
-import { age, fixed, judge, percent, quantity, DASH } from "./format.js";
+import { age, fixed, judge, percent, quantity, DASH, MARKS } from "./format.js";
 import { describe, showAge, STATES } from "./tree.js";
 
 const LOAD_STEPS = [0.25, 0.5, 0.75, 0.9, 1.0];
@@ -12,7 +12,6 @@ const MODES = {
   temperature: { title: "Air inlet", steps: HEAT_STEPS, labels: ["< 18 °C", "18–22", "22–25", "25–27", "▲ 27–32", "▲▲ > 32 °C"] },
 };
 const PERIODS_UNTIL_STALE = 2.5;
-const MARKS = { high: "▲", medium: "◆", low: "●" };
 
 export class HallMap {
   constructor(live, open) {
@@ -84,7 +83,7 @@ export class HallMap {
       if (!racks.length) continue;
       const strip = h("div", { class: "strip", role: "group", "aria-label": row.name }, ...racks.map((rack) => this.cell(rack)));
       strip.style.setProperty("--racks", widest);
-      body.append(h("div", { class: "hall-row" }, h("span", { class: "row-name" }, row.name), strip));
+      body.append(h("div", { class: "hall-row" }, h("span", { class: "row-name", title: row.name }, row.name), strip));
     }
     return h("figure", { class: "hall" }, h("figcaption", {}, h("button", { type: "button", class: "link", onclick: () => this.open(node.id) }, node.name)), body);
   }

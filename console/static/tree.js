@@ -1,10 +1,9 @@
 // The tree from the campus to the racks. Only rows that can be seen exist.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, judge, marked, percent, quantity } from "./format.js";
+import { age, judge, marked, percent, quantity, MARKS } from "./format.js";
 
 const ALL_OPEN_UP_TO = 120; // spaces; beyond, racks are folded away at first
-const MARKS = { high: "▲", medium: "◆", low: "●" };
 
 export class Tree {
   constructor(live, open) {

@@ -219,6 +219,8 @@ async def _backup(args: argparse.Namespace) -> int:
 
 
 async def _export(args: argparse.Namespace) -> int:
+    if args.stop <= args.start:
+        raise HistoryCopyError("nothing lies between --start and --stop; give a later --stop")
     level = None if args.level == "readings" else LEVELS[args.level]
     chosen = Selection(series=args.series, start=args.start, stop=args.stop, level=level)
     async with _opened(args) as history:

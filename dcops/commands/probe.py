@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,6 +222,9 @@ def _unit(text: str) -> int:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return number

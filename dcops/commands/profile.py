@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,8 +124,7 @@ def _import(args: argparse.Namespace) -> int:
     output: Path | None = args.output
     try:
         imported = import_map(_read(file), str(file), name=args.name, kind=args.kind)
-        if output is not None:
-            _write(output, imported.text)
+        kept = _write(output, imported.text) if output is not None else None
     except _CannotError as error:
         print(error, file=sys.stderr)
         return 1
@@ -132,6 +132,8 @@ def _import(args: argparse.Namespace) -> int:
         return _tell(error, f"{file}: nothing written")
     for note in imported.notes:
         print(f"note: {note}", file=sys.stderr)
+    if kept is not None:
+        print(f"note: {output} was there already; what it said is now in {kept}", file=sys.stderr)
     if output is None:
         print(imported.text, end="")
         return 0
@@ -203,12 +205,18 @@ def _read(file: Path) -> str:
         raise _CannotError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
 
 
-def _write(output: Path, text: str) -> None:
+def _write(output: Path, text: str) -> Path | None:
+    """Write a file. If another stood there, somebody may have worked on it: where it is kept is returned."""
+    kept = output.with_name(f"{output.name}~")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
+        differs = output.is_file() and output.read_bytes() not in {b"", text.encode()}
+        if differs:
+            shutil.copyfile(output, kept)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _CannotError(f"{output}: cannot be written ({error.strerror}); {mend_of(error)}") from error
+    return kept if differs else None
 
 
 def _tell(error: ProfileError, end: str) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ the profiles) and are read with the profiles that may fit: one request at a time
 ever written. "score" is 0 to 100, from identity and from values that are plausible as read.
 Exit code 0 if a unit answers, 1 if none does.
 """
+_log = logging.getLogger(__name__)
+
 _AT_ONCE = 32
 """Addresses scanned at the same time."""
 _LEAST_PATIENCE = 1.0
@@ -115,7 +118,12 @@ async def _scan(endpoints: Sequence[ModbusEndpoint], settings: ScanSettings, *, 
 
     async def one(host: HostFound, endpoint: ModbusEndpoint) -> None:
         async with room:
-            await scan_host(host, connections.to(endpoint), settings, progress=progress.show)
+            try:
+                await scan_host(host, connections.to(endpoint), settings, progress=progress.show)
+            except Exception as error:  # noqa: BLE001 - it is logged and told
+                # What one device makes the program stumble over must not cost what the others have shown.
+                _log.exception("%s", endpoint.address)
+                host.error = f"could not be scanned to the end: {error!r}; please report what is above"
 
     async def every() -> None:
         async with asyncio.TaskGroup() as group:

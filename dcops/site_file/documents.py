@@ -4,6 +4,7 @@ Every scalar stays the text it is written as; what it means is decided by the fi
 YAML and tables read alike, and an id such as ``007`` or ``no`` stays what it is.
 """
 
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,16 @@ MAX_DEPTH = 50
 MAX_REPEATED = 1_000_000
 """How many values aliases (``*name``) may add to those written."""
 
+_OTHERS = {
+    b"\xff\xfe\0\0": "is UTF-32, not UTF-8; save it as UTF-8",
+    b"\xff\xfe": "is UTF-16, not UTF-8; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16, not UTF-8; save it as UTF-8",
+    b"PK\x03\x04": "is a spreadsheet or an archive, no text; save the sheet as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet or an archive, no text; save the sheet as CSV in UTF-8",
+}
+"""What files begin with that are often given in place of text in UTF-8; the first that fits tells."""
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+"""What YAML takes for an end of a line, and editors do not."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -99,6 +110,15 @@ def read_text(path: Path, findings: Findings) -> str | None:
 
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
+    other = next((told for begin, told in _OTHERS.items() if data.startswith(begin)), None)
+    if other is not None:
+        findings.add(Place(file, 1), other)
+        return None
+    nul = data.find(b"\0")
+    if nul >= 0:
+        line = data.count(b"\n", 0, nul) + 1
+        findings.add(Place(file, line), "a NUL byte stands here; save the file anew, as UTF-8")
+        return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -140,6 +160,13 @@ def read_piece(text: str, file: str, findings: Findings, anchors: "dict[str, Nod
     Raises:
         UnreadableError: it is not YAML, or uses what a site may not.
     """
+    hidden = _LINE_ENDS.search(text)
+    if hidden is not None:
+        line = text.count("\n", 0, hidden.start()) + 1
+        named = f"U+{ord(hidden[0]):04X}"
+        raise UnreadableError(
+            Place(file, line), f"{named} stands here, an end of line that editors hide; delete it"
+        )
     builder = _Builder(file, findings, anchors)
     try:
         for event in yaml.parse(text, Loader=_LOADER):

@@ -38,6 +38,8 @@ _COLUMNS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "devices": (keys_of(DeviceItem), required_keys(DeviceItem)),
 }
 """Columns of each table, and which of them must be there."""
+_SHEETS = frozenset({"xlsx", "xlsm", "xls", "ods", "tsv", "csv.txt"})
+"""How names end that are given to tables by those who keep them, and that are not read."""
 
 
 @dataclass(slots=True)
@@ -171,3 +173,15 @@ def _read_tables(sections: Sections, before: Map[str, Table]) -> None:
         elif path.stem not in _COLUMNS:
             known = ", ".join(f"{name}.csv" for name in _COLUMNS)
             sections.findings.warn(Place(str(path), 0), f"is not read; tables are {known}")
+    for name in _COLUMNS.keys() - sections.tables.keys():
+        _find_sheet(name, folder, sections)
+
+
+def _find_sheet(name: str, folder: Path, sections: Sections) -> None:
+    """Note a sheet that stands where a table is expected, before all in it is missed."""
+    for path in sorted(folder.glob("*.*")):
+        stem, _, suffix = path.name.lower().partition(".")
+        if stem == name and suffix in _SHEETS:
+            sections.tables[name] = Table()
+            message = f"is not read; save it as {name}.csv, in UTF-8"
+            sections.findings.add(Place(str(path), 0), message)

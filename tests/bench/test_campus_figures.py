@@ -25,7 +25,7 @@ GOOD: Figures = {
     "cpu per reading": 3.0,
     "stage collect": 0.2,
     "stage journal": 0.04,
-    "stage uvloop": 0.0,
+    "stage history-read": 0.0,
     "memory": 700e6,
     "polls missed": 0,
     "late p99": 40.0,
@@ -118,7 +118,7 @@ def test_the_table_has_stages_by_cost_and_dashes_for_what_was_not_measured() -> 
     assert lines[at + 1 : at + 3] == ["| … collect | – | 0.200 |", "| … journal | – | 0.040 |"]
     assert "| resident memory, MB | – | 700 |" in lines
     assert "| lag of store history, at most, s | – | 1.5 |" in lines
-    assert not [line for line in lines if "uvloop" in line or "VictoriaMetrics" in line]
+    assert not [line for line in lines if "history-read" in line or "VictoriaMetrics" in line]
 
 
 SMALL: Figures = {"points": 10_000.0, "cpu": 0.03, "memory": 160e6}

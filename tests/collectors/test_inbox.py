@@ -1,4 +1,4 @@
-"""What tells that bytes have arrived, on both loops: whom, for how long at once, and when it is behind."""
+"""What tells that bytes have arrived: whom, for how long at once, and when it is behind."""
 
 import asyncio
 import socket
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-import uvloop
 
 from collectors.modbus.inbox import Inbox
 from tests.collectors.conftest import until
@@ -14,9 +13,9 @@ from tests.collectors.conftest import until
 AT_ONCE = 64
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=request.param) as given:
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as given:
         yield given
 
 

@@ -1,4 +1,4 @@
-"""The connection under a plain TCP link, on both loops: what cannot be sent, what ends it."""
+"""The connection under a plain TCP link: what cannot be sent, what ends it."""
 
 import asyncio
 import socket
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-import uvloop
 
 from collectors.modbus import Answer
 from collectors.modbus.deadlines import Deadlines
@@ -32,9 +31,9 @@ READ = read_request(7, Block(Table.HOLDING, 100, 2, (0,)))
 GOOD = bytes.fromhex("00010001")
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=request.param) as given:
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as given:
         yield given
 
 
@@ -152,13 +151,8 @@ def test_a_name_is_looked_up_and_the_first_address_that_accepts_is_taken(
         ]
 
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, asyncio.BaseEventLoop):
-            monkeypatch.setattr(socket, "getaddrinfo", looked_up)
-            host = "plant.example"
-        else:
-            host = "localhost"  # uvloop looks names up by itself
-        async with opened(answer_well, host) as it:
+        monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+        async with opened(answer_well, "plant.example") as it:
             assert await it.read() == GOOD
 
     runner.run(run())

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from collectors.health import DeviceState
+from tests.console.campus import build_site
 from tests.console.collecting import health
 from tests.console.pages import RACK, api, data, serving, show, text, until
 from tests.console.plant import Plant, alarm
@@ -284,3 +286,25 @@ async def test_headings_and_labels_are_not_cut_off(
         ".filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.innerText)"
     )
     assert cut == []
+
+
+async def test_a_device_tells_its_states_in_words_and_what_it_says_of_itself(browser: Chrome) -> None:
+    site = build_site()
+    at = next(i for i, each in enumerate(site.devices) if each.id == "b1-h1-r1-cdu")
+    states = {"leak": ((0, "dry"), (2, "leak at the pump")), "fault": ()}
+    points = tuple(replace(p, states=states.get(p.name, ())) for p in site.devices[at].points)
+    devices = (*site.devices[:at], replace(site.devices[at], points=points), *site.devices[at + 1 :])
+    plant = Plant(replace(site, devices=devices))
+    plant.collection.told = {"b1-h1-r1-cdu": {"serial_number": "SN <b>12</b>"}}
+    plant.set("b1-h1-r1-cdu", active_power=3e3, leak=2.0, fault=7.0)
+    plant.tick()
+    async with serving(plant) as port:
+        await show(browser, port, node="#b1-h1-r1-cdu")
+        await until(browser, lambda: text(browser, "#node-title") == "b1-h1-r1-cdu")
+        assert text(browser, '[data-series="b1-h1-r1-cdu.leak"] .value') == "leak at the pump"
+        assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "7"
+        assert "Serial number SN <b>12</b>" in text(browser, ".facts")
+        plant.set("b1-h1-r1-cdu", active_power=3e3, leak=0.0, fault=0.0)
+        plant.tick()
+        await until(browser, lambda: text(browser, '[data-series="b1-h1-r1-cdu.leak"] .value') == "dry")
+        assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "no"

@@ -2,13 +2,15 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.console.pages import RACK, data, show, text, until
+from tests.console.campus import build_site
+from tests.console.pages import RACK, data, serving, show, text, until
 from tests.console.plant import Plant, alarm
 
 ENOUGH = 4.5
@@ -261,3 +263,29 @@ async def test_who_wants_no_motion_gets_none(plant: Plant, browser: Chrome, port
     assert browser.execute_script(moving) > 0
     await prefer(browser, "prefers-reduced-motion", "reduce")
     assert browser.execute_script(moving) == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+async def test_names_as_long_as_names_can_be_break_nothing(browser: Chrome, width: int) -> None:
+    site = build_site()
+    spaces = tuple(replace(each, name=f"<b>{each.level}</b>" + "W" * 300) for each in site.spaces)
+    plant = Plant(replace(site, name="<i>" + "M" * 300, spaces=spaces))
+    plant.read_all()
+    plant.tick()
+    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, message="x" * 400, runbook="y" * 300))
+    async with serving(plant) as port:
+        await show(browser, port, width=width, height=844, node=f"#{RACK}")
+        await until(browser, lambda: (text(browser, "#node-title") or "").startswith("<b>rack</b>WWW"))
+        await until(browser, lambda: text(browser, ".alarm .message"))
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        over = """
+          return [...document.querySelectorAll('.row-name, .link, #node-title, #site-name, .message, #clock')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest('.scroll'))
+            .map(e => e.className)
+        """
+        assert browser.execute_script(over) == []
+        rows = "return [...document.querySelectorAll('.row')].map(e => e.getBoundingClientRect().height)"
+        assert max(browser.execute_script(rows)) < 60
+        named = "return [...document.querySelectorAll('.row-name')].map(e => e.getBoundingClientRect().width)"
+        assert max(browser.execute_script(named)) < 80
+        assert browser.find_elements(By.CSS_SELECTOR, "main b, main i:not([class]), .brand i") == []

@@ -32,6 +32,10 @@ async def test_the_page_that_has_lost_its_server_says_so_and_all_ages_grow(
     await until(browser, lambda: data(browser, "body")["stream"] == "lost")
     assert text(browser, "#stream-state") == "no data since 01:00:31 CET"
     assert browser.title == "✕ no data · North campus · dcops"
+    # Whoever has scrolled down sees it as well.
+    browser.execute_script("window.scrollTo(0, 300)")
+    assert browser.execute_script("return document.querySelector('header').getBoundingClientRect().top") == 0
+    browser.execute_script("window.scrollTo(0, 0)")
     assert re.fullmatch(r"\d+\u202fs ago: what is shown is old", text(browser, "#stream-age"))
     spoken = """
       window.spoken = 0;

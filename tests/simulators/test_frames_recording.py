@@ -223,6 +223,8 @@ async def test_addresses_of_ipv6_stand_in_brackets(tmp_path: Path) -> None:
         writer.close()
     finally:
         await proxy.stop()
+        for each in bench.writers:
+            each.close()
     assert bench.told[0].startswith("[::1]:1 cannot be reached: ")
 
 

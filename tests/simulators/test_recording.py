@@ -1,7 +1,9 @@
 """What was recorded is what is replayed, into a process and onto the wire."""
 
 import asyncio
+import struct
 import threading
+import zlib
 from io import FileIO
 from pathlib import Path
 
@@ -247,3 +249,14 @@ def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site) -> None:
     source = Playback(site, recording, start=0)
     source.advance(SECOND)
     assert np.isnan(source.values[site.point_index("weather", "outdoor_temperature")])
+
+
+@pytest.mark.parametrize(
+    "packed", [b"no zlib", zlib.compress(b"short"), zlib.compress(bytes(8) + b"\0" * 8 + b"x")]
+)
+def test_blocks_that_hold_no_samples_are_told(tmp_path: Path, packed: bytes) -> None:
+    path = tmp_path / "r"
+    head = b'{"dcops_recording": 1, "series": ["a.x"]}\n'
+    path.write_bytes(head + struct.pack(">4sIII", b"DCRB", 1, len(packed), zlib.crc32(packed)) + packed)
+    with pytest.raises(RecordingError, match="the block at byte 0 of its blocks is none"):
+        Recording.read(path)

@@ -1,0 +1,95 @@
+"""How the bytes of a broker are taken: several messages at once, parts of one, no further than to a pause."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from collectors.config import MqttBroker, MqttVersion
+from collectors.mqtt_connection import Arrival, Connection
+from tests.collectors.conftest import until
+from tests.streams import stream_server
+
+GREETING = bytes.fromhex("20 02 01 00")
+"""CONNACK of 3.1.1: accepted, the session is there."""
+FIRST = bytes.fromhex("32 06 0001 61 0007 31")
+"""PUBLISH with QoS 1 to topic a, packet identifier 7: 1."""
+SECOND = bytes.fromhex("30 04 0001 62 32")
+"""PUBLISH with QoS 0 to topic b: 2."""
+THIRD = bytes.fromhex("30 04 0001 63 33")
+
+
+class Broker:
+    """Sends what it is told to, piece by piece; the first piece follows its greeting at once."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.next = asyncio.Event()
+        self._pieces = pieces
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read(100)  # CONNECT
+            writer.write(GREETING + self._pieces[0])
+            for piece in self._pieces[1:]:
+                await self.next.wait()
+                self.next.clear()
+                writer.write(piece)
+            await reader.read()
+        writer.close()
+
+
+class Taken:
+    """A connection and what came over it; it pauses behind ``pause_at`` messages."""
+
+    def __init__(self, port: int, pause_at: int = -1) -> None:
+        self.messages: list[tuple[str, bytes, int]] = []
+        self._pause_at = pause_at
+        self.connection = Connection(
+            MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test", version=MqttVersion.OLD),
+            version=MqttVersion.OLD,
+            opened=lambda _: None,
+            take=self._take,
+        )
+
+    def _take(self, message: Arrival) -> None:
+        self.messages.append((message.topic, message.payload, message.mid))
+        if len(self.messages) == self._pause_at:
+            self.connection.pause()
+
+
+@asynccontextmanager
+async def connected(broker: Broker, pause_at: int = -1) -> AsyncIterator[Taken]:
+    async with stream_server(broker.serve) as port:
+        taken = Taken(port, pause_at)
+        async with taken.connection:
+            yield taken
+
+
+async def test_messages_that_come_together_with_the_greeting_are_all_taken() -> None:
+    async with connected(Broker(FIRST + SECOND + THIRD)) as it:
+        await until(lambda: len(it.messages) == 3)
+        assert it.messages == [("a", b"1", 7), ("b", b"2", 0), ("c", b"3", 0)]
+
+
+@pytest.mark.parametrize("cut", range(1, len(FIRST + SECOND)))
+async def test_a_message_in_two_pieces_is_taken_when_its_rest_comes(cut: int) -> None:
+    whole: Sequence[tuple[str, bytes, int]] = [("a", b"1", 7), ("b", b"2", 0)]
+    both = FIRST + SECOND
+    broker = Broker(both[:cut], both[cut:])
+    async with connected(broker) as it:
+        before = 1 if cut >= len(FIRST) else 0
+        await until(lambda: len(it.messages) == before)
+        broker.next.set()
+        await until(lambda: len(it.messages) == 2)
+        assert it.messages == whole
+
+
+async def test_what_comes_behind_a_pause_waits_for_its_end() -> None:
+    async with connected(Broker(FIRST + SECOND + THIRD), pause_at=1) as it:
+        await until(lambda: len(it.messages) == 1)
+        await asyncio.sleep(0.1)  # time enough for more, if it came
+        assert it.messages == [("a", b"1", 7)]
+        it.connection.resume()
+        await until(lambda: len(it.messages) == 3)
+        assert it.messages[1:] == [("b", b"2", 0), ("c", b"3", 0)]
