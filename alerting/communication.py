@@ -22,8 +22,8 @@ from alerting.evaluation import MOST_A_TICK, Image
 from alerting.outage import Outage
 from alerting.persistence import Persistence
 from alerting.rules import seconds
-from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, shard_groups
-from facility.moves import Moves
+from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, named, shard_groups
+from facility.moves import NOWHERE, Moves
 from facility.quality import FIRST_GOOD, Quality
 from facility.site import Site
 
@@ -83,11 +83,15 @@ class Communication:
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._author = CommunicationAuthor(site, endpoints, shards)
-        behind = endpoint_groups(self._ids, endpoints)
+        reached = named(self._ids, endpoints)
+        behind = endpoint_groups(reached)
         feeds = feed_groups(site, self._ids, behind)
-        self._groups = SilenceGroups((*shard_groups(self._ids, shards), *behind, *feeds), periods)
-        here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
-        self._outage = Outage(self._ids, here, periods)
+        elsewhere = shard_groups(named(self._ids, shards))
+        self._groups = SilenceGroups((*elsewhere, *behind, *feeds), periods)
+        if shards:
+            here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
+            reached = named(self._ids, here)
+        self._outage = Outage(reached, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""
@@ -108,10 +112,9 @@ class Communication:
 
     def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
         """Go on from alarms an earlier run left active; returned are those of devices that are no more."""
-        places = {device: at for at, device in enumerate(self._ids)}
         left = []
         for alarm in alarms:
-            at = places.get(alarm.device)
+            at = self._place(alarm.device)
             if alarm.rule == DEVICE_SILENT and at is not None:
                 self._silent.raised[at] = True
             elif alarm.rule == DEVICE_BLIND and at is not None:
@@ -131,12 +134,20 @@ class Communication:
         places = moves.places(self._firsts, other._firsts)
         lost = np.flatnonzero(places < 0)
         if lost.size:  # new, or with other points: it is told by its id
-            before = {device: at for at, device in enumerate(other._ids)}
-            places[lost] = [before.get(self._ids[at], -1) for at in lost]
+            found = [other._place(self._ids[at]) for at in lost.tolist()]
+            places[lost] = [NOWHERE if at is None else at for at in found]
         self._silent.take_over(other._silent, places)
         self._blind.take_over(other._blind, places)
         self._groups.take_over(other._groups)
         self._outage.take_over(other._outage)
+
+    def _place(self, device: str) -> int | None:
+        """Of a device that is watched; None if it is not."""
+        index = self._author.site.device_index.get(device)
+        if index is None:
+            return None
+        at = int(np.searchsorted(self._devices, index))
+        return at if at < len(self._devices) and self._devices[at] == index else None
 
     @property
     def _end(self) -> int:

@@ -60,8 +60,8 @@ class CommunicationAuthor:
             DEVICE_BLIND,
             device,
             now,
-            message=f"{self._where(device)}: no good value of {names} ({text(quality)}); no alarm can come",
-            action="Check the sensor and the device's display; mend its profile if the point does not exist.",
+            message=f"{self._where(device)}: no good value of {names} ({text(quality)}), so no alarm on it",
+            action="Check the sensor and the device's display; correct its profile if it has no such point.",
         )
 
     def group(self, group: Group, since: int, now: int) -> Alarm:
@@ -80,7 +80,7 @@ class CommunicationAuthor:
             priority=Priority.HIGH,
             message=(
                 f"{campus.name or campus.id}: {dead} of {endpoints} endpoints silent; "
-                "most of the site is not seen"
+                "most of the site cannot be seen"
             ),
             action=(
                 "Check the network of the machine that dcops runs on - link, switch, VLAN, firewall - "
@@ -102,7 +102,7 @@ class CommunicationAuthor:
             ),
             action=(
                 "Check that dcops runs on the machine of the shard and reaches the head; its own page says "
-                "what it lacks. If both are well, check its network to the devices."
+                "what it lacks. If both are fine, check its network to the devices."
             ),
             now=now,
         )

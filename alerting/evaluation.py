@@ -237,7 +237,7 @@ class _Author:
     def __init__(self, site: Site, catalogue: Catalogue) -> None:
         self.site = site
         self._catalogue = catalogue
-        self._firsts = np.array([group.first for group in catalogue.groups], dtype=np.int64)
+        self._firsts = catalogue.firsts
 
     def point(self, alarm: Alarm) -> int:
         """Index of the point an alarm is about; -1 if there is none any more."""

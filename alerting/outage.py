@@ -1,9 +1,9 @@
 """Most endpoints of a site silent at once, which is one cause: the network between them and dcops."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
+
+from alerting.silence_groups import Named
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -15,12 +15,11 @@ LEAST_OF_AN_OUTAGE = 5
 class Outage:
     """Whether the alarm about the network stands. A dead endpoint is one whose devices are all silent."""
 
-    def __init__(self, ids: tuple[str, ...], endpoints: Mapping[str, str], periods: Ints) -> None:
-        """``periods`` in ns: shape (devices,)."""
-        names = sorted({endpoints[device] for device in ids if device in endpoints})
-        places = {name: at for at, name in enumerate(names)}
-        self._of = np.array([places.get(endpoints.get(device, ""), len(names)) for device in ids], np.int64)
-        self._sizes = np.bincount(self._of, minlength=len(names) + 1)[:-1]
+    def __init__(self, endpoints: Named, periods: Ints) -> None:
+        """``endpoints`` of the devices, whose ``periods`` are in ns: shape (devices,)."""
+        count = len(endpoints.names)
+        self._of = np.where(endpoints.numbers >= 0, endpoints.numbers, count)
+        self._sizes = np.bincount(self._of, minlength=count + 1)[:-1]
         self._back = 2 * int(periods.min(initial=np.iinfo(np.int64).max // 2))
         self._returned = 0
         self.raised = False

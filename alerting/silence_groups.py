@@ -50,29 +50,41 @@ class Group:
         return f"{self.rule}:{self.about}.{self.point}" if self.point else f"{self.rule}:{self.about}"
 
 
-def shard_groups(ids: tuple[str, ...], shards: Mapping[str, str]) -> tuple[Group, ...]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What stands behind each device, such as its endpoint, by a number."""
+
+    names: tuple[str, ...]
+    """In the order in which the devices come."""
+    numbers: Ints
+    """Places among them, -1 of a device of which it is not known; shape (devices,)."""
+
+
+def named(ids: tuple[str, ...], names: Mapping[str, str]) -> Named:
+    """What is known, by device id, of these devices."""
+    found: dict[str, int] = {}
+    numbers = [
+        -1 if (name := names.get(each)) is None else found.setdefault(name, len(found)) for each in ids
+    ]
+    return Named(tuple(found), np.array(numbers, dtype=np.int64))
+
+
+def shard_groups(shards: Named) -> tuple[Group, ...]:
     """A group for each shard on another machine."""
-    return tuple(Group(SHARD_SILENT, name, members) for name, members in _members(ids, shards, least=1))
+    return tuple(Group(SHARD_SILENT, name, members) for name, members in _members(shards, least=1))
 
 
-def endpoint_groups(ids: tuple[str, ...], endpoints: Mapping[str, str]) -> tuple[Group, ...]:
+def endpoint_groups(endpoints: Named) -> tuple[Group, ...]:
     """A group for each endpoint of several devices."""
-    return tuple(Group(ENDPOINT_SILENT, name, members) for name, members in _members(ids, endpoints, least=2))
+    return tuple(Group(ENDPOINT_SILENT, name, members) for name, members in _members(endpoints, least=2))
 
 
-def _members(ids: tuple[str, ...], names: Mapping[str, str], least: int) -> Iterator[tuple[str, Ints]]:
+def _members(named: Named, least: int) -> Iterator[tuple[str, Ints]]:
     """The places of all devices that have one name, if so many have it, in the order the names come."""
-    numbers: dict[str, int] = {}
-    of_ids = np.array(
-        [numbers.setdefault(names[each], len(numbers)) if each in names else -1 for each in ids], np.int64
-    )
-    order = np.argsort(of_ids, kind="stable")
-    ends = np.searchsorted(of_ids[order], np.arange(len(numbers)), side="right").tolist()
-    first = int((of_ids < 0).sum())
-    for name, end in zip(numbers, ends, strict=True):
-        if end - first >= least:
-            yield name, order[first:end]
-        first = end
+    order = np.argsort(named.numbers, kind="stable")
+    starts = np.searchsorted(named.numbers[order], np.arange(len(named.names) + 1))
+    for at in np.flatnonzero(np.diff(starts) >= least).tolist():
+        yield named.names[at], order[starts[at] : starts[at + 1]]
 
 
 def feed_groups(site: Site, ids: tuple[str, ...], behind: Iterable[Group]) -> tuple[Group, ...]:

@@ -35,15 +35,16 @@ class AlarmWatch:
         """Wire everything.
 
         ``endpoints`` gives the endpoint id of each device id; a device may be missing. ``shards`` gives, by
-        device id, who collects what other machines do. What would be as in ``like``, the watch over a
-        similar site, is shared with it.
+        device id, who collects what other machines do.
         """
         plans = plan_rules(rules, site, catalogue)
         self.unrated = {plan.rule.name: plan.unrated for plan in plans if plan.unrated}
         """Ids of what a rule leaves out, for lack of the rating its limit is a share of, by rule."""
         for rule, owners in self.unrated.items():
             _log.info("rule %s leaves out %d without the rating it needs: %s …", rule, len(owners), owners[0])
-        watched = np.unique(np.concatenate([np.empty(0, np.int64), *(plan.points for plan in plans)]))
+        watched = np.zeros(site.point_count, dtype=np.bool_)
+        for plan in plans:
+            watched[plan.points[plan.points < site.point_count]] = True
         self._board = board
         self._process = Evaluation(plans, site, catalogue, board, image)
         self._communication = Communication(
@@ -51,7 +52,7 @@ class AlarmWatch:
             board,
             image,
             endpoints=endpoints,
-            watched=watched[watched < site.point_count],
+            watched=np.flatnonzero(watched),
             shards=shards or {},
         )
 

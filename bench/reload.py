@@ -24,6 +24,7 @@ from bench.report import machine, resident, verdict
 from dcops.loop_watch import WatchedLoop
 from dcops.platform import Platform
 from dcops.ports import free_base_port
+from dcops.running import SWITCH_SECONDS
 from dcops.settings import Settings
 from dcops.site_file import SiteReader
 from dcops.stages import stage
@@ -73,9 +74,9 @@ def _without(rows: list[Row], row: Row) -> list[Row]:
 _EDITS: dict[str, tuple[str, Edit]] = {
     "another name": ("its own name", _with("name", "Somewhere else")),
     "another rating": ("its own rating", _with("rated_kw", "77")),
-    "a column more": ("a column less", _with_column),
+    "a column added": ("a column removed", _with_column),
     "another profile": ("its own profile", _with("profile", "busway-tap")),
-    "a device less": ("a device more", _without),
+    "a device removed": ("a device added", _without),
 }
 """By what it does: what the way back does, and the edit."""
 
@@ -109,6 +110,7 @@ def main(arguments: list[str] | None = None) -> bool:
         table = folder / "site" / "devices.csv"
         _write(table, [row | {"name": ""} for row in _rows(table)])
         with _simulated(folder), asyncio.Runner(loop_factory=WatchedLoop) as runner:
+            sys.setswitchinterval(SWITCH_SECONDS)  # as ``dcops run`` does
             alone, runs, size = runner.run(_measure(folder, options))
     return _report(size, alone, runs)
 

@@ -1,6 +1,7 @@
 """What sets one collection plan apart from another: which devices can go on as they are."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ class PlanChange:
 
     plan: CollectionPlan
     """The other one; what is as before has the very profiles it had."""
-    kept: frozenset[str]
+    kept: AbstractSet[str]
     """Devices that are read as before, if perhaps at other point indices."""
     restarted: frozenset[str]
     """Devices that are read in another way, or elsewhere."""
@@ -54,7 +55,7 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     kept -= restarted
     return PlanChange(
         plan=now,
-        kept=frozenset(kept),
+        kept=kept,
         restarted=frozenset(restarted),
         anew=frozenset(restarted - alike),
         added=frozenset(new.keys() - old.keys()),
@@ -65,6 +66,8 @@ def compare(before: CollectionPlan, now: CollectionPlan) -> PlanChange:
     )
 
 
+_HOW = slice(2, None)
+"""All of a binding but the device and where its points are."""
 PlaceT = TypeVar("PlaceT", ModbusEndpoint, MqttBroker)
 
 
@@ -90,16 +93,9 @@ def _has_moved(
     before: ModbusBinding | MqttBinding, now: ModbusBinding | MqttBinding, fresh: set[str]
 ) -> bool:
     """Whether nothing but the indices of its points is another; told quickly, for it may be of thousands."""
-    return (
-        isinstance(now, ModbusBinding)
-        and isinstance(before, ModbusBinding)
-        and now.profile is before.profile
-        and now.manners is before.manners
-        and now.endpoint == before.endpoint
-        and now.unit == before.unit
-        and now.period == before.period
-        and now.endpoint not in fresh
-    )
+    if not isinstance(now, ModbusBinding) or not isinstance(before, ModbusBinding):
+        return False
+    return before[_HOW] == now[_HOW] and now.endpoint not in fresh
 
 
 def _same_source(
@@ -131,7 +127,7 @@ def _with_profiles_of(before: CollectionPlan, now: CollectionPlan) -> Collection
     return replace(
         now,
         modbus=tuple(
-            each if (known := modbus.known(each.profile)) is each.profile else replace(each, profile=known)
+            each if (known := modbus.known(each.profile)) is each.profile else each._replace(profile=known)
             for each in now.modbus
         ),
         mqtt=tuple(

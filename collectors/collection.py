@@ -41,9 +41,7 @@ from facility.durations import Durations
 from facility.sample import Emit, EmitScans
 
 _AT_ONCE = 100
-"""Devices prepared in one go, so that the loop goes on in between."""
-_LOOKED_AT_ONCE = 2000
-"""Devices looked at in one go, of which nothing needs to be prepared: a ms or two."""
+"""Devices prepared in one go, so that the loop goes on in between; thousands are looked at in a ms or two."""
 
 
 class Collection:
@@ -143,36 +141,31 @@ class Collection:
             BindingError: the plan names endpoints or brokers it does not have.
         """
         check_brokers(change.plan)
-        kept: dict[str, DeviceReader] = {}
-        gone: list[DeviceReader] = []
-        for at, reader in enumerate(tuple(self._readers)):
-            if reader.id in change.kept:
-                kept[reader.id] = reader
-            else:
-                gone.append(reader)
-            if at % _LOOKED_AT_ONCE == _LOOKED_AT_ONCE - 1:
-                await asyncio.sleep(0)
+        kept = {reader.id: reader for reader in self._readers if reader.id in change.kept}
+        await asyncio.sleep(0)
+        gone = [reader for reader in self._readers if reader.id not in kept]
         self._lessons.give_back(reader.lesson for reader in gone)
         await asyncio.sleep(0)
         endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
         factory = self._factory(_beside(kept, change.plan))
         await asyncio.sleep(0)
         reached = self._endpoints | endpoints
-        readers: list[DeviceReader] = []
-        moved: list[tuple[DeviceReader, ModbusBinding]] = []
-        scans: list[Scan] = []
-        for at, binding in enumerate(change.plan.modbus):
-            known = kept.get(binding.device)
-            reader = known or factory.make(binding)
-            if known is None:
-                scans.append(_scan(reader, reached))
-                if len(scans) % _AT_ONCE == 0:
+        made: dict[str, DeviceReader] = {}
+        for binding in change.plan.modbus:
+            if binding.device not in kept:
+                made[binding.device] = factory.make(binding)
+                if len(made) % _AT_ONCE == 0:
                     await asyncio.sleep(0)
-            elif reader.binding.first != binding.first:
-                moved.append((reader, binding))
-            readers.append(reader)
-            if at % _LOOKED_AT_ONCE == _LOOKED_AT_ONCE - 1:
-                await asyncio.sleep(0)
+        scans = [_scan(reader, reached) for reader in made.values()]
+        await asyncio.sleep(0)
+        all_readers = kept | made
+        readers = [all_readers[binding.device] for binding in change.plan.modbus]
+        await asyncio.sleep(0)
+        moved = [
+            (reader, binding)
+            for reader, binding in zip(readers, change.plan.modbus, strict=True)
+            if reader.binding is not binding and reader.binding.first != binding.first
+        ]
         return Changeover(
             change=change,
             endpoints=endpoints,
@@ -221,6 +214,13 @@ class Collection:
         for reader in tuple(self._readers):
             yield reader.health()
         yield from self._brokers.each_device()
+
+    def device(self, device: str) -> DeviceHealth | None:
+        """Health of one device; None if there is none such."""
+        found = next((reader for reader in self._readers if reader.id == device), None)
+        if found is not None:
+            return found.health()
+        return next((each for each in self._brokers.each_device() if each.device == device), None)
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker, in plan order."""

@@ -1,8 +1,9 @@
 """What a collector is told: endpoints to reach and devices to read there. Checked before it gets here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from collectors.profiles import Manners, ModbusProfile, MqttProfile
 
@@ -32,6 +33,11 @@ class SerialParity(StrEnum):
     NONE = "none"
     EVEN = "even"
     ODD = "odd"
+
+
+def host_and_port(host: str, port: int) -> str:
+    """``host:port`` as it is written and read; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ class ModbusEndpoint:
     @property
     def address(self) -> str:
         """Where it is: ``host:port``, or the serial line."""
-        return self.device if self.protocol is ModbusProtocol.RTU else f"{self.host}:{self.port}"
+        return self.device if self.protocol is ModbusProtocol.RTU else host_and_port(self.host, self.port)
 
 
 class MqttVersion(StrEnum):
@@ -117,9 +123,8 @@ class MqttBroker:
         return f"MqttBroker({self.id}, {self.host}:{self.port})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModbusBinding:
-    """How one device is read over Modbus."""
+class ModbusBinding(NamedTuple):
+    """How one device is read over Modbus. Quick to make: thousands move when a device comes."""
 
     device: str
     """Device id."""
@@ -130,7 +135,7 @@ class ModbusBinding:
     period: float
     """Seconds."""
     profile: ModbusProfile
-    manners: Manners = field(default_factory=Manners)
+    manners: Manners = Manners()
     """How the device wants to be read, where the site says so; for the rest its profile has its say."""
 
 

@@ -5,12 +5,15 @@ hundred scans in one array take hardly longer than one.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from collectors.decode import Decoder, Payload
 from facility.sample import Emit, EmitScans, Sample, Scans
+
+_LOG = logging.getLogger(__name__)
 
 HOLD = 0.05
 """Seconds a scan waits for others, at most; for a read that has been under way for longer none waits."""
@@ -36,7 +39,7 @@ class Scanned(Protocol):
     """The device a scan is of."""
 
     def spoil(self, error: Exception, time: int) -> None:
-        """What was read at a time, ns since the epoch, cannot be taken apart, by a fault of our own."""
+        """What was read at a time, ns UTC, cannot be taken apart or over, by a fault of our own."""
         ...
 
 
@@ -118,12 +121,18 @@ class Harvest:
             except Exception:  # noqa: BLE001 - of one device; it is found by taking each alone
                 self._one_by_one(decoder, sheaf)
                 continue
-            scans = Scans(firsts, times, *decoded)
-            if self._emit_scans is not None:
-                self._emit_scans(scans)
-                continue
-            for sample in scans.samples():
-                self._emit(sample)
+            try:
+                self._hand_on(Scans(firsts, times, *decoded))
+            except Exception as error:  # noqa: BLE001 - all others are to be handed on
+                for device, _, time, _ in sheaf:
+                    _spoil(device, error, time)
+
+    def _hand_on(self, scans: Scans) -> None:
+        if self._emit_scans is not None:
+            self._emit_scans(scans)
+            return
+        for sample in scans.samples():
+            self._emit(sample)
 
     def _wait_no_more(self) -> None:
         """A waking for nothing would cost as much as several reads."""
@@ -136,17 +145,23 @@ class Harvest:
         self.flush()
 
     def _one_by_one(self, decoder: Decoder, sheaf: Sequence[_Row]) -> None:
-        """Hand on what can be taken apart, and tell the devices of which it cannot."""
+        """Hand on what can be, and tell the devices of which it cannot."""
         for device, first, time, scan in sheaf:
             try:
-                decoded = decoder.decode(scan)
+                self._emit(Sample(first, time, *decoder.decode(scan)))
             except Exception as error:  # noqa: BLE001 - the others are to be handed on
-                device.spoil(error, time)
-            else:
-                self._emit(Sample(first, time, *decoded))
+                _spoil(device, error, time)
 
     def _in_a_moment(self, call: Callable[[], None]) -> Wait:
         return asyncio.get_running_loop().call_later(self.hold, call)
+
+
+def _spoil(device: Scanned, error: Exception, time: int) -> None:
+    """Tell a device, which says so to the same who may just not have taken what it read."""
+    try:
+        device.spoil(error, time)
+    except Exception:  # noqa: BLE001 - whatever it is, the others are to be told
+        _LOG.exception("that a scan is of no use cannot be told either; its points go stale")
 
 
 def _always() -> bool:

@@ -143,6 +143,8 @@ class EndpointHealth:
     """Share of time the bus will be busy, as planned; above 1 it cannot keep the periods."""
     unacknowledged: int = 0
     """Messages of a broker that were taken and are not kept yet."""
+    resumed: bool = False
+    """Whether a broker had kept our session, with what came meanwhile, when it was first connected to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,11 +212,11 @@ class Lessons:
                     self._save_document(document)
                 except OSError as error:
                     if not self._told:
-                        _LOG.warning("what devices have taught cannot be saved: %s; trying again", error)
+                        _LOG.warning("lessons about devices cannot be saved: %s; trying again", error)
                     self._told = True
                     return False
                 if self._told:
-                    _LOG.info("what devices have taught is saved again")
+                    _LOG.info("lessons about devices are saved again")
                 self._saved_document = document
                 self._told = False
             self._saved = number

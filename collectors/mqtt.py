@@ -75,6 +75,8 @@ class Subscriber:
         self._connections = 0
         self._recalled = False
         self._resumed_until = 0.0
+        self._resumed = False
+        """Whether the first connection found a session of an earlier process."""
         self._stopping = False
         self._all_acknowledged = asyncio.Event()
         self._errors: Counter[str] = Counter()
@@ -165,6 +167,7 @@ class Subscriber:
             utilisation=math.nan,
             last_error=self._last_error,
             unacknowledged=self._receipts.waiting,
+            resumed=self._resumed,
         )
 
     async def _recall(self) -> None:
@@ -219,6 +222,8 @@ class Subscriber:
                 "broker %s has forgotten our session: messages published while we were away are lost",
                 self.broker.id,
             )
+        if not self._connections:
+            self._resumed = resumed
         self._connections += 1
 
     async def _subscribe(self, connection: Connection) -> None:
@@ -336,7 +341,7 @@ class Subscriber:
         """It cannot be talked to, for a reason nobody thought of."""
         reason = f"{type(error).__name__}: {error}"
         if reason != self._last_error:
-            _LOG.error("broker %s cannot be talked to", self.broker.id, exc_info=error)
+            _LOG.error("broker %s cannot be used", self.broker.id, exc_info=error)
         self._down(reason)
 
     def _tell_once(self, level: int, what: str) -> None:

@@ -4,8 +4,7 @@ aiomqtt acknowledges every message as it comes and does not tell which ones come
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
 client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open`` and
 ``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and ``messages``
-wait for. And in paho: ``_sock_recv`` is how it reads from its socket, a byte or two at a time, one packet in
-each turn of the loop; here it is given what was read ahead, as much at once as has come.
+wait for.
 """
 
 import ssl
@@ -34,8 +33,6 @@ _PATIENCE = 10.0
 _SHORT_PATIENCE = 3.0
 """Seconds to wait for its greeting where there is another version of MQTT to try."""
 _TOPICS_A_SUBSCRIBE = 100
-_READ_AHEAD = 16 << 10
-"""Bytes: some hundred messages, so that others have their turn soon."""
 _REFUSED = 128
 _UNSUPPORTED_VERSION = 132
 _RETAINED_ALWAYS, _RETAINED_IF_NEW = 0, 1
@@ -98,10 +95,6 @@ class Connection(aiomqtt.Client):
         self._paused = False
         self._reached = False
         self._greeted = False
-        self._ahead = memoryview(b"")
-        """Of what was read ahead, what paho has not taken yet."""
-        self._receive = self._client._sock_recv  # noqa: SLF001 - see above
-        self._client._sock_recv = self._received  # type: ignore[method-assign]  # noqa: SLF001
         self._client.manual_ack_set(on=True)
 
     async def __aenter__(self) -> Self:
@@ -115,7 +108,7 @@ class Connection(aiomqtt.Client):
         except MqttError as error:
             if self._reached and not self._greeted:
                 self._client.disconnect()
-                raise _NoGreetingError(f"{error}: it does not greet") from None
+                raise _NoGreetingError(f"{error}: it sends no greeting") from None
             raise
 
     async def ask_for(self, topics: Sequence[str], qos: int, *, retained: bool) -> list[str]:
@@ -183,28 +176,15 @@ class Connection(aiomqtt.Client):
         self._client.disconnect()
 
     def _read(self) -> None:
-        """As aiomqtt reads, but all that was read ahead, and no further than to the next pause."""
+        """As aiomqtt reads, but no further than to the next pause."""
         try:
             while not self._paused and (sock := self._client.socket()) is not None:
                 self._client.loop_read()
-                if not self._ahead and not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+                if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                     break
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
-
-    def _received(self, bufsize: int) -> bytes:
-        """So many bytes, or fewer, of what has come; raises what a socket does."""
-        if not self._ahead:
-            self._ahead = memoryview(self._receive(_READ_AHEAD))
-        data, self._ahead = self._ahead[:bufsize], self._ahead[bufsize:]
-        return bytes(data)
-
-    def _watch(self, sock: PahoSocket) -> None:
-        """Read from here on in place of aiomqtt, which may have begun."""
-        self._loop.add_reader(sock.fileno(), self._read)
-        if self._ahead:
-            self._read()
 
     def _on_connect(
         self,
@@ -236,7 +216,6 @@ class Connection(aiomqtt.Client):
     def _on_socket_open(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._reached = True
         super()._on_socket_open(client, userdata, sock)
-        self._loop.call_soon_threadsafe(self._watch, sock)
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
         try:

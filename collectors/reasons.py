@@ -6,6 +6,7 @@ import ssl
 
 _WORDS = {
     ConnectionRefusedError: "connection refused: nothing listens there; check the port",
+    ConnectionResetError: "it hung up at once; check what is spoken there, and who may connect",
     TimeoutError: "no answer to the connection in time; check the address and the way to it",
     socket.gaierror: "no such name; check its spelling, and that this machine can look it up",
 }

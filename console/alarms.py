@@ -1,6 +1,7 @@
 """Alarms as the API lists them, and how many stand in each space."""
 
 from collections.abc import Sequence
+from heapq import nsmallest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class AlarmTally:
         self.revision = 0
         self.counts: NDArray[np.int64] = np.zeros(len(plan.spaces), dtype=np.int64)
         self.ranks: NDArray[np.int64] = np.zeros(len(plan.spaces), dtype=np.int64)
-        self._by_rank = [0, 0, 0, 0]
+        self._by_rank: list[int] = [0, 0, 0, 0]
 
     def update(self, active: Sequence[Alarm]) -> None:
         """Take in the list as it stands."""
@@ -52,15 +53,15 @@ class AlarmTally:
             return
         self._seen = occurrences
         self.revision += 1
-        counts, ranks = np.zeros_like(self.counts), np.zeros_like(self.ranks)
-        self._by_rank = [0, 0, 0, 0]
-        for alarm in active:
-            self._by_rank[rank(alarm)] += 1
-            for place in path_to(self._plan.site, alarm.space):
-                at = self._plan.at[place.id]
-                counts[at] += 1
-                ranks[at] = max(ranks[at], rank(alarm))
-        self.counts, self.ranks = counts, ranks
+        at, spaces = self._plan.at, len(self._plan.spaces)
+        places = np.array([at.get(alarm.space, spaces) for alarm in active], dtype=np.int64)
+        found = np.array([rank(alarm) for alarm in active], dtype=np.int64)
+        self._by_rank = np.bincount(found, minlength=len(PRIORITIES) + 1).tolist()
+        self.counts = self._plan.within(np.bincount(places, minlength=spaces)[:spaces])
+        self.ranks = np.zeros_like(self.counts)
+        for each in range(1, len(PRIORITIES) + 1):
+            here = np.bincount(places[found == each], minlength=spaces)[:spaces]
+            self.ranks[self._plan.within(here) > 0] = each
 
     def totals(self) -> AlarmCounts:
         """How many stand on the site."""
@@ -86,7 +87,7 @@ def list_alarms(view: ConsoleContext, plan: SpacePlan, arguments: Arguments) -> 
         within = plan.contents(space)
         inside = {each.id for each in plan.spaces[within]}
         listed = [alarm for alarm in listed if alarm.space in inside]
-    ordered = sorted(listed, key=_urgency)[:MOST_LISTED]
+    ordered = nsmallest(arguments.integer("limit"), listed, key=_urgency)
     now = view.clock.now()
     answers = tuple(_answer(view.site, alarm, now) for alarm in ordered)
     return AlarmList(time=write_time(now), total=len(listed), alarms=answers)

@@ -39,7 +39,7 @@ def load_assets() -> dict[str, Asset]:
 def serve_asset(request: web.Request, asset: Asset) -> web.Response:
     """The file, or 304 if the browser has it already."""
     headers = {hdrs.ETAG: f'"{asset.etag}"', hdrs.CACHE_CONTROL: "no-cache"}
-    if any(tag.value == asset.etag for tag in request.if_none_match or ()):
+    if any(tag.value in (asset.etag, "*") for tag in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     return compressed(
         web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)

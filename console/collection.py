@@ -172,7 +172,7 @@ def endpoint_costs(view: ConsoleContext, arguments: Arguments) -> EndpointCostAn
         NotFoundError: there is no such endpoint.
     """
     endpoint_id = arguments.given("id")
-    health = next((each for each in view.collection.endpoints() if each.endpoint == endpoint_id), None)
+    health = next((each for each in view.collection.each_endpoint() if each.endpoint == endpoint_id), None)
     if health is None:
         raise NotFoundError(
             "unknown_endpoint", f"there is no endpoint {endpoint_id!r}", "see /api/v1/collection"

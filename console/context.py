@@ -61,20 +61,16 @@ class Alarms(Protocol):
 class Collection(Protocol):
     """Collection health."""
 
-    def devices(self) -> Sequence[DeviceHealth]:
-        """Every device's."""
-        ...
-
-    def endpoints(self) -> Sequence[EndpointHealth]:
-        """Every endpoint's."""
+    def device(self, device: str) -> DeviceHealth | None:
+        """One device's; None if nobody collects it."""
         ...
 
     def each_device(self) -> Iterator[DeviceHealth]:
-        """The same as ``devices`` one by one, for those who must not keep others waiting."""
+        """Every device's, one by one, so that nobody need be kept waiting."""
         ...
 
     def each_endpoint(self) -> Iterator[EndpointHealth]:
-        """The same as ``endpoints`` one by one."""
+        """Every endpoint's, likewise."""
         ...
 
     def totals(self) -> CollectionTotals:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from console.errors import NotFoundError
 from console.guard import Handler, is_loopback
 from console.parameters import Arguments, Parameter, read_arguments
+from console.sending import send
 from console.showing import Showing, Shown
 from facility.devices import DeviceKind
 from facility.spaces import LEVELS
@@ -24,16 +25,16 @@ OVERVIEW_PATH, POINTS_PATH = "/metrics", "/metrics/points"
 OVERVIEW_PARAMETERS = (
     Parameter(
         name="level",
-        note="levels whose spaces are told of, with commas; all if left out",
+        note="levels of the spaces to show, separated by commas; default all",
         choices=tuple(map(str, LEVELS)),
         many=True,
     ),
 )
 POINTS_PARAMETERS = (
-    Parameter(name="node", note="a device, or a space whose devices are told of"),
+    Parameter(name="node", note="a device, or a space with its devices"),
     Parameter(
         name="kind",
-        note="kinds of devices, with commas; all if left out",
+        note="kinds of devices, separated by commas; default all",
         choices=tuple(map(str, DeviceKind)),
         many=True,
     ),
@@ -106,7 +107,7 @@ async def _send(request: web.Request, pieces: Iterator[bytes]) -> web.StreamResp
         request.transport.set_write_buffer_limits(high=_BUFFERED)
     turns = _in_turns(pieces)
     async for piece in _packed(turns) if packs else turns:
-        await response.write(piece)
+        await send(request, response, piece)
     await response.write_eof()
     return response
 

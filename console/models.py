@@ -227,7 +227,9 @@ class KeyFigure:
     value: Number
     unit: str
     coverage: Coverage
-    status: Annotated[Status, "incomplete: less than 98 % of the window is covered by measurement"]
+    status: Annotated[
+        Status, "incomplete: less than 98 % of the window is covered by measurement, or quality is not good"
+    ]
     quality: Code
     quality_text: str
     age: Annotated[float | None, "seconds since it was computed"]

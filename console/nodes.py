@@ -93,7 +93,7 @@ class Nodes:
 
     def _device(self, device: Device) -> DeviceNode:
         view, now = self._view, self._view.clock.now()
-        health = next((h for h in view.collection.devices() if h.device == device.id), None)
+        health = view.collection.device(device.id)
         return DeviceNode(
             node="device",
             time=write_time(now),

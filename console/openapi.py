@@ -103,7 +103,7 @@ def _other_paths(components: dict[str, Schema]) -> dict[str, Schema]:
     return {
         "/api/v1/stream": _get("Live changes as server-sent events", {"200": stream}, components),
         FORGET_PATH: _post(
-            "Forget what reading a device, or all, has taught; taken from this machine only",
+            "Forget what was learned about one device, or all; only from this machine",
             ForgetRequest,
             Forgotten,
             components,

@@ -53,6 +53,14 @@ class StoreAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAnswer:
+    """The clock that readings are stamped by."""
+
+    synchronised: Annotated[bool | None, "whether it follows a time server; null where that cannot be known"]
+    ahead: Annotated[float, "how far it is ahead of the time that has gone by, s"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessAnswer:
     """How the process does. Counts and CPU time are since the start."""
 
@@ -70,3 +78,4 @@ class ProcessAnswer:
     dropped: Annotated[int, "readings shown, but lost to the journal"]
     journal_waiting: Annotated[int, "readings in memory before the journal"]
     stores: tuple[StoreAnswer, ...]
+    clock: ClockAnswer

@@ -149,7 +149,7 @@ def key_figure(image: Image, group: Group, now: int) -> KeyFigure:
 def _status(value: float | None, coverage: float | None, code: int, *, instant: bool) -> Status:
     if value is None:
         return "unavailable"
-    believed = code >= quality.FIRST_GOOD if instant else (coverage or 0.0) >= COMPLETE
+    believed = code >= quality.FIRST_GOOD and (instant or (coverage or 0.0) >= COMPLETE)
     return "complete" if believed else "incomplete"
 
 

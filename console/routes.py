@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from console.alarms import list_alarms
+from console.alarms import MOST_LISTED, list_alarms
 from console.collection import NO_LIMIT, STATES, collection_answer, endpoint_costs, list_lessons
 from console.collection_models import (
     CollectionAnswer,
@@ -102,14 +102,18 @@ def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tupl
         ),
         Route(
             path="/api/v1/history",
-            summary="What was stored of one series; the last hour unless told otherwise",
+            summary="What was stored of one series; by default the last hour",
             answers=(HistoryAnswer,),
             answer=history.read,
             parameters=(
                 Parameter(name="series", note="GROUP.FIELD, such as rack-01.power", required=True),
                 Parameter(name="start", note="ISO 8601, epoch seconds or milliseconds", kind=Kind.TIME),
-                Parameter(name="stop", note="likewise; now if absent", kind=Kind.TIME),
-                Parameter(name="step", note="10s, 5m, 1h, 1d, or raw; chosen if absent", kind=Kind.STEP),
+                Parameter(
+                    name="stop", note="ISO 8601, epoch seconds or milliseconds; default now", kind=Kind.TIME
+                ),
+                Parameter(
+                    name="step", note="10s, 5m, 1h, 1d, or raw; chosen for you if absent", kind=Kind.STEP
+                ),
             ),
         ),
     )
@@ -137,13 +141,21 @@ def _judgement_routes(view: ConsoleContext, plan: SpacePlan) -> tuple[Route, ...
         ),
         Route(
             path="/api/v1/alarms",
-            summary="Alarms that stand, or that have ended lately; highest priority first, then newest",
+            summary="Active alarms, or those that ended lately; highest priority first, then newest",
             answers=(AlarmList,),
             answer=alarms,
             parameters=(
-                Parameter(name="state", note="active if absent", choices=("active", "recent")),
+                Parameter(name="state", note="default active", choices=("active", "recent")),
                 Parameter(name="priority", note="only this one", choices=("high", "medium", "low")),
                 Parameter(name="space", note="space id; smaller spaces in it count too"),
+                Parameter(
+                    name="limit",
+                    note="how many",
+                    kind=Kind.INTEGER,
+                    low=1,
+                    high=MOST_LISTED,
+                    default=MOST_LISTED,
+                ),
             ),
         ),
     )
@@ -155,7 +167,7 @@ def _site_route(view: ConsoleContext) -> Route:
 
     return Route(
         path="/api/v1/site",
-        summary="The site that runs, and how it went when it was last to be loaded anew",
+        summary="The running site, and how its last reload went",
         answers=(SiteAnswer,),
         answer=site,
     )
@@ -179,16 +191,19 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
     return (
         Route(
             path="/api/v1/collection",
-            summary="How collection goes: totals, endpoints, devices",
+            summary="How collecting is going: totals, endpoints, devices",
             answers=(CollectionAnswer,),
             answer=collection,
             parameters=(
                 Parameter(
-                    name="state", note="only devices of these states; with commas", choices=STATES, many=True
+                    name="state",
+                    note="only devices in these states, separated by commas",
+                    choices=STATES,
+                    many=True,
                 ),
                 Parameter(
                     name="limit",
-                    note="so many endpoints and devices at most, those in trouble first; 0: all",
+                    note="at most this many endpoints and devices, those in trouble first; 0: all",
                     kind=Kind.INTEGER,
                     high=1000,
                     default=NO_LIMIT,
@@ -197,7 +212,7 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
         ),
         Route(
             path="/api/v1/collection/endpoints/{id}",
-            summary="One endpoint, and what each of its devices and reads takes of its time",
+            summary="One endpoint, and how much of its time each of its devices and reads takes",
             answers=(EndpointCostAnswer,),
             answer=endpoint,
             parameters=(
@@ -209,14 +224,14 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
         ),
         Route(
             path="/api/v1/collection/lessons",
-            summary="What reading devices has taught: values they refuse, who they are",
+            summary="What was learned about devices: values they refuse, who they are",
             answers=(LessonList,),
             answer=lessons,
             parameters=(Parameter(name="device", note="only this device"),),
         ),
         Route(
             path="/api/v1/process",
-            summary="How the process does: CPU by stage, memory, lateness of polls, stalls, what stores lack",
+            summary="How the process is doing: CPU by stage, memory, late polls, stalls, what stores lack",
             answers=(ProcessAnswer,),
             answer=process,
         ),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from console.app import build_app
 from console.guard import allowed_names
@@ -14,6 +15,17 @@ from console.showing import Showing
 _RETRY = 2.0
 _GRACE = 2.0
 _LOGGER = logging.getLogger(__name__)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Whether a record tells of anything but what a client sent: who scans ports must not fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+_CONNECTIONS = logging.getLogger("console.connections")
+"""Where aiohttp tells of what it can't answer."""
+_CONNECTIONS.addFilter(_is_our_fault)
 
 
 async def serve(
@@ -25,7 +37,7 @@ async def serve(
 ) -> None:
     """Serve until cancelled. Port 0 takes a free one; ``on_listening`` is told which."""
     app = build_app(showing, names=allowed_names(host))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+    runner = web.AppRunner(app, access_log=None, logger=_CONNECTIONS, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
         await _listen(runner, host, port)

@@ -6,6 +6,7 @@ from console.context import ConsoleContext
 from console.live import LiveFeed
 from console.routes import Answer, Route, api_routes
 from console.spaces import SpacePlan
+from facility.devices import DeviceKind
 
 
 class Shown:
@@ -15,7 +16,8 @@ class Shown:
         """``like`` shows a similar site; what would be the same is shared with it."""
         self.view = view
         self.plan: SpacePlan = SpacePlan(view.site, view.catalogue, like.plan if like is not None else None)
-        self.kinds = np.array([str(device.kind) for device in view.site.devices], dtype=object)
+        columns, kinds = view.site.columns, [str(kind) for kind in DeviceKind]
+        self.kinds = np.array(kinds, dtype=object)[columns.kinds]
         """Of each device."""
         self.feed = LiveFeed(view, self.plan)
         self.routes: tuple[Route, ...] = api_routes(view, self.plan, self.feed)

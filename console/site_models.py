@@ -12,8 +12,8 @@ class ReloadRequest:
 
     removing: Annotated[
         int,
-        "so many devices may be removed; without it no more than ten, or a tenth of a larger site: the file"
-        " may be cut short",
+        "this many devices may be removed; by default at most ten, or a tenth of a larger site, as a file"
+        " may be truncated",
     ] = 0
 
 
@@ -38,7 +38,7 @@ class Reloaded:
     changed: Annotated[tuple[str, ...], "ids of devices that are read in another way, or elsewhere"]
     rules: Annotated[bool, "whether alarm rules are others now"]
     needs_restart: Annotated[
-        tuple[str, ...], "sections of the site that have changed and are taken up by a restart only"
+        tuple[str, ...], "sections of the site that have changed and take effect at a restart only"
     ]
     warnings: Annotated[tuple[str, ...], "what deserves a look but stops nothing"]
     seconds: Annotated[float, "from the request to the end"]
@@ -71,5 +71,5 @@ class SiteAnswer:
     error: Annotated[str, "why it was refused; empty if it was not"]
     mistakes: tuple[SiteMistake, ...]
     needs_restart: Annotated[
-        tuple[str, ...], "sections that have changed since the start and are taken up by a restart only"
+        tuple[str, ...], "sections that have changed since the start and take effect at a restart only"
     ]

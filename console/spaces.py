@@ -55,9 +55,12 @@ class SpacePlan:
             for name in _OF_SERIES:
                 setattr(self, name, getattr(like, name))
             return
-        self.spaces = _in_display_order(site)
-        self.at = {space.id: i for i, space in enumerate(self.spaces)}
-        self.last = _last_descendants(self.spaces, self.at)
+        if like is not None and like.site.spaces is site.spaces:
+            self.spaces, self.at, self.last = like.spaces, like.at, like.last
+        else:
+            self.spaces = _in_display_order(site)
+            self.at = {space.id: i for i, space in enumerate(self.spaces)}
+            self.last = _last_descendants(self.spaces, self.at)
         self.power = self._indices("power")
         self.power_coverage = self._indices("power_coverage")
         self.power_age = self._indices("power_age")
@@ -95,6 +98,12 @@ class SpacePlan:
         within = self.contents(space_id)
         inside: NDArray[np.bool_] = (self.device_space >= within.start) & (self.device_space < within.stop)
         return inside
+
+    def within(self, own: Ints) -> Ints:
+        """Sums over each space and all in it, of what each has of its own."""
+        before = np.concatenate(([0], np.cumsum(own)))
+        sums: Ints = before[self.last + 1] - before[:-1]
+        return sums
 
     def rollups(self, space_id: str) -> tuple[RollupPoints, ...]:
         """The quantities a space carries, in the order of the catalogue."""
@@ -142,9 +151,7 @@ class SpacePlan:
     @cached_property
     def device_counts(self) -> tuple[int, ...]:
         """How many devices stand in each space and in smaller ones in it."""
-        own = np.bincount(self.device_space, minlength=len(self.spaces))
-        before = np.concatenate(([0], np.cumsum(own)))
-        counts: list[int] = (before[self.last + 1] - before[:-1]).tolist()
+        counts: list[int] = self.within(np.bincount(self.device_space, minlength=len(self.spaces))).tolist()
         return tuple(counts)
 
     @cached_property

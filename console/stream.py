@@ -6,19 +6,16 @@ When the site was loaded anew, it gets all of it again.
 """
 
 import asyncio
-import logging
+from contextlib import suppress
 
 from aiohttp import ClientConnectionResetError, web
 
 from console.errors import UnavailableError
+from console.sending import send
 from console.showing import Showing
 
 HEARTBEAT = 15.0
 """Seconds without a tick after which a comment keeps the connection open."""
-STALLED = 30.0
-"""Seconds a client may take for one message."""
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class Stream:
@@ -29,8 +26,6 @@ class Stream:
         self._showing = showing
         self._max_clients = max_clients
         self.clients = 0
-        self.dropped = 0
-        """Clients that took too long for a message."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one client until it goes or the server stops.
@@ -55,39 +50,32 @@ class Stream:
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         await response.prepare(request)
-        try:
-            await self._send(response)
-        except ClientConnectionResetError:
-            pass
-        except TimeoutError:
-            self.dropped += 1
-            _LOGGER.info("stream to %s dropped: it took nothing for %.0f s", request.remote, STALLED)
-            if request.transport is not None:
-                request.transport.abort()
+        with suppress(ClientConnectionResetError):  # it has gone, or was dropped as it took nothing
+            await self._send(request, response)
         return response
 
-    async def _send(self, response: web.StreamResponse) -> None:
+    async def _send(self, request: web.Request, response: web.StreamResponse) -> None:
         head = b"retry: 2000\n"
         seen, shown = -1, None
         while True:
             if self._showing.current is not shown:
                 shown, seen = self._showing.current, self._ticks.number
-                await _write(response, head + b"event: snapshot\n", shown.feed.message(None))
+                await send(request, response, head + _event(b"snapshot", shown.feed.message(None)))
                 head = b""
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     number = await self._ticks.after(seen)
             except TimeoutError:
-                await _write(response, b": no tick\n", None)
+                await send(request, response, b": no tick\n\n")
                 continue
             if number is None:
                 return
             if self._showing.current is shown:
-                await _write(response, b"event: tick\nid: %d\n" % number, shown.feed.message(seen))
+                await send(
+                    request, response, b"id: %d\n" % number + _event(b"tick", shown.feed.message(seen))
+                )
                 seen = number
 
 
-async def _write(response: web.StreamResponse, head: bytes, data: bytes | None) -> None:
-    body = head + b"\n" if data is None else head + b"data: " + data + b"\n\n"
-    async with asyncio.timeout(STALLED):
-        await response.write(body)
+def _event(name: bytes, data: bytes) -> bytes:
+    return b"event: " + name + b"\ndata: " + data + b"\n\n"

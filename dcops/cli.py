@@ -4,41 +4,51 @@ import argparse
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+
+from dcops.standard_streams import let_go, reader_left
 
 _COMMANDS = {
     "demo": "show the live page of a simulated data centre",
     "check": "find every mistake in a site",
     "run": "collect, compute, store and show a site",
-    "reload": "have a running dcops take up what has changed in its site",
-    "collection": "show how collecting goes, and what reading devices has taught",
+    "reload": "apply changes in a site's files to the running dcops",
+    "collection": "show how collecting is going, and what was learned about devices",
     "history": "show, check, copy and export what is stored",
     "simulate": "serve the devices of a site on the wire",
     "record": "record raw Modbus frames between a collector and devices",
-    "replay": "answer as recorded devices did, with faults if asked for",
+    "replay": "answer as recorded devices did, with faults on request",
     "scan": "find Modbus units and the profiles that fit them",
-    "probe": "read one Modbus device live, in every order where a value is doubtful",
-    "site": "make a site",
+    "probe": "read one Modbus device live; show doubtful values in every order",
+    "site": "generate a site",
     "profile": "import, show, list and check device profiles",
     "dashboards": "build or publish the Grafana dashboards",
 }
 _INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+def main(arguments: Sequence[str] | None = None, loaded: Callable[[], None] = lambda: None) -> int:
+    """Run one command and return its exit code. ``loaded`` is called before it begins, when all of it is
+    there.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["run"]:
         # It asks for a reload. Before the site is read there is nothing to do, and it would end the process.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        chosen = _parser(given).parse_args(given)
-        code: int = chosen.run(chosen)
+        try:
+            chosen = _parser(given).parse_args(given)
+            loaded()
+            code: int = chosen.run(chosen)
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        if not reader_left():
+            raise
+        let_go()
         return 1
     return code
 
@@ -58,7 +68,3 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         else:
             commands.add_parser(name, help=text)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

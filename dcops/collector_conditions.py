@@ -42,12 +42,12 @@ class CollectorConditions:
             holds=lost.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Readings of {health.name} are lost from {moment(lost.since, site)} on, {lost.amount} so"
+                f"Readings of {health.name} have been lost since {moment(lost.since, site)}, {lost.amount} so"
                 " far: it could neither hand them over nor keep them"
             ),
             action=(
-                f"See the page and the log of {health.name}: whether it reaches the head, free space and"
-                " rights of its data folder."
+                f"Check on the page and in the log of {health.name} whether it reaches the head; check free"
+                " space and permissions of its data folder."
             ),
         )
 
@@ -60,8 +60,8 @@ class CollectorConditions:
             holds=abs(ahead) > MOST_BEHIND,
             priority=Priority.MEDIUM,
             tell=lambda: (
-                f"The clock of {health.name} is {text} the head's: what it reads has wrong times, and is"
-                " taken for old, or refused"
+                f"The clock of {health.name} is {text} the head's: its readings have wrong times, and"
+                " count as old or are refused"
             ),
             action="Set the clocks of both machines by NTP.",
             on_delay=self._real.ns(MINUTE),
@@ -74,8 +74,8 @@ class CollectorConditions:
             part=health.name,
             holds=bool(health.error),
             priority=Priority.MEDIUM,
-            tell=lambda: f"{health.name} is not well: {health.error}",
-            action=f"Mend what it says; see the log of dcops and the page of {health.name}.",
+            tell=lambda: f"{health.name} reports a problem: {health.error}",
+            action=f"Fix what it says; see the log of dcops and the page of {health.name}.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),
         )

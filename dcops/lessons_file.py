@@ -21,12 +21,12 @@ def open_lessons(folder: Path) -> Lessons:
     except FileNotFoundError:
         return Lessons(lambda new: replace_file(path, new))
     except OSError as error:
-        _LOG.warning("%s cannot be read, so what devices have taught is learned anew: %s", path, error)
+        _LOG.warning("%s cannot be read, so lessons about devices are learned anew: %s", path, error)
         return Lessons(lambda new: replace_file(path, new))
     try:
         return Lessons(lambda new: replace_file(path, new), document)
     except LessonsError as error:
-        _LOG.warning("what devices have taught is learned anew: %s", _set_aside(path, error))
+        _LOG.warning("lessons about devices are learned anew: %s", _set_aside(path, error))
         return Lessons(lambda new: replace_file(path, new))
 
 

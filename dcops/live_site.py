@@ -96,7 +96,7 @@ class LiveSite:
             anew: ids of devices whose readings so far say nothing of what is read now.
         """
         if self.image is not other.image:
-            self.image.take_over(other.image, moves.earlier)
+            self.image.take_over(other.image, moves.runs)
         if self.derived is not other.derived:
             self.derived.take_over(other.derived, moves)
         self.silence.take_over(other.silence)
@@ -122,7 +122,7 @@ class LiveSite:
             self.points = PointExposition(site, like.points if like is not None else None)
             self.storing = plan_storing(site, storing)
             self.image = LiveImage(self.catalogue.point_count)
-            self.staleness = StalenessPlan(site, self.pushed)
+            self.staleness = StalenessPlan(site, self.pushed, like.staleness if like is not None else None)
             return
         # The very same series: what is told of them is the same, and so are the arrays they stand in.
         self.exposition, self.points = like.exposition.about(site), like.points.about(site)
@@ -130,7 +130,7 @@ class LiveSite:
         metered = differing.isdisjoint(_METERED) and site.timezone == like.loaded.site.timezone
         self.derived = like.derived if metered else Derived(site, self.catalogue)
         silent = differing.isdisjoint(_SILENT) and self.pushed == like.pushed
-        self.staleness = like.staleness if silent else StalenessPlan(site, self.pushed)
+        self.staleness = like.staleness.about(site) if silent else StalenessPlan(site, self.pushed)
 
     def _is_watched_as(self, other: "LiveSite", differing: AbstractSet[str] | None) -> bool:
         """Whether alarms of the very same points come by the same rules, whatever devices are called."""

@@ -63,7 +63,7 @@ class SiteMetrics(Collector):
         )
         yield GaugeMetricFamily(
             "dcops_site_needs_restart",
-            "Sections of the site that have changed and are taken up by a restart only.",
+            "Sections of the site that have changed and take effect at a restart only.",
             value=float(len(state.needs_restart)),
         )
 

@@ -24,7 +24,10 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
         help="what the address speaks (default: modbus-tcp)",
     )
     parser.add_argument(
-        "--port", type=_port, metavar="PORT", help=f"where none is given (default: {_PORT}, TLS {_TLS_PORT})"
+        "--port",
+        type=_port,
+        metavar="PORT",
+        help=f"port if none is given (default: {_PORT}, TLS {_TLS_PORT})",
     )
 
 
@@ -38,7 +41,7 @@ def add_line(parser: argparse.ArgumentParser) -> None:
         help="of a serial line (default: even)",
     )
     parser.add_argument(
-        "--stop-bits", type=int, choices=(1, 2), help="likewise (default: 1, 2 without parity)"
+        "--stop-bits", type=int, choices=(1, 2), help="of a serial line (default: 1, 2 without parity)"
     )
     parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="authority of the device's certificate")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to show to the device")

@@ -31,7 +31,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     """``--verbose``: log everything."""
-    parser.add_argument("--verbose", action="store_true", help="log everything, also what is routine")
+    parser.add_argument("--verbose", action="store_true", help="log everything, including routine events")
 
 
 def port(text: str) -> int:

@@ -14,7 +14,7 @@ from dcops.crew.members import Member
 from facility.sample import NANOSECONDS
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
-from ingest.standing import Standing, Touch
+from ingest.standing import Standing, StandingValues, Touch
 
 PATIENCE = 30 * NANOSECONDS
 """A source that is back sooner has not been away."""
@@ -30,6 +30,8 @@ class Source:
     in_touch: bool
     missed: int = 0
     """How often what it would have brought was gone for good."""
+    kept: bool = True
+    """Whether it has kept for us what came before it was first in touch."""
 
 
 class OutOfTouch:
@@ -54,6 +56,14 @@ class OutOfTouch:
         """Of each source that is away since when, and how often it had missed something by then."""
         self._looked: int | None = None
         self._touch = Touch()
+        self._restarted: set[str] = set()
+        """Sources that have not been in touch since a restart."""
+
+    def restart(self) -> None:
+        """Nobody was listening until now: all sources are away until they have been in touch."""
+        self._restarted = set(self._behind)
+        self._away = dict.fromkeys(self._behind, (0, 0))
+        self._looked, self._touch = None, Touch(frozenset().union(*self._behind.values()))
 
     def __call__(self, now: int) -> Touch:
         """As of ``now`` (ns), or of some seconds before."""
@@ -65,6 +75,7 @@ class OutOfTouch:
     def take_over(self, other: "OutOfTouch") -> None:
         """Go on from the site as it was before."""
         self._away = {name: away for name, away in other._away.items() if name in self._behind}
+        self._restarted = other._restarted & self._behind.keys()
 
     def _look(self, now: int) -> Touch:
         lost: set[str] = set()
@@ -73,7 +84,11 @@ class OutOfTouch:
             behind = self._behind.get(source.name, set())
             if source.in_touch:
                 away = self._away.pop(source.name, None)
-                if away is not None and (source.name in self._forgetful or source.missed > away[1]):
+                gone = source.missed > away[1] if away is not None else False
+                if source.name in self._restarted:
+                    self._restarted.discard(source.name)
+                    gone = gone or not source.kept
+                if away is not None and (gone or source.name in self._forgetful):
                     missed |= behind
             elif behind:
                 since, before = self._away.get(source.name, (now, source.missed))
@@ -96,6 +111,17 @@ class Silence:
         self._staleness.mark(image, now)
         self._standing.mark(image, self._touch(now))
 
+    def remember(self, image: LiveImage) -> StandingValues:
+        """What devices that report by exception said last."""
+        return self._standing.remember(image)
+
+    def restore(self, image: LiveImage, remembered: StandingValues, *, whole: bool) -> None:
+        """Show what they said before a restart; it stands again, if nothing was heard after that and their
+        broker has kept what they said meanwhile.
+        """
+        self._standing.restore(image, remembered, whole=whole)
+        self._touch.restart()
+
     def take_over(self, other: "Silence") -> None:
         """Go on from the site as it was before."""
         self._standing.take_over(other._standing)
@@ -112,4 +138,4 @@ def sources_of(own: Collection, members: Sequence[Member]) -> Iterator[Source]:
 
 def _broker(health: EndpointHealth) -> Source:
     connected = health.state is EndpointState.CONNECTED
-    return Source(health.endpoint, connected, health.errors.get("session", 0))
+    return Source(health.endpoint, connected, health.errors.get("session", 0), health.resumed)

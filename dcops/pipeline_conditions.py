@@ -79,7 +79,7 @@ class PipelineConditions:
         dropped, folder = self._dropped, self._pipeline.folder
         dropped.note(stats.dropped + tick.counts.dropped, now)
         cause = f": {stats.error}" if stats.error else ""
-        mend = f"Free space on the disk of {folder}, or make it writable; dcops then goes on by itself."
+        mend = f"Free space on the disk of {folder}, or make it writable; dcops then resumes by itself."
         yield Condition(
             rule=rules.JOURNAL_DROPPING,
             part="journal",
@@ -87,8 +87,8 @@ class PipelineConditions:
             holds=dropped.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Readings are lost from {moment(dropped.since, site)} on, {dropped.amount} so far: there was"
-                f" no more room for them in memory before the journal took them{cause}"
+                f"Readings have been lost since {moment(dropped.since, site)}, {dropped.amount} so far:"
+                f" memory was full before the journal took them{cause}"
             ),
             action=mend,
         )
@@ -114,9 +114,9 @@ class PipelineConditions:
             priority=Priority.MEDIUM,
             tell=lambda: (
                 f"Readings of {time_text(stats.memory_only)} are in memory only, lost if dcops stops: the"
-                " disk of the journal takes them more slowly than they come"
+                " journal's disk takes them more slowly than they come"
             ),
-            action=f"See what else writes to the disk of {folder}, and whether it is failing.",
+            action=f"Check what else writes to the disk of {folder}, and whether it is failing.",
             on_delay=self._real.ns(MINUTE),
             off_delay=self._real.ns(MINUTE),
         )
@@ -137,7 +137,7 @@ class PipelineConditions:
             priority=Priority.MEDIUM,
             tell=lambda: (
                 f"The journal held damaged data: {stats.corrupt} batches are left out, {stats.quarantined}"
-                f" damaged files put aside, of which {stats.salvaged.missing} readings could not be saved"
+                f" damaged files put aside, {stats.salvaged.missing} of whose readings could not be recovered"
             ),
             action="Check the health of the disk (smartctl, dmesg) before it fails altogether.",
         )
@@ -151,8 +151,8 @@ class PipelineConditions:
             holds=found is not None and (free < _LEAST_FREE or free < _LEAST_SHARE * whole),
             priority=Priority.MEDIUM,
             tell=lambda: (
-                f"{_size(free)} are free on the disk of {self._pipeline.folder}. When it is full nothing is"
-                " stored any more: readings wait in memory, and are dropped when that is full too"
+                f"{_size(free)} are free on the disk of {self._pipeline.folder}. When it is full, nothing is"
+                " stored: readings wait in memory, and are dropped when that is full, too"
             ),
             action="Free space, or keep less: size_gb of history and max_bytes of journal in the site file.",
             on_delay=self._real.ns(MINUTE),
@@ -167,16 +167,21 @@ class PipelineConditions:
             priority=Priority.HIGH,
             tell=lambda: (
                 f"The clock of this machine says {moment(now, site)}, {stats.clock_ahead / FAR:.1f} days more"
-                " than have gone by since dcops last looked at it: readings are stamped by it. So that they"
-                f" are not all deleted as too old, no day lets more than {HASTE} days of the oldest go"
+                " than have passed since dcops last looked at it. Readings are stamped by it. So that not all"
+                f" are deleted as too old, at most {HASTE} days of the oldest are deleted per day"
             ),
-            action="Set the clock right. If it is right, start dcops once with --believe-clock.",
+            action=(
+                "Set the clock right. If it is right, have it synchronised (timedatectl set-ntp true): dcops"
+                " then believes it. If it is synchronised already, start dcops once with --believe-clock."
+            ),
+            on_delay=self._real.ns(5 * MINUTE),
         )
 
     def _bring_back(self, delivery: Delivery) -> str:
         if delivery is self._pipeline.deliveries[0]:
-            return f"See free space and rights of {self._pipeline.folder}: store {delivery.name} is in it."
-        return f"Bring store {delivery.name} back: see whether it runs, its disk, address and credentials."
+            folder = self._pipeline.folder
+            return f"Check free space and permissions of {folder}, which holds store {delivery.name}."
+        return f"Bring store {delivery.name} back: check whether it runs, its disk, address and credentials."
 
     def _notifier(self, notifier: Notifier) -> Condition:
         return Condition(
@@ -187,7 +192,8 @@ class PipelineConditions:
             priority=Priority.HIGH,
             tell=lambda: (
                 f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
-                f" {NotifierOptions().queue_limit} the oldest are dropped. Who relies on it sees none now"
+                f" {NotifierOptions().queue_limit} the oldest are dropped. Anyone who relies on it"
+                " sees none now"
             ),
             action=f"Watch the alarm list on the page, and bring {notifier.name} back.",
             on_delay=self._real.ns(5 * MINUTE),

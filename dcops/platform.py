@@ -56,7 +56,7 @@ from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.moves import find_moves, unmoved
 from facility.sample import NANOSECONDS
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
 from ingest.stores.duckdb import DuckHistory
@@ -113,7 +113,7 @@ class Platform:
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
         self._collecting = Collecting(
             plan,
-            keep_catalogue(live.catalogue),
+            KeptCatalogue(live.catalogue),
             settings=settings,
             clock=clock,
             tick=self.tick,
@@ -136,6 +136,7 @@ class Platform:
         self._own_alarms = PlatformAlarms(self.board)
         self._conditions = self._find_conditions(loaded.journal.memory)
         self.stopping = StopBudget()
+        self._freeing: asyncio.Task[None] | None = None
 
     def _look_inside(self) -> Workings:
         return Workings(
@@ -226,7 +227,7 @@ class Platform:
         if live.catalogue is self.live.catalogue:
             moves, kept = unmoved(live.catalogue), None
         else:
-            moves, kept = find_moves(self.live.catalogue, live.catalogue), keep_catalogue(live.catalogue)
+            moves, kept = find_moves(self.live.catalogue, live.catalogue), KeptCatalogue(live.catalogue)
         same = kept is None and live.loaded.site is self.live.loaded.site
         shown = self._pages.current if same else Shown(self._view(live), self._pages.current)
         return Successor(
@@ -263,7 +264,9 @@ class Platform:
         self.live = live
         live.alarms.resume(self._clock.now())
         self._pages.change(successor.shown)
-        await let_go(*(each for each in former if each not in {live, successor.shown}))
+        # Whoever asked for the change has it by now, and need not wait until the former site is freed.
+        unused = (each for each in former if each not in {live, successor.shown})
+        self._freeing = asyncio.get_running_loop().create_task(let_go(*unused))
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
@@ -315,7 +318,7 @@ class Platform:
                 yield
                 left = self.stopping.left(_DRAIN_SECONDS)
                 await asyncio.gather(*(each.flush(0.0 if each.lost else left) for each in self._notifiers))
-                await self._keepsakes.save()
+                await self._keepsakes.save(last=True)
         finally:  # what was read is kept, whatever part of the program has failed
             await self.spool.close()
 

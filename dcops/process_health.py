@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from collectors.health import CollectionTotals
 from console.collection_models import TotalsAnswer
 from console.process_models import (
+    ClockAnswer,
     LoopAnswer,
     ProcessAnswer,
     Spread,
@@ -27,6 +28,7 @@ from console.times import write_time
 from dcops.cpu_stages import CpuStages
 from dcops.loop_watch import LoopWatch
 from dcops.site_file import LoadedSite
+from dcops.system_clock import synchronised
 from facility.clock import Clock
 from facility.durations import BOUNDS, Durations
 from facility.quality import Quality
@@ -108,6 +110,9 @@ class Workings:
             dropped=counts.dropped + self.spool.stats.dropped,
             journal_waiting=self.spool.stats.waiting_points,
             stores=tuple(_store(each, now) for each in self.deliveries),
+            clock=ClockAnswer(
+                synchronised=synchronised(self.clock), ahead=self.spool.stats.clock_ahead / NANOSECONDS
+            ),
         )
 
     def _loop(self) -> LoopAnswer:
@@ -149,6 +154,7 @@ class ProcessMetrics(Collector):
             workings.collection.lateness,
         )
         yield _histogram("dcops_tick_seconds", "How long ticks took.", workings.tick.stats.spread)
+        yield _synchronised(synchronised(workings.clock))
 
 
 def resident() -> int | None:
@@ -161,6 +167,12 @@ def resident() -> int | None:
 
 def _spread(found: Durations) -> Spread:
     return Spread(bounds=_BOUNDS, counts=tuple(found.counts))
+
+
+def _synchronised(found: bool | None) -> Metric:  # noqa: FBT001 - what is told of
+    """Without a value where it is not known."""
+    text = "1 if the clock of the machine follows a time server; left out where the kernel does not tell."
+    return GaugeMetricFamily("dcops_clock_synchronised", text, value=None if found is None else float(found))
 
 
 def _store(delivery: Delivery, now: int) -> StoreAnswer:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from collectors.config import CollectionPlan, ModbusEndpoint
+from collectors.config import CollectionPlan, ModbusEndpoint, host_and_port
 from dcops.errors import DcopsError
 from simulators.frames.recording import FRAMINGS
 
@@ -39,7 +39,7 @@ class RecordingJob:
     @property
     def name(self) -> str:
         """What it is called in messages."""
-        return self.endpoint or "{}:{}".format(*self.target)
+        return self.endpoint or host_and_port(*self.target)
 
 
 def jobs_of(plan: CollectionPlan, chosen: Sequence[str], folder: Path) -> list[RecordingJob]:

@@ -183,9 +183,9 @@ class Reloader(Generic[ReadyT]):
             raise SiteRefusedError("being_written", str(error), "ask again once it is written") from error
         except Exception as error:
             _log.exception("the site could not be loaded anew; what runs goes on")
-            self._note_refusal(f"it could not be taken up: {error!r}", ())
+            self._note_refusal(f"it could not be applied: {error!r}", ())
             raise SiteRefusedError(
-                "not_taken_up", "the site could not be taken up", "see the log of dcops"
+                "not_taken_up", "the site could not be applied", "see the log of dcops"
             ) from error
         return self._done(before, successor, time.monotonic() - began)
 
@@ -218,7 +218,7 @@ class Reloader(Generic[ReadyT]):
         )
         if done.needs_restart:
             _log.warning(
-                "changes of %s in the site are taken up by a restart only", ", ".join(done.needs_restart)
+                "changes of %s in the site take effect at a restart only", ", ".join(done.needs_restart)
             )
         return done
 

@@ -12,9 +12,10 @@ from types import FrameType
 from dcops.errors import DcopsError, in_words
 from dcops.loop_watch import WatchedLoop
 from dcops.site_file import LoadedSite, SiteProblems, SiteReader
+from dcops.standard_streams import reader_left
 from simulators.errors import SimulationError
 
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 """How long a thread that writes or sorts holds up an event loop that wants its turn; usually it is 5 ms."""
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
@@ -29,14 +30,18 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
     async def main() -> int:
         return await work()
 
+    errors: list[Exception] = []
     _open_as_many_files_as_allowed()
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with asyncio.Runner(loop_factory=WatchedLoop) as runner:
             return runner.run(main())
     except* _WORLD as group:
-        for error in _leaves(group):
-            print(f"{command}: {in_words(error)}", file=sys.stderr)
+        errors.extend(_leaves(group))
+    for error in errors:
+        if isinstance(error, BrokenPipeError) and reader_left():
+            raise error
+        print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from collectors.commissioning.scanning import HostFound, UnitFound
-from collectors.config import ModbusEndpoint, ModbusProtocol
+from collectors.config import ModbusEndpoint, ModbusProtocol, host_and_port
 from dcops.tables import table
 
 _SHOWN_MATCHES = 3
@@ -143,9 +143,7 @@ def _quoted(host: str) -> str:
 
 
 def _place(host: HostFound) -> str:
-    if not host.port:
-        return host.host
-    return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+    return host_and_port(host.host, host.port) if host.port else host.host
 
 
 def _id(host: HostFound) -> str:

@@ -83,8 +83,8 @@ class StoreConditions:
             holds=expired.within(self._real.ns(QUIET), now),
             priority=Priority.HIGH,
             tell=lambda: (
-                f"Store {name} loses readings from {moment(expired.since, site)} on, {expired.amount} so far:"
-                " the journal is at its bounds and lets the oldest go that the store has not taken"
+                f"Store {name} has lost readings since {moment(expired.since, site)}, {expired.amount}"
+                " so far: the journal is at its bounds and deletes the oldest that the store has not taken"
                 f"{lag.state}"
             ),
             action=self._room,
@@ -117,7 +117,7 @@ class StoreConditions:
             priority=Priority.MEDIUM,
             tell=lambda: (
                 f"What store {name} has not taken fills {full:.0%} of what the journal may hold; beyond that,"
-                f" as it goes from {lag.loss} on, the oldest readings are lost to it{lag.state}"
+                f" at this rate from {lag.loss} on, the oldest readings are lost to it{lag.state}"
             ),
             action=self._room,
             on_delay=minute,
@@ -154,7 +154,7 @@ class StoreConditions:
                 f" {time_text(lag.age)} ago"
                 + (f"; they are lost to it from {lag.loss} on" if lag.loss else "")
             ),
-            action=f"See what slows store {name} down; store less often, or by exception.",
+            action=f"Find what slows store {name} down; store less often, or by exception.",
             on_delay=self._real.ns(5 * MINUTE),
             off_delay=self._real.ns(MINUTE),
         )
@@ -172,9 +172,9 @@ class StoreConditions:
             tell=lambda: (
                 f"Store {name} refuses readings for what they are, {growth.amount} since"
                 f" {moment(growth.since, site)}. They are missing there until they are written from"
-                f" {letters.path(name)}, where the oldest go when it is full{gone}"
+                f" {letters.path(name)}, which deletes the oldest when it is full{gone}"
             ),
-            action="Read the store's reasons in that file, mend the cause, then write the file.",
+            action="Read the store's reasons in that file, remove the cause, then write the file.",
         )
 
     @property

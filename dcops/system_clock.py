@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from functools import partial
 from time import monotonic_ns
 
+from dcops import kernel_clock
+from dcops.kernel_clock import boot, uptime
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
-from ingest.ageing import Ageing
+from ingest.ageing import Ageing, MachineClock
 
 
 class SystemClock:
@@ -16,6 +17,10 @@ class SystemClock:
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC."""
         return time.time_ns()
+
+    def synchronised(self) -> bool | None:
+        """Whether it follows a time server; None if that cannot be known."""
+        return kernel_clock.synchronised()
 
     async def sleep_until(self, time: int) -> None:
         """Returns once ``now()`` is at least ``time``, or once that long has gone by.
@@ -30,16 +35,20 @@ class SystemClock:
             await asyncio.sleep(left / NANOSECONDS)
 
 
+def synchronised(clock: Clock) -> bool | None:
+    """Whether a clock follows a time server; None if that cannot be known, or it is not the machine's."""
+    return clock.synchronised() if isinstance(clock, SystemClock) else None
+
+
 def ageing_by(clock: Clock, *, believed: bool = False) -> Ageing:
     """By which time things grow too old; a clock that is ``believed`` is right however far it is ahead.
 
-    The time a machine sleeps has gone by, too. Only that of the machine is set by others.
+    Only the machine's is set by others.
     """
-    gone_by = None
+    machine = None
     if isinstance(clock, SystemClock):
-        boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-        gone_by = partial(time.clock_gettime_ns, boot)
-    ageing = Ageing(clock, gone_by)
+        machine = MachineClock(gone_by=uptime, boot=boot(), synchronised=clock.synchronised)
+    ageing = Ageing(clock, machine)
     if believed:
         ageing.begin(None)
     return ageing

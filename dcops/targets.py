@@ -35,10 +35,10 @@ def target(text: str) -> Target:
     """One ``HOST`` or ``HOST:PORT``; IPv6 with a port in brackets: ``[2001:db8::1]:502``."""
     host, port = text, ""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        if rest and not rest.startswith(":"):
+        host, end, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+        if not end or (rest and not (rest.startswith(":") and port)):
             raise argparse.ArgumentTypeError(f"{text!r} is no address; write [2001:db8::1]:502")
-        port = rest[1:]
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
         if not port:

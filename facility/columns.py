@@ -38,6 +38,19 @@ class DeviceColumns:
         vars(found).update({name: column for name, column in known.items() if _KEYS[name] not in differing})
         return found
 
+    def among(self, devices: Sequence[Device], places: NDArray[np.int64]) -> "DeviceColumns":
+        """The same of other devices, of which those that are the very same stand here at these places; -1 for
+        the others.
+        """
+        found = DeviceColumns(devices)
+        others = np.flatnonzero(places < 0)
+        rest = DeviceColumns([devices[at] for at in others.tolist()])
+        for name in vars(self).keys() & _KEYS.keys():
+            column = getattr(self, name)[places]
+            column[others] = getattr(rest, name)
+            vars(found)[name] = column
+        return found
+
     @cached_property
     def kinds(self) -> NDArray[np.int16]:
         """Codes of their kinds, that ``kind_of`` knows."""
@@ -106,3 +119,8 @@ def kind_of(code: int) -> DeviceKind:
 def feed_of(code: int) -> Feed:
     """The feed that has the code; it is none of no feed."""
     return tuple(Feed)[code]
+
+
+def boundary_of(code: int) -> Boundary | None:
+    """The boundary that has the code; -1 is none."""
+    return tuple(_BOUNDARIES)[code + 1]

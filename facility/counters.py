@@ -6,6 +6,10 @@ from math import isfinite
 
 PLAUSIBLE_FACTOR = 1.2
 """How far above rated power × time a delta may lie."""
+CARRIED_FACTOR = 2.0
+"""How far above what its power came to, since the counter last moved, a delta may lie: a counter that counts
+in whole kWh, or MWh, stands still for long and then leaps.
+"""
 _LARGEST_ROLL, _LARGEST_UNBOUNDED_ROLL = 0.5, 0.05
 """Most of its modulus that a counter may count across a rollover, its greatest rate known or not."""
 
@@ -29,7 +33,13 @@ class Delta:
 
 
 def counter_delta(
-    previous: float, current: float, *, seconds: float, greatest_rate: float, modulus: float | None
+    previous: float,
+    current: float,
+    *,
+    seconds: float,
+    greatest_rate: float,
+    modulus: float | None,
+    carried: float = 0.0,
 ) -> Delta:
     """The amount between two readings of one counter.
 
@@ -39,8 +49,9 @@ def counter_delta(
         seconds: Time between them.
         greatest_rate: Most it can count in a second; ``inf`` if nobody knows.
         modulus: Where the counter rolls over, if it does.
+        carried: What its power came to since the counter last moved.
     """
-    limit = greatest_rate * PLAUSIBLE_FACTOR * seconds
+    limit = greatest_rate * PLAUSIBLE_FACTOR * seconds + carried * CARRIED_FACTOR
     step = current - previous
     if step >= 0:
         return Delta(step, Finding.ADVANCE) if step <= limit else Delta(None, Finding.GLITCH)

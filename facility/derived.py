@@ -73,7 +73,7 @@ class Derived:
         self.first = int(site.first_points[-1])
         self._count = catalogue.point_count - self.first
         carrying = site.carrying
-        self._rollups = RollupPlan(site, catalogue, self.first, carrying)
+        self._rollups = RollupPlan(site, catalogue, self.first)
         self._ratios = _find_ratios(carrying, catalogue, self.first)
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
@@ -208,6 +208,10 @@ class Derived:
         carried = [min(amounts[r.upper].carried, amounts[r.lower].carried) for r in self._ratios]
         # Part of one amount stands still: their ratio would compare different meters, not measure anything.
         comparable = np.array(carried) >= COMPLETE
+        integrated = [max(amounts[r.upper].integrated, amounts[r.lower].integrated) for r in self._ratios]
+        best = np.where(
+            np.array(integrated) > 1.0 - COMPLETE, np.uint8(Quality.SUBSTITUTE), np.uint8(Quality.GOOD)
+        )
         gap = now - self._noted_at
         # After a longer one the process stood still, or its clock jumped: nothing was measured meanwhile.
         seconds = gap / NANOSECONDS if 0 < gap <= LONGEST_STEP else 0.0
@@ -224,7 +228,7 @@ class Derived:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
             out[slots + 1], marks[slots + 1] = result.coverage, Quality.GOOD
             figures = np.where(comparable, result.values * self._factors, np.nan)
-            code = np.where(result.coverage >= COMPLETE, np.uint8(Quality.GOOD), np.uint8(Quality.SUB_NORMAL))
+            code = np.where(result.coverage >= COMPLETE, best, np.minimum(best, Quality.SUB_NORMAL))
             code[(figures < self._lowest) | (figures > self._highest)] = Quality.UNCERTAIN
             told = np.isfinite(figures)
             out[slots] = figures

@@ -3,7 +3,8 @@
 A counter's delta is taken only if the meter could have delivered it (domain rule: 1.2 × rated power over
 the time between the readings). While a counter is silent its amount is carried on by the power that
 rollups use for it, and marked as estimated; when the counter returns, its own delta takes that place, so
-a total is exact again once everything has been heard.
+a total is exact again once everything has been heard. So is one that counts in coarse units between two
+of its steps. A meter without a counter is integrated from its power, and all of it marked as estimated.
 """
 
 from collections import deque
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from facility.counters import PLAUSIBLE_FACTOR, Finding, counter_delta
+from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
 from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
@@ -29,6 +30,8 @@ was set ahead.
 """
 _UNRATED_FACTOR = 10.0
 """What a meter of unknown rating may carry, over the highest power it was seen to carry."""
+_LONGEST_STILL = 1.5
+"""Power that comes to more than so many of its last steps says that a counter is stuck."""
 _AWAITED_SECONDS = 60.0
 """How long after a restart a counter is waited for."""
 _EVENTS_KEPT = 1000
@@ -99,7 +102,14 @@ class CounterBook:
     """The counters of one source set, in the order of ``points``."""
 
     def __init__(
-        self, points: Ints, rates: Ints, ratings: Floats, moduli: Floats, rate_divisor: float
+        self,
+        points: Ints,
+        rates: Ints,
+        ratings: Floats,
+        moduli: Floats,
+        rate_divisor: float,
+        *,
+        integrated: Bools | None = None,
     ) -> None:
         """Prepare.
 
@@ -109,11 +119,13 @@ class CounterBook:
             ratings: Rated power of each, NaN if unknown.
             moduli: Rollover of each, NaN if none.
             rate_divisor: Power × seconds / divisor = amount.
+            integrated: Which are no counters: their points are those of the power itself.
         """
         self.points = points
         self.events: deque[CounterEvent] = deque(maxlen=_EVENTS_KEPT)
         self.event_counts: dict[Finding, int] = dict.fromkeys(Finding, 0)
-        self._rates = rates
+        self.integrated = np.zeros(len(points), dtype=np.bool_) if integrated is None else integrated
+        """Which are integrated from power alone."""
         self._has_rate = rates >= 0
         self._rate_at = np.maximum(rates, 0)
         self._all_rated = bool(self._has_rate.all())
@@ -130,6 +142,14 @@ class CounterBook:
         self._highest_power = np.zeros(count)
         self._open = np.zeros(count)
         self._open_estimated = np.zeros(count)
+        self._still = np.zeros(count, dtype=np.bool_)
+        """Which were last read as they had been before."""
+        self._moved_at = np.zeros(count, dtype=np.int64)
+        self._gap = np.zeros(count)
+        """Seconds between the last two readings."""
+        self._open_when_read = np.zeros(count)
+        self._last_step = np.zeros(count)
+        """By how much each moved when it last did; 0 if it was not seen to."""
         self._carried_to = 0
         self._own_rate = np.full(count, np.nan)
         self.rates = np.zeros(count)
@@ -145,6 +165,7 @@ class CounterBook:
         self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
+        good &= ~self.integrated
         self._time[self._time > instant.now + _CLOCK_STEP] = instant.now
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
@@ -152,12 +173,12 @@ class CounterBook:
         if unseen.any():
             started = fresh & unseen
             self._reading[started] = reading[started]
-            self._time[started] = read_at[started]
+            self._time[started] = self._moved_at[started] = read_at[started]
             self._advance(fresh & ~unseen, reading, read_at)
             self._time[unseen & ~started & np.isfinite(power)] = instant.now
         elif fresh.any():
             self._advance(fresh, reading, read_at)
-        read = good & np.isfinite(self._reading)
+        read = (good & np.isfinite(self._reading)) | (self.integrated & power_read)
         self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
         known = self._time > 0
         return Amounts(
@@ -189,22 +210,38 @@ class CounterBook:
 
         A counter that is read seldom is carried by its own last rate: one look at the power says little
         about minutes of a swinging load. Power that stands in for a counter that is not read is an estimate.
+        What is read as it was before is carried on as well: a coarse counter stands still between its steps.
         The time the platform did not run is not carried over, nor what its clock leapt over: the counter
         itself will tell.
         """
+        settled = fresh & ~self._still
+        stuck = self._still & (self._open > _LONGEST_STILL * self._last_step)
+        measured = measured & ~stuck & ~self.integrated
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
+        rate = np.maximum(rate, 0.0)  # what flows back is not counted
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
         self.rates = np.where(np.isfinite(rate), rate, 0.0)
-        since = np.maximum(self._time, now if leapt else self._carried_to or now)
+        known_since = np.where(self._still, 0, self._time)
+        since = np.maximum(known_since, now if leapt else self._carried_to or now)
         if not leapt:
-            since[fresh] = self._time[fresh]
-        self._open[fresh] = 0.0
-        self._open_estimated[fresh] = 0.0
+            since[settled] = self._time[settled]
+        self._open[settled] = 0.0
+        self._open_estimated[settled] = 0.0
+        self._lower(fresh & self._still, rate)
         amount = rate * np.maximum(now - since, 0) / NANOSECONDS
         amount = np.where((self._time > 0) & np.isfinite(amount), amount, 0.0)
         self._open += amount
         self._open_estimated += np.where(measured, 0.0, amount)
+        self._open_when_read[fresh] = self._open[fresh]
         self._carried_to = now
+
+    def _lower(self, still: Bools, rate: Floats) -> None:
+        """Take back what was carried since the reading before by a power that has ceased meanwhile."""
+        if still.any():
+            ceased = still & np.isfinite(rate)
+            most = self._open_when_read + rate * self._gap
+            self._open[ceased] = np.minimum(self._open, most)[ceased]
+            self._open_estimated[ceased] = np.minimum(self._open_estimated, self._open)[ceased]
 
     def weights(self, rates: Estimate | None) -> Floats:
         """Expected load of each counter, for weighing coverage."""
@@ -235,6 +272,7 @@ class CounterBook:
         """
         taken_over(self._reading, states.reading, places)
         taken_over(self._time, states.time, places)
+        taken_over(self._moved_at, states.time, places)
         taken_over(self._counted, states.counted, places)
         taken_over(self._estimated, states.estimated, places)
         taken_over(self._open, states.open, places)
@@ -261,6 +299,11 @@ class CounterBook:
             (self._highest_power, other._highest_power),
             (self._open, other._open),
             (self._open_estimated, other._open_estimated),
+            (self._still, other._still),
+            (self._moved_at, other._moved_at),
+            (self._gap, other._gap),
+            (self._open_when_read, other._open_when_read),
+            (self._last_step, other._last_step),
             (self._own_rate, other._own_rate),
             (self._awaited, other._awaited),
             (self._resumed, other._resumed),
@@ -291,13 +334,22 @@ class CounterBook:
         seen = np.where(is_seen, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
         step = reading - self._reading
-        plain = fresh & (step >= 0) & (step <= greatest * PLAUSIBLE_FACTOR * judged) & ~self._just_reset
-        self._counted[plain] += step[plain]
-        seldom = plain & (seconds >= _LEAST_SECONDS)
+        limit = greatest * PLAUSIBLE_FACTOR * judged + CARRIED_FACTOR * self._open
+        plain = fresh & (step >= 0) & (step <= limit) & ~self._just_reset
+        moved = plain & (step > 0)
+        # Most of a coarse counter's first step was before it was read first.
+        first = moved & self._still & (self._last_step == 0.0) & (self._open > 0.0)
+        self._counted[moved] += np.where(first, np.minimum(step, self._open), step)[moved]
+        self._last_step[moved] = step[moved]
+        seldom = moved & (seconds >= _LEAST_SECONDS)
         self._own_rate[fresh] = np.nan
-        self._own_rate[seldom] = step[seldom] / seconds[seldom]
+        self._own_rate[seldom] = step[seldom] / ((read_at - self._moved_at)[seldom] / NANOSECONDS)
         for at in (fresh & ~plain).nonzero()[0]:
             self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
+        still = step == 0
+        self._still[fresh] = still[fresh]
+        self._gap[fresh] = seconds[fresh]
+        self._moved_at[fresh & ~still] = read_at[fresh & ~still]
         self._reading[fresh] = reading[fresh]
         self._time[fresh] = read_at[fresh]
         self._resumed[fresh] = False
@@ -323,7 +375,12 @@ class CounterBook:
             seconds=judged,
             greatest_rate=greatest,
             modulus=modulus if np.isfinite(modulus) else None,
+            carried=float(self._open[at]),
         )
+        if delta.finding is Finding.GLITCH and self._still[at] and not self._last_step[at]:
+            self._last_step[at] = current - previous
+            self._counted[at] += self._open[at]
+            return
         if delta.finding is Finding.RESET:
             self._just_reset[at] = True
             self._resets[at] = _Reset(

@@ -14,7 +14,7 @@ from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import RollupPlan, SourceKey, members_by_space
 from facility.site import Site
-from facility.sources import Estimate, Floats, Instant, Ints, SourceSet
+from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet
 from facility.spaces import LEVELS, Level
 
 SpaceEnergy = tuple[str, str]
@@ -31,6 +31,8 @@ class Amount:
     """Share of the expected load whose counters are read now."""
     carried: float
     """Share of it that is read or estimated now; the rest stands still."""
+    integrated: float
+    """Share of it that has no counter, so that its energy is an estimate from power."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +48,22 @@ class DeviceCounters:
     """What was, or may have been, told of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What is added up to an energy: counters, and powers of meters that have none. Arrays in point order."""
+
+    places: Ints
+    """Of each one's device among the site's."""
+    points: Ints
+    """Index of the counter over the whole site, or of the power."""
+    integrated: Bools
+    """Which are powers."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.places)
+
+
 class EnergyTotals:
     """One energy over all spaces that carry it."""
 
@@ -54,7 +72,7 @@ class EnergyTotals:
         site: Site,
         catalogue: Catalogue,
         quantity: EnergyQuantity,
-        counters: SourceSet,
+        meters: Meters,
         rollups: RollupPlan,
         *,
         asked: AbstractSet[SpaceEnergy],
@@ -65,16 +83,18 @@ class EnergyTotals:
             site: the site.
             catalogue: where the derived points are.
             quantity: the energy.
-            counters: what is added up.
+            meters: what is added up.
             rollups: the powers that carry counters.
             asked: of which spaces the amounts are told beside being written.
         """
-        self.counters = counters
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
-        self.book = _book(site, quantity, counters, rollups.sets.get(self.power))
-        self._devices = tuple(site.devices[at].id for at in counters.devices)
-        self._members = members_by_space(site, counters, np.ones(len(counters), dtype=np.bool_))
+        self.book = _book(site, quantity, meters, rollups.sets.get(self.power))
+        self._devices = tuple(site.devices[at].id for at in meters.places.tolist())
+        self._members = members_by_space(
+            site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key
+        )
+        self._any_integrated = bool(meters.integrated.any())
         first = int(site.first_points[-1])
         slots = catalogue.places(quantity.key, self._members.spaces)
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
@@ -113,10 +133,16 @@ class EnergyTotals:
         expected = np.add.reduceat(weights, starts)
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
         carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
-        self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), coverage, out, marks)
+        integrated = np.zeros(len(starts))
+        if self._any_integrated:
+            own = np.where(self.book.integrated[members], weights, 0.0)
+            integrated = np.add.reduceat(own, starts) / expected
+        measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
+        self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
         return {
-            key: Amount(float(amount[at]), float(coverage[at]), float(carried[at])) for key, at in self._asked
+            key: Amount(float(amount[at]), float(coverage[at]), float(carried[at]), float(integrated[at]))
+            for key, at in self._asked
         }
 
     def remember(self) -> DeviceCounters:
@@ -183,10 +209,10 @@ class EnergyTotals:
         return counted
 
     def _mark(
-        self, total: Floats, estimated: Floats, coverage: Floats, out: Floats, marks: QualityArray
+        self, total: Floats, estimated: Floats, measured: Bools, out: Floats, marks: QualityArray
     ) -> None:
         out[self._slots], out[self._slots + 1] = total, estimated
-        code = np.where(coverage >= 1.0, np.uint8(Quality.GOOD), np.uint8(Quality.SUBSTITUTE))
+        code = np.where(measured, np.uint8(Quality.GOOD), np.uint8(Quality.SUBSTITUTE))
         code = np.where(np.isfinite(total), code, np.uint8(Quality.WAITING_FOR_DATA))
         marks[self._slots] = marks[self._slots + 1] = code
 
@@ -200,28 +226,48 @@ def energy_totals(
     """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
     found = []
     for quantity in ENERGIES:
-        counters = SourceSet(site, quantity.type_key, quantity.boundary, None, additive=False)
-        if len(counters):
-            found.append(EnergyTotals(site, catalogue, quantity, counters, rollups, asked=asked))
+        meters = _meters(site, quantity)
+        if len(meters) and site.carriers(quantity.key).any():
+            found.append(EnergyTotals(site, catalogue, quantity, meters, rollups, asked=asked))
     return found
 
 
-def _book(site: Site, quantity: EnergyQuantity, counters: SourceSet, powers: SourceSet | None) -> CounterBook:
+def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
+    """The counters of a boundary, and the powers of those of its meters that have none."""
+    inside = site.counting_in(quantity.boundary)
+    places, points = site.points_of(quantity.type_key)
+    places, points = places[inside[places]], points[inside[places]]
+    others, powers = site.points_of(quantity.power_type_key)
+    lone = inside[others] & ~np.isin(others, places)
+    points = np.concatenate([points, powers[lone]])
+    order = np.argsort(points)
+    integrated = np.concatenate(
+        [np.zeros(len(places), dtype=np.bool_), np.ones(int(lone.sum()), dtype=np.bool_)]
+    )
+    return Meters(np.concatenate([places, others[lone]])[order], points[order], integrated[order])
+
+
+def _book(site: Site, quantity: EnergyQuantity, meters: Meters, powers: SourceSet | None) -> CounterBook:
     """The counters with the power that carries each."""
     place = np.full(len(site.devices), -1, dtype=np.int64)
+    rates = np.full(len(meters), -1, dtype=np.int64)
     if powers is not None:
         place[powers.places] = np.arange(len(powers))
-    offsets = (counters.points - site.first_points[counters.places]).tolist()
+        rates = np.where(
+            meters.integrated, np.searchsorted(powers.points, meters.points), place[meters.places]
+        )
+    offsets = (meters.points - site.first_points[meters.places]).tolist()
     moduli = [
         site.devices[at].points[offset].modulus or np.nan
-        for at, offset in zip(counters.devices, offsets, strict=True)
+        for at, offset in zip(meters.places.tolist(), offsets, strict=True)
     ]
     return CounterBook(
-        counters.points,
-        place[counters.places],
-        _ratings(site, counters.places),
+        meters.points,
+        rates,
+        _ratings(site, meters.places),
         np.array(moduli, dtype=np.float64),
         quantity.rate_divisor,
+        integrated=meters.integrated,
     )
 
 

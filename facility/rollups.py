@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from facility.carrying import Carrying
 from facility.catalogue import Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, places_of, taken_over
@@ -66,11 +65,14 @@ class Members:
     starts: Ints
 
 
-def members_by_space(site: Site, sources: SourceSet, chosen: Bools) -> Members:
-    """The chosen sources of a set below every space that has any."""
+def members_by_space(site: Site, places: Ints, chosen: Bools, key: str) -> Members:
+    """The chosen sources of a set, whose devices have these places, below every space that carries a key.
+
+    Where no meter says what enters, as in a building with generators alone, what they deliver is no total.
+    """
     at = np.flatnonzero(chosen)
-    lines = site.lineage[site.device_spaces[sources.places[at]]]
-    inside = lines >= 0
+    lines = site.lineage[site.device_spaces[places[at]]]
+    inside = (lines >= 0) & site.carriers(key)[lines]
     spaces = lines[inside]
     members = np.broadcast_to(at[:, None], lines.shape)[inside]
     order = np.argsort(spaces, kind="stable")
@@ -97,7 +99,6 @@ class RollupPlan:
         site: Site,
         catalogue: Catalogue,
         first: int,
-        carrying: Sequence[Carrying],
     ) -> None:
         """Prepare.
 
@@ -105,11 +106,9 @@ class RollupPlan:
             site: the site.
             catalogue: where the derived points are.
             first: index of the first of them.
-            carrying: what each space carries.
         """
         self.sets: dict[SourceKey, SourceSet] = {}
         self._totals: list[Total] = []
-        carriers = {space.id: frozenset(map(id, quantities)) for space, quantities, _ in carrying}
         for quantity in QUANTITIES:
             key = (quantity.type_key, quantity.boundary, quantity.kinds)
             if key not in self.sets:
@@ -117,11 +116,10 @@ class RollupPlan:
                 self.sets[key] = SourceSet(site, *key, additive=additive)
             sources = self.sets[key]
             chosen = sources_of(quantity, site)[sources.places]
-            if not chosen.any():
+            if not (chosen.any() and site.carriers(quantity.key).any()):
                 continue
-            members = members_by_space(site, sources, chosen)
-            names = [space for space in members.spaces if id(quantity) in carriers[space]]
-            slots = np.array(catalogue.places(quantity.key, names), dtype=np.int64) - first
+            members = members_by_space(site, sources.places, chosen, quantity.key)
+            slots = np.array(catalogue.places(quantity.key, members.spaces), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         self._named = tuple(self._name_sets(site))
         ends = np.cumsum([0, *(len(each) for each in self.sets.values())]).tolist()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +19,64 @@ class Serving:
     """
 
     def __init__(
-        self, devices: Sequence[Device], device_index: Mapping[str, int], space_index: Mapping[str, int]
+        self,
+        devices: Sequence[Device],
+        device_index: Mapping[str, int],
+        space_index: Mapping[str, int],
+        like: "tuple[Serving, Ints] | None" = None,
     ) -> None:
-        numbers = {space: len(devices) + at for space, at in space_index.items()}
-        numbers.update(device_index)
-        served: dict[tuple[str, ...], int] = {}
-        counts = [len(device.serves) for device in devices]
-        targets = [numbers[target] for device in devices for target in device.serves]
-        sets = [served.setdefault(device.serves, len(served)) for device in devices]
+        """Find all of them.
+
+        Args:
+            devices: of the site, in its order.
+            device_index: where each is, by id.
+            space_index: the same of the spaces.
+            like: that of other devices among the same spaces, and where those that are the very same stand
+                there; -1 for the others.
+        """
         self.devices = len(devices)
         """How many devices there are."""
-        self.suppliers: Ints = np.repeat(np.arange(len(devices), dtype=np.int64), counts)
+        self.index: Mapping[str, int] = device_index
+        """Where each device is, by id."""
+        self._spaces = space_index
+        self._count = len(devices) + len(space_index)
+        found = self._edges(devices) if like is None else self._edges_among(devices, *like)
+        self.suppliers: Ints = found[0]
         """The device of each, ascending."""
-        self.targets: Ints = np.array(targets, dtype=np.int64)
+        self.targets: Ints = found[1]
         """What each serves."""
+        served: dict[tuple[str, ...], int] = {}
+        sets = [served.setdefault(device.serves, len(served)) for device in devices]
         self.sets: Ints = np.array(sets, dtype=np.int64)
         """By device: those that serve the same in the same order have the same number."""
-        self._count = len(devices) + len(space_index)
+
+    def _edges(self, devices: Sequence[Device]) -> tuple[Ints, Ints]:
+        """Places of these devices among them, each as often as it serves something, and what that is."""
+        index, spaces, first = self.index, self._spaces, self.devices
+        counts = [len(device.serves) for device in devices]
+        targets = [
+            at if (at := index.get(target)) is not None else first + spaces[target]
+            for device in devices
+            for target in device.serves
+        ]
+        return np.repeat(np.arange(len(devices), dtype=np.int64), counts), np.array(targets, dtype=np.int64)
+
+    def _edges_among(self, devices: Sequence[Device], like: "Serving", places: Ints) -> tuple[Ints, Ints]:
+        """The same of all devices, out of those of devices that were there already."""
+        stay, others = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        # What is served by who stayed is there still, if perhaps as another device of that id.
+        ids = map(self.index.get, like.index, repeat(-1))
+        devices_now = np.fromiter(ids, dtype=np.int64, count=like.devices)
+        numbers = np.concatenate((devices_now, np.arange(self.devices, self._count)))
+        moved = np.full(like.devices, -1, dtype=np.int64)
+        moved[places[stay]] = stay
+        suppliers = moved[like.suppliers]
+        staying = suppliers >= 0
+        rest, targets = self._edges([devices[at] for at in others.tolist()])
+        suppliers = np.concatenate((suppliers[staying], others[rest]))
+        targets = np.concatenate((numbers[like.targets[staying]], targets))
+        order = np.argsort(suppliers, kind="stable")
+        return suppliers[order], targets[order]
 
     @cached_property
     def sole(self) -> Ints:

@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 
 from facility.carrying import Carrying, find_carrying
 from facility.columns import DeviceColumns
-from facility.devices import Device, PointSpec
+from facility.devices import Boundary, Device, Feed, PointSpec
 from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
+
+Stretch = tuple[int, int, int]
+"""Devices one after the other: index of the first, index of the first where they are the very same in another
+site or -1, and how many they are."""
+_COMPARED = 1024
+"""Devices at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +65,10 @@ class Site:
                 found.update(_differences(one, each))
         return None if "id" in found else frozenset(found)
 
+    def stretches(self, other: "Site") -> list[Stretch]:
+        """The devices one after the other, by where the very same ones are in another site."""
+        return list(_stretches(self.devices, other))
+
     @cached_property
     def first_points(self) -> NDArray[np.int64]:
         """Index of each device's first point, and the number of points last: shape (devices + 1,)."""
@@ -103,10 +113,55 @@ class Site:
         """What serves what."""
         return Serving(self.devices, self.device_index, self.space_index)
 
+    def counting_in(self, boundary: Boundary) -> NDArray[np.bool_]:
+        """Which devices are added up for a boundary: shape (devices,)."""
+        if boundary is Boundary.FACILITY_INPUT:
+            return self._entering
+        return self.columns.counting_in(boundary)
+
+    @cached_property
+    def _entering(self) -> NDArray[np.bool_]:
+        """Which meter what enters the site: those that say so, and generators whose power none of them sees.
+
+        Without a meter that says so nothing does.
+        """
+        metered = self.columns.counting_in(Boundary.FACILITY_INPUT)
+        if not metered.any():
+            return metered
+        own = self.columns.counting_in(Boundary.GENERATION)
+        own[self.serving.above(np.flatnonzero(metered))] = False
+        return metered | own
+
     @cached_property
     def carrying(self) -> tuple[Carrying, ...]:
         """Which quantities and energies each space has sources for; spaces with none are left out."""
-        return find_carrying(self.spaces, self.devices)
+        return find_carrying(self.spaces, self._sources(), self.lineage)
+
+    def _sources(self) -> Iterator[tuple[Device, NDArray[np.int64]]]:
+        """A device of each points, boundary, kind and feed, and the spaces in which such devices stand."""
+        columns = self.columns
+        codes = columns.kinds.astype(np.int64) * len(Boundary) + columns.boundaries + columns.kinds
+        codes = codes * (len(Feed) + 1) + columns.feeds + 1
+        for _, places in self.makes:
+            of = codes[places]
+            for code in np.unique(of).tolist():
+                such = places[of == code]
+                yield self.devices[such[0]], self.device_spaces[such]
+
+    def carriers(self, key: str) -> NDArray[np.bool_]:
+        """Which spaces carry a quantity or an energy: shape (spaces,)."""
+        return self._carriers.get(key, np.zeros(len(self.spaces), dtype=np.bool_))
+
+    @cached_property
+    def _carriers(self) -> dict[str, NDArray[np.bool_]]:
+        """What ``carriers`` tells, by key."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        for space, quantities, energies in self.carrying:
+            for key in (*(each.key for each in quantities), *(each.key for each in energies)):
+                if key not in found:
+                    found[key] = np.zeros(len(self.spaces), dtype=np.bool_)
+                found[key][self.space_index[space.id]] = True
+        return found
 
     @property
     def point_count(self) -> int:
@@ -152,7 +207,7 @@ class Site:
         if known is not None:
             return known
         found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        for points, at in self._alike:
+        for points, at in self.makes:
             offsets = [n for n, point in enumerate(points) if point.type.key == type_key]
             found.extend((at, self.first_points[at] + offset) for offset in offsets)
         if not found:
@@ -170,7 +225,7 @@ class Site:
     def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
         """Devices with points of a type, in site order: (device index, places of those points in it)."""
         found: list[tuple[int, tuple[int, ...]]] = []
-        for points, places in self._alike:
+        for points, places in self.makes:
             offsets = tuple(n for n, point in enumerate(points) if point.type.key == type_key)
             if offsets:
                 found.extend((at, offsets) for at in places.tolist())
@@ -178,12 +233,13 @@ class Site:
         return found
 
     @cached_property
-    def _alike(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
+    def makes(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
         """Each tuple of points that devices have, with the indices of the devices that have it."""
-        found: dict[int, tuple[tuple[PointSpec, ...], list[int]]] = {}
-        for at, device in enumerate(self.devices):
-            found.setdefault(id(device.points), (device.points, []))[1].append(at)
-        return tuple((points, np.array(places, dtype=np.int64)) for points, places in found.values())
+        numbers: dict[int, int] = {}
+        of = np.array([numbers.setdefault(id(each.points), len(numbers)) for each in self.devices], np.int64)
+        order = np.argsort(of, kind="stable")
+        together = np.split(order, np.cumsum(np.bincount(of, minlength=len(numbers)))[:-1])
+        return tuple((self.devices[places[0]].points, places) for places in together if places.size)
 
     def ancestors(self, space_id: str) -> Iterator[Space]:
         """The space itself, then each one it stands in, up to the campus."""
@@ -215,11 +271,13 @@ _OF_SPACES = ("space_index", "lineage", "space_levels", "space_ratings", "_child
 _OF_DEVICES = {
     "device_index": frozenset[str](),
     "first_points": frozenset({"points"}),
-    "_alike": frozenset({"points"}),
+    "makes": frozenset({"points"}),
     "_points_by_type": frozenset({"points"}),
     "device_spaces": frozenset({"space"}),
     "serving": frozenset({"serves"}),
+    "_entering": frozenset({"boundary", "serves"}),
     "carrying": frozenset({"points", "boundary", "kind", "feed", "space"}),
+    "_carriers": frozenset({"points", "boundary", "kind", "feed", "space"}),
 }
 """What is made of the spaces, of the devices' ids and of some of what is said of them."""
 _SAID = tuple(each.name for each in fields(Device))
@@ -232,13 +290,66 @@ def _shared(site: Site, like: Site) -> dict[str, object]:
         return {}
     known = {name: there[name] for name in _OF_SPACES if name in there}
     differing = site.differing(like)
-    if differing is not None:
-        for name, keys in _OF_DEVICES.items():
-            if name in there and keys.isdisjoint(differing):
-                known[name] = there[name]
-        if "columns" in there:
-            known["columns"] = like.columns.about(site.devices, differing)
+    if differing is None:
+        return known | _moved(site, like) if like.devices else known
+    for name, keys in _OF_DEVICES.items():
+        if name in there and keys.isdisjoint(differing):
+            known[name] = there[name]
+    if "columns" in there:
+        known["columns"] = like.columns.about(site.devices, differing)
     return known
+
+
+def _moved(site: Site, like: Site) -> dict[str, object]:
+    """What was made of the same spaces with some other devices, those that stayed moved along; by name."""
+    there, devices = vars(like), site.devices
+    index = {device.id: at for at, device in enumerate(devices)}
+    places = np.full(len(devices), -1)
+    for at, first, count in _stretches(devices, like):
+        if first >= 0:
+            places[at : at + count] = np.arange(first, first + count)
+    known: dict[str, object] = {"device_index": index}
+    if "columns" in there:
+        known["columns"] = like.columns.among(devices, places)
+    others = np.flatnonzero(places < 0).tolist()
+    if "device_spaces" in there:
+        spaces = like.device_spaces[places]
+        spaces[others] = [like.space_index[devices[at].space] for at in others]
+        known["device_spaces"] = spaces
+    if "serving" in there:
+        known["serving"] = Serving(devices, index, like.space_index, (like.serving, places))
+    return known
+
+
+def _stretches(devices: tuple[Device, ...], other: Site) -> Iterator[Stretch]:
+    theirs, index = other.devices, other.device_index
+    at, new = 0, 0
+    while at < len(devices):
+        there = index.get(devices[at].id, -1)
+        if there < 0 or theirs[there] is not devices[at]:
+            at += 1
+            continue
+        if new < at:
+            yield new, -1, at - new
+        count = _same_from(devices, at, theirs, there)
+        yield at, there, count
+        at = new = at + count
+    if new < at:
+        yield new, -1, at - new
+
+
+def _same_from(devices: tuple[Device, ...], at: int, others: tuple[Device, ...], there: int) -> int:
+    """How many devices from one on are the same as others from one on."""
+    most = min(len(devices) - at, len(others) - there)
+    count = 0
+    while count < most:
+        some = slice(at + count, at + min(count + _COMPARED, most))
+        its = slice(there + count, there + min(count + _COMPARED, most))
+        if devices[some] != others[its]:
+            pairs = zip(devices[some], others[its], strict=True)
+            return count + next(n for n, (one, each) in enumerate(pairs) if one is not each)
+        count += some.stop - some.start
+    return count
 
 
 def _differences(device: Device, other: Device) -> Iterator[str]:

@@ -32,6 +32,12 @@ _LOWEST_LEARNED_UTILISATION = 0.02
 """Below this share of the expected load a parent teaches nothing: its reading is mostly its own losses."""
 _PARENT_SHORTFALL = 0.02
 """How far a parent may lie below its known children before it is not believed."""
+_BACKWARDS = 0.02
+"""Share of its rating from which what seems to flow back from a load says that a meter is wired wrongly."""
+_LEAST_BACKWARDS = 50.0
+"""W."""
+_DRAWING = frozenset({Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK, Boundary.MECHANICAL})
+"""Boundaries whose loads give nothing back."""
 _LEAST_WEIGHT = 1e-9
 
 
@@ -125,19 +131,23 @@ class SourceSet:
         if kinds is not None:
             wanted &= site.columns.of(kinds)[places]
         if boundary is not None:
-            wanted &= site.columns.counting_in(boundary)[places]
+            wanted &= site.counting_in(boundary)[places]
         self.places: Ints = places[wanted]
         """Of each source's device among the site's."""
         self.devices: tuple[int, ...] = tuple(self.places.tolist())
         self.points: Ints = points[wanted]
         self.additive = additive
+        self._drawing = boundary in _DRAWING
         self._ratings: Floats = np.ones(len(self.places))
+        generating = site.columns.counting_in(Boundary.GENERATION)[self.places]
+        self._standby: Bools = generating & (boundary is not Boundary.GENERATION)
+        """Which deliver seldom, and as much as is needed: what others draw says nothing of them."""
         self._peers: Ints = np.zeros(len(self.places), dtype=np.int64)
         self._loads: Ints = np.arange(len(self.places), dtype=np.int64)
         self._stages: tuple[ParentStage, ...] = ()
         if additive:
             self._ratings = _expected_loads(site, self.places)
-            self._peers = _peer_groups(site, self.places)
+            self._peers = _peer_groups(site, self.places, self._standby)
             self._loads = _loads(site, self.places)
             if type_key == "active_power":
                 self._stages = parent_stages(site, self.places)
@@ -160,6 +170,8 @@ class SourceSet:
         result, result_quality = seen.values, seen.quality
         if not self.additive:
             return Estimate(result, result_quality, seen.covered, seen.ages, np.ones(len(result)))
+        if self._drawing:
+            self._refuse_backwards(seen)
         if usable.all():
             self._learn_shares(readings, usable)
             self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
@@ -173,6 +185,16 @@ class SourceSet:
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
         return Estimate(result, result_quality, seen.covered, seen.ages, self._expected)
+
+    def _refuse_backwards(self, seen: Look) -> None:
+        """A load that seems to deliver has a meter whose current transformers are the wrong way round."""
+        with np.errstate(invalid="ignore"):
+            backwards = seen.readings < -np.maximum(_BACKWARDS * self._ratings, _LEAST_BACKWARDS)
+        backwards &= seen.usable
+        if backwards.any():
+            seen.usable[backwards] = seen.covered[backwards] = False
+            seen.values[backwards] = np.nan
+            seen.quality[backwards] = Quality.UNCERTAIN
 
     def shares(self) -> Floats:
         """What each source usually draws, as far as learned, for ``restore_shares`` after a restart."""
@@ -203,7 +225,7 @@ class SourceSet:
         """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
         a share changes.
         """
-        shares = np.where(np.isfinite(self._shares), self._shares, 1.0)
+        shares = np.where(np.isfinite(self._shares), self._shares, np.where(self._standby, 0.0, 1.0))
         return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
 
     def _of_load(self, amounts: Floats | Bools) -> Floats:
@@ -218,7 +240,7 @@ class SourceSet:
         expected = np.bincount(self._peers, np.where(complete, self._expected, 0.0), count)
         level = np.full(count, np.nan)
         np.divide(np.maximum(drawn, 0.0), expected, out=level, where=expected > 0)
-        return level[self._peers]
+        return np.where(self._standby, 1.0, level[self._peers])
 
     def _learn_shares(self, readings: Floats, complete: Bools) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -263,6 +285,7 @@ class SourceSet:
         known = self._of_load(np.where(missing, 0.0, result))
         known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
         like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
+        like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
         fill = missing & np.isfinite(guess)
         result[fill] = guess[fill]
@@ -315,14 +338,18 @@ def _expected_loads(site: Site, places: Ints) -> Floats:
     return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
 
 
-def _peer_groups(site: Site, places: Ints) -> Ints:
-    """Which sources are alike: those in the same hall, else the same building, else the campus."""
+def _peer_groups(site: Site, places: Ints, standby: Bools) -> Ints:
+    """Which sources are alike: those in the same hall, else the same building, else the campus.
+
+    Those that stand by are so among themselves.
+    """
     lines = site.lineage[site.device_spaces[places]]
     levels = np.where(lines >= 0, site.space_levels[lines], -1)
     peers = np.zeros(len(places), dtype=np.int64)
     for level in (Level.BUILDING, Level.HALL):
         there = levels == LEVELS.index(level)
         peers = np.where(there.any(axis=1), np.where(there, lines, 0).max(axis=1, initial=0), peers)
+    peers = np.where(standby, -1, peers)
     return np.unique(peers, return_inverse=True)[1].astype(np.int64)
 
 

@@ -64,6 +64,8 @@ class StoringPlan:
 
 def plan_storing(site: Site, rules: Sequence[StoringRule]) -> StoringPlan | None:
     """The plan; None if every reading is to be stored."""
+    if not rules:
+        return None
     known: dict[tuple[int, DeviceKind], NDArray[np.uint16]] = {}
     found = []
     for device in site.devices:

@@ -29,6 +29,10 @@ _UNITS = {
         Unit("mW", "W", 1e-3),
         Unit("MW", "W", 1e6),
         Unit("GW", "W", 1e9),
+        Unit("RT", "W", 3516.852842),
+        Unit("BTU/h", "W", 0.2930710702),
+        Unit("kBTU/h", "W", 293.0710702),
+        Unit("kcal/h", "W", 1.163),
         Unit("Wh", "Wh"),
         Unit("kWh", "Wh", 1e3),
         Unit("MWh", "Wh", 1e6),
@@ -37,6 +41,8 @@ _UNITS = {
         Unit("kJ", "Wh", 1 / 3.6),
         Unit("MJ", "Wh", 1e3 / 3.6),
         Unit("GJ", "Wh", 1e6 / 3.6),
+        Unit("RTh", "Wh", 3516.852842),
+        Unit("Gcal", "Wh", 1.163e6),
         Unit("VA", "VA"),
         Unit("kVA", "VA", 1e3),
         Unit("MVA", "VA", 1e6),
@@ -67,6 +73,7 @@ _UNITS = {
         Unit("degF", "°C", 5 / 9, -160 / 9),
         Unit("kelvin", "°C", 1.0, -273.15),
         Unit("K", "K"),
+        Unit("Δ°F", "K", 5 / 9),
         Unit("L/s", "L/s"),
         Unit("L/min", "L/s", 1 / 60),
         Unit("LPM", "L/s", 1 / 60),
@@ -84,6 +91,10 @@ _UNITS = {
         Unit("bar", "kPa", 100.0),
         Unit("mbar", "kPa", 0.1),
         Unit("psi", "kPa", 6.894757293168361),
+        Unit("inH2O", "kPa", 0.24908891),
+        Unit("ftH2O", "kPa", 2.98906692),
+        Unit("mH2O", "kPa", 9.80665),
+        Unit("kgf/cm²", "kPa", 98.0665),
         Unit("m3", "m³"),
         Unit("m³", "m³"),
         Unit("L", "m³", 1e-3),
@@ -112,7 +123,8 @@ _UNITS = {
 def unit(symbol: str) -> Unit:
     """The unit written as ``symbol``.
 
-    ``K`` is a difference; an absolute temperature in kelvin is written ``kelvin``.
+    ``K`` is a difference, as is ``Δ°F``; an absolute temperature in kelvin is written ``kelvin``. ``RT`` is a
+    ton of refrigeration.
 
     Raises:
         UnknownUnitError: the symbol is unknown; the message lists near ones.

@@ -42,8 +42,18 @@ def device_ages(place: str, kind: str) -> str:
     return at(place, metrics.DEVICE_AGE, kind=kind)
 
 
-def read_share(place: str, kind: str, type_key: str) -> str:
-    """Share of the devices of a kind whose point has a usable value now."""
+def share(part: str, whole: str, by: str = "") -> str:
+    """How many of ``part`` there are to each of ``whole``: 0, and not nothing, where there is no part.
+
+    Both are sets of series; a share for each value of the labels in ``by``, if there are any.
+    """
+    grouped = f"count by ({by})" if by else "count"
+    every = f"{grouped} ({whole})"
+    return f"({grouped} ({part}) or 0 * {every}) / {every}"
+
+
+def read_share(place: str, kind: str, type_key: str, by: str = "") -> str:
+    """Share of the devices of a kind whose point has a usable value now, for each value of ``by``."""
     known = at(place, metrics.DEVICE_QUALITY, kind=kind)
-    usable = point(place, kind, type_key)
-    return f"count(count by (device) ({usable})) / count({known})"
+    labels = f"{by}, device" if by else "device"
+    return share(f"count by ({labels}) ({point(place, kind, type_key)})", known, by)

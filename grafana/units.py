@@ -30,7 +30,7 @@ _EXPOSED = {
 _STORED = _EXPOSED | {
     "Wh": "watth",
     "VAh": "suffix: VAh",
-    "varh": "voltampreacth",
+    "varh": "suffix: varh",
     "Ah": "amph",
     "kPa": "pressurekpa",
     "%": "percent",

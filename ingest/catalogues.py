@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import orjson
 
@@ -11,19 +12,24 @@ from facility.point_types import Behaviour
 from ingest.errors import BatchCorruptError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KeptCatalogue:
-    """A catalogue and how it is kept beside the batches that count over it."""
+    """A catalogue and how it is kept beside the batches that count over it.
+
+    It is encoded by whoever asks for that first: of a campus that is some hundredths of a second's work.
+    """
 
     catalogue: Catalogue
-    body: bytes
-    digest: str
 
+    @cached_property
+    def body(self) -> bytes:
+        """The catalogue, encoded."""
+        return encode_catalogue(self.catalogue)
 
-def keep_catalogue(catalogue: Catalogue) -> KeptCatalogue:
-    """The catalogue, encoded: a tenth of a second's work for a campus."""
-    body = encode_catalogue(catalogue)
-    return KeptCatalogue(catalogue, body, digest(body))
+    @cached_property
+    def digest(self) -> str:
+        """Its name."""
+        return digest(self.body)
 
 
 def encode_catalogue(catalogue: Catalogue) -> bytes:

@@ -9,7 +9,8 @@ IngestError
 ├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
 ├── StoreUnavailableError   keep the cursor where it is and try again later
-│   └── HistoryHeldError    another process has the history open
+│   ├── HistoryHeldError    another process has the history open
+│   └── StoreSlowError      it did not answer in time: send less at once
 └── StoreRejectedError      never sends again: put the data aside, count it, go on
 """
 
@@ -74,6 +75,10 @@ class RefusedLine:
     """How many readings it stands for."""
     reason: str
     """What the store said."""
+
+
+class StoreSlowError(StoreUnavailableError):
+    """It did not answer in time: it may have taken what was sent, and may keep up with less at once."""
 
 
 class StoreRejectedError(StoreError):

@@ -11,6 +11,7 @@ from copy import copy
 import numpy as np
 
 from facility.catalogue import KPI, ROLLUP, Catalogue, Field, Group
+from facility.devices import Device
 from facility.naming import PREFIX, prometheus_name, prometheus_unit
 from facility.quality import FIRST_UNCERTAIN
 from facility.quantities import ENERGIES, QUANTITIES
@@ -67,7 +68,7 @@ class Exposition:
         if like is not None and self._has_devices_of(like):
             self._age, self._quality, self._labels = like._age, like._quality, like._labels
             return
-        labels = self._labels = [*self._device_labels(like)]
+        labels = self._labels = self._device_labels(like)
         self._age = family_of(f"{PREFIX}device_age_seconds", "Seconds since it was read.", labels)
         self._quality = family_of(
             f"{PREFIX}device_quality", "Worst quality code (OPC DA) of its points.", labels
@@ -79,15 +80,16 @@ class Exposition:
         found._site = site
         return found
 
-    def _device_labels(self, like: "Exposition | None") -> Iterator[str]:
+    def _device_labels(self, like: "Exposition | None") -> list[str]:
         """The labels of each device, as they are written there if it is the very same."""
-        index, devices = ({}, ()) if like is None else (like._site.device_index, like._site.devices)
-        for device in self._site.devices:
-            at = index.get(device.id)
-            if like is not None and at is not None and devices[at] is device:
-                yield like._labels[at]
-            else:
-                yield labels_text({"device": device.id, "kind": str(device.kind), "node": device.space})
+        devices = self._site.devices
+        if like is None:
+            return list(map(_label, devices))
+        found: list[str] = []
+        for at, there, count in self._site.stretches(like._site):
+            told = map(_label, devices[at : at + count])
+            found += told if there < 0 else like._labels[there : there + count]
+        return found
 
     def _computes_as(self, other: "Exposition") -> bool:
         """Whether the same is computed for the same spaces, in the same order."""
@@ -219,6 +221,10 @@ def _node_info(site: Site) -> Family:
         }
         draft.add(labels_text(labels), 0, str(space.level))
     return draft.finish()
+
+
+def _label(device: Device) -> str:
+    return labels_text({"device": device.id, "kind": str(device.kind), "node": device.space})
 
 
 def _family(families: dict[str, FamilyDraft], key: str, each: Field, text: str) -> FamilyDraft:

@@ -145,10 +145,10 @@ class Family:
 
 def family_of(name: str, text: str, labels: Sequence[str], behaviour: Behaviour = Behaviour.GAUGE) -> Family:
     """A family whose numbers come in the order of its label sets, each as ``labels_text`` writes it."""
-    lines = [f"{name}{template_text(each)}{_NUMBER}\n" for each in labels]
-    places = np.arange(len(lines), dtype=np.int64)
-    parts = [
-        _Part("", "".join(lines[at : at + MOST_LINES]).encode(), places[at : at + MOST_LINES])
-        for at in range(0, len(lines), MOST_LINES)
-    ]
+    places, parts = np.arange(len(labels), dtype=np.int64), []
+    for at in range(0, len(labels), MOST_LINES):
+        part = slice(at, at + MOST_LINES)
+        # All at once, for there are thousands; no label holds a line's end as such.
+        lines = template_text("\n".join(labels[part])).replace("\n", f"{_NUMBER}\n{name}")
+        parts.append(_Part("", f"{name}{lines}{_NUMBER}\n".encode(), places[part]))
     return Family(family_head(name, text, behaviour), 1.0, tuple(parts))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, encode
-from ingest.catalogues import KeptCatalogue, keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
 from ingest.errors import BatchCorruptError
 from ingest.journal_catalogues import JournalCatalogues
@@ -61,7 +61,7 @@ class Journal:
         self._reserved = 0
         self._identity = ""
         self._file = JournalFile(path, self)
-        self._catalogues = JournalCatalogues(self._file, keep_catalogue(catalogue))
+        self._catalogues = JournalCatalogues(self._file, KeptCatalogue(catalogue))
         self._notes = Notes(self._file)
 
     @property

@@ -1,5 +1,7 @@
 """The current value of every point of a site, as arrays: the one place everything live is read from."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,7 @@ class LiveImage:
 
     def __init__(self, point_count: int) -> None:
         self.values = np.full(point_count, np.nan)
-        self.times = np.zeros(point_count, dtype=np.int64)
+        self.times = np.full(point_count, 0, dtype=np.int64)  # with its memory, before it is in use
         self.quality = np.full(point_count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         self.late = 0
         self._newest = 0
@@ -124,18 +126,18 @@ class LiveImage:
         self.times[place] = sample.time
         self.quality[place] = sample.quality
 
-    def take_over(self, other: "LiveImage", earlier: NDArray[np.int64]) -> None:
+    def take_over(self, other: "LiveImage", runs: Iterable[tuple[int, int, int]]) -> None:
         """Show what another image shows, of a site as it was before.
 
         Args:
             other: that image.
-            earlier: index of each point in it, negative for those that are new; shape (points,).
+            runs: points that are in both: index of the first here, index of the first there, how many.
         """
-        there = earlier >= 0
-        places = earlier[there]
-        self.values[there] = other.values[places]
-        self.times[there] = other.times[places]
-        self.quality[there] = other.quality[places]
+        for here, there, count in runs:
+            mine, its = slice(here, here + count), slice(there, there + count)
+            self.values[mine] = other.values[its]
+            self.times[mine] = other.times[its]
+            self.quality[mine] = other.quality[its]
         self.late, self._newest = other.late, other._newest
 
     def forget(self, first: int, count: int) -> None:

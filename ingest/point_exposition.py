@@ -63,13 +63,13 @@ class PointExposition:
             like: that of a similar site; what would be written as it is there is shared with it.
         """
         self._site = site
-        self._beginnings = [_beginning(device) for device in site.devices] if like is None else []
-        if like is not None:
-            index, devices, known = like._site.device_index, like._site.devices, like._beginnings
-            for device in site.devices:
-                at = index.get(device.id)
-                same = at is not None and devices[at] is device
-                self._beginnings.append(known[at] if same and at is not None else _beginning(device))
+        self._beginnings: list[str] = []
+        stretches = site.stretches(like._site) if like is not None else [(0, -1, len(site.devices))]
+        for at, there, count in stretches:
+            if like is not None and there >= 0:
+                self._beginnings += like._beginnings[there : there + count]
+            else:
+                self._beginnings += map(_beginning, site.devices[at : at + count])
 
     def about(self, site: Site) -> "PointExposition":
         """The same of a site of which the very same is told."""

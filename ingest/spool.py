@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
-from ingest.ageing import Ageing
+from ingest.ageing import Ageing, Reached
 from ingest.batch import Batch
 from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
@@ -101,7 +101,8 @@ class Spool:
         self._stores = stores
         self._clock = clock
         self._ageing = ageing or _by_clock(clock)
-        self._aged_kept = 0
+        self._aged = Reached(time=0)
+        """As it was kept last."""
         self._pause = commit / 2
         self._hand_over: Callable[[], None] = lambda: None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -338,16 +339,16 @@ class Spool:
     def _trim(self) -> None:
         with contextlib.suppress(JournalUnavailableError):
             if self._ageing.reached is None:
-                self._ageing.begin(_moment(self._journal.load_state(_AGEING)))
+                self._ageing.begin(Reached.read(self._journal.load_state(_AGEING)))
             self._journal.trim(self._ageing.now())
             self._keep_ageing()
         self._refresh()
 
     def _keep_ageing(self) -> None:
-        reached = self._ageing.reached or 0
-        if abs(reached - self._aged_kept) >= _KEEP_AGEING:
-            self._journal.save_state(_AGEING, str(reached).encode())
-            self._aged_kept = reached
+        found, former = self._ageing.kept, self._aged
+        if abs(found.time - former.time) >= _KEEP_AGEING or found.synchronised is not former.synchronised:
+            self._journal.save_state(_AGEING, found.write())
+            self._aged = found
 
     def _lost(self, error: JournalUnavailableError) -> None:
         if not self._error:
@@ -391,8 +392,3 @@ def _by_clock(clock: Clock) -> Ageing:
     ageing = Ageing(clock)
     ageing.begin(None)
     return ageing
-
-
-def _moment(kept: bytes | None) -> int | None:
-    """The time that was kept, ns; None if none was."""
-    return int(kept) if kept is not None and kept.isdigit() else None

@@ -6,6 +6,7 @@ after three periods, and not before 30 s; a point that reports by exception neve
 """
 
 from collections.abc import Set as AbstractSet
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from facility.devices import Device
 from facility.quality import FIRST_UNCERTAIN, Quality
 from facility.sample import NANOSECONDS
-from facility.site import Site
+from facility.site import Site, Stretch
 from ingest.live_image import LiveImage
 
 POLLED_PERIODS = 2.5
@@ -54,16 +55,34 @@ def limits(device: Device, *, pushed: bool) -> list[int]:
 class StalenessPlan:
     """The age limit of every device point of a site. Derived points never go stale: they are computed."""
 
-    def __init__(self, site: Site, pushed: AbstractSet[str]) -> None:
+    def __init__(self, site: Site, pushed: AbstractSet[str], like: "StalenessPlan | None" = None) -> None:
+        """``pushed`` are ids of devices that send by themselves; ``like`` is the plan of a similar site."""
+        self._site, self._pushed = site, pushed
         alike: dict[tuple[int, float, bool, bool], NDArray[np.int64]] = {}
         found = [np.empty(0, dtype=np.int64)]
-        for device in site.devices:
-            key = (id(device.points), device.period, device.reports_by_exception, device.id in pushed)
-            ages = alike.get(key)
-            if ages is None:
-                ages = alike[key] = np.array(limits(device, pushed=key[-1]), dtype=np.int64)
-            found.append(ages)
-        self._limits = np.concatenate(found)
+        for at, there, count in self._stretches(like):
+            if like is not None and there >= 0:
+                firsts = like._site.first_points
+                found.append(like._limits[firsts[there] : firsts[there + count]])
+                continue
+            for device in site.devices[at : at + count]:
+                key = (id(device.points), device.period, device.reports_by_exception, device.id in pushed)
+                ages = alike.get(key)
+                if ages is None:
+                    ages = alike[key] = np.array(limits(device, pushed=key[-1]), dtype=np.int64)
+                found.append(ages)
+        self._limits: NDArray[np.int64] = np.concatenate(found)
+
+    def about(self, site: Site) -> "StalenessPlan":
+        """The same of a site whose devices may be silent for as long."""
+        found = copy(self)
+        found._site = site
+        return found
+
+    def _stretches(self, like: "StalenessPlan | None") -> list[Stretch]:
+        if like is None or like._pushed != self._pushed:
+            return [(0, -1, len(self._site.devices))]
+        return self._site.stretches(like._site)
 
     @property
     def nbytes(self) -> int:

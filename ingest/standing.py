@@ -2,8 +2,11 @@
 somebody would hear it.
 """
 
+import math
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,15 +29,31 @@ class Touch:
     """They would be heard again, but what they said meanwhile is gone for good."""
 
 
+class StandingValue(NamedTuple):
+    """What one point said last."""
+
+    time: int
+    """ns UTC, the source's."""
+    value: float
+    quality: int
+    """As it would be if the device were heard."""
+
+
+StandingValues = Mapping[str, Mapping[str, StandingValue]]
+"""By device and point."""
+
+
 class Standing:
     """The points of a site's devices that report by exception."""
 
     def __init__(self, site: Site) -> None:
         """Nothing is lost yet."""
         self._places: dict[str, slice] = {}
+        self._points: dict[str, tuple[str, ...]] = {}
         for at in np.flatnonzero(site.columns.by_exception).tolist():
             device, first = site.devices[at], int(site.first_points[at])
             self._places[device.id] = slice(first, first + len(device.points))
+            self._points[device.id] = tuple(point.name for point in device.points)
         self._shown: dict[str, QualityArray] = {}
         """Of devices that are lost, the quality of what they said last."""
 
@@ -59,6 +78,41 @@ class Standing:
             if device not in touch.missed:
                 quality = image.quality[self._places[device]]
                 np.copyto(quality, shown, where=np.isin(quality, _UNHEARD))
+
+    def remember(self, image: LiveImage) -> StandingValues:
+        """What each device said last, so that it need not say it again after a restart."""
+        found: dict[str, dict[str, StandingValue]] = {}
+        for device, place in self._places.items():
+            values, times = image.values[place], image.times[place]
+            quality = image.quality[place]
+            if device in self._shown:
+                quality = np.where(np.isin(quality, _UNHEARD), self._shown[device], quality)
+            for at, name in enumerate(self._points[device]):
+                if math.isfinite(values[at]):
+                    told = StandingValue(int(times[at]), float(values[at]), int(quality[at]))
+                    found.setdefault(device, {})[name] = told
+        return found
+
+    def restore(self, image: LiveImage, remembered: StandingValues, *, whole: bool) -> None:
+        """Show what devices said before a restart as that, where nothing has come since.
+
+        Args:
+            image: what is shown.
+            remembered: from ``remember``.
+            whole: nothing was heard after that: it stands again once the devices would be heard.
+        """
+        for device, points in remembered.items():
+            place = self._places.get(device)
+            if place is None:
+                continue
+            quality, shown = image.quality[place], image.quality[place].copy()
+            for at, name in enumerate(self._points[device]):
+                told = points.get(name)
+                if told is not None and quality[at] == Quality.WAITING_FOR_DATA:
+                    image.values[place][at], image.times[place][at] = told.value, told.time
+                    quality[at] = Quality.COMM_FAILURE_LAST_VALUE
+                    shown[at] = told.quality if whole else Quality.COMM_FAILURE_LAST_VALUE
+            self._shown[device] = shown
 
     def take_over(self, other: "Standing") -> None:
         """Go on from the site as it was before."""

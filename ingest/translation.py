@@ -69,7 +69,7 @@ class Translation:
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Index in the target of each point of the source; NOWHERE if it is not there."""
-        earlier = find_moves(self.source, self.target).earlier
+        earlier = find_moves(self.source, self.target).earlier(np.arange(self.target.point_count))
         there = np.flatnonzero(earlier >= 0)
         places = np.full(self.source.point_count, NOWHERE, dtype=np.int64)
         places[earlier[there]] = there

@@ -16,11 +16,12 @@ import asyncio
 import logging
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 import orjson
@@ -44,7 +45,7 @@ class Recorder:
     """Takes samples as an ``Emit``, passes them on and writes them to a file now and then.
 
     ``run`` writes. Between its writes samples are buffered, up to a bound; beyond it they are not
-    recorded, and counted.
+    recorded, and counted. So are all that come after the disk has refused some: who collects goes on.
     """
 
     def __init__(
@@ -57,14 +58,17 @@ class Recorder:
         self._bound = bound
         self._buffer = bytearray()
         self._buffered = 0
+        self._ended = False
         self.recorded = 0
         """Samples written so far."""
         self.dropped = 0
-        """Samples not recorded because the buffer was full."""
+        """Samples not recorded because the buffer was full or the disk took no more."""
 
     def __call__(self, sample: Sample) -> None:
         """Takes one sample."""
-        if len(self._buffer) + _SAMPLE.size + _BYTES_A_VALUE * len(sample.values) <= self._bound:
+        if self._ended:
+            self.dropped += 1
+        elif len(self._buffer) + _SAMPLE.size + _BYTES_A_VALUE * len(sample.values) <= self._bound:
             self._buffer += _SAMPLE.pack(sample.first, len(sample.values), sample.time)
             self._buffer += np.ascontiguousarray(sample.values, dtype="<f8").tobytes()
             self._buffer += np.ascontiguousarray(sample.quality, dtype=np.uint8).tobytes()
@@ -80,14 +84,14 @@ class Recorder:
         """Creates the file and writes to it until cancelled; then writes what is left.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: the file cannot be made, or is there already.
         """
-        with self._path.open("wb") as file:
+        with self._path.open("xb", buffering=0) as file:
             file.write(orjson.dumps({_KEY: VERSION, "series": self._series}) + b"\n")
             try:
                 while True:
                     await asyncio.sleep(_FLUSH_PERIOD)
-                    await asyncio.to_thread(self._write, file, *self._take())
+                    await _to_its_end(self._write, file, *self._take())
             finally:
                 self._write(file, *self._take())
                 if self.dropped:
@@ -99,13 +103,31 @@ class Recorder:
         self._buffered = 0
         return taken
 
-    def _write(self, file: BinaryIO, data: bytes, samples: int) -> None:
+    def _write(self, file: FileIO, data: bytes, samples: int) -> None:
         if not samples:
             return
         packed = zlib.compress(data, 1)
-        file.write(_BLOCK.pack(_MAGIC, samples, len(packed), zlib.crc32(packed)) + packed)
-        file.flush()
-        self.recorded += samples
+        left = memoryview(_BLOCK.pack(_MAGIC, samples, len(packed), zlib.crc32(packed)) + packed)
+        try:
+            while left:
+                left = left[file.write(left) :]
+        except OSError as error:
+            self._ended = True
+            self.dropped += samples
+            why = error.strerror or error
+            _LOG.error("%s cannot be written any more (%s): the recording ends here", self._path, why)
+        else:
+            self.recorded += samples
+
+
+async def _to_its_end(work: Callable[..., None], *arguments: object) -> None:
+    """Do something in a thread; who is cancelled meanwhile waits for it, lest what follows overtakes it."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing})
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +163,12 @@ class Recording:
                 torn = len(rest) - at
                 _LOG.warning("%s: its last %d bytes, %d samples, are torn and left out", path, torn, lost)
                 break
-            samples.extend(_samples(block, len(series), path))
+            try:
+                samples.extend(_samples(zlib.decompress(block), len(series), path))
+            except (zlib.error, struct.error, ValueError) as error:
+                raise RecordingError(
+                    f"{path}: the block at byte {at} of its blocks is none: {error}"
+                ) from error
             at += _BLOCK.size + int.from_bytes(rest[at + 8 : at + 12], "big")
         return cls(series, tuple(samples), len(rest) - at, lost)
 
@@ -182,7 +209,7 @@ def _block(rest: bytes, at: int) -> tuple[bytes | None, int]:
         return None, 0
     if len(packed) < length or zlib.crc32(packed) != checksum:
         return None, int(count)
-    return zlib.decompress(packed), int(count)
+    return packed, int(count)
 
 
 def _samples(block: bytes, series: int, path: Path) -> Iterator[Sample]:

@@ -40,6 +40,10 @@ def compose(text: str, problems: Problems) -> yaml.MappingNode | None:
         mark = error.problem_mark or error.context_mark
         problems.add(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")
         return None
+    except yaml.reader.ReaderError as error:
+        line_of = text.count("\n", 0, error.position) + 1
+        problems.add(line_of, f"not YAML: character {error.character:#06x} must not be there; take it out")
+        return None
     if isinstance(node, yaml.MappingNode):
         return node
     problems.add(1, "a scenario is a mapping with 'dcops_scenario: 1' and 'steps'")

@@ -77,7 +77,7 @@ def _from_currents(values: Mapping[str, float]) -> Iterator[CrossCheck]:
     """Power over current is a low voltage, where voltages are not measured."""
     power = values.get("active_power")
     currents = [values.get(f"current{phase}") for phase in _PHASES]
-    known = [each for each in currents if each is not None]
+    known = [abs(each) for each in currents if each is not None]
     if power is None or len(known) < len(_PHASES) or "voltage_l1" in values:
         return
     low, high = _VOLTS_OF_POWER
@@ -94,7 +94,7 @@ def _from_phases(values: Mapping[str, float]) -> Iterator[CrossCheck]:
     voltages = [values.get(f"voltage{phase}") for phase in _PHASES]
     if power is None or None in currents or None in voltages:
         return
-    apparent = math.fsum(u * i for u, i in zip(voltages, currents, strict=True) if u and i)
+    apparent = math.fsum(abs(u * i) for u, i in zip(voltages, currents, strict=True) if u and i)
     factor = abs(values.get("power_factor", 0.0))
     if factor:
         text = "active_power = sum of U·I·pf"

@@ -155,7 +155,7 @@ class Contact:
             if known != told:
                 self.changes += 1
                 _LOG.info(
-                    "device %s is another one: %s was %r and is %r; what was learned of it is forgotten",
+                    "device %s was replaced: %s was %r and is now %r; its lessons are forgotten",
                     *(self._device, name, known, told),
                 )
                 lesson.forget()

@@ -219,7 +219,10 @@ class DeviceReader:
             return
         self.polls_done += 1
         self._lateness.add((now - self._place) % self._period)
-        self._failed_in_a_row = 0
+        if self._failed_in_a_row:
+            self._failed_in_a_row = 0
+            self._readout.doubt_soon(now)
+            self._plan_attending()
         self._last_success = now
         group = self._short
         if group is not None:
@@ -252,8 +255,8 @@ class DeviceReader:
             self._send_none(self._clock.now(), Quality.COMM_FAILURE)
 
     def spoil(self, error: Exception, time: int) -> None:
-        """What the last scan gave cannot be taken apart: it has failed, though it was complete."""
-        reason = f"{type(error).__name__} while it was decoded: {error}"
+        """What the last scan gave cannot be taken apart or over: it has failed, though it was complete."""
+        reason = f"{type(error).__name__} while its values were taken over: {error}"
         if self.last_error != reason:
             _LOG.error("device %s: %s", self.id, reason, exc_info=error)
         self.last_error = reason
@@ -267,6 +270,7 @@ class DeviceReader:
         self._contact.ask_soon()
         self._attend_at = 0
         now = self._clock.now()
+        self._readout.doubt(now)
         if self._contact.is_due(now):
             self._contact.open(self.probe, now)
         self._leave_short_way()

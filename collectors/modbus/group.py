@@ -1,5 +1,6 @@
 """One group of one device: its reads one after the other, and what is learned when one is refused."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from collectors.decode import Payload
 from collectors.health import ReadCost
-from collectors.lessons import Lesson
+from collectors.lessons import Address, Lesson
 from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
 from collectors.modbus.layout import GroupPlan, Requests, moved_request
@@ -38,7 +39,7 @@ _BLIND_SPLITS = 4
 """As long as nothing was answered, for then the device may just not be ready."""
 
 
-_NO_HALVES: frozenset[int] = frozenset()
+_NO_READS: frozenset[int] = frozenset()
 
 
 class _Trial:
@@ -59,11 +60,11 @@ class _Trial:
 
     def begin_anew(self) -> None:
         """Forget what came up in one scan."""
-        self.again = -1
-        """The read that asks for something again; -1 if none does."""
+        self.again = _NO_READS
+        """Reads that ask again for what was refused."""
         self.refused: tuple[tuple[Block, int], ...] = ()
         """Values alone that were refused, and with what."""
-        self.halves = _NO_HALVES
+        self.halves = _NO_READS
         """Reads that were split into later ones."""
         self.unfinished = False
         """Whether splitting goes on in the next scan."""
@@ -162,25 +163,41 @@ class GroupReader:
             self.drop_scan()
         return (self._requests[0] if self._requests else None) or self.next_request()
 
-    def ask_again(self) -> bool:
-        """In this scan, see whether one refused value or one cut is still needed; False if there is none."""
-        refused = [at for at, code in enumerate(self._layout.codes) if code]
-        cuts = [each for each in self._plan.addresses() if each in self._lesson.cuts]
+    @property
+    def rounds_asked(self) -> float:
+        """How often it has been seen whether what was learned still holds; infinity if nothing was."""
+        refused, cuts = self._learned()
         if not refused and not cuts:
-            return False
+            return math.inf
+        return 0.0 if self._trial is None else self._trial.turn / (len(refused) + len(cuts))
+
+    def ask_again(self, most: int) -> int:
+        """In this scan, see whether what was learned still holds: of so many refused values, or of one cut.
+
+        Returns:
+            How many are asked for; 0 if nothing was learned.
+        """
+        refused, cuts = self._learned()
+        if not refused and not cuts:
+            return 0
         trial = self._trying()
+        self._payloads = ()  # a refused value that comes first was passed over
         turn = trial.turn % (len(refused) + len(cuts))
-        trial.turn += 1
-        if turn < len(refused):
-            self.disturbed = True
-            trial.again = at = refused[turn]
-            request = moved_request(self._unit, self._blocks[at], self._shift)
-            self._requests = (*self._requests[:at], request, *self._requests[at + 1 :])
-            self._account()
-        else:
+        if turn >= len(refused) and (most == 1 or not refused):
+            trial.turn += 1
             self._lesson.cuts -= {cuts[turn - len(refused)]}
             self.lay_out()
-        return True
+            return 1
+        asked = [*refused[turn:], *refused[:turn]][:most]
+        trial.turn += len(asked)
+        self.disturbed = True
+        trial.again = frozenset(asked)
+        self._requests = tuple(
+            moved_request(self._unit, self._blocks[at], self._shift) if at in trial.again else request
+            for at, request in enumerate(self._requests)
+        )
+        self._account()
+        return len(asked)
 
     def next_request(self) -> Request | None:
         """The next read of the scan; None if it is complete."""
@@ -215,7 +232,7 @@ class GroupReader:
         cost.seconds += seconds
         self._payloads += (quality_of(fault.code),)
         trial = self._trying()
-        if at != trial.again and self._may_lack(trial, fault.code, at):
+        if at not in trial.again and self._may_lack(trial, fault.code, at):
             trial.lacks = quality_of(fault.code)
             self._ask_for_less(trial, at, fault.code)
         return f"{fault} reading {cost.text}"
@@ -265,7 +282,7 @@ class GroupReader:
     def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
         """Values and quality of the group's points; every read of the scan has been answered."""
         self.wait = self.group.every
-        halves = _NO_HALVES if self._trial is None else self._trial.halves
+        halves = _NO_READS if self._trial is None else self._trial.halves
         if not halves:
             return self.decoder.decode(self._payloads)
         kept = [at for at in range(len(self._blocks)) if at not in halves]
@@ -351,12 +368,17 @@ class GroupReader:
         return count >= _STUBBORN
 
     def _unlearn(self, trial: _Trial) -> bool:
-        """A refused value that was asked again and was answered is there again."""
-        if trial.again < 0 or isinstance(self._payloads[trial.again], Quality):
-            return False
-        there = set(map(self._plan.address, self._blocks[trial.again].points))
-        self._lesson.refused = {at: code for at, code in self._lesson.refused.items() if at not in there}
-        return True
+        """Refused values that were asked for again and were answered are there again."""
+        answered = [at for at in trial.again if not isinstance(self._payloads[at], Quality)]
+        there = {self._plan.address(point) for at in answered for point in self._blocks[at].points}
+        if there:
+            self._lesson.refused = {at: code for at, code in self._lesson.refused.items() if at not in there}
+        return bool(there)
+
+    def _learned(self) -> tuple[list[int], list[Address]]:
+        """Blocks of one value that are known to be refused, and the cuts."""
+        refused = [at for at, code in enumerate(self._layout.codes) if code]
+        return refused, [each for each in self._plan.addresses() if each in self._lesson.cuts]
 
     def _learn_cuts(self, trial: _Trial) -> bool:
         """A split whose parts were answered whole was needed for itself: the device reads not across it."""

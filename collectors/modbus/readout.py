@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from collectors.health import ReadCost
-from collectors.lessons import Lesson
+from collectors.lessons import Address, Lesson
 from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
 from collectors.modbus.group import GroupReader
@@ -14,8 +14,16 @@ from collectors.planning import Block
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 
-REFUSALS_KEPT = 86_400 * NANOSECONDS
-"""In this time each refused value of a device is asked for once more, for it may be there again."""
+FIRST_ASKING = 900 * NANOSECONDS
+"""Within this time after something was refused each refused value of a device is asked for once more, for the
+device may just have started, or another one have answered for it; then within twice that time, and so on. Not
+sooner: there are devices that log each refusal as a fault.
+"""
+LAST_ASKING = 86_400 * NANOSECONDS
+"""So often it goes on."""
+_MOST_DOUBLINGS = 7
+_MOST_ASKED = 16
+"""Refused values asked for in one scan, once one of them was answered: the others may be wrong likewise."""
 NEVER = 1 << 62
 """A time that does not come, ns."""
 
@@ -35,10 +43,13 @@ class Readout:
     """
 
     __slots__ = (
+        "_asked",
         "_at",
         "_device",
         "_due",
         "_groups",
+        "_hurry",
+        "_known",
         "_late",
         "_lesson",
         "_lone",
@@ -63,8 +74,13 @@ class Readout:
         self._at = 0
         self._lone: Request | None = None
         self._turn = 0
+        self._asked = 0
+        """What was asked for again since something was learned."""
+        self._hurry = 0
+        """How many are to be asked for with the next scans."""
+        self._known = self._learned()
         self.lay_out()
-        self.plan_asking_again(now)
+        self._plan_asking_again(now)
 
     def begin(self, now: int) -> None:
         """Start a scan."""
@@ -193,28 +209,41 @@ class Readout:
         learned = [group.learn() for group in disturbed]
         if any(learned):
             self.lay_out()
-            self.plan_asking_again(now)
+            self._plan_asking_again(now)
         return any(learned)
 
     def ask_again(self, now: int) -> bool:
-        """Ask for one refused value in this scan, outside of its block; True if the lesson may change."""
-        self.plan_asking_again(now)
-        asked = any(group.ask_again() for group in self._due)
+        """Ask for something refused in this scan, outside of its block; True if the lesson may change."""
+        group = min(self._due, key=_rounds_asked, default=None)
+        asked = group.ask_again(_MOST_ASKED if self._hurry else 1) if group is not None else 0
+        if not asked and self._due != self._groups:
+            return False  # it is of a group that is due later
+        self._asked += asked
+        self._hurry = max(0, self._hurry - asked) if asked else 0
+        self._plan_asking_again(now)
         if self._silences is not None:
             self._put_off(self._silences, now)
-        return asked
+        return asked > 0
+
+    def doubt(self, now: int) -> None:
+        """The device was away: it, or what answers for it, may be another one than that which refused."""
+        self._asked = 0
+        if self._silences is not None:
+            self._silences.hurry()
+        if self._lesson.refused or self._lesson.cuts:
+            self.ask_again_at = now
+
+    def doubt_soon(self, now: int) -> None:
+        """A scan failed: it may have been restarted."""
+        self.ask_again_at = min(self.ask_again_at, now + FIRST_ASKING)
 
     def lay_out(self) -> None:
         """Plan the reads of all groups by what has been learned."""
+        self._note_learned()
         for group in self._groups:
             group.lay_out(self._lesson.start or 0)
         if not any(group.reads for group in self._groups):
             self.refusing = Quality.NOT_CONNECTED
-
-    def plan_asking_again(self, now: int) -> None:
-        """Set when to ask next for something refused: each in its turn, all within a day."""
-        count = len(self._lesson.refused) + len(self._lesson.cuts)
-        self.ask_again_at = now + REFUSALS_KEPT // count if count else NEVER
 
     def read_all_next(self) -> None:
         """Read every group in the next scan."""
@@ -225,6 +254,34 @@ class Readout:
         """What each read has taken of the bus since the start."""
         for group in self._groups:
             yield from group.costs()
+
+    def _plan_asking_again(self, now: int) -> None:
+        """Set when to ask next for something refused: each in its turn."""
+        count = len(self._lesson.refused) + len(self._lesson.cuts)
+        if not count:
+            self.ask_again_at = NEVER
+        elif self._hurry:
+            self.ask_again_at = now
+        else:
+            doublings = min(self._asked // count, _MOST_DOUBLINGS)
+            self.ask_again_at = now + min(FIRST_ASKING << doublings, LAST_ASKING) // count
+
+    def _note_learned(self) -> None:
+        """If something new was learned, it is to be seen soon whether it holds; a cut that was asked for and
+        is needed after all is nothing new.
+        """
+        refused, cuts = self._learned()
+        known, known_cuts = self._known
+        if refused == known and cuts <= known_cuts:
+            return
+        self._known = refused, cuts
+        self._asked = 0
+        if known - refused:
+            self._hurry = len(refused)
+
+    def _learned(self) -> tuple[frozenset[Address], int]:
+        """Values that are refused, and the number of cuts."""
+        return frozenset(self._lesson.refused), len(self._lesson.cuts)
 
     def _suspect(self, request: Request) -> None:
         """A scan broke off at a read; where all are suspected it is the device that is silent."""
@@ -285,3 +342,7 @@ class Readout:
         for group in self._groups:
             group.trusted = True
         return learned
+
+
+def _rounds_asked(group: GroupReader) -> float:
+    return group.rounds_asked

@@ -56,6 +56,12 @@ class Silences:
         """Whether a silent read is to be asked for in this scan."""
         return now >= self._reads[request].due_at
 
+    def hurry(self) -> None:
+        """Ask for all in the next scan: the device was away, and may be another one now."""
+        for each in self._reads.values():
+            each.due_at = 0
+            each.count = min(each.count, 1)
+
     def prove(self, request: Request, now: int) -> None:
         """It was not answered, and others were."""
         silence = self._reads[request]

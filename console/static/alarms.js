@@ -1,10 +1,10 @@
 // The list of alarms, and how collection goes.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, percent, words, zonedTime } from "./format.js";
+import { age, momentTime, percent, words, MARKS } from "./format.js";
 import { getJson } from "./live.js";
+import { News } from "./news.js";
 
-const MARKS = { high: "▲", medium: "◆", low: "●" };
 const COLLECTION_EVERY = 5000;
 const MOST_SHOWN = 100;
 const MOST_LISTED = 20; // devices, and endpoints: those in trouble first
@@ -16,6 +16,8 @@ export class AlarmPanel {
     this.open = open;
     this.state = "active";
     this.revision = null;
+    this.asked = 0;
+    this.news = new News(document.getElementById("news"));
     this.list = document.getElementById("alarm-list");
     this.buttons = [...document.querySelectorAll("#alarms .choice button")];
     for (const button of this.buttons) button.addEventListener("click", () => this.setState(button.dataset.state));
@@ -31,23 +33,30 @@ export class AlarmPanel {
     this.load();
   }
 
+  // Those that stand are asked for in any case: new ones are told of whatever is being looked at.
   async load() {
-    const revision = this.live.alarms?.revision;
-    this.revision = revision;
+    const [turn, state] = [++this.asked, this.state];
+    this.revision = this.live.alarms?.revision;
     try {
-      const answer = await getJson(`/api/v1/alarms?state=${this.state}`);
-      this.render(answer);
+      const active = await this.ask("active");
+      if (turn === this.asked) this.news.take(active);
+      const answer = state === "active" ? active : await this.ask(state);
+      if (turn === this.asked) this.render(answer, state);
     } catch {
-      if (this.revision === revision) this.revision = null;
+      if (turn === this.asked) this.revision = null;
     }
   }
 
-  render(answer) {
-    const shown = answer.alarms.slice(0, MOST_SHOWN);
-    keyed(this.list, shown, (alarm) => `${alarm.id}@${alarm.raised}`, (alarm) => this.create(alarm), () => {});
+  ask(state) {
+    return getJson(`/api/v1/alarms?state=${state}&limit=${MOST_SHOWN}`);
+  }
+
+  render(answer, state) {
+    keyed(this.list, answer.alarms, (alarm) => `${state} ${alarm.id}@${alarm.raised}`, (alarm) => this.create(alarm), () => {});
     const empty = document.getElementById("alarm-empty");
-    const nothing = this.state === "active" ? "No active alarms" : "None has ended yet";
-    setText(empty, answer.total > shown.length ? `and ${answer.total - shown.length} more` : answer.total ? "" : nothing);
+    const nothing = state === "active" ? "No active alarms" : "None has ended yet";
+    const more = answer.total - answer.alarms.length;
+    setText(empty, more > 0 ? `and ${more} more` : answer.total ? "" : nothing);
     this.tellAges();
   }
 
@@ -70,12 +79,13 @@ export class AlarmPanel {
   }
 
   tellAges() {
-    const now = this.live.now();
+    const [now, zone] = [this.live.now(), this.live.timezone];
+    if (!now) return;
     for (const row of this.list.children) {
-      const box = row.querySelector(".alarm-age");
       const raised = Number(row.dataset.raised);
       const cleared = Number(row.dataset.cleared);
-      setText(box, cleared ? `ended ${zonedTime(cleared, this.live.timezone)}, lasted ${age((cleared - raised) / 1000)}` : now ? age(Math.max(0, (now - raised) / 1000)) : "");
+      const [moment, seconds] = [momentTime(cleared || raised, now, zone), Math.max(0, ((cleared || now) - raised) / 1000)];
+      setText(row.querySelector(".alarm-age"), cleared ? `ended ${moment}, lasted ${age(seconds)}` : `since ${moment}, ${age(seconds)}`);
     }
   }
 }

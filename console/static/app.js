@@ -15,9 +15,18 @@ function open(id) {
   if (window.innerWidth <= 900) document.getElementById("main").scrollIntoView({ block: "start" });
 }
 
+// What the address asks for, as it stands if it is no proper escape.
+function asked() {
+  const hash = location.hash.slice(1);
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return hash;
+  }
+}
+
 function follow() {
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  const id = wanted || live.order[0];
+  const id = asked() || live.order[0];
   if (!id) return;
   tree.select(id);
   detail.show(id);

@@ -1,10 +1,10 @@
 // A line of history: gaps stay gaps, the scale is written beside it.
 
 import { h, setText, svg } from "./dom.js";
-import { clockTime, quantity, zonedTime, DASH } from "./format.js";
+import { clockTime, quantity, zonedTime, DASH, NARROW } from "./format.js";
 import { getJson } from "./live.js";
 
-const RANGES = { "1h": [3600, "1 h"], "24h": [86400, "24 h"], "7d": [604800, "7 d"] };
+const RANGES = { "1h": [3600, `1${NARROW}h`], "24h": [86400, `24${NARROW}h`], "7d": [604800, `7${NARROW}d`] };
 const EVERY = 30000;
 const GOOD = 192;
 const WIDTH = 600;

@@ -1,7 +1,7 @@
 // The open node: its totals, its two feeds, its history, its racks, its devices and their points.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, brief, explain, judge, marked, percent, pointValue, quantity, words, DASH, WINDOWS } from "./format.js";
+import { age, brief, explain, fixed, judge, marked, momentTime, percent, pointValue, quantity, words, CATEGORIES, DASH, NARROW, WINDOWS } from "./format.js";
 import { Chart } from "./chart.js";
 import { HallMap } from "./map.js";
 import { getJson } from "./live.js";
@@ -11,8 +11,12 @@ const NOT_FOUND = 404;
 const ROOM_FOR_RATIO = 0.25;
 const HIDDEN_TOTALS = new Set(["power_feeda", "power_feedb"]); // shown as the split
 const MOST_POINTS = 200;
-const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
-const FIGURES = { pue: "PUE", erf: "ERF", wue: "WUE, L/kWh" };
+const FIGURES = { pue: "PUE", erf: "ERF", wue: `WUE,${NARROW}L/kWh` };
+const TEXT = "";
+const NUMBER = "number"; // to the right, digit under digit
+const DEVICES = { Device: TEXT, Kind: TEXT, Feed: TEXT, Reading: NUMBER, Quality: TEXT, Oldest: NUMBER };
+const POINTS = { Point: TEXT, Value: NUMBER, Quality: TEXT, Age: NUMBER };
+const ENERGIES = { "Counted since first read": TEXT, Amount: NUMBER, "of it estimated": NUMBER };
 
 export class Detail {
   constructor(live, open) {
@@ -25,7 +29,9 @@ export class Detail {
     this.map = new HallMap(live, open);
     this.box = document.getElementById("detail");
     this.parts = this.build();
+    this.aged = new Map(); // what shows an age, when it was read and how it says so
     live.on("tick", () => this.refresh());
+    live.on("state", () => this.tellAges());
   }
 
   build() {
@@ -67,6 +73,21 @@ export class Detail {
     }
   }
 
+  // Show an age in an element, and let it grow until there is a newer one.
+  showAge(element, seconds, tell = age) {
+    setText(element, tell(seconds));
+    if (seconds === null) this.aged.delete(element);
+    else this.aged.set(element, { read: this.live.now() - seconds * 1000, tell });
+  }
+
+  tellAges() {
+    const now = this.live.now();
+    for (const [element, { read, tell }] of this.aged) {
+      if (element.isConnected) setText(element, tell(Math.max(0, (now - read) / 1000)));
+      else this.aged.delete(element);
+    }
+  }
+
   fail(error) {
     const home = this.live.nodes.get(this.live.order[0]);
     const back = home ? h("button", { type: "button", class: "link", onclick: () => this.open(home.id) }, `Open ${home.name}`) : null;
@@ -96,7 +117,7 @@ export class Detail {
     setText(parts.title, node.name);
     const facts = node.node === "space"
       ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
-      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, node.id];
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, ...Object.entries(node.texts).map(([name, text]) => `${words(name)} ${text}`), node.id];
     setText(parts.facts, facts.filter(Boolean).join(" · "));
   }
 
@@ -139,8 +160,8 @@ export class Detail {
     setText(card.children[0], reading.label);
     setText(card.children[1], marked(quantity(reading.value, reading.unit), state));
     const coverage = reading.coverage !== null && reading.coverage < 0.9995 ? `${percent(reading.coverage)} measured · ` : "";
-    const oldest = coverage && state !== "stale" ? age(reading.age) : `${state === "stale" ? "stale" : "oldest"} ${age(reading.age)}`;
-    setText(card.children[2], reading.age === null ? "never read" : `${coverage}${oldest}`);
+    const before = state === "stale" ? "stale " : coverage ? "" : "oldest ";
+    this.showAge(card.children[2], reading.age, (seconds) => (seconds === null ? "never read" : `${coverage}${before}${age(seconds)}`));
     setAttribute(card, "title", explain(reading));
   }
 
@@ -191,9 +212,9 @@ export class Detail {
       if (this.id === id) figures.replaceChildren();
       return;
     }
-    const head = h("tr", {}, h("th", { scope: "col" }, "Key figures"), ...Object.entries(WINDOWS).map(([, text]) => h("th", { scope: "col" }, text)));
+    const columns = { "Key figures": TEXT, ...Object.fromEntries(Object.values(WINDOWS).map((text) => [text, NUMBER])) };
     const body = [...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...Object.keys(WINDOWS).map((window) => figureCell(cells.get(window)))));
-    figures.replaceChildren(scroll("Key figures", h("table", {}, h("thead", {}, head), h("tbody", {}, ...body))));
+    figures.replaceChildren(table("Key figures", columns, body));
   }
 
   async figuresOf(id) {
@@ -211,10 +232,7 @@ export class Detail {
       box.replaceChildren();
       return;
     }
-    if (!box.children.length) {
-      const names = ["Device", "Kind", "Feed", "Reading", "Quality", "Oldest"];
-      box.append(h("h3", {}, "Devices"), scroll("Devices", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
-    }
+    if (!box.children.length) box.append(h("h3", {}, "Devices"), table("Devices", DEVICES));
     keyed(box.querySelector("tbody"), all, ([, device]) => device.id, ([, device]) => this.createDevice(device), (row, [where, device]) => this.fillDevice(row, where, device));
   }
 
@@ -229,12 +247,13 @@ export class Detail {
     setText(cells[1], words(device.kind) + (where === "here" ? "" : ` (${where})`));
     setText(cells[2], device.feed ?? "");
     setText(cells[3], reading ? marked(quantity(reading.value, reading.unit), state) : DASH);
-    setClass(cells[3], "number", state);
+    setClass(cells[3], "number value", state);
     setAttribute(cells[3], "title", reading ? `${words(reading.label)}: ${explain(reading)}` : null);
     setText(cells[4], brief(device.worst_text));
     setAttribute(cells[4], "title", device.worst_text);
     setClass(cells[4], device.worst >= 192 ? "muted" : "doubt", "");
-    setText(cells[5], age(device.oldest));
+    setClass(cells[5], "number", "");
+    this.showAge(cells[5], device.oldest);
     setAttribute(row, "data-quality", device.worst);
     setAttribute(row, "data-age", device.oldest);
   }
@@ -245,17 +264,29 @@ export class Detail {
       box.replaceChildren();
       return;
     }
-    if (!box.children.length) {
-      const names = ["Point", "Value", "Quality", "Age"];
-      box.append(h("h3", {}, "Points"), scroll("Points", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
-    }
+    if (!box.children.length) box.append(h("h3", {}, "Points"), table("Points", POINTS));
     const several = new Set(points.map((point) => point.group)).size > 1;
-    keyed(box.querySelector("tbody"), points, (point) => point.series, (point) => this.createPoint(point, several), fillPoint);
+    keyed(box.querySelector("tbody"), points, (point) => point.series, (point) => this.createPoint(point, several), (row, point) => this.fillPoint(row, point));
   }
 
   createPoint(point, several) {
     const choose = () => this.choose(point.series, `${several ? `${point.group} ` : ""}${words(point.name)}`);
     return h("tr", { "data-series": point.series }, h("th", { scope: "row" }, h("button", { type: "button", class: "link", title: "show its history", onclick: choose }, words(point.name)), several ? h("small", { class: "muted" }, ` ${point.group}`) : null), h("td"), h("td"), h("td"));
+  }
+
+  fillPoint(row, point) {
+    const state = judge(point.value, point.quality, null);
+    const cells = row.children;
+    setText(cells[1], marked(pointValue(point), state));
+    setClass(cells[1], "number value", state);
+    setText(cells[2], brief(point.quality_text));
+    setClass(cells[2], point.quality >= 192 ? "muted" : "doubt", "");
+    setClass(cells[3], "number", "");
+    this.showAge(cells[3], point.age);
+    const read = point.time ? momentTime(Date.parse(point.time), this.live.now(), this.live.timezone) : "never";
+    setAttribute(cells[1], "title", `${point.quality_text} · read ${read}`);
+    setAttribute(row, "data-quality", point.quality);
+    setAttribute(row, "data-age", point.age);
   }
 
   renderEnergies(energies) {
@@ -265,11 +296,8 @@ export class Detail {
       box.replaceChildren();
       return;
     }
-    if (!box.children.length) {
-      const names = ["Counted since first read", "Amount", "of it estimated"];
-      box.append(scroll("Energies", h("table", {}, h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { scope: "col" }, name)))), h("tbody"))));
-    }
-    keyed(box.querySelector("tbody"), rows, ([key]) => key, ([, energy]) => h("tr", {}, h("th", { scope: "row" }, energy.label), h("td", { class: "number" }), h("td", { class: "number" })), (row, [, energy]) => {
+    if (!box.children.length) box.append(table("Energies", ENERGIES));
+    keyed(box.querySelector("tbody"), rows, ([key]) => key, ([, energy]) => h("tr", {}, h("th", { scope: "row" }, energy.label), h("td", { class: "number value" }), h("td", { class: "number value" })), (row, [, energy]) => {
       setText(row.children[1], quantity(energy.value, energy.unit));
       setText(row.children[2], quantity(energy.estimated, energy.unit));
       setAttribute(row.children[1], "title", energy.quality_text);
@@ -277,9 +305,11 @@ export class Detail {
   }
 }
 
-// A table that may be wider than its place: keys scroll it, too.
-function scroll(label, table) {
-  return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
+// A table that may be wider than its place: keys scroll it, too. Columns by name, with the class of each.
+function table(label, columns, rows = []) {
+  const heads = Object.entries(columns).map(([name, kind]) => h("th", { scope: "col", class: kind || null }, name));
+  const whole = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
+  return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, whole);
 }
 
 function counted(alarms) {
@@ -287,23 +317,10 @@ function counted(alarms) {
   return alarms === 1 ? "1 active alarm" : `${alarms} active alarms`;
 }
 
-function fillPoint(row, point) {
-  const state = judge(point.value, point.quality, null);
-  const cells = row.children;
-  setText(cells[1], marked(pointValue(point), state));
-  setClass(cells[1], "number", state);
-  setText(cells[2], brief(point.quality_text));
-  setClass(cells[2], point.quality >= 192 ? "muted" : "doubt", "");
-  setText(cells[3], age(point.age));
-  setAttribute(cells[1], "title", `${point.quality_text} · read ${point.time ?? "never"}`);
-  setAttribute(row, "data-quality", point.quality);
-  setAttribute(row, "data-age", point.age);
-}
-
 function figureCell(kpi) {
   if (!kpi) return h("td", {}, "");
   const state = kpi.status === "complete" ? "good" : kpi.status === "incomplete" ? "estimated" : "none";
-  const text = kpi.value === null ? DASH : marked(kpi.value.toFixed(3), state);
+  const text = kpi.value === null ? DASH : marked(fixed(kpi.value, 3), state);
   const note = kpi.status === "incomplete" ? h("small", { class: "muted" }, ` ${percent(kpi.coverage)}`) : null;
-  return h("td", { class: `number ${state}`, title: `${kpi.status} · ${percent(kpi.coverage)} of the window measured` }, text, note);
+  return h("td", { class: `number value ${state}`, title: `${kpi.status} · ${percent(kpi.coverage)} of the window measured` }, text, note);
 }

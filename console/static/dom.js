@@ -54,3 +54,20 @@ export function keyed(container, items, keyOf, create, update) {
   }
   for (const left of existing.values()) left.remove();
 }
+
+// What a reader has chosen, for next time; a browser may refuse to keep anything.
+export function recall(name) {
+  try {
+    return localStorage.getItem(`dcops.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`dcops.${name}`, value);
+  } catch {
+    // Then it is chosen again.
+  }
+}

@@ -1,27 +1,41 @@
 // Numbers, ages and times as people read them. Unknown is always a dash, never 0.
 
 export const DASH = "—";
-export const WINDOWS = { "15min": "15 min", "1h": "1 h", "24h": "24 h", month: "month", year: "year" };
-const NARROW = "\u202f";
+export const NARROW = "\u202f"; // a thin space that doesn't break, between a number and its unit
+export const WINDOWS = { "15min": `15${NARROW}min`, "1h": `1${NARROW}h`, "24h": `24${NARROW}h`, month: "month", year: "year" };
+export const MARKS = { high: "▲", medium: "◆", low: "●" }; // of priorities of alarms
+export const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" }; // of PUE: where IT energy is metered
+const MINUS = "\u2212";
+
+// As toFixed, with a true minus sign and never a minus zero.
+export function fixed(value, decimals) {
+  const shown = value.toFixed(decimals);
+  if (!shown.startsWith("-")) return shown;
+  return Number(shown) === 0 ? shown.slice(1) : MINUS + shown.slice(1);
+}
 
 function digits(value, significant = 4) {
   const size = Math.abs(value);
   const before = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 1;
-  return value.toFixed(Math.max(0, Math.min(2, significant - before)));
+  return fixed(value, Math.max(0, Math.min(2, significant - before)));
 }
 
+// What would be written as a thousand of a unit is one of the next: 999.97 kW is 1.00 MW.
 function scaled(value, steps) {
   const size = Math.abs(value);
-  const [factor, unit] = steps.find(([at]) => size >= at) ?? steps[steps.length - 1];
+  let at = steps.findIndex(([from]) => size >= from);
+  if (at > 0 && Number(digits(size / steps[at][1])) * steps[at][1] >= steps[at - 1][0]) at -= 1;
+  const [, factor, unit] = steps[at];
   return [digits(value / factor), unit];
 }
 
+// From which value on, divided by what, and the unit then.
 const LADDERS = {
-  W: [[1e6, "MW"], [1e3, "kW"], [1, "W"]],
-  VA: [[1e6, "MVA"], [1e3, "kVA"], [1, "VA"]],
-  var: [[1e6, "Mvar"], [1e3, "kvar"], [1, "var"]],
-  Wh: [[1e9, "GWh"], [1e6, "MWh"], [1e3, "kWh"], [1, "Wh"]],
-  V: [[1e4, "kV"], [1, "V"]],
+  W: [[1e6, 1e6, "MW"], [1e3, 1e3, "kW"], [0, 1, "W"]],
+  VA: [[1e6, 1e6, "MVA"], [1e3, 1e3, "kVA"], [0, 1, "VA"]],
+  var: [[1e6, 1e6, "Mvar"], [1e3, 1e3, "kvar"], [0, 1, "var"]],
+  Wh: [[1e9, 1e9, "GWh"], [1e6, 1e6, "MWh"], [1e3, 1e3, "kWh"], [0, 1, "Wh"]],
+  V: [[1e4, 1e3, "kV"], [0, 1, "V"]],
 };
 const DECIMALS = { "°C": 1, K: 1, A: 1, Hz: 2, "%": 1, "%RH": 0, "L/s": 1, kPa: 1, "L/kWh": 2, "1": 3, rpm: 0, "m³": 1 };
 
@@ -32,7 +46,7 @@ export function parts(value, unit) {
     return value === 0 ? ["0", unit === "V" ? "V" : `k${unit}`] : scaled(value, LADDERS[unit]);
   }
   if (unit === "s") return [age(value), ""];
-  const shown = value.toFixed(DECIMALS[unit] ?? 2);
+  const shown = fixed(value, DECIMALS[unit] ?? 2);
   return [shown, unit === "1" ? "" : unit];
 }
 
@@ -41,11 +55,12 @@ export function quantity(value, unit) {
   return symbol ? `${number}${NARROW}${symbol}` : number;
 }
 
-// A point: states are words, everything else a quantity.
+// A point: states are words, the maker's where there are some; everything else is a quantity.
 export function pointValue(point) {
+  if (point.text) return point.text;
   if (point.value === null) return DASH;
-  if (point.behaviour === "state" && (point.value === 0 || point.value === 1)) return point.value ? "yes" : "no";
-  return quantity(point.value, point.unit);
+  if (point.behaviour !== "state") return quantity(point.value, point.unit);
+  return ["no", "yes"][point.value] ?? fixed(point.value, 0);
 }
 
 export function percent(share) {
@@ -64,17 +79,41 @@ export function age(seconds) {
   return `${Math.round(seconds / 86400)}${NARROW}d`;
 }
 
-export function clockTime(milliseconds, timezone, withDate = false) {
-  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: timezone || "UTC" };
-  if (withDate) Object.assign(options, { day: "2-digit", month: "short", second: undefined });
-  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+// The zone if this browser knows it, else UTC: a clock that names its zone is right in either.
+export function knownZone(timezone) {
+  try {
+    new Intl.DateTimeFormat("en-GB", { timeZone: timezone });
+    return timezone;
+  } catch {
+    return "UTC";
+  }
 }
 
-// With the day where it is another one, and always with the zone.
+const formats = new Map();
+
+function format(milliseconds, timezone, options) {
+  const key = `${timezone} ${Object.keys(options)}`;
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: timezone, ...options }));
+  return formats.get(key).format(new Date(milliseconds));
+}
+
+const SECONDS = { second: "2-digit" };
+const DATE = { day: "2-digit", month: "short" };
+const ZONE = { timeZoneName: "short" };
+
+export function clockTime(milliseconds, timezone, withDate = false) {
+  return format(milliseconds, timezone, withDate ? DATE : SECONDS);
+}
+
+// The same with the zone.
 export function zonedTime(milliseconds, timezone, withDate = false) {
-  const options = { hour: "2-digit", minute: "2-digit", second: withDate ? undefined : "2-digit", hour12: false, timeZone: timezone || "UTC", timeZoneName: "short" };
-  if (withDate) Object.assign(options, { day: "2-digit", month: "short" });
-  return new Intl.DateTimeFormat("en-GB", options).format(new Date(milliseconds));
+  return format(milliseconds, timezone, { ...(withDate ? DATE : SECONDS), ...ZONE });
+}
+
+// With the day too if it is another one than today's.
+export function momentTime(milliseconds, now, timezone) {
+  const same = format(milliseconds, timezone, DATE).slice(0, 6) === format(now, timezone, DATE).slice(0, 6);
+  return zonedTime(milliseconds, timezone, !same);
 }
 
 const CAPITALS = new Set(["chw", "cw", "tcs", "fws", "l1", "l2", "l3", "it", "ups", "cdu", "crah", "pdu", "rpp", "pue", "erf", "wue"]);

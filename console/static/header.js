@@ -1,20 +1,19 @@
 // The top of the page: the campus in seven numbers, and whether they are current.
 
-import { setAttribute, setClass, setText, h } from "./dom.js";
-import { age, clockTime, explain, judge, marked, parts, percent, DASH, WINDOWS } from "./format.js";
+import { h, recall, remember, setAttribute, setClass, setText } from "./dom.js";
+import { age, clockTime, explain, fixed, judge, marked, parts, percent, zonedTime, CATEGORIES, DASH, WINDOWS } from "./format.js";
 
 const element = (id) => document.getElementById(id);
 const ROOM = [null, "little", "scant"]; // for the counts of alarms: smaller type in a flood
-const CATEGORIES = { 1: "UPS", 2: "distribution", 3: "rack" };
 
 export class Header {
   constructor(live) {
     this.live = live;
-    this.choice = localStorage.getItem("dcops.pue");
+    this.choice = recall("pue");
     this.choices = "";
     element("pue-choice").addEventListener("change", (event) => {
       this.choice = event.target.value;
-      localStorage.setItem("dcops.pue", this.choice);
+      remember("pue", this.choice);
       this.showPue();
     });
     live.on("structure", () => this.showSite());
@@ -30,11 +29,13 @@ export class Header {
     this.showTitle();
   }
 
-  // The number of alarms first, so that a tab among others tells it.
+  // The number of alarms first, so that a tab among others tells it; how many there are now nobody knows
+  // without data.
   showTitle() {
-    const { alarms, site } = this.live;
+    const { alarms, site, state } = this.live;
     const active = alarms ? alarms.high + alarms.medium + alarms.low : 0;
-    const title = `${active ? `(${active}) ` : ""}${site} · dcops`;
+    const news = state === "lost" ? "✕ no data · " : active ? `(${active}) ` : "";
+    const title = `${news}${site ? `${site} · ` : ""}dcops`;
     if (document.title !== title) document.title = title;
   }
 
@@ -104,7 +105,7 @@ export class Header {
       return;
     }
     const state = figure.status === "complete" ? "good" : figure.status === "incomplete" ? "estimated" : "none";
-    show(box, figure.value === null ? DASH : marked(figure.value.toFixed(3), state), "", state);
+    show(box, figure.value === null ? DASH : marked(fixed(figure.value, 3), state), "", state);
     setAttribute(box, "data-value", figure.value);
     setAttribute(box, "data-category", figure.category);
     setAttribute(box, "data-window", figure.window);
@@ -149,15 +150,24 @@ export class Header {
     }
   }
 
+  // What is read out when it changes keeps still in between: the age stands beside it.
   showState() {
     const { live } = this;
     const box = element("stream-state");
     document.body.dataset.stream = live.state;
     box.dataset.state = live.state;
-    if (live.state === "live") setText(box, "live");
-    else if (!live.time) setText(box, live.state === "lost" ? "no connection" : "connecting…");
-    else setText(box, `no data since ${clockTime(live.time, live.timezone)} (${age((live.now() - live.time) / 1000)})`);
+    setText(box, this.stateText());
+    const old = live.state === "lost" && live.time ? `${age(live.silence() / 1000)} ago: what is shown is old` : "";
+    setText(element("stream-age"), [live.why, old].filter(Boolean).join(" · "));
     setText(element("clock"), live.time ? `${clockTime(live.now(), live.timezone)} ${live.timezone}` : "");
+    this.showTitle();
+  }
+
+  stateText() {
+    const { live } = this;
+    if (live.state === "live") return "live";
+    if (live.state === "connecting") return "connecting…";
+    return live.time ? `no data since ${zonedTime(live.time, live.timezone)}` : "no connection";
   }
 }
 

@@ -1,7 +1,12 @@
 // What the stream says: the state of every space, and whether it can be believed to be current.
 
+import { knownZone } from "./format.js";
+
 const SILENCE = 5000; // ms without an event after which data counts as gone
+const GIVEN_UP = 15000; // ms without one after which the connection does: a cut line tells nobody
 const RETRY = 3000;
+const ANSWER = 20000; // ms that an answer may take
+const STREAM = "/api/v1/stream";
 
 export class Live {
   constructor() {
@@ -15,8 +20,10 @@ export class Live {
     this.alarms = null;
     this.time = 0;
     this.state = "connecting";
+    this.why = ""; // the server's own words when it refuses the stream
     this.listeners = { tick: [], structure: [], state: [] };
-    this.heardAt = 0;
+    this.heard = null;
+    this.triedAt = 0;
     this.source = null;
   }
 
@@ -26,7 +33,12 @@ export class Live {
 
   // Server time now: it goes on after the last event, so that ages keep growing when nothing comes.
   now() {
-    return this.time ? this.time + (performance.now() - this.heardAt) : 0;
+    return this.time ? this.time + this.silence() : 0;
+  }
+
+  // How long nothing new has come, ms. One clock stands still while the machine sleeps, the other may be set back.
+  silence() {
+    return this.heard ? Math.max(performance.now() - this.heard.ran, Date.now() - this.heard.date) : 0;
   }
 
   age(node) {
@@ -40,6 +52,7 @@ export class Live {
 
   async start() {
     setInterval(() => this.watch(), 1000);
+    document.addEventListener("visibilitychange", () => this.watch());
     await this.loadStructure();
     this.connect();
   }
@@ -47,24 +60,24 @@ export class Live {
   async loadStructure() {
     for (;;) {
       try {
-        const tree = await getJson("/api/v1/nodes");
-        this.takeTree(tree);
-        return;
+        this.takeTree(await getJson("/api/v1/nodes"));
+        break;
       } catch {
         this.setState("lost");
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }
+    this.emit("structure");
   }
 
   takeTree(tree) {
     this.site = tree.site;
-    this.timezone = tree.timezone;
+    this.timezone = knownZone(tree.timezone);
     this.nodes = new Map();
     this.children = new Map();
     this.order = tree.nodes.map((node) => node.id);
     const time = Date.parse(tree.time);
-    if (!this.time) [this.time, this.heardAt] = [time, performance.now()];
+    if (!this.time) this.hear(time);
     for (const node of tree.nodes) {
       node.read = node.age === null ? null : time - node.age * 1000;
       this.nodes.set(node.id, node);
@@ -73,12 +86,12 @@ export class Live {
         this.children.get(node.parent).push(node.id);
       }
     }
-    this.emit("structure");
   }
 
   connect() {
     this.source?.close();
-    const source = new EventSource("/api/v1/stream");
+    this.triedAt = performance.now();
+    const source = new EventSource(STREAM);
     this.source = source;
     let begun = false;
     source.addEventListener("snapshot", (event) => {
@@ -93,14 +106,32 @@ export class Live {
       // A browser gives up for good when the answer was not a stream; then it is for us to try again.
       if (source.readyState === EventSource.CLOSED && this.source === source) {
         this.source = null;
+        this.askWhy();
         setTimeout(() => this.source ?? this.connect(), RETRY);
       }
     });
   }
 
+  async askWhy() {
+    const stop = new AbortController();
+    try {
+      const response = await fetch(STREAM, { signal: stop.signal });
+      this.why = response.ok ? "" : (await response.json()).error.message;
+    } catch {
+      this.why = "";
+    }
+    stop.abort();
+    this.emit("state");
+  }
+
+  hear(time) {
+    this.time = time;
+    this.heard = { ran: performance.now(), date: Date.now() };
+  }
+
   take(data, complete) {
-    this.time = data.time;
-    this.heardAt = performance.now();
+    const news = data.time !== this.time || this.state === "connecting";
+    if (news) this.hear(data.time);
     this.campus = data.campus;
     this.kpis = data.kpis;
     this.alarms = data.alarms;
@@ -114,23 +145,31 @@ export class Live {
       if (!node) return;
       for (const name of COLUMNS) node[name] = columns[name][at];
     });
-    this.setState("live");
+    if (news) this.setState("live"); // else the server lives but its seconds do not close
     this.emit("tick", complete ? this.order : columns.id);
   }
 
   watch() {
-    if (this.state === "live" && performance.now() - this.heardAt > SILENCE) this.setState("lost");
+    if (this.state === "live" && this.silence() > SILENCE) this.setState("lost");
+    if (this.source && this.silence() > GIVEN_UP && performance.now() - this.triedAt > GIVEN_UP) this.connect();
     this.emit("state");
   }
 
   setState(state) {
     if (this.state === state) return;
     this.state = state;
+    if (state === "live") this.why = "";
     this.emit("state");
   }
 
   emit(event, detail) {
-    for (const listener of this.listeners[event]) listener(detail);
+    for (const listener of this.listeners[event]) {
+      try {
+        listener(detail);
+      } catch (error) {
+        reportError(error); // the rest of the page goes on
+      }
+    }
   }
 
   ancestors(id) {
@@ -150,7 +189,7 @@ export class Live {
 const COLUMNS = ["power", "quality", "coverage", "read", "temperature", "temperature_quality", "alarms", "priority"];
 
 export async function getJson(path) {
-  const response = await fetch(path, { headers: { Accept: "application/json" } });
+  const response = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER) });
   const body = await response.json();
   if (!response.ok) throw Object.assign(new Error(body.error?.message ?? response.statusText), { mend: body.error?.mend ?? "", status: response.status });
   return body;

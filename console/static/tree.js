@@ -1,10 +1,9 @@
 // The tree from the campus to the racks. Only rows that can be seen exist.
 
 import { h, keyed, setAttribute, setClass, setText } from "./dom.js";
-import { age, judge, marked, percent, quantity } from "./format.js";
+import { age, judge, marked, percent, quantity, MARKS } from "./format.js";
 
 const ALL_OPEN_UP_TO = 120; // spaces; beyond, racks are folded away at first
-const MARKS = { high: "▲", medium: "◆", low: "●" };
 
 export class Tree {
   constructor(live, open) {
@@ -22,7 +21,8 @@ export class Tree {
 
   build() {
     const all = this.live.nodes.size <= ALL_OPEN_UP_TO && window.innerWidth > 900;
-    for (const node of this.live.nodes.values()) {
+    const first = !this.rows.size; // later on readers have folded what they don't want to see
+    for (const node of first ? this.live.nodes.values() : []) {
       if (all || ["campus", "building"].includes(node.level)) this.unfolded.add(node.id);
     }
     this.render();
@@ -47,7 +47,7 @@ export class Tree {
 
   render() {
     const header = [["", 0]];
-    keyed(this.box, [...header, ...this.visible()], ([id]) => id || " header", ([id, depth]) => this.create(id, depth), () => {});
+    keyed(this.box, [...header, ...this.visible()], ([id, depth]) => `${id} ${depth} ${this.live.children.has(id)}`, ([id, depth]) => this.create(id, depth), (row, [id]) => this.name(row, id));
     this.rows = new Map([...this.box.children].filter((row) => row.dataset.node).map((row) => [row.dataset.node, row]));
     for (const [id, row] of this.rows) {
       setAttribute(row, "aria-selected", id === this.current ? "true" : "false");
@@ -69,9 +69,17 @@ export class Tree {
     return h(
       "div",
       { class: `row ${node.level}`, role: "row", "data-node": id, "aria-level": depth, onclick: () => this.open(id) },
-      h("span", { class: `name depth-${depth}${this.live.children.has(id) ? "" : " leaf"}`, role: "gridcell", title: node.name }, fold, h("span", {}, node.name)),
+      h("span", { class: `name depth-${depth}${this.live.children.has(id) ? "" : " leaf"}`, role: "gridcell" }, fold, h("span")),
       ...["alarms", "power", "coverage", "temperature", "age"].map((name) => h("span", { class: name, role: "gridcell" })),
     );
+  }
+
+  // The site may have been loaded anew with other names.
+  name(row, id) {
+    if (!id) return;
+    const { name } = this.live.nodes.get(id);
+    setText(row.firstElementChild.lastElementChild, name);
+    setAttribute(row.firstElementChild, "title", name);
   }
 
   fold(event, id) {
@@ -95,7 +103,7 @@ export class Tree {
 
   key(event) {
     const row = event.target.closest(".row[data-node]");
-    if (!row) return;
+    if (!row || event.altKey || event.ctrlKey || event.metaKey) return; // Alt and an arrow is the browser's
     const id = row.dataset.node;
     const rows = [...this.rows.keys()];
     const at = rows.indexOf(id);

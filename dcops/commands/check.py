@@ -19,7 +19,7 @@ _EXAMPLE = """examples:
   dcops check site/
   dcops check site.yaml
 
-Every mistake is one line, FILE:LINE: what is wrong; how to mend it. Exit code 1 if there are any.
+Every mistake is one line, FILE:LINE: what is wrong; how to fix it. Exit code 1 if there are any.
 """
 
 _PROTOCOLS = {
@@ -35,7 +35,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Declare the command."""
     parser = commands.add_parser(
         "check",
-        help="print every mistake of a site, with file, line and mend",
+        help="print every mistake of a site, with file, line and fix",
         description="Check a site without connecting to anything.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -12,8 +12,8 @@ _EXAMPLE = """examples:
   dcops collection                      endpoints, and devices that do not answer as they should
   dcops collection --all                every device
   dcops collection --device rack-7-pdu  one device: its texts, lessons and what its reads cost
-  dcops collection --lessons            what devices have taught: values they refuse, who they are
-  dcops collection --forget rack-7-pdu  forget that of one device, or of all
+  dcops collection --lessons            what was learned: values that devices refuse, who they are
+  dcops collection --forget rack-7-pdu  forget what was learned about one device, or all
 """
 _PATH = "/api/v1/collection"
 
@@ -24,8 +24,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Declare the command."""
     parser = commands.add_parser(
         "collection",
-        help="show how collecting goes, and what reading devices has taught",
-        description="Ask a running dcops how collecting goes.",
+        help="show how collecting is going, and what was learned about devices",
+        description="Ask a running dcops how collecting is going.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -33,8 +33,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--all", action="store_true", help="list every device")
     what.add_argument("--device", metavar="ID", help="show one device")
-    what.add_argument("--lessons", action="store_true", help="list what devices have taught")
-    what.add_argument("--forget", metavar="ID|all", help="forget what a device, or all, have taught")
+    what.add_argument("--lessons", action="store_true", help="list what was learned about devices")
+    what.add_argument("--forget", metavar="ID|all", help="forget what was learned about one device, or all")
     parser.set_defaults(run=run)
 
 
@@ -53,7 +53,7 @@ def _lines(args: argparse.Namespace) -> Iterator[str]:
     client = Client(args.url)
     if args.forget is not None:
         forgotten = client.post(f"{_PATH}/lessons/forget", {"device": args.forget})["forgotten"]
-        yield f"forgotten: what {forgotten} device{'' if forgotten == 1 else 's'} had taught"
+        yield f"forgotten: the lessons of {forgotten} device{'' if forgotten == 1 else 's'}"
     elif args.lessons:
         yield from _lessons(client.get(f"{_PATH}/lessons"))
     elif args.device is not None:
@@ -150,7 +150,7 @@ def _device_table(devices: Sequence[Json]) -> Iterator[str]:
 def _lessons(answer: Json) -> Iterator[str]:
     lessons = _items(answer["lessons"])
     if not lessons:
-        yield "no device has taught anything: none refuses a value, and none tells who it is"
+        yield "no lessons: no device refuses a value, and none says who it is"
     for lesson in lessons:
         place = f"unit {lesson['unit']} of {lesson['endpoint']}"
         yield f"{lesson['device']}: profile {lesson['profile']}, {place}"
@@ -183,7 +183,7 @@ def _device(client: Client, device: str) -> Iterator[str]:
         yield from (f"{name}: {text}" for name, text in texts.items())
     for lesson in _items(client.get(f"{_PATH}/lessons?{urlencode({'device': device})}")["lessons"]):
         yield ""
-        yield "has taught:"
+        yield "lessons:"
         yield from _lesson(lesson)
     if health["unit"] is not None:
         costs = client.get(f"{_PATH}/endpoints/{quote(str(health['endpoint']))}?limit=1000")

@@ -57,7 +57,7 @@ def _register_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser
         type=Path,
         default=Path("dashboards"),
         metavar="DIR",
-        help="folder to write to, made if it is missing (default: ./dashboards)",
+        help="folder to write to, created if missing (default: ./dashboards)",
     )
     parser.set_defaults(run=run, act=_build)
 
@@ -65,7 +65,7 @@ def _register_build(actions: "argparse._SubParsersAction[argparse.ArgumentParser
 def _register_publish(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = actions.add_parser(
         "publish",
-        help="put folder, data sources and dashboards into a Grafana",
+        help="install folder, data sources and dashboards in a Grafana",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

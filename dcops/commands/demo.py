@@ -56,11 +56,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--duration", type=seconds, metavar="TIME", help="end after this time (default: run on)"
     )
-    parser.add_argument("--speed", type=positive, default=1.0, help="simulated seconds a second (default: 1)")
+    parser.add_argument(
+        "--speed", type=positive, default=1.0, help="simulated seconds per second (default: 1)"
+    )
     parser.add_argument("--period", type=seconds, metavar="TIME", help="time between two polls (default: 5s)")
     parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
-    parser.add_argument("--seed", type=int, default=1, help="of all randomness (default: 1)")
-    parser.add_argument("--racks", type=int, default=PRESETS["demo"].racks, help="racks a row (default: 10)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument(
+        "--racks", type=int, default=PRESETS["demo"].racks, help="racks per row (default: 10)"
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep site, journal and history here")
     add_verbose(parser)
     parser.set_defaults(run=run)

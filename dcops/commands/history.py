@@ -26,16 +26,16 @@ from ingest.stores.history.levels import BUCKETS, LEVELS, Retention
 from ingest.stores.history.upkeep import Info
 
 _EXAMPLE = """examples:
-  dcops history info                       how much is stored, and of what time
+  dcops history info                       how much is stored, and for which time
   dcops history info --series 'rack-1.*'   names of series
-  dcops history check                      read every file whole; exit code 1 if something is wrong
+  dcops history check                      read every file completely; exit code 1 if something is wrong
   dcops history compact                    sort and merge now what is due
   dcops history backup /mnt/backup/monday  a copy that can be used as it is
   dcops history export --series '*.power' --start 2026-01-01 --stop 2026-02-01 --output january.parquet
   dcops history export --series 'campus.*' --level 1h --output campus.csv
 
-While dcops runs, all but compact look at a copy that it makes for them at once; its files are linked, which
-takes hardly any room. Run them on its machine as its user.
+While dcops runs, all but compact read a copy that it makes for them; its files are hard-linked, which
+takes hardly any space. Run them on the same machine as the same user.
 """
 _TIMEOUT = 600.0
 _CENTURY = 36_525 * 86_400 * NANOSECONDS
@@ -56,16 +56,18 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    info = _action(actions, "info", "how much is stored, and of what time", _info)
+    info = _action(actions, "info", "how much is stored, and for which time", _info)
     info.add_argument("--series", metavar="PATTERN", help="list series instead, with * and ?")
-    _action(actions, "check", "read every file whole and say what is wrong", _check)
+    _action(actions, "check", "read every file completely and report what is wrong", _check)
     _action(actions, "compact", "sort and merge now what is due", _compact)
     backup = _action(actions, "backup", "copy everything into a new folder", _backup)
-    backup.add_argument("folder", type=Path, metavar="DIR", help="the folder, which must not be there yet")
+    backup.add_argument("folder", type=Path, metavar="DIR", help="the folder; it must not exist yet")
     export = _action(actions, "export", "write series to a .parquet or .csv file", _export)
     export.add_argument("--series", required=True, metavar="PATTERN", help="names, with * and ?")
     export.add_argument("--start", type=moment, default="1970-01-01", metavar="TIME", help="ISO 8601, UTC")
-    export.add_argument("--stop", type=moment, default=_EVER, metavar="TIME", help="likewise; not included")
+    export.add_argument(
+        "--stop", type=moment, default=_EVER, metavar="TIME", help="ISO 8601, UTC; not included"
+    )
     export.add_argument(
         "--level",
         choices=("readings", *(level.key for level in BUCKETS)),
@@ -217,6 +219,8 @@ async def _backup(args: argparse.Namespace) -> int:
 
 
 async def _export(args: argparse.Namespace) -> int:
+    if args.stop <= args.start:
+        raise HistoryCopyError("nothing lies between --start and --stop; give a later --stop")
     level = None if args.level == "readings" else LEVELS[args.level]
     chosen = Selection(series=args.series, start=args.start, stop=args.stop, level=level)
     async with _opened(args) as history:

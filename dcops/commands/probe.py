@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,10 +29,10 @@ _EXAMPLE = """examples:
   dcops probe 192.0.2.10 --unit 1 --profile meter.yaml --point active_power --orders
   dcops probe site/ rack-1-pdu-a --watch 2s
 
-Every point with its raw words, value and quality. A value that is not plausible is also shown in every byte
-and word order, type, scale and one address before and behind, with --orders every other one too; "→" marks
-what is plausible. Compare with the display of the device: --expect ranks by how near a reading is to what
-it shows. Values and --expect are in the unit of the table.
+Shows every point with its raw words, value and quality. An implausible value is also shown in every byte and
+word order, type and scale, and one address before and after; with --orders this is done for all values. "→"
+marks plausible ones. Compare with the display of the device: --expect ranks readings by how near they come to
+it. Values and --expect are in the unit of the table.
 Exit code 0 if something could be read, 1 if not.
 """
 
@@ -54,7 +55,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Declare the command."""
     parser = commands.add_parser(
         "probe",
-        help="read one Modbus device live, in every order where a value is doubtful",
+        help="read one Modbus device live; show doubtful values in every order",
         description="Read one Modbus device and show what it answers and what that could mean.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,7 +64,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("device", metavar="DEVICE", nargs="?", help="id of a device of the site")
     parser.add_argument("--unit", type=_unit, metavar="N", help="unit number, 0 to 255")
     parser.add_argument("--profile", metavar="NAME|FILE", help="a shipped profile, or a file")
-    parser.add_argument("--profiles", type=Path, metavar="FOLDER", help="where else NAME may be")
+    parser.add_argument(
+        "--profiles", type=Path, metavar="FOLDER", help="folder in which to look for NAME, too"
+    )
     parser.add_argument(
         "--point", action="append", default=[], metavar="NAME", help="show this point only; repeatable"
     )
@@ -71,16 +74,22 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--expect", type=_number, metavar="VALUE", help="known value of the points given, in the unit shown"
     )
-    parser.add_argument("--watch", type=seconds, metavar="TIME", help="read again and again, after this time")
     parser.add_argument(
-        "--timeout", type=seconds, default=1.0, metavar="TIME", help="for a reply (default: 1s)"
+        "--watch", type=seconds, metavar="TIME", help="read again each time this long has passed"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=1.0,
+        metavar="TIME",
+        help="how long to wait for a reply (default: 1s)",
     )
     parser.add_argument(
         "--pause", type=seconds, default=0.05, metavar="TIME", help="before each request (default: 50ms)"
     )
     add_protocol(parser)
     add_line(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, one line a reading")
+    parser.add_argument("--json", action="store_true", help="print JSON, one line per reading")
     parser.set_defaults(run=run)
 
 
@@ -213,6 +222,9 @@ def _unit(text: str) -> int:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return number

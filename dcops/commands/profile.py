@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ _IMPORT_EXAMPLE = """examples:
 
 FILE.csv is one comment line (# source: DOCUMENT (MAKER AND MODEL). QUIRKS; ...), the header
   name,register_type,address,data_type,word_order,scale,offset,unit,description
-and one row a register. What had to be assumed is told on stderr: read it, it is short.
+and one row per register. What had to be assumed is reported on stderr: read it, it is short.
 """
 _SHOW_EXAMPLE = """examples:
   dcops profile show victron-gx-battery
@@ -43,7 +44,7 @@ _LIST_EXAMPLE = """examples:
 _VALIDATE_EXAMPLE = """examples:
   dcops profile validate profiles/*.yaml
 
-Every mistake is one line, FILE:LINE: what is wrong; how to mend it. Exit code 1 if there are any.
+Every mistake is one line, FILE:LINE: what is wrong; how to fix it. Exit code 1 if there are any.
 """
 _SCHEMA_EXAMPLE = """examples:
   dcops profile schema > profile.schema.json
@@ -58,19 +59,19 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "profile",
         help="import, show, list and check device profiles",
-        description="Device profiles: what a make of device offers, as data.",
+        description="Device profiles describe what a make of device offers.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    importing = _action(actions, "import", "make a profile of a register map", _IMPORT_EXAMPLE, _import)
+    importing = _action(actions, "import", "make a profile from a register map", _IMPORT_EXAMPLE, _import)
     importing.add_argument("file", metavar="FILE.csv", type=Path, help="register map")
     importing.add_argument(
-        "--output", metavar="PROFILE.yaml", type=Path, help="where to write (default: the standard output)"
+        "--output", metavar="PROFILE.yaml", type=Path, help="where to write (default: standard output)"
     )
     importing.add_argument("--name", help="name of the profile (default: from the name of the file)")
     importing.add_argument(
-        "--kind", type=_kind, metavar="KIND", help="kind of device (default: guessed, and told)"
+        "--kind", type=_kind, metavar="KIND", help="kind of device (default: guessed, and reported)"
     )
     showing = _action(
         actions,
@@ -81,12 +82,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     showing.add_argument("profile", metavar="NAME|FILE", help="shipped profile, or a file")
     lists = _action(actions, "list", "list the shipped profiles", _LIST_EXAMPLE, _list)
-    lists.add_argument("--kind", type=_kind, metavar="KIND", help="those of one kind of device only")
+    lists.add_argument("--kind", type=_kind, metavar="KIND", help="only profiles of this kind of device")
     lists.add_argument(
         "--markdown", action="store_true", help="as the table of docs/devices.md: real devices, with sources"
     )
     validating = _action(
-        actions, "validate", "print every mistake of profile files", _VALIDATE_EXAMPLE, _validate
+        actions, "validate", "print every mistake in profile files", _VALIDATE_EXAMPLE, _validate
     )
     validating.add_argument("files", metavar="FILE", type=Path, nargs="+", help="profile file")
     _action(actions, "schema", "print the JSON schema of profiles, for editors", _SCHEMA_EXAMPLE, _schema)
@@ -123,8 +124,7 @@ def _import(args: argparse.Namespace) -> int:
     output: Path | None = args.output
     try:
         imported = import_map(_read(file), str(file), name=args.name, kind=args.kind)
-        if output is not None:
-            _write(output, imported.text)
+        kept = _write(output, imported.text) if output is not None else None
     except _CannotError as error:
         print(error, file=sys.stderr)
         return 1
@@ -132,6 +132,8 @@ def _import(args: argparse.Namespace) -> int:
         return _tell(error, f"{file}: nothing written")
     for note in imported.notes:
         print(f"note: {note}", file=sys.stderr)
+    if kept is not None:
+        print(f"note: {output} was there already; what it said is now in {kept}", file=sys.stderr)
     if output is None:
         print(imported.text, end="")
         return 0
@@ -203,12 +205,18 @@ def _read(file: Path) -> str:
         raise _CannotError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
 
 
-def _write(output: Path, text: str) -> None:
+def _write(output: Path, text: str) -> Path | None:
+    """Write a file. If another stood there, somebody may have worked on it: where it is kept is returned."""
+    kept = output.with_name(f"{output.name}~")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
+        differs = output.is_file() and output.read_bytes() not in {b"", text.encode()}
+        if differs:
+            shutil.copyfile(output, kept)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _CannotError(f"{output}: cannot be written ({error.strerror}); {mend_of(error)}") from error
+    return kept if differs else None
 
 
 def _tell(error: ProfileError, end: str) -> int:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from collectors.collection import Collection
-from collectors.config import CollectionPlan
+from collectors.config import CollectionPlan, host_and_port
 from dcops.errors import in_words
 from dcops.logs import configure
 from dcops.options import add_verbose, address, positive, seconds
@@ -33,7 +33,7 @@ _EXAMPLE = """examples:
   dcops record site/ --output site-frames/ --duration 5min
   dcops record site/ --endpoint gw-1 --endpoint gw-2 --output site-frames/ --duration 1h
 
-With --to it is a proxy: let the collector connect to --listen instead of the devices.
+With --to it is a proxy: have the collector connect to --listen instead of the devices.
 With SITE it reads the site's Modbus devices itself, as 'dcops run' would, and stores nothing but the frames:
 one file for each endpoint.
 
@@ -65,7 +65,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=[],
         dest="endpoints",
         metavar="ID",
-        help="of SITE, only this endpoint; may be given several times",
+        help="record only this endpoint of SITE; may be given several times",
     )
     parser.add_argument("--to", type=address, metavar="HOST:PORT", help="where the devices are")
     parser.add_argument("--listen", type=address, metavar="HOST:PORT", help="where the collector connects")
@@ -79,9 +79,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         type=positive,
         default=100.0,
         metavar="MB",
-        help="end when so much is written, over all files (default: 100)",
+        help="end when this much is written, over all files (default: 100)",
     )
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     add_verbose(parser)
     parser.set_defaults(run=partial(run, parser))
 
@@ -213,7 +213,7 @@ class _Session:
         )
 
     def _open(self, job: RecordingJob) -> FrameWriter:
-        target = "{}:{}".format(*job.target)
+        target = host_and_port(*job.target)
         header = FrameHeader(protocol=job.protocol, target=target, started=now_text())
         writer = FrameWriter(job.path, header, self._room, ended=self._end, overwrite=self._overwrite)
         self._writers.append(writer)

@@ -1,4 +1,4 @@
-"""``dcops reload``: have a running dcops take up what has changed in its site's files."""
+"""``dcops reload``: apply changes in a site's files to the running dcops's files."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from dcops.options import whole
 _EXAMPLE = """examples:
   dcops reload
   dcops reload --url http://127.0.0.1:8081
-  dcops reload --removing 40        up to 40 devices are meant to go
+  dcops reload --removing 40        up to 40 devices may be removed
 """
 _PATIENCE = 300.0
 _MOST_NAMED = 10
@@ -21,9 +21,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Declare the command."""
     parser = commands.add_parser(
         "reload",
-        help="have a running dcops take up what has changed in its site",
+        help="apply changes in a site's files to the running dcops",
         description="Ask a running dcops on this machine to read its site's files again. Devices that are"
-        " read as before miss no poll. If there are mistakes, all of them are told and nothing changes.",
+        " read as before miss no poll. If there are mistakes, all of them are reported and nothing changes.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -33,8 +33,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         type=whole,
         default=0,
         metavar="N",
-        help="let up to N devices be removed; without it more than ten, and a tenth of the site, are not, as"
-        " the file may be cut short",
+        help="let up to N devices be removed; without this a reload that would remove more than ten devices"
+        " and a tenth of the site is refused, as a file may be truncated",
     )
     parser.set_defaults(run=run)
 
@@ -65,7 +65,7 @@ def _lines(answer: Json) -> Iterator[str]:
     for warning in _list(answer["warnings"]):
         yield f"warning: {warning}"
     for section in _list(answer["needs_restart"]):
-        yield f"warning: {section}: what has changed in it is taken up by a restart only"
+        yield f"warning: {section}: its changes take effect at a restart only"
 
 
 def _mistakes(client: Client) -> Iterator[str]:

@@ -24,8 +24,8 @@ _EXAMPLE = f"""examples:
 Recordings are made by 'dcops record'. Each file is served on a port of its own: the first on that of
 --listen, the next on the port behind it, and so on.
 
-A request that was recorded gets its recorded replies, one after the other and again from the first. Another
-read of recorded registers gets the last words known of them; anything else is refused with an exception.
+A request that was recorded gets its recorded replies, one after the other and then from the first again.
+Another read of recorded registers gets the last words known of them; anything else gets an exception.
 
 KIND is one of {", ".join(FaultKind)};
 SHARE is that of the replies, from 0 to 1 (of 'stuck', of the different requests).
@@ -37,7 +37,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Declare the command."""
     parser = commands.add_parser(
         "replay",
-        help="answer as recorded devices did, with faults if asked for",
+        help="answer as recorded devices did, with faults on request",
         description="Serve recordings of raw Modbus frames: each request is answered as it once was.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,7 +59,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="KIND=SHARE",
         help="what goes wrong with a share of the replies; may be given several times",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the faults (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the faults (default: 1)")
     parser.add_argument(
         "--speed",
         type=positive,

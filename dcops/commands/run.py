@@ -39,18 +39,20 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "run",
         help="collect, compute, store and show a site",
         description="Run a site until it is told to stop. No device, broker or store has to answer at start."
-        " SIGHUP, or 'dcops reload', has it take up what has changed in the site's files.",
+        " SIGHUP, or 'dcops reload', applies changes in the site's files.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
     add_data(parser)
     add_address(parser)
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write what collectors see, for replay")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="record what collectors see, for 'simulate --replay'"
+    )
     parser.add_argument(
         "--believe-clock",
         action="store_true",
-        help="the clock is right, however far it is ahead of when the site ran last: see alarm clock-ahead",
+        help="trust the clock, however far it is ahead of when the site last ran; see alarm clock-ahead",
     )
     _add_role(parser)
     add_verbose(parser)
@@ -67,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     except TokenError as error:
         print(f"dcops run: {error}", file=sys.stderr)
+        return 1
+    if args.record is not None and args.record.exists():
+        print(f"{args.record}: there is a file already; give another --record, or move it", file=sys.stderr)
         return 1
     early = EarlySignal(signal.SIGHUP)
     reader = SiteReader(args.site)
@@ -96,14 +101,16 @@ def _add_role(parser: argparse.ArgumentParser) -> None:
     """What part of the collecting this process takes."""
     group = parser.add_argument_group("collecting in several processes")
     group.add_argument(
-        "--workers", type=whole, default=0, metavar="N", help="collect in so many processes that are started"
+        "--workers", type=whole, default=0, metavar="N", help="poll in N more processes on this machine"
     )
     group.add_argument("--shard", metavar="I/N", help="collect only this share of the endpoints, such as 1/2")
     group.add_argument("--shards", type=whole, default=0, metavar="N", help="be the head and collect nothing")
     group.add_argument(
-        "--head", metavar="URL", help="hand over to this head; without it a shard is the head itself"
+        "--head",
+        metavar="URL",
+        help="hand readings over to this head; without it the shard is the head itself",
     )
-    group.add_argument("--head-ca", type=Path, metavar="FILE", help="who signed the head's certificate")
+    group.add_argument("--head-ca", type=Path, metavar="FILE", help="certificate authority of the head")
 
 
 async def _serve(

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,11 +26,13 @@ _EXAMPLE = """examples:
   dcops scan 192.0.2.10,192.0.2.11:1502 --timeout 1s --pause 100ms --json
   dcops scan /dev/ttyUSB0 --protocol modbus-rtu --baud 9600 --parity none --units 1-64
 
-Every unit is asked with one read. Those that answer say what they are (function 43/14, identity checks of
-the profiles) and are read with the profiles that may fit: one request at a time an address, and nothing is
-ever written. "score" is 0 to 100: half for identity, half for values that are plausible as read.
+Every unit is asked for one register. Those that answer say what they are (function 43/14, identity checks of
+the profiles) and are read with the profiles that may fit: one request at a time per address, and nothing is
+ever written. "score" is 0 to 100, from identity and from values that are plausible as read.
 Exit code 0 if a unit answers, 1 if none does.
 """
+_log = logging.getLogger(__name__)
+
 _AT_ONCE = 32
 """Addresses scanned at the same time."""
 _LEAST_PATIENCE = 1.0
@@ -63,13 +66,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="TIME",
         help="how long to wait for a unit that may not be there (default: 300ms)",
     )
-    parser.add_argument("--profiles", type=Path, metavar="FOLDER", help="own profiles, tried too")
+    parser.add_argument(
+        "--profiles", type=Path, metavar="FOLDER", help="folder of your own profiles, which are tried, too"
+    )
     parser.add_argument(
         "--requests",
         type=_count,
         default=100,
         metavar="N",
-        help="to examine one unit, at most (default: 100)",
+        help="requests to examine one unit, at most (default: 100)",
     )
     parser.add_argument(
         "--thorough", action="store_true", help="try every profile to its end, however many requests it takes"
@@ -113,7 +118,12 @@ async def _scan(endpoints: Sequence[ModbusEndpoint], settings: ScanSettings, *, 
 
     async def one(host: HostFound, endpoint: ModbusEndpoint) -> None:
         async with room:
-            await scan_host(host, connections.to(endpoint), settings, progress=progress.show)
+            try:
+                await scan_host(host, connections.to(endpoint), settings, progress=progress.show)
+            except Exception as error:  # noqa: BLE001 - it is logged and told
+                # What one device makes the program stumble over must not cost what the others have shown.
+                _log.exception("%s", endpoint.address)
+                host.error = f"could not be scanned to the end: {error!r}; please report what is above"
 
     async def every() -> None:
         async with asyncio.TaskGroup() as group:

@@ -44,13 +44,18 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
-    parser.add_argument("--seed", type=int, default=1, help="of all randomness (default: 1)")
-    parser.add_argument("--speed", type=positive, default=1.0, help="simulated seconds a second (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument(
+        "--speed", type=positive, default=1.0, help="simulated seconds per second (default: 1)"
+    )
     parser.add_argument("--duration", type=seconds, metavar="TIME", help="end after this time")
     parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
-    parser.add_argument("--broker", action="store_true", help="start an MQTT broker too")
+    parser.add_argument("--broker", action="store_true", help="also start an MQTT broker")
     parser.add_argument(
-        "--tls-certificate", type=Path, metavar="FILE", help="of the devices that speak Modbus over TLS (PEM)"
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="certificate of the devices that speak Modbus over TLS (PEM)",
     )
     parser.add_argument(
         "--tls-key", type=Path, metavar="FILE", help="its key (default: in the certificate's file)"

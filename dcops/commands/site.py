@@ -22,7 +22,7 @@ _LARGE = 5000
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare the command."""
-    parser = commands.add_parser("site", help="make a site", description="Make a site.")
+    parser = commands.add_parser("site", help="generate a site", description="Make a site.")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     making = actions.add_parser(
         "generate",
@@ -32,7 +32,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    making.add_argument("folder", metavar="DIR", type=Path, help="where to write; it may not exist yet")
+    making.add_argument("folder", metavar="DIR", type=Path, help="where to write; it need not exist yet")
     making.add_argument(
         "--preset", choices=sorted(PRESETS), default="demo", help="sizes to start from (default: demo)"
     )
@@ -46,7 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     making.add_argument("--host", help="address of all endpoints (default: 127.0.0.1)")
     making.add_argument("--base-port", type=int, metavar="PORT", help="first Modbus port (default: 20000)")
     making.add_argument("--broker-port", type=int, metavar="PORT", help="port of the broker (default: 1883)")
-    making.add_argument("--seed", type=int, default=1, help="decides what is left to chance (default: 1)")
+    making.add_argument("--seed", type=int, default=1, help="seed of what is left to chance (default: 1)")
     making.add_argument("--force", action="store_true", help="write even if the folder is not empty")
     parser.set_defaults(run=run)
 

@@ -93,12 +93,14 @@ class Crew:
 
         ``kept`` is its catalogue, None if that is the same.
         """
+        if not self.members:
+            return CrewChange(kept=kept, orders=())
         name = self._known.digest if kept is None else kept.digest
         return CrewChange(kept=kept, orders=write_orders(self.role.share(plan), name, self.role.workers))
 
     def change(self, change: CrewChange) -> None:
         """Go over to another state of the site. Others may follow a little later: they are understood."""
-        if change.kept is not None:
+        if change.kept is not None and self.members:
             self._known.change(change.kept)
         if self._workers is not None:
             self._workers.change(change.orders)

@@ -119,7 +119,7 @@ class Head:
         if count != self._count:
             raise ConflictError(
                 "other_shards",
-                f"here are {self._count} shards, and this is one of {count}",
+                f"this head has {self._count} shards, the sender counts {count}",
                 "start all of them with the same number of shards",
             )
         member = self.members.get(index)

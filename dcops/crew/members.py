@@ -215,6 +215,11 @@ class CrewCollection:
         for member in self._members:
             yield from member.devices()
 
+    def device(self, device: str) -> DeviceHealth | None:
+        """Health of one device; None if nobody collects it."""
+        theirs = (each for member in self._members for each in member.devices() if each.device == device)
+        return self._own.device(device) or next(theirs, None)
+
     def endpoints(self) -> tuple[EndpointHealth, ...]:
         """Health of each endpoint and broker."""
         return tuple(self.each_endpoint())

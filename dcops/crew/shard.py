@@ -185,7 +185,7 @@ class Shard:
         over = await self._own.prepare(successor.own)
         live = successor.live
         self._own.flush()
-        live.image.take_over(self.live.image, successor.moves.earlier)
+        live.image.take_over(self.live.image, successor.moves.runs)
         live.silence.take_over(self.live.silence)
         self.tick.change_site(
             image=live.image,

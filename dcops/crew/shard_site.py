@@ -11,7 +11,7 @@ from dcops.out_of_touch import OutOfTouch, Silence, Source
 from dcops.site_file import LoadedSite
 from facility.catalogue import build_catalogue
 from facility.moves import Moves
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
 from ingest.standing import Standing
@@ -37,7 +37,7 @@ class ShardSite:
         """
         self.loaded = loaded
         self.plan = plan
-        self.kept = keep_catalogue(build_catalogue(loaded.site, loaded.storing))
+        self.kept = KeptCatalogue(build_catalogue(loaded.site, loaded.storing))
         self.image = LiveImage(self.kept.catalogue.point_count)
         staleness = StalenessPlan(loaded.site, frozenset(b.device for b in plan.mqtt))
         standing = Standing(loaded.site)

@@ -1,6 +1,6 @@
 """A worker: a process that collects a share of what its parent is to collect, on the same machine.
 
-``python -m dcops.crew.worker`` is started by the parent, which is reached over an inherited socket and says
+``python -m dcops.crew`` is started by the parent, which is reached over an inherited socket and says
 what to collect. What is read goes there at most 60 ms later; nothing is kept here but what devices taught.
 """
 
@@ -11,7 +11,6 @@ import pickle
 import resource
 import signal
 import socket
-import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -187,8 +186,6 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one worker; its exit code is of no interest but in a log."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # these may go to the whole group; the parent says when
-        signal.signal(number, signal.SIG_IGN)
     args = _parser().parse_args(arguments)
     configure(verbose=args.verbose)
     with socket.socket(fileno=args.line) as line:
@@ -202,13 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dcops.crew.worker", description="Started by dcops run --workers.")
+    parser = argparse.ArgumentParser(prog="dcops.crew", description="Started by dcops run --workers.")
     parser.add_argument("--line", type=int, required=True, help="file descriptor of the socket to the parent")
     parser.add_argument("--share", type=read_share, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--verbose", action="store_true")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -48,7 +48,7 @@ class WorkerOptions:
     data: Path
     """Folder of what devices taught them."""
     count: int
-    command: tuple[str, ...] = (sys.executable, "-m", "dcops.crew.worker")
+    command: tuple[str, ...] = (sys.executable, "-m", "dcops.crew")
 
 
 Orders = tuple[bytes, ...]
@@ -190,7 +190,7 @@ class Workers:
         parcel = unpack(body)
         member.hear(parcel.sent)
         if not self._known.knows(parcel.sender.catalogue):
-            raise FrameError("it collects of a state of the site that is long gone")
+            raise FrameError("it collects a state of the site that is long outdated")
         member.error = ""
         for _, batch in parcel.entries:
             member.readings += batch.point_count

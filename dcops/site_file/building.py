@@ -126,10 +126,11 @@ def build_plan(
     modbus: list[ModbusBinding] = []
     mqtt: list[MqttBinding] = []
     binder = _Binder(registry, profiles, topics, before)
-    same: Mapping[str, ModbusBinding] = {}
+    same: dict[str, ModbusBinding] = {}
     if changes is not None:  # those that are read as they were, if perhaps their points have moved
-        others = frozenset(changes.devices)
-        same = {each.device: each for each in changes.before.plan.modbus if each.device not in others}
+        same = {each.device: each for each in changes.before.plan.modbus}
+        for each in changes.devices:
+            same.pop(each, None)
     for device, first in zip(site.devices, site.first_points.tolist(), strict=False):
         before_it = same.get(device.id)
         if before_it is not None:
@@ -169,14 +170,14 @@ class _Binder:
         self._items = registry.devices.items
         self._named = Named(profiles)
         self._topics = topics
-        self._known = before.modbus if before is not None else {}
+        self._before = before
         self._known_items = before.registry.devices.items if before is not None else {}
 
     def bind(self, device: Device, first: int) -> ModbusBinding | MqttBinding:
         """How a device whose points begin at ``first`` is read: if as before, just that."""
         item = self._items[device.id]
         profile = self._named[item.profile]
-        known = self._known.get(device.id)
+        known = self._before.modbus.get(device.id) if self._before is not None else None
         if (
             known is not None
             and known.profile is profile
@@ -199,15 +200,8 @@ class _Binder:
 
 def _moved(binding: ModbusBinding, first: int) -> ModbusBinding:
     """The same of a device whose points begin elsewhere."""
-    return ModbusBinding(
-        device=binding.device,
-        first=first,
-        endpoint=binding.endpoint,
-        unit=binding.unit,
-        period=binding.period,
-        profile=binding.profile,
-        manners=binding.manners,
-    )
+    device, _, endpoint, unit, period, profile, manners = binding
+    return ModbusBinding(device, first, endpoint, unit, period, profile, manners)
 
 
 def _modbus_binding(device: Device, first: int, item: DeviceItem, profile: ModbusProfile) -> ModbusBinding:

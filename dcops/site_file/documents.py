@@ -4,6 +4,7 @@ Every scalar stays the text it is written as; what it means is decided by the fi
 YAML and tables read alike, and an id such as ``007`` or ``no`` stays what it is.
 """
 
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,16 @@ MAX_DEPTH = 50
 MAX_REPEATED = 1_000_000
 """How many values aliases (``*name``) may add to those written."""
 
+_OTHERS = {
+    b"\xff\xfe\0\0": "is UTF-32, not UTF-8; save it as UTF-8",
+    b"\xff\xfe": "is UTF-16, not UTF-8; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16, not UTF-8; save it as UTF-8",
+    b"PK\x03\x04": "is a spreadsheet or an archive, no text; save the sheet as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet or an archive, no text; save the sheet as CSV in UTF-8",
+}
+"""What files begin with that are often given in place of text in UTF-8; the first that fits tells."""
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+"""What YAML takes for an end of a line, and editors do not."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -59,6 +70,23 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+class UnreadableError(Exception):
+    """A text that is not YAML, or uses what a site may not."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        """``place`` is where."""
+        self.place = place
+        super().__init__(message)
+
+
+class SyntaxMistakeError(UnreadableError):
+    """It is not YAML."""
+
+
+class UnmarkedError(UnreadableError):
+    """It names a value (``*name``) that nothing above is marked as."""
+
+
 def read_text(path: Path, findings: Findings) -> str | None:
     """The text of a file; None, with a problem noted, if it cannot be had."""
     place = Place(str(path), 0)
@@ -82,6 +110,15 @@ def read_text(path: Path, findings: Findings) -> str | None:
 
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
+    other = next((told for begin, told in _OTHERS.items() if data.startswith(begin)), None)
+    if other is not None:
+        findings.add(Place(file, 1), other)
+        return None
+    nul = data.find(b"\0")
+    if nul >= 0:
+        line = data.count(b"\n", 0, nul) + 1
+        findings.add(Place(file, line), "a NUL byte stands here; save the file anew, as UTF-8")
+        return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -101,21 +138,44 @@ def read_yaml(path: Path, findings: Findings) -> Node | None:
 
 def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
     """The document in a YAML text; None, with problems noted, if there is none to go on with."""
-    builder = _Builder(file, findings)
+    try:
+        root = read_piece(text, file, findings, {})
+    except UnreadableError as error:
+        findings.add(error.place, str(error))
+        return None
+    if root is None:
+        findings.add(Place(file, 1), "the file is empty; describe the site in it")
+    return root
+
+
+def read_piece(text: str, file: str, findings: Findings, anchors: "dict[str, Node]") -> Node | None:
+    """The document in a YAML text; None if there is nothing in it.
+
+    Args:
+        text: all of a file, or a piece of it behind as many empty lines as stand before it.
+        file: for places.
+        findings: takes keys that are written twice.
+        anchors: the values marked so far; those of the text are added.
+
+    Raises:
+        UnreadableError: it is not YAML, or uses what a site may not.
+    """
+    hidden = _LINE_ENDS.search(text)
+    if hidden is not None:
+        line = text.count("\n", 0, hidden.start()) + 1
+        named = f"U+{ord(hidden[0]):04X}"
+        raise UnreadableError(
+            Place(file, line), f"{named} stands here, an end of line that editors hide; delete it"
+        )
+    builder = _Builder(file, findings, anchors)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        findings.add(Place(file, _line_of(error)), _syntax(error, text))
-        return None
+        raise SyntaxMistakeError(Place(file, _line_of(error)), _syntax(error, text)) from None
     except yaml.YAMLError as error:
-        findings.add(Place(file, _line_of_character(error, text)), f"is not YAML: {error}; remove it")
-        return None
-    except _RefusedError as error:
-        findings.add(error.place, str(error))
-        return None
-    if builder.root is None:
-        findings.add(Place(file, 1), "the file is empty; describe the site in it")
+        place = Place(file, _line_of_character(error, text))
+        raise UnreadableError(place, f"is not YAML: {error}; remove it") from None
     return builder.root
 
 
@@ -137,12 +197,6 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
         return "a tab indents this line, which YAML forbids; use spaces"
     context = f"{error.context}, " if error.context else ""
     return f"is not YAML: {context}{error.problem}; mend the syntax here or just above"
-
-
-class _RefusedError(Exception):
-    def __init__(self, place: Place, message: str) -> None:
-        self.place = place
-        super().__init__(message)
 
 
 class _Open:
@@ -173,12 +227,12 @@ class _Open:
 class _Builder:
     """Grows the tree from parser events, without recursion, so that no nesting can exhaust the stack."""
 
-    def __init__(self, file: str, findings: Findings) -> None:
+    def __init__(self, file: str, findings: Findings, anchors: dict[str, Node]) -> None:
         self.root: Node | None = None
         self._file = file
         self._findings = findings
         self._open: list[_Open] = []
-        self._anchors: dict[str, Node] = {}
+        self._anchors = anchors
         self._measures: dict[int, tuple[int, int]] = {}
         self._repeated = 0
 
@@ -186,7 +240,7 @@ class _Builder:
         """Go on with one event.
 
         Raises:
-            _RefusedError: the document uses what a site may not.
+            UnreadableError: the document uses what a site may not.
         """
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
@@ -198,7 +252,7 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            raise _RefusedError(self._place(event), "a second document begins here; keep one in a file")
+            raise UnreadableError(self._place(event), "a second document begins here; keep one in a file")
 
     def _place(self, event: yaml.Event) -> Place:
         mark = event.start_mark
@@ -212,27 +266,27 @@ class _Builder:
         self._refuse_tag(event, event.tag)
         place = self._place(event)
         if len(self._open) >= MAX_DEPTH:
-            raise _RefusedError(place, f"lists and mappings nest deeper than {MAX_DEPTH}; flatten them")
+            raise UnreadableError(place, f"lists and mappings nest deeper than {MAX_DEPTH}; flatten them")
         parent = self._open[-1] if self._open else None
         if parent is not None and parent.values is not None and parent.key is None:
-            raise _RefusedError(place, "a list or mapping stands where a key is expected; write a name")
+            raise UnreadableError(place, "a list or mapping stands where a key is expected; write a name")
         self._open.append(_Open(place, event.anchor, mapping=isinstance(event, yaml.MappingStartEvent)))
 
     def _refuse_tag(self, event: yaml.Event, tag: str | None) -> None:
         if tag is not None and tag != "!":
-            raise _RefusedError(self._place(event), f"the tag {tag!r} is not read; remove it")
+            raise UnreadableError(self._place(event), f"the tag {tag!r} is not read; remove it")
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         place = self._place(event)
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            raise _RefusedError(place, f"no value is marked &{event.anchor} above; mark one or write it out")
+            raise UnmarkedError(place, f"no value is marked &{event.anchor} above; mark one or write it out")
         count, height = self._measure(node)
         self._repeated += count
         if self._repeated > MAX_REPEATED:
-            raise _RefusedError(place, f"aliases repeat more than {MAX_REPEATED} values; write them out")
+            raise UnreadableError(place, f"aliases repeat more than {MAX_REPEATED} values; write them out")
         if len(self._open) + height > MAX_DEPTH:
-            raise _RefusedError(place, f"lists and mappings nest deeper than {MAX_DEPTH}; flatten them")
+            raise UnreadableError(place, f"lists and mappings nest deeper than {MAX_DEPTH}; flatten them")
         self._finish(node, None)
 
     def _measure(self, node: Node) -> tuple[int, int]:
@@ -263,7 +317,9 @@ class _Builder:
 
     def _key(self, parent: _Open, node: Node) -> None:
         if not isinstance(node, Scalar):
-            raise _RefusedError(node.place, "a list or mapping stands where a key is expected; write a name")
+            raise UnreadableError(
+                node.place, "a list or mapping stands where a key is expected; write a name"
+            )
         parent.key = node
 
     def _value(self, parent: _Open, key: Scalar, node: Node) -> None:
@@ -284,4 +340,4 @@ class _Builder:
             return [node]
         if isinstance(node, Sequence):
             return [each for item in node.items for each in self._merged(item)]
-        raise _RefusedError(node.place, "'<<' takes a mapping such as *defaults; name one")
+        raise UnreadableError(node.place, "'<<' takes a mapping such as *defaults; name one")

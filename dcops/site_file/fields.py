@@ -6,6 +6,7 @@ Each reader takes what an entry holds under one key and returns the typed value,
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from ipaddress import ip_address
@@ -22,6 +23,14 @@ MAX_ID = 100
 """Longest id."""
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_CONTROLS = frozenset({"Cc", "Zl", "Zp", "Cs"})
+"""Categories of characters that are line ends or control something."""
+_LONGEST_NUMBER = 30
+"""Characters of a number that is suggested."""
+_GROUPING = re.compile(r"(?<=[0-9])['’\s](?=[0-9]{3})")
+_THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_WITH_UNIT = re.compile(r"([-+]?[0-9][0-9.,]*)\s?[A-Za-z%°µΩ][^0-9]{0,8}")
+_WHOLE = re.compile(r"([-+]?[0-9]{1,18})\.0*")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h|d)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -51,8 +60,17 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} stands where one value is expected; write one")  # noqa: TRY004 - pydantic takes ValueError
     if not value.isprintable():
-        raise ValueError(f"{value!r} has line ends or control characters; write plain text on one line")
+        raise ValueError(f"{shown(value)} {_unprintable(value)}")
     return value
+
+
+def _unprintable(value: str) -> str:
+    found = next(each for each in value if not each.isprintable())
+    if unicodedata.category(found) in _CONTROLS:
+        return "has line ends or control characters; write plain text on one line"
+    named = f"U+{ord(found):04X}, {unicodedata.name(found, 'of no name').lower()}"
+    mend = "write a plain space" if found.isspace() else "delete it"
+    return f"holds a character that cannot be seen ({named}); {mend}"
 
 
 def identifier(value: object) -> str:
@@ -74,11 +92,22 @@ def identifiers(value: object) -> tuple[str, ...]:
 
 def number(value: object) -> float:
     """A finite number."""
-    word = text(value)
+    word = value if isinstance(value, str) else text(value)
     if not _NUMBER.fullmatch(word):
-        mend = f"write {word.replace(',', '.')}" if _NUMBER.fullmatch(word.replace(",", ".")) else "write one"
-        raise ValueError(f"{shown(word)} is not a number; {mend}")
+        raise ValueError(f"{shown(word)} is not a number; {_number_as_meant(word)}")
     return float(word)
+
+
+def _number_as_meant(word: str) -> str:
+    """How to write what people write as numbers: with separators of thousands, decimal commas or units."""
+    plain = _GROUPING.sub("", word)
+    with_unit = _WITH_UNIT.fullmatch(plain)
+    bare, alone = (with_unit[1], "it without its unit: ") if with_unit else (plain, "")
+    meant = [bare.replace(",", "")] if _THOUSANDS.fullmatch(bare) else []
+    if bare.count(",") <= 1 and (bare.count(",") == 0 or "." not in bare):
+        meant.append(bare.replace(",", "."))
+    numbers = [each for each in meant if _NUMBER.fullmatch(each) and len(each) <= _LONGEST_NUMBER]
+    return f"write {alone}{' or '.join(numbers)}" if numbers else "write one"
 
 
 def rating(value: object) -> float:
@@ -105,7 +134,8 @@ def integer(value: object) -> int:
     """A whole number."""
     word = text(value)
     if not _INTEGER.fullmatch(word):
-        raise ValueError(f"{shown(word)} is not a whole number; write one")
+        whole = _WHOLE.fullmatch(word)
+        raise ValueError(f"{shown(word)} is not a whole number; write {whole[1] if whole else 'one'}")
     return int(word)
 
 

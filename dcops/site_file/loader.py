@@ -24,6 +24,7 @@ from dcops.site_file.endpoints import (
     warn_endpoints,
 )
 from dcops.site_file.entries import Entry
+from dcops.site_file.feeds import warn_feeds
 from dcops.site_file.history import read_retention
 from dcops.site_file.items import (
     AlarmsItem,
@@ -127,6 +128,7 @@ class _Loading:
         self._addresses = self._shared_addresses()
         warn_endpoints(self._registry, self._folder, self._addresses)
         warn_unmetered(site, self._registry)
+        warn_feeds(site, self._registry)
         plan = build_plan(
             site,
             self._registry,

@@ -1,11 +1,17 @@
 """Warnings about what a site's meters leave out: totals and key figures that will lack something."""
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from dcops.site_file.problems import Findings
 from dcops.site_file.registry import Registry
+from facility.columns import boundary_of
 from facility.devices import Boundary
 from facility.quantities import ENERGIES, QUANTITIES
 from facility.site import Site
-from facility.spaces import Level
+from facility.spaces import LEVELS, Level
 
 _IT = (Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK)
 
@@ -13,17 +19,18 @@ _IT = (Boundary.IT_UPS, Boundary.IT_PDU, Boundary.IT_RACK)
 def warn_unmetered(site: Site, registry: Registry) -> None:
     """Warn of racks and whole sites that no meter stands for."""
     findings: Findings = registry.findings
-    metered = {device.space for device in site.devices if device.boundary is Boundary.IT_RACK}
-    racks = [space for space in site.spaces if space.level is Level.RACK]
-    bare = [space.id for space in racks if space.id not in metered]
+    metered = np.zeros(len(site.spaces), dtype=np.bool_)
+    metered[site.device_spaces[site.columns.counting_in(Boundary.IT_RACK)]] = True
+    racks = np.equal(site.space_levels, LEVELS.index(Level.RACK))
+    bare = [site.spaces[at].id for at in np.flatnonzero(racks & ~metered).tolist()]
     if bare:
         place = registry.spaces.entries[bare[0]].place
         some = f"{bare[0]} and {len(bare) - 1} more" if len(bare) > 1 else bare[0]
         findings.warn(
-            place, f"{len(bare)} of {len(racks)} racks have no meter ({some}); their power is in no total"
+            place, f"{len(bare)} of {racks.sum()} racks have no meter ({some}); their power is in no total"
         )
     _warn_pointless(site, registry)
-    boundaries = {device.boundary for device in site.devices}
+    boundaries = set(_boundaries_of(site.columns.boundaries))
     if Boundary.FACILITY_INPUT not in boundaries:
         findings.warn(registry.site, "no meter counts as facility_input; there will be no PUE")
     elif boundaries.isdisjoint(_IT):
@@ -51,41 +58,53 @@ def _warn_one_sided(site: Site, registry: Registry) -> None:
 
 def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:
     """The boundaries that devices in each building count in; those outside of buildings under no name."""
-    found: dict[str, set[Boundary]] = {}
-    counted = dict.fromkeys((each.space, each.boundary) for each in site.devices if each.boundary is not None)
-    buildings: dict[str, str] = {}
-    for space, boundary in counted:
-        building = buildings.get(space)
-        if building is None:
-            building = buildings[space] = site.position(space).get(Level.BUILDING, "")
-        found.setdefault(building, set()).add(boundary)
-    return {building: frozenset(each) for building, each in found.items()}
+    lines = site.lineage
+    is_building = (lines >= 0) & (site.space_levels[lines] == LEVELS.index(Level.BUILDING))
+    building_of = np.where(is_building, lines, -1).max(axis=1)[site.device_spaces]
+    boundaries = site.columns.boundaries
+    found = {}
+    for building in np.flatnonzero(np.bincount(building_of + 1)).tolist():
+        name = site.spaces[building - 1].id if building else ""
+        found[name] = frozenset(_boundaries_of(boundaries[building_of == building - 1]))
+    return {name: each for name, each in found.items() if each}
+
+
+def _boundaries_of(codes: NDArray[np.int16]) -> list[Boundary]:
+    """Those that some devices count in."""
+    found = [boundary_of(code - 1) for code in np.flatnonzero(np.bincount(codes + 1)).tolist()]
+    return [each for each in found if each is not None]
 
 
 def _warn_pointless(site: Site, registry: Registry) -> None:
     """Warn of devices that count in a boundary but measure nothing of what it adds up, or something twice."""
-    useful: set[tuple[Boundary, int]] = set()
-    """Boundaries and points of makes of devices that measure something of what the boundary adds up."""
-    for device in site.devices:
-        if device.boundary is None or (device.boundary, id(device.points)) in useful:
-            continue
-        needed = {each.type_key for each in QUANTITIES if each.boundary is device.boundary}
-        needed |= {each.type_key for each in ENERGIES if each.boundary is device.boundary}
-        useful.add((device.boundary, id(device.points)))
-        entry = registry.devices.entries[device.id]
-        found = {key: [each.name for each in device.points if each.type.key == key] for key in sorted(needed)}
-        if needed and not any(found.values()):
-            useful.discard((device.boundary, id(device.points)))
-            registry.findings.warn(
-                entry.at("boundary"),
-                f"device {device.id}: counts as {device.boundary}, its profile has no"
-                f" {' or '.join(found)}; set boundary: none",
-            )
-        for key, names in found.items():
-            if len(names) > 1:
-                registry.findings.warn(
-                    entry.at("profile"),
-                    f"device {device.id}: counts as {device.boundary}, and its profile has"
-                    f" {' and '.join(names)} of type {key}, which are added up; give all but the whole of it"
-                    " another type",
-                )
+    boundaries = site.columns.boundaries
+    for points, places in site.makes:
+        for boundary in _boundaries_of(boundaries[places]):
+            needed = {each.type_key for each in QUANTITIES if each.boundary is boundary}
+            needed |= {each.type_key for each in ENERGIES if each.boundary is boundary}
+            found = {key: [each.name for each in points if each.type.key == key] for key in sorted(needed)}
+            counting = places[site.columns.counting_in(boundary)[places]].tolist()
+            if needed and not any(found.values()):
+                for at in counting:
+                    _warn_of_nothing(site.devices[at].id, boundary, found, registry)
+            for key, names in found.items():
+                if len(names) > 1:
+                    _warn_of_twice(site.devices[counting[0]].id, boundary, key, names, registry)
+
+
+def _warn_of_nothing(device: str, boundary: Boundary, types: Iterable[str], registry: Registry) -> None:
+    registry.findings.warn(
+        registry.devices.entries[device].at("boundary"),
+        f"device {device}: counts as {boundary}, its profile has no {' or '.join(types)}; set boundary: none",
+    )
+
+
+def _warn_of_twice(
+    device: str, boundary: Boundary, key: str, names: Sequence[str], registry: Registry
+) -> None:
+    registry.findings.warn(
+        registry.devices.entries[device].at("profile"),
+        f"device {device}: counts as {boundary}, and its profile has"
+        f" {' and '.join(names)} of type {key}, which are added up; give all but the whole of it"
+        " another type",
+    )

@@ -48,8 +48,9 @@ def check_paths(registry: Registry, changes: DeviceChanges | None = None) -> Non
     it leads elsewhere, or counts elsewhere, there is nothing to note.
     """
     items = registry.devices.items
-    starts = None if changes is None else _above(_leading_elsewhere(items, changes), changes)
-    if _leads_down(items, starts):
+    if changes is not None and _still_leads_down(items, changes):
+        return
+    if _counted_below(items, items) is not None:
         return
     looped = _check_loops(registry)
     below = _Below(registry, looped)
@@ -76,27 +77,42 @@ def _leads(item: DeviceItem) -> tuple[DeviceKind, tuple[str, ...], Boundary | No
     return item.kind, item.serves, boundary_of(item)
 
 
+def _still_leads_down(items: Mapping[str, DeviceItem], changes: DeviceChanges) -> bool:
+    """Whether a site with nothing to note has nothing still. If it cannot be told so quickly, it is False.
+
+    What is new is found from those that lead elsewhere: it lies below them, or between what supplies them
+    and what counts below them.
+    """
+    changed = [each for each in _leading_elsewhere(items, changes) if each in items]
+    below = _counted_below(items, changed)
+    if below is None:
+        return False
+    found = 0
+    for each in changed:
+        found |= _bit(items[each]) | below[each]
+    above = [items[each] for each in _above(changed, changes) if each in items and each not in below]
+    return not any(_bit(item) & _CARRIED[item.kind] & found for item in above)
+
+
 def _above(devices: Sequence[str], changes: DeviceChanges) -> list[str]:
-    """Some devices and those that supplied them before. What is new supplies nothing but by way of others
-    that have changed.
+    """What supplied some devices before. What is new supplies nothing but by way of others that have
+    changed.
     """
     site = changes.before.site
     known = [site.device_index[each] for each in devices if each in site.device_index]
     if not known:
-        return list(devices)
+        return []
     above = site.serving.above(np.array(known, dtype=np.int64)).tolist()
-    return list(dict.fromkeys((*devices, *(site.devices[at].id for at in above))))
+    return [site.devices[at].id for at in above]
 
 
-def _leads_down(items: Mapping[str, DeviceItem], starts: Iterable[str] | None = None) -> bool:
-    """Whether there is nothing to note, found in one walk from the supply to the loads and back.
-
-    ``starts`` are the devices to begin at, if not at all of them; those that are no more are left out.
+def _counted_below(items: Mapping[str, DeviceItem], starts: Iterable[str]) -> dict[str, int] | None:
+    """Which boundaries count below each device that is at ``starts`` or below, a bit each, as far as what it
+    carries tells; None if there is something to note. Found in one walk to the loads and back.
     """
     targets = _Targets(items)
     below: dict[str, int] = {}
-    """Which boundaries count below a device, a bit each, as far as what it carries tells."""
-    for start in items if starts is None else (each for each in starts if each in items):
+    for start in starts:
         path: set[str] = set()
         stack = [start]
         while stack:
@@ -106,7 +122,7 @@ def _leads_down(items: Mapping[str, DeviceItem], starts: Iterable[str] | None = 
                 continue
             waits = [target for target in targets[at] if target not in below and targets[target]]
             if not path.isdisjoint(waits):
-                return False
+                return None
             if waits:
                 path.add(at)
                 stack.extend(waits)
@@ -116,8 +132,8 @@ def _leads_down(items: Mapping[str, DeviceItem], starts: Iterable[str] | None = 
                 found |= _bit(items[target]) | below.get(target, 0)
             below[at] = found = found & _CARRIED[items[at].kind]
             if found and found & _bit(items[at]):
-                return False
-    return True
+                return None
+    return below
 
 
 class _Targets(dict[str, list[str]]):

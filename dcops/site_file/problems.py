@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import NamedTuple
 
 _FEW = 500
 """Up to so many candidates a near name is always looked for."""
@@ -56,8 +57,7 @@ def _told_once(problems: Iterable[Problem]) -> Iterator[Problem]:
         yield replace(first, message=f"{first.message} (also {shown}{more})")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands."""
 
     file: str

@@ -57,12 +57,6 @@ class Known(Generic[RegisteredT]):
             if item_id not in self.items:
                 yield entry
 
-    def put_in_order(self, entries: Iterable[Entry]) -> None:
-        """Have them in the order of these entries, which have an id each."""
-        ids = [str(entry.values["id"]) for entry in entries]
-        self.entries = {each: self.entries[each] for each in ids if each in self.entries}
-        self.items = {each: self.items[each] for each in ids if each in self.items}
-
     def spoil(self, item_id: str) -> None:
         """From now on the item counts as broken."""
         self.items.pop(item_id, None)
@@ -117,7 +111,7 @@ class Registry:
             if (
                 isinstance(word, str)
                 and word in same
-                and word not in known.namespace
+                and known.namespace.get(word, entry) is entry
                 and written[word].values == entry.values
                 and not entry.broken
             ):
@@ -141,10 +135,10 @@ class Registry:
             known.entries[item_id] = entry
             if shaped.item is not None:
                 known.items[item_id] = shaped.item
+            else:
+                known.items.pop(item_id, None)
             if shaped.wrong:
                 known.wrong[item_id] = shaped.wrong
-        if len(others) < len(entries):
-            known.put_in_order(entries)
 
     def _is_lost(self, word: str, lost: list[Entry], candidates: Iterable[str]) -> bool:
         """Whether a word that is no id is most likely one that another mistake hides."""
@@ -178,25 +172,24 @@ class Registry:
 def _take_known(
     known: Known[RegisteredT], entries: Sequence[Entry], before: Known[RegisteredT]
 ) -> Sequence[Entry]:
-    """Take in those that are written as they were; returns the others. All, if an id is not free."""
-    ids = [entry.values.get("id") for entry in entries]
-    words = [each for each in ids if isinstance(each, str)]
-    free = len(words) == len(ids) == len(set(words)) and known.namespace.keys().isdisjoint(words)
-    if not free:
+    """Take in those that are written as they were; returns the others. All, if an id is not free.
+
+    The others have their places among the items already: what they were, or an item that is none.
+    """
+    words = [word for entry in entries if isinstance(word := entry.values.get("id"), str)]
+    free = len(words) == len(entries) == len(set(words)) and known.namespace.keys().isdisjoint(words)
+    if not free or len(before.items) < len(before.entries):
         return entries
-    written, same = before.entries, before.items
+    same = before.items
     others = [
         entry
-        for word, entry in zip(words, entries, strict=True)
-        if (old := written.get(word)) is not entry
-        and (old is None or old.values is not entry.values or entry.broken or word not in same)
+        for old, entry in zip(map(before.entries.get, words), entries, strict=True)
+        if old is not entry and (old is None or old.values is not entry.values or entry.broken)
     ]
-    told = {id(entry) for entry in others}
-    taken = {word: each for word, each in zip(words, entries, strict=True) if id(each) not in told}
-    known.written += len(taken)
-    known.namespace.update(taken)
-    known.entries.update(taken)
-    known.items.update((word, same[word]) for word in taken)
+    known.written += len(entries) - len(others)
+    known.entries.update(zip(words, entries, strict=True))
+    known.namespace.update(known.entries)
+    known.items.update(zip(words, map(same.get, words), strict=True))  # type: ignore[arg-type]  # see above
     return others
 
 

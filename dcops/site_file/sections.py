@@ -2,20 +2,33 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcops.site_file.documents import Mapping, Node, Scalar, Sequence, read_yaml
+from dcops.site_file.documents import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    SyntaxMistakeError,
+    UnreadableError,
+    read_piece,
+    read_text,
+)
 from dcops.site_file.endpoints import ENDPOINT_KEYS, ENDPOINT_REQUIRED
 from dcops.site_file.entries import Entry, Value, entries_of, entry_of, shown
 from dcops.site_file.items import DeviceItem, SiteItem, SpaceItem
 from dcops.site_file.problems import Findings, Place, near
+from dcops.site_file.salvage import salvage
 from dcops.site_file.shapes import ItemT, keys_of, looks_secret, required_keys, shape
 from dcops.site_file.tables import Table, read_table
 
 SITE_FILE = "site.yaml"
 """The file that makes a folder a site."""
 
+_STAND_INS = {"dcops": "1", "name": "?"}
+"""For what a site must have, if it is written and cannot be read."""
 _LISTS = ("spaces", "endpoints", "devices", "profiles", "stores", "notify", "storing")
 _MAPPINGS = ("collection", "history", "alarms", "journal")
 _TOP_KEYS = (*sorted(keys_of(SiteItem)), *_LISTS, *_MAPPINGS)
@@ -25,6 +38,8 @@ _COLUMNS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "devices": (keys_of(DeviceItem), required_keys(DeviceItem)),
 }
 """Columns of each table, and which of them must be there."""
+_SHEETS = frozenset({"xlsx", "xlsm", "xls", "ods", "tsv", "csv.txt"})
+"""How names end that are given to tables by those who keep them, and that are not read."""
 
 
 @dataclass(slots=True)
@@ -41,6 +56,8 @@ class Sections:
     """The tables there are."""
     files: list[Path] = field(default_factory=list)
     """Every file read so far."""
+    broken: frozenset[str] = frozenset()
+    """Sections of which something could not be read."""
 
     def node(self, key: str) -> Node | None:
         """A section as written."""
@@ -70,7 +87,7 @@ class Sections:
         written = entries_of(node, key, self.findings)
         complete = node is None or isinstance(node, Sequence) or (isinstance(node, Scalar) and node.empty)
         table = self.tables.get(key, Table(complete=True))
-        return [*written, *table.entries], complete and table.complete
+        return [*written, *table.entries], complete and table.complete and key not in self.broken
 
 
 def read_sections(path: Path, findings: Findings, before: Map[str, Table] | None = None) -> Sections | None:
@@ -86,16 +103,43 @@ def read_sections(path: Path, findings: Findings, before: Map[str, Table] | None
         message = f"the folder has no {SITE_FILE}; add one that begins with 'dcops: 1' and 'name: …'"
         findings.add(Place(str(file.parent), 0), message)
         return None
-    root = read_yaml(file, findings)
+    root, broken = _read_root(file, findings)
     if root is None:
         return None
     if not isinstance(root, Mapping):
         findings.add(root.place, f"{shown(root)} is no site; begin with 'dcops: 1' and 'name: …'")
         return None
     sections = _split(root, file, findings)
+    sections.broken = frozenset(broken)
     if file.name == SITE_FILE:
         _read_tables(sections, before or {})
     return sections
+
+
+def _read_root(file: Path, findings: Findings) -> tuple[Node | None, AbstractSet[str]]:
+    """(what is in the site file, keys of which something could not be read)."""
+    text = read_text(file, findings)
+    if text is None:
+        return None, frozenset()
+    whole = Findings()
+    try:
+        root = read_piece(text, str(file), whole, {})
+    except SyntaxMistakeError as error:
+        found = salvage(text, str(file), findings)
+        if found is not None:
+            for key in _STAND_INS.keys() & found.broken - found.root.items.keys():
+                place = Place(str(file), 1)
+                found.root.items[key], found.root.keys[key] = Scalar(_STAND_INS[key], place), place
+            return found.root, found.broken
+        findings.add(error.place, str(error))
+        return None, frozenset()
+    except UnreadableError as error:
+        findings.add(error.place, str(error))
+        return None, frozenset()
+    findings.problems.extend(whole.problems)
+    if root is None:
+        findings.add(Place(str(file), 1), "the file is empty; describe the site in it")
+    return root, frozenset()
 
 
 def _split(root: Mapping, file: Path, findings: Findings) -> Sections:
@@ -129,3 +173,15 @@ def _read_tables(sections: Sections, before: Map[str, Table]) -> None:
         elif path.stem not in _COLUMNS:
             known = ", ".join(f"{name}.csv" for name in _COLUMNS)
             sections.findings.warn(Place(str(path), 0), f"is not read; tables are {known}")
+    for name in _COLUMNS.keys() - sections.tables.keys():
+        _find_sheet(name, folder, sections)
+
+
+def _find_sheet(name: str, folder: Path, sections: Sections) -> None:
+    """Note a sheet that stands where a table is expected, before all in it is missed."""
+    for path in sorted(folder.glob("*.*")):
+        stem, _, suffix = path.name.lower().partition(".")
+        if stem == name and suffix in _SHEETS:
+            sections.tables[name] = Table()
+            message = f"is not read; save it as {name}.csv, in UTF-8"
+            sections.findings.add(Place(str(path), 0), message)

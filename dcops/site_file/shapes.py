@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from dcops.site_file import fields
 from dcops.site_file.entries import Entry
 from dcops.site_file.items import Item
 from dcops.site_file.problems import Findings, near
@@ -72,7 +73,7 @@ def shape_in_part(model: type[ItemT], entry: Entry, what: str, findings: Finding
 def label(what: str, entry: Entry) -> str:
     """``device b1-pdu-a``: how an item is called in messages."""
     name = entry.text("id") or entry.text("name")
-    return f"{what} {name}" if name and name.isprintable() else what
+    return f"{what} {name}" if name and name.isprintable() and len(name) <= fields.MAX_ID else what
 
 
 def looks_secret(key: str) -> bool:

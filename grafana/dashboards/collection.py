@@ -8,9 +8,11 @@ from grafana import limits, metrics, units
 from grafana.assembly import Section, assemble
 from grafana.dashboards import uids
 from grafana.dashboards.bus_time_panels import busiest, learned, utilisation
+from grafana.dashboards.device_panels import NO_YES
 from grafana.limits import RATE_WINDOW
 from grafana.metrics import Pipeline
 from grafana.panels import Series, listing, tile, trend
+from grafana.promql import share
 from grafana.trust import covered, oldest, scraped
 
 
@@ -111,7 +113,7 @@ def endpoint_table() -> table.Panel:
                 legend="connected",
                 unit=units.COUNT,
                 limits=limits.CLOSED,
-                texts=("no", "yes"),
+                texts=NO_YES,
             ),
             Series(
                 expr=f"sum by (endpoint) (rate({Pipeline.ENDPOINT_REQUESTS}[{RATE_WINDOW}]))",
@@ -161,12 +163,14 @@ def poll_rates() -> timeseries.Panel:
 
 
 def silent_devices() -> table.Panel:
-    """The devices that were read longest ago."""
+    """The devices that were read longest ago, and those that never were."""
     top = f"topk(20, max by (device, kind, node) ({metrics.DEVICE_AGE}))"
     usable = f"max by (device, kind, node) ({metrics.DEVICE_QUALITY} >= bool {FIRST_UNCERTAIN})"
+    unread = f"{metrics.DEVICE_QUALITY} unless on(device) {metrics.DEVICE_AGE}"
     return listing(
         "Devices read longest ago",
-        "The twenty devices with the oldest reading, and whether their worst point is usable.",
+        "The twenty devices with the oldest reading, whether their worst point is usable, and twenty of "
+        "those that have never been read since the start.",
         ["device", "kind", "node"],
         [
             Series(
@@ -174,8 +178,15 @@ def silent_devices() -> table.Panel:
                 legend="usable",
                 unit=units.COUNT,
                 limits=limits.CLOSED,
-                texts=("no", "yes"),
-            )
+                texts=NO_YES,
+            ),
+            Series(
+                expr=f"topk(20, max by (device, kind, node) ({unread}) >= bool 0)",
+                legend="never read",
+                unit=units.COUNT,
+                limits=limits.FAULT,
+                texts=NO_YES,
+            ),
         ],
         [oldest(top, "last read")],
         sort_by="last read",
@@ -197,7 +208,7 @@ def points() -> timeseries.Panel:
 
 def samples() -> timeseries.Panel:
     """Samples by outcome."""
-    good = f"count({metrics.DEVICE_QUALITY} >= {FIRST_UNCERTAIN}) / count({metrics.DEVICE_QUALITY})"
+    usable = share(f"{metrics.DEVICE_QUALITY} >= {FIRST_UNCERTAIN}", metrics.DEVICE_QUALITY)
     return trend(
         "Samples",
         "Scans of devices a second that reached the live image, by what became of them; dashed: the share "
@@ -210,7 +221,7 @@ def samples() -> timeseries.Panel:
                 unit=units.PER_SECOND,
             )
         ],
-        [covered(good, "usable devices")],
+        [covered(usable, "usable devices")],
         span=6,
     )
 
@@ -277,7 +288,7 @@ def store_state() -> table.Panel:
                 legend="takes data",
                 unit=units.COUNT,
                 limits=limits.CLOSED,
-                texts=("no", "yes"),
+                texts=NO_YES,
             ),
             column(Pipeline.STORE_WAITING, "readings waiting", units.COUNT),
         ],
@@ -331,7 +342,7 @@ def notifications() -> timeseries.Panel:
         "notifier, because then none was sent.",
         [
             Series(
-                expr=f"{sent} or 0 * max({Pipeline.TICK_LAST})",
+                expr=f"{sent} or on() 0 * max({Pipeline.TICK_LAST})",
                 legend="{{notifier}} {{outcome}}",
                 unit=units.COUNT,
             )

@@ -19,7 +19,10 @@ from grafana.datasources import INFLUXDB
 from grafana.influxql import InfluxQuery
 
 _DEVICE = """FROM "$kind" WHERE "device" = '$device' AND $timeFilter"""
-_INTERVALS = "GROUP BY time($__interval) fill(none)"
+_INTERVALS = "GROUP BY time($__interval) fill(null)"
+_BRIDGED = 120_000
+"""ms: intervals shorter than the time between two scans are empty, and lines go over them; an outage that is
+longer than this is a gap."""
 
 
 def build() -> dashboard.Dashboard:
@@ -129,6 +132,7 @@ def _trend(title: str, description: str, unit: str, *queries: InfluxQuery, span:
         .unit(unit)
         .no_value("no data in this time range")
         .line_width(1)
+        .span_nulls(_BRIDGED)
         .legend(
             parts.VizLegendOptions()
             .display_mode(common.LegendDisplayMode.LIST)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import table, timeseries
 
 from facility.point_types import POINT_TYPES
+from facility.quality import FIRST_UNCERTAIN
 from grafana import limits, metrics, units
 from grafana.limits import Limits
 from grafana.panels import Series, listing, trend
@@ -38,11 +39,19 @@ def device_table(
 ) -> table.Panel:
     """A row for each device: its points, what is ``computed`` of them, and when it was last read.
 
-    ``kind`` is a device kind, or several as ``~kind|kind``.
+    The quality of every device is known, so that one that was never read has its row too. ``kind`` is a kind
+    of device, or several as ``~kind|kind``.
     """
     values = [_column(place, kind, column) for column in columns]
+    usable = Series(
+        expr=f"max by (device) ({at(place, metrics.DEVICE_QUALITY, kind=kind)} >= bool {FIRST_UNCERTAIN})",
+        legend="all usable",
+        unit=units.COUNT,
+        limits=limits.CLOSED,
+        texts=NO_YES,
+    )
     last_read = oldest(f"max by (device) ({device_ages(place, kind)})", "last read")
-    return listing(title, description, ["device"], [*values, *computed], [last_read])
+    return listing(title, description, ["device"], [*values, *computed], [usable, last_read])
 
 
 def device_trend(

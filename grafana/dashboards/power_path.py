@@ -140,8 +140,6 @@ def stages() -> table.Panel:
         name = metrics.point("active_power")
         return f"sum by (kind) ({at(IN_BUILDING_OR_CAMPUS, name, kind=_ANY_STAGE, feed=feed)})"
 
-    known = at(IN_BUILDING_OR_CAMPUS, metrics.DEVICE_QUALITY, kind=_ANY_STAGE)
-    usable = at(IN_BUILDING_OR_CAMPUS, metrics.point("active_power"), kind=_ANY_STAGE)
     ages = at(IN_BUILDING_OR_CAMPUS, metrics.DEVICE_AGE, kind=_ANY_STAGE)
     a, b = power(Feed.A), power(Feed.B)
     return listing(
@@ -163,7 +161,7 @@ def stages() -> table.Panel:
             ),
         ],
         [
-            covered(f"count by (kind) (count by (kind, device) ({usable})) / count by (kind) ({known})"),
+            covered(read_share(IN_BUILDING_OR_CAMPUS, _ANY_STAGE, "active_power", by="kind")),
             oldest(f"max by (kind) ({ages})"),
         ],
         sort_by="feed A",

@@ -38,7 +38,8 @@ def pdus() -> table.Panel:
     """Each PDU of the rack now."""
     return device_table(
         "Rack PDUs",
-        "What each PDU reads now. A silent PDU keeps its row, with nothing but the age of its last reading.",
+        "What each PDU reads now. A silent PDU keeps its row, with nothing but the age of its last reading "
+        "if there was one.",
         _DEVICES,
         DeviceKind.RACK_PDU,
         [

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ingest.errors import StoreError, StoreUnavailableError
+from ingest.errors import StoreError, StoreSlowError, StoreUnavailableError
 
 LONGEST_PAUSE = 3600.0
 """Seconds that a store is left alone at most, whatever it asks for."""
 
 _TOO_LARGE = 413
+_OUT_OF_TIME = frozenset({408, 504})
 _REFUSED = frozenset({400, 422})
 _DROPPED = re.compile(r"\bdropped=(\d+)")
 _SHOWN = 300
@@ -46,11 +47,25 @@ def answer_error(
     message = f"{place}: HTTP {status} ({shown})"
     if status == _TOO_LARGE:
         return RequestTooLargeError(message)
+    if status in _REFUSED and is_page(said):
+        return not_a_store(place, f"HTTP {status}, {shown}")
     if status in _REFUSED:
         dropped = _DROPPED.search(said)
         return RequestRefusedError(message, int(dropped[1]) if dropped else 0)
     mend = mends.get(status, "see its own log")
-    return StoreUnavailableError(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
+    kind = StoreSlowError if status in _OUT_OF_TIME else StoreUnavailableError
+    return kind(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
+
+
+def is_page(said: str) -> bool:
+    """Whether an answer is a web page: it is from a proxy or another program, whatever its status."""
+    return said.lstrip()[:1] == "<"
+
+
+def not_a_store(place: str, said: str) -> StoreUnavailableError:
+    """The error of an answer that is not from a store: it is no judgement on what was sent."""
+    mend = "correct the address: its port, http or https, and what stands before the store"
+    return StoreUnavailableError(f"{place} answers with a web page ({said})", mend=mend)
 
 
 def seconds(header: str | None, now: datetime) -> float | None:

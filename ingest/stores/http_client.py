@@ -12,17 +12,18 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import make_headers
 
-from ingest.errors import StoreError, StoreUnavailableError
-from ingest.stores.answers import answer_error
+from ingest.errors import StoreError, StoreSlowError, StoreUnavailableError
+from ingest.stores.answers import answer_error, is_page, not_a_store
 
 TIMEOUT_SECONDS = 10.0
 _GZIP = 31
 _CONNECTIONS = 4
 _NO_ERROR = 300
+_BEGINNING = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,9 @@ class HttpClient:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if self._compress:
             headers["Content-Encoding"] = "gzip"
-        self._request("POST", path, query, packed(body) if self._compress else body, headers)
+        said = self._request("POST", path, query, packed(body) if self._compress else body, headers)
+        if is_page(said[:_BEGINNING].decode(errors="replace")):
+            raise not_a_store(self._place, "where it should say nothing")
 
     def send(self, path: str, body: bytes, content_type: str, *, compress: bool) -> bytes:
         """Send a body, compressed or as it is; returns what the server answers.
@@ -152,10 +155,19 @@ def _credentials(target: HttpTarget) -> dict[str, str]:
 
 def unreachable(place: str, error: Exception) -> StoreUnavailableError:
     """The error of a server that no answer came from."""
+    if _is_slow(error):
+        mend = "see whether it is overloaded, or the line to it slow"
+        return StoreSlowError(f"{place} does not answer in time ({_reason(error)})", mend=mend)
     mend = "start it or correct the address"
     if isinstance(error, SSLError) or "certificate" in str(error).lower():
         mend = "give it a certificate that is trusted here, or name its authority with tls_ca"
     return StoreUnavailableError(f"{place} cannot be reached ({_reason(error)})", mend=mend)
+
+
+def _is_slow(error: Exception) -> bool:
+    """Whether a connection was there, and time ran out while it was sent to or listened to."""
+    causes = error.args[1:] if isinstance(error, ProtocolError) else ()
+    return isinstance(error, ReadTimeoutError) or any(isinstance(each, TimeoutError) for each in causes)
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError  # what influxdb-client lets through fr
 
 from ingest.errors import StoreError
 from ingest.journal_entries import JournalEntry
-from ingest.stores.answers import answer_error
+from ingest.stores.answers import answer_error, not_a_store
 from ingest.stores.http_client import packed, unreachable, wants_compression
 from ingest.stores.line_output import LineOutput
 from ingest.stores.line_writer import REQUEST_BYTES
@@ -90,7 +90,7 @@ class InfluxStore:
     def _post(self, body: bytes) -> None:
         target = self._target
         try:
-            self._service.post_write(  # type: ignore[no-untyped-call]
+            _, _, headers = self._service.post_write_with_http_info(  # type: ignore[no-untyped-call]
                 target.org,
                 target.bucket,
                 packed(body) if self._encoding == "gzip" else body,
@@ -103,6 +103,14 @@ class InfluxStore:
         except (InfluxDBError, HTTPError, OSError) as error:
             raise unreachable(f"InfluxDB at {target.url}", error) from error
 
+        if headers.get("Content-Type", "").startswith("text/html"):
+            raise not_a_store(self._place, "where it should say nothing")
+
+    @property
+    def _place(self) -> str:
+        return f"InfluxDB at {self._target.url}, bucket {self._target.bucket}"
+
     def _answer_error(self, error: ApiException) -> StoreError:
-        place = f"InfluxDB at {self._target.url}, bucket {self._target.bucket}"
-        return answer_error(place, int(error.status or 0), str(error.message), _MENDS, error.retry_after)
+        return answer_error(
+            self._place, int(error.status or 0), str(error.message), _MENDS, error.retry_after
+        )

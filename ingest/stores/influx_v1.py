@@ -45,19 +45,21 @@ class InfluxV1Server:
         self._client.post("/write", query, body)
 
     def history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
-        """What is stored of a series in ``[start, stop)``, or means over each step."""
+        """What is stored of a series in ``[start, stop)``, or of steps the mean, of a counter the last."""
         value, quality = _quoted(place.field), _quoted(place.quality_field)
         source = f"FROM {self._source(place.measurement)} WHERE {_where(place, start, stop)}"
         if step is None:
             found = self._ask(f"SELECT {value} {source}", f"SELECT {quality} {source}")
             return readings(_pairs(found[0]), ((time, int(code)) for time, code in _pairs(found[1])))
         buckets = f"GROUP BY time({step}ns, {start % step}ns) fill(none)"
-        means, usable, worst = self._ask(
-            f"SELECT mean({value}) {source} {buckets}",
+        told = "last" if place.is_counter else "mean"
+        found = self._ask(
+            f"SELECT {told}({value}) {source} {buckets}",
             f"SELECT min({quality}) {source} AND {quality} >= {FIRST_UNCERTAIN} {buckets}",
             f"SELECT min({quality}) {source} {buckets}",
         )
-        return Buckets(dict(_pairs(means)), _codes(usable), _codes(worst)).history(start, stop, step)
+        values, usable, worst = found
+        return Buckets(dict(_pairs(values)), _codes(usable), _codes(worst)).history(start, stop, step)
 
     def close(self) -> None:
         """Close the connections."""

@@ -27,7 +27,8 @@ class LineServer(Protocol):
         ...
 
     def history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
-        """What is stored of a series in ``[start, stop)``, ns, or means over each step.
+        """What is stored of a series in ``[start, stop)``, ns, or what each step has: a
+        mean, a counter's last.
 
         Raises:
             StoreUnavailableError: it cannot be reached or does not answer the question.
@@ -73,7 +74,9 @@ class LineStore:
         await self._output.write(entries)
 
     async def history(self, series: str, start: int, stop: int, step: int | None = None) -> History:
-        """Readings of one series in ``[start, stop)``, or means of its usable values over each step.
+        """Readings of one series in ``[start, stop)``, or of its usable values what each step has.
+
+        That is their mean, and the last of a counter.
 
         Raises:
             UnknownSeriesError: the site has no such series.

@@ -7,7 +7,7 @@ so that they cost the others nothing.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ingest.errors import RefusedLine, StoreRejectedError
+from ingest.errors import RefusedLine, StoreRejectedError, StoreSlowError
 from ingest.line_protocol import Lines
 from ingest.stores.answers import RequestRefusedError, RequestTooLargeError
 
@@ -17,6 +17,8 @@ MOST_TRIES = 500
 """Requests spent on finding the refused lines of one request; the rest is then left out untried."""
 
 _GROWTH = 16
+_LEAST_BYTES = 8 << 10
+"""Of a request to a store that does not answer in time."""
 _MOST_SUSPECTS = 20_000
 
 Post = Callable[[bytes], None]
@@ -28,7 +30,8 @@ class LineWriter:
 
     def __init__(self, post: Post, request_bytes: int = REQUEST_BYTES) -> None:
         self.request_bytes = request_bytes
-        """Size of the next request; halved when the store says it is too large, grown slowly again."""
+        """Size of the next request; halved when the store says it is too large or takes too long, grown again
+        slowly."""
         self._post = post
         self._most_bytes = request_bytes
         self._tries = 0
@@ -83,6 +86,11 @@ class LineWriter:
                 return _left_out(lines, str(error))
             self.request_bytes = min(self.request_bytes, len(body) // 2)
             return [line for request in self._requests(lines) for line in self._send(request)]
+        except StoreSlowError:
+            # Sent again as it was, it would run out of time again.
+            if len(body) > _LEAST_BYTES:
+                self.request_bytes = min(self.request_bytes, max(_LEAST_BYTES, len(body) // 2))
+            raise
         except RequestRefusedError as error:
             return self._search(lines, error)
         if 2 * len(body) > self.request_bytes:

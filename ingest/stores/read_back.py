@@ -82,7 +82,7 @@ def with_held(place: SeriesPlace, ask: Ask, start: int, stop: int, step: int | N
 
     Args:
         place: of the series.
-        ask: asks the store for readings, or for means over steps.
+        ask: asks the store for readings, or for what each step has.
         start: ns, as are the next two.
         stop: end of the time, not included.
         step: of the answer; None for readings as stored.
@@ -155,8 +155,8 @@ def readings(values: Iterable[tuple[int, float]], qualities: Iterable[tuple[int,
 class Buckets:
     """What a store says of each bucket, by the bucket's start; those with nothing are left out."""
 
-    means: dict[int, float]
-    """Of the values, which are all usable: a reading that is not has none."""
+    values: dict[int, float]
+    """Mean, or the last of a counter, of those that are usable: a reading that is not has none."""
     usable: dict[int, int]
     """Worst of the qualities that are usable, but not good."""
     worst: dict[int, int]
@@ -167,8 +167,8 @@ class Buckets:
         times = np.arange(start, stop, step, dtype=np.int64)
         values, quality = np.full(times.shape, np.nan), np.zeros(times.shape, dtype=np.uint8)
         for at, time in enumerate(times.tolist()):
-            if time in self.means:
-                values[at] = self.means[time]
+            if time in self.values:
+                values[at] = self.values[time]
                 quality[at] = self.usable.get(time, FIRST_GOOD)
             else:
                 quality[at] = self.worst.get(time, Quality.BAD)

@@ -5,7 +5,7 @@ A line it cannot read it leaves out, counts and logs, with no word to the writer
 refuses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -48,31 +48,34 @@ class VictoriaServer:
         self._client.post("/write", {"precision": "ns"}, body)
 
     def history(self, place: SeriesPlace, start: int, stop: int, step: int | None) -> History:
-        """What is stored of a series in ``[start, stop)``, or means over each step; to the millisecond."""
+        """What is stored of a series in ``[start, stop)``, or of each step the mean, of a counter the last.
+
+        To the millisecond.
+        """
         value, quality = _selector(place, place.field), _selector(place, place.quality_field)
         if step is None:
             codes = ((time, int(code)) for time, code in self._stored(quality, start, stop))
             return readings(self._stored(value, start, stop), codes)
         whole = (stop - start) // step
-        found = self._buckets(value, quality, _Grid(start, step, whole, step))
+        told = _last if place.is_counter else _mean
+        found = self._buckets(value, quality, _Grid(start, step, whole, step), told)
         if rest := (stop - start) % step:  # nothing from the stop on belongs to the last one
-            last = self._buckets(value, quality, _Grid(start + whole * step, step, 1, rest))
-            found = Buckets(found.means | last.means, found.usable | last.usable, found.worst | last.worst)
+            last = self._buckets(value, quality, _Grid(start + whole * step, step, 1, rest), told)
+            found = Buckets(found.values | last.values, found.usable | last.usable, found.worst | last.worst)
         return found.history(start, stop, step)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _buckets(self, value: str, quality: str, grid: _Grid) -> Buckets:
+    def _buckets(self, value: str, quality: str, grid: _Grid, told: Callable[[str], str]) -> Buckets:
         window = f"[{_milliseconds(grid.window)}ms]"
-        means = f"sum(sum_over_time({value}{window})) / sum(count_over_time({value}{window}))"
         worst = f"min(min_over_time({quality}{window}))"
         usable = ",".join(
             f"(count_eq_over_time({quality}{window},{code}) > 0) * 0 + {code}" for code in _DOUBTFUL
         )
         return Buckets(
-            dict(self._evaluated(means, grid)),
+            dict(self._evaluated(told(f"{value}{window}"), grid)),
             {at: int(code) for at, code in self._evaluated(f"min({usable})", grid)},
             {at: int(code) for at, code in self._evaluated(worst, grid)},
         )
@@ -113,6 +116,17 @@ class VictoriaServer:
                 for at, value in series["values"]:
                     number = round((at * 1000 - first_look) / step)
                     yield grid.start + number * grid.step, float(value)
+
+
+def _mean(window: str) -> str:
+    """Of all readings, those of a device that was moved in that time too."""
+    return f"sum(sum_over_time({window})) / sum(count_over_time({window}))"
+
+
+def _last(window: str) -> str:
+    """The latest reading; of a device that was moved in that time, of where it is now."""
+    latest = f"tlast_over_time({window}) == on() group_left() max(tlast_over_time({window}))"
+    return f"max(last_over_time({window}) and ({latest}))"
 
 
 def _selector(place: SeriesPlace, field: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from collectors.config import host_and_port
 from collectors.reasons import in_words
 from simulators.frames.pairing import Pairing, is_read
 from simulators.frames.recording import Kind
@@ -105,7 +106,7 @@ class RecordingProxy:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 device_reader, device_writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError) as error:
-            self._tell_once(f"{host}:{port} cannot be reached: {in_words(error)}")
+            self._tell_once(f"{host_and_port(host, port)} cannot be reached: {in_words(error)}")
             return
         self._links += 1
         link = _Link(self._links, writer, device_writer, Pairing())

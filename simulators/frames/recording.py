@@ -97,6 +97,7 @@ class FrameWriter:
     """Writes a recording as it comes.
 
     ``ended`` is called, once, when nothing more can be written: the room is used up, or the disk says no.
+    That may be while it is made.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class FrameWriter:
             FileExistsError: there is a file and ``overwrite`` is not given.
             OSError: it cannot be made.
         """
+        self._path = path
         self._file: TextIO = path.open("w" if overwrite else "x", encoding="ascii")
         self._room = room
         self._ended = ended
@@ -137,7 +139,7 @@ class FrameWriter:
                 "started": header.started,
             }
         )
-        self._file.flush()
+        self.flush()
 
     def write(self, kind: Kind, link: int, number: int, raw: bytes) -> None:
         """One line more; does nothing once there is no room."""
@@ -156,11 +158,15 @@ class FrameWriter:
         Raises:
             OSError: it cannot be written.
         """
-        if not self._closed:
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
+        try:
             with self._file:
                 self._file.flush()
                 os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._named(error) from None
 
     def _put(self, line: dict[str, object]) -> None:
         if self._closed:
@@ -183,7 +189,12 @@ class FrameWriter:
             self._file.close()
         except OSError as closing:
             error = error or closing
-        self._ended(error)
+        self._ended(self._named(error) if error is not None else None)
+
+    def _named(self, error: OSError) -> OSError:
+        """The error with the name of the file, which a failed write does not bear."""
+        error.filename = str(self._path)
+        return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from collectors.config import host_and_port
 from simulators.wire.replies import cannot_listen
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -29,7 +30,7 @@ class TcpServer:
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"{self._host}:{self.port or self._port}"
+        return host_and_port(self._host, self.port or self._port)
 
     async def start(self) -> None:
         """Listens.

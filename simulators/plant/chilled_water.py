@@ -140,12 +140,12 @@ class ChilledWater:
         capacity = self._rejector_capacity * self._rejectors_running
         in_loop = gather(layout.rejector_loop, capacity, layout.loops)
         share = ratio(capacity, in_loop[layout.rejector_loop])
-        self._rejector_heat = rejected[layout.rejector_loop] * share
-        load = self._rejector_heat / self._rejector_capacity
+        self.rejector_heat = rejected[layout.rejector_loop] * share
+        load = self.rejector_heat / self._rejector_capacity
         self._fan = between(load**0.8, 0.2, 1.0) * self._rejectors_running
         self.rejector_power = self._fan_power * (0.03 * self._rejectors_running + 0.97 * self._fan**3)
         evaporating = np.where(layout.dry, 0.0, min(0.95, 0.65 + 0.012 * max(weather.dry_bulb, 0.0)))
-        evaporated = self._rejector_heat * evaporating * _WATER_A_WH / 3600
+        evaporated = self.rejector_heat * evaporating * _WATER_A_WH / 3600
         self.water = gather(layout.rejector_loop, evaporated * _BLOWDOWN, layout.loops)
 
     def _leaving_of_loop(self, weather: Weather) -> Floats:
@@ -161,7 +161,7 @@ class ChilledWater:
         return result
 
     def _leaving(self, weather: Weather) -> Floats:
-        load = self._rejector_heat / self._rejector_capacity
+        load = self.rejector_heat / self._rejector_capacity
         wet = weather.wet_bulb + 4.0 + 3.0 * load
         dry = weather.dry_bulb + 5.0 + 5.0 * load
         result: Floats = between(np.where(self._layout.dry, dry, wet), _COLDEST_CONDENSER, 60.0)
@@ -235,9 +235,9 @@ class ChilledWater:
         leaving = self._entering[loop]
         flow = ratio(self._condenser_flow[loop] * self._rejectors_running, self._rejectors_in_loop[loop])
         return {
-            "heat_power": self._rejector_heat,
+            "heat_power": self.rejector_heat,
             "supply_temperature": leaving,
-            "return_temperature": leaving + rise(WATER, self._rejector_heat, flow, leaving),
+            "return_temperature": leaving + rise(WATER, self.rejector_heat, flow, leaving),
             "flow": flow,
             "fan_speed": 100.0 * self._fan,
             "running": self._rejectors_running.astype(np.float64),
@@ -270,7 +270,7 @@ class ChilledWater:
         most = 0.020 * self._rejector_capacity
         self._fan_power = np.where(np.isnan(rated), 0.6 * most, np.fmin(rated, most))
         self._rejectors_running: Flags = np.ones(len(loop), dtype=np.bool_)
-        self._rejector_heat, self._fan, self.rejector_power = (np.zeros(len(loop)) for _ in range(3))
+        self.rejector_heat, self._fan, self.rejector_power = (np.zeros(len(loop)) for _ in range(3))
         self._entering = np.full(loops, 20.0)
 
     def _init_pumps(self, rated: Floats, exchangers: Floats) -> None:

@@ -1,5 +1,7 @@
 """The whole of the cooling: halls, loops, recovery and meters, advanced together."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,12 @@ class Cooling:
         self._water = ChilledWater(layout, ratings, design, self._recovery.design)
         self.heat_meters = HeatMeters(layout)
         self.water_meters = WaterMeters(layout)
-        self._idle = self._idle_heat()
         self._towers = [self._rows(DeviceKind.COOLING_TOWER, site), self._rows(DeviceKind.DRY_COOLER, site)]
+        self._real = np.flatnonzero(layout.exchangers >= 0)
+        """Exchangers the site lists, among all there are."""
+        self._taken = {kind: np.zeros(len(heat)) for kind, heat in self._heat()}
+        """Wh of heat each machine has moved since the counters were reset."""
+        self._idle = self._idle_heat()
 
     def step(
         self, rack_heat: Floats, running: NDArray[np.bool_], weather: Weather, time: float, seconds: float
@@ -59,6 +65,15 @@ class Cooling:
         loops = (heat, water.flow)
         self.heat_meters.step(self._recovery.delivered, self._recovery.cold_flow, loops, seconds)
         self.water_meters.step(water.water, time, seconds)
+        for kind, heat in self._heat():
+            self._taken[kind] += heat * (seconds / 3600)
+
+    def reset_counters(self) -> None:
+        """Sets all counters to 0."""
+        self.heat_meters.reset()
+        self.water_meters.reset()
+        for taken in self._taken.values():
+            taken[:] = 0.0
 
     def draw(self, own: Floats) -> None:
         """Writes what each machine draws, W, at its place among the nodes."""
@@ -75,18 +90,29 @@ class Cooling:
         exchangers = self._recovery.signals()
         rejectors = self._water.rejector_signals()
         towers, dry = ({name: each[rows] for name, each in rejectors.items()} for rows in self._towers)
-        real = np.flatnonzero(self.layout.exchangers >= 0)
-        return {
+        shown: Shown = {
             DeviceKind.CDU: self._liquid.signals(supply),
             DeviceKind.CRAH: self.rooms.signals(),
             DeviceKind.CHILLER: self._water.chiller_signals(),
             DeviceKind.COOLING_TOWER: towers,
             DeviceKind.DRY_COOLER: dry,
             DeviceKind.PUMP: self._water.pump_signals(),
-            DeviceKind.HEAT_EXCHANGER: {name: each[real] for name, each in exchangers.items()},
+            DeviceKind.HEAT_EXCHANGER: {name: each[self._real] for name, each in exchangers.items()},
             DeviceKind.HEAT_METER: self.heat_meters.signals(exchangers, supply),
             DeviceKind.WATER_METER: self.water_meters.signals(),
         }
+        for kind, taken in self._taken.items():
+            shown[kind]["heat_energy"] = taken
+        return shown
+
+    def _heat(self) -> Iterator[tuple[DeviceKind, Floats]]:
+        """W that each machine takes or hands over now; heat meters count by themselves."""
+        yield DeviceKind.CDU, self._liquid.heat
+        yield DeviceKind.CRAH, self.rooms.heat
+        yield DeviceKind.CHILLER, self._water.chilled
+        for kind, rows in zip((DeviceKind.COOLING_TOWER, DeviceKind.DRY_COOLER), self._towers, strict=True):
+            yield kind, self._water.rejector_heat[rows]
+        yield DeviceKind.HEAT_EXCHANGER, self._recovery.delivered[self._real]
 
     def _loop_design(self) -> Floats:
         layout = self.layout

@@ -33,16 +33,23 @@ class Books:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._members: dict[tuple[str, Boundary], list[int]] = {}
+        self._entering = site.counting_in(Boundary.FACILITY_INPUT)
         for at, device in enumerate(site.devices):
-            if device.boundary is not None:
+            for boundary in self._boundaries(at):
                 for space in site.ancestors(device.space):
-                    self._members.setdefault((space.id, device.boundary), []).append(at)
+                    self._members.setdefault((space.id, boundary), []).append(at)
+
+    def _boundaries(self, at: int) -> set[Boundary]:
+        """Where a device counts: a generator beside the utility's meters is part of what enters, too."""
+        own = self._site.devices[at].boundary
+        entering = {Boundary.FACILITY_INPUT} if self._entering[at] else set()
+        return entering if own is None else entering | {own}
 
     def members(self, node_id: str, boundary: Boundary) -> NDArray[np.int64]:
         """Devices of a boundary within a space, or the device itself if the id is that of one."""
         if node_id in self._site.device_index:
             at = self._site.device_index[node_id]
-            found = [at] if self._site.devices[at].boundary is boundary else []
+            found = [at] if boundary in self._boundaries(at) else []
         else:
             self._site.space(node_id)
             found = self._members.get((node_id, boundary), [])

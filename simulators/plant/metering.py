@@ -22,6 +22,7 @@ _POWER_FACTORS: dict[DeviceKind, float] = {
     DeviceKind.RACK_PDU: 0.988,
 }
 _MACHINE_POWER_FACTOR = 0.91
+_ENERGIES = ("active_energy", "apparent_energy", "reactive_energy")
 
 
 class Metering:
@@ -66,5 +67,23 @@ class Metering:
         for phase in range(3):
             shown[f"voltage_l{phase + 1}"] = voltage[phase]
             shown[f"current_l{phase + 1}"] = current[phase]
-            shown[f"power_l{phase + 1}"] = power * self._share[phase]
+            part = self._share[phase]
+            for reading, whole in (
+                ("power", "active_power"),
+                ("apparent_power", "apparent_power"),
+                ("reactive_power", "reactive_power"),
+            ):
+                shown[f"{reading}_l{phase + 1}"] = shown[whole] * part
+        return shown
+
+    def counted(self, energy: Floats) -> dict[str, Floats]:
+        """What counters show for active energies in Wh: active, apparent, reactive; by phase too."""
+        factor = self._power_factor
+        shown = {
+            "active_energy": energy,
+            "apparent_energy": energy / factor,
+            "reactive_energy": energy * np.sqrt(1 / factor**2 - 1),
+        }
+        for phase, part in enumerate(self._share, start=1):
+            shown |= {f"{name}_l{phase}": shown[name] * part for name in _ENERGIES}
         return shown

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import Behaviour
 from facility.site import Site
+from simulators.plant.meaning import reading_of
 from simulators.plant.noise import Floats, Noise, draw
 
 Shown = dict[DeviceKind, dict[str, Floats]]
@@ -69,7 +70,8 @@ class _Copy:
     reading: str
     points: Ints
     rows: Ints
-    shares: "_Shares | None"
+    shares: "_Shares | None" = None
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class PointMap:
         seed: decides where counters stand at the start: at what some thousand hours have counted.
         """
         self.values = np.zeros(site.point_count)
-        whole: dict[tuple[DeviceKind, str], list[tuple[Ints, Ints]]] = {}
+        whole: dict[tuple[DeviceKind, str, float], list[tuple[Ints, Ints]]] = {}
         shared: dict[tuple[DeviceKind, str], list[tuple[Ints, Ints, _Shares]]] = {}
         self._unrest = Noise(seed, 92, 2, _STEP)
         hours = draw(seed, 90, len(site.devices), 300.0, 3000.0)
@@ -120,17 +122,17 @@ class PointMap:
             readings = shown.get(group.kind, {})
             for offset, point in enumerate(group.points):
                 index = group.firsts + offset
+                if _PART.fullmatch(point.name):
+                    continue
+                shows = reading_of(point, readings)
+                if shows is None:
+                    self.values[index] = _PLAUSIBLE.get(point.type.unit, 0.0)
+                    continue
                 if point.type.behaviour is Behaviour.COUNTER:
                     counters.append(index)
                     starts.append(np.floor(hours[group.devices] * scale[index]))
                     moduli.append(np.full(len(index), point.modulus or np.inf))
-                if _PART.fullmatch(point.name):
-                    continue
-                name = next((each for each in (point.name, point.type.key) if each in readings), None)
-                if name is None:
-                    self.values[index] = _PLAUSIBLE.get(point.type.unit, 0.0)
-                    continue
-                whole.setdefault((group.kind, name), []).append((index, group.rows))
+                whole.setdefault((group.kind, *shows), []).append((index, group.rows))
             for name, index, shares in _parts(group, seed):
                 if name in readings:
                     shared.setdefault((group.kind, name), []).append((index, group.rows, shares))
@@ -140,9 +142,9 @@ class PointMap:
                 name,
                 np.concatenate([points for points, _ in found]),
                 np.concatenate([rows for _, rows in found]),
-                None,
+                factor=factor,
             )
-            for (kind, name), found in whole.items()
+            for (kind, name, factor), found in whole.items()
         ]
         self._copies += [
             _Copy(
@@ -167,7 +169,9 @@ class PointMap:
         unrest = _UNREST * self._unrest.at(time)
         for copy in self._copies:
             read = shown[copy.kind][copy.reading][copy.rows]
-            self.values[copy.points] = read if copy.shares is None else read * copy.shares.at(unrest)
+            if copy.shares is not None:
+                read = read * copy.shares.at(unrest)
+            self.values[copy.points] = read if copy.factor == 1.0 else read * copy.factor
         self.values[self._counters] = np.mod(self.values[self._counters] + self._start, self._moduli)
         return self.values
 

@@ -11,6 +11,7 @@ import math
 from types import TracebackType
 from typing import Self, cast
 
+from collectors.config import host_and_port
 from simulators.wire.mqtt_packets import (
     REFUSED_SUBSCRIPTION,
     Connect,
@@ -68,7 +69,7 @@ class EmbeddedBroker:
         try:
             self._server = await loop.create_server(lambda: _Client(self), self._host, self._port)
         except OSError as error:
-            raise cannot_listen(f"broker: {self._host}:{self._port}", error) from error
+            raise cannot_listen(f"broker: {host_and_port(self._host, self._port)}", error) from error
         self._watch = asyncio.create_task(self._look_for_silent_ones(), name="broker")
         return self
 

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Protocol, cast
 
-from collectors.config import ModbusEndpoint, ModbusProtocol
+from collectors.config import ModbusEndpoint, ModbusProtocol, host_and_port
 from simulators.errors import ListenError
 from simulators.wire.addresses import SharedPort
 from simulators.wire.framing import Frame, Framing, Mbap, Rtu, Side, Splitter
@@ -88,7 +88,7 @@ class StreamListener:
         """Host and port."""
         if self._server is None:
             return self._endpoint.address
-        return f"{self._endpoint.host}:{self._server.sockets[0].getsockname()[1]}"
+        return host_and_port(self._endpoint.host, self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Listens; raises ListenError if that is not possible."""
@@ -239,7 +239,7 @@ class DatagramListener:
         """Host and port."""
         if self._transport is None:
             return self._endpoint.address
-        return f"{self._endpoint.host}:{self._transport.get_extra_info('sockname')[1]}"
+        return host_and_port(self._endpoint.host, self._transport.get_extra_info("sockname")[1])
 
     async def start(self) -> None:
         """Listens; raises ListenError if that is not possible."""

@@ -78,7 +78,7 @@ class Session:
         size = len(message.payload) + _OVERHEAD
         if self._waiting_bytes + size > MOST_WAITING:
             if not self._full:
-                _LOG.warning("broker: client %s takes too little; messages are dropped", self.client_id)
+                _LOG.warning("broker: client %s is too slow; messages are dropped", self.client_id)
             self._full = True
             self.dropped += 1
             return

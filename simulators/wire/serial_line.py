@@ -124,7 +124,7 @@ def _open_port(path: Path, endpoint: ModbusEndpoint) -> int:
     """A serial port, set as the endpoint says: raw, eight bits."""
     speed = getattr(termios, f"B{endpoint.baud}", None)
     if speed is None:
-        raise OSError(errno.EINVAL, f"this machine has no {endpoint.baud} baud")
+        raise OSError(errno.EINVAL, f"this machine does not support {endpoint.baud} baud")
     port = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         tty.setraw(port)

@@ -165,7 +165,7 @@ def test_most_endpoints_silent_at_once_are_one_alarm_of_the_network(spread: Plan
     spread.lose(*gone)
     assert run(spread, 60, 200) == {60: ["network-silent:campus"]}
     alarm = spread.board.active()[0]
-    assert alarm.message == "North campus: 5 of 6 endpoints silent; most of the site is not seen"
+    assert alarm.message == "North campus: 5 of 6 endpoints silent; most of the site cannot be seen"
     assert (alarm.priority, alarm.space) == (Priority.HIGH, "campus")
 
 

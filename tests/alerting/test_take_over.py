@@ -17,9 +17,9 @@ def succeed(before: Plant, rules: str, *gone: str, at: float) -> Plant:
     site = build_site()
     after = Plant(replace(site, devices=tuple(each for each in site.devices if each.id not in gone)))
     moves = find_moves(before.catalogue, after.catalogue)
-    there = moves.earlier >= 0
-    for name in ("values", "times", "quality"):
-        getattr(after, name)[there] = getattr(before, name)[moves.earlier[there]]
+    for here, there, count in moves.runs:
+        for name in ("values", "times", "quality"):
+            getattr(after, name)[here : here + count] = getattr(before, name)[there : there + count]
     after.board, after.told = before.board, before.told
     after.use(rules)
     after.watch.take_over(before.watch, moves)

@@ -37,7 +37,7 @@ PLAN = CollectionPlan(
 
 
 def changed(**others: object) -> CollectionPlan:
-    return replace(PLAN, modbus=(replace(PLAN.modbus[0], **others), *PLAN.modbus[1:]))
+    return replace(PLAN, modbus=(PLAN.modbus[0]._replace(**others), *PLAN.modbus[1:]))
 
 
 def test_devices_that_only_move_are_kept() -> None:
@@ -83,7 +83,7 @@ def test_an_equal_profile_that_was_read_again_is_the_same() -> None:
     again = {name: replace(profile) for name, profile in shipped().items()}
     plan = replace(
         PLAN,
-        modbus=tuple(replace(each, profile=again[each.profile.name]) for each in PLAN.modbus),
+        modbus=tuple(each._replace(profile=again[each.profile.name]) for each in PLAN.modbus),
         mqtt=tuple(replace(each, profile=again[each.profile.name]) for each in PLAN.mqtt),
     )
     change = compare(PLAN, plan)
@@ -94,7 +94,7 @@ def test_an_equal_profile_that_was_read_again_is_the_same() -> None:
 async def test_what_was_counted_of_a_device_that_is_read_no_more_is_still_counted() -> None:
     """A sum that becomes less looks to Prometheus as if all of it had been counted once more."""
     exchanged = next(p for p in PROFILES.values() if isinstance(p, ModbusProfile) and p.identity)
-    plan = replace(PLAN, modbus=(replace(PLAN.modbus[0], profile=exchanged), *PLAN.modbus[1:]))
+    plan = replace(PLAN, modbus=(PLAN.modbus[0]._replace(profile=exchanged), *PLAN.modbus[1:]))
     collection = Collection(plan, WallClock(), Samples().append)
     reader = collection._readers[0]
     reader.polls_due, reader.polls_done, reader._contact.changes = 5, 5, 2

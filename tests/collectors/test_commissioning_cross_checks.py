@@ -61,3 +61,15 @@ def test_power_over_current_alone_must_be_a_voltage() -> None:
     (sound,) = cross_checks({"active_power": 13_500.0, **phases})
     (wrong,) = cross_checks({"active_power": 13.5, **phases})
     assert (sound.passed, wrong.passed) == (True, False)
+
+
+def test_currents_whose_signs_cancel_out_are_checked_by_their_size() -> None:
+    """Power that comes in on one phase and goes out on another; or words that are no currents at all."""
+    phases = {"current_l1": 40.0, "current_l2": -20.0, "current_l3": -20.0}
+    voltages = {"voltage_l1": 230.0, "voltage_l2": 230.0, "voltage_l3": 230.0}
+    (alone,) = cross_checks({"active_power": 80.0, **phases})
+    assert alone.passed is False
+    alike, with_factor = cross_checks({"active_power": 18_400.0, "power_factor": 1.0, **phases, **voltages})
+    assert (alike.passed, with_factor.passed) == (True, True)
+    _, without = cross_checks({"active_power": 18_400.0, **phases, **voltages})
+    assert without.passed is True

@@ -4,7 +4,6 @@ import logging
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -133,7 +132,7 @@ async def test_a_sunspec_model_is_found_on_the_wire() -> None:
 async def test_manners_of_a_device_count_in_place_of_its_endpoints() -> None:
     async with raw_server(answer_nothing) as server:
         endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port, timeout=60.0)
-        hasty = replace(binding(1), manners=Manners(timeout=0.05))
+        hasty = binding(1)._replace(manners=Manners(timeout=0.05))
         plan = CollectionPlan(endpoints=(endpoint,), modbus=(hasty,))
         collection = Collection(plan, WallClock(), Samples().append, random=seeded())
         async with running(collection.run()):

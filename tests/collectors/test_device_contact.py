@@ -106,10 +106,7 @@ def test_another_serial_number_forgets_what_was_learned(caplog: pytest.LogCaptur
     assert after.quality == [192, 192]
     assert after.reader.health().identity_changes == 1
     assert [record.getMessage() for record in caplog.records] == [
-        (
-            "device device-1 is another one: serial was 'BX1234' and is 'BX9999';"
-            " what was learned of it is forgotten"
-        )
+        ("device device-1 was replaced: serial was 'BX1234' and is now 'BX9999'; its lessons are forgotten")
     ]
 
 

@@ -116,7 +116,7 @@ def plan_of(port: int, dead: int, *names: str) -> CollectionPlan:
             for name in names
         ),
         modbus=tuple(
-            replace(binding(unit, first=2 * unit, endpoint=name), device=f"at-{name}")
+            binding(unit, first=2 * unit, endpoint=name)._replace(device=f"at-{name}")
             for unit, name in enumerate(names, 1)
         ),
     )

@@ -260,7 +260,65 @@ def test_a_fault_of_our_own_in_decoding_one_device_costs_no_other(
     assert [each.values.tolist() for each in it.samples[1:]] == [[5.0], [7.0], [5.0]]
     assert (it.reader.polls_done, it.reader.polls_failed) == (1, 1)
     assert (neighbour.polls_done, neighbour.polls_failed) == (2, 0)
-    assert it.reader.last_error == "ZeroDivisionError while it was decoded: a fault"
+    assert it.reader.last_error == "ZeroDivisionError while its values were taken over: a fault"
     assert [record.getMessage() for record in caplog.records] == [
-        "device device-1: ZeroDivisionError while it was decoded: a fault"
+        "device device-1: ZeroDivisionError while its values were taken over: a fault"
     ]
+
+
+class Marred:
+    """A device that is told that its scans are of no use."""
+
+    def __init__(self, tell: Callable[[], None] = lambda: None) -> None:
+        self.told: list[tuple[str, int]] = []
+        self._tell = tell
+
+    def spoil(self, error: Exception, time: int) -> None:
+        self.told.append((str(error), time))
+        self._tell()
+
+
+def test_what_cannot_be_taken_over_keeps_nothing_of_other_kinds_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    together: list[Scans] = []
+
+    def take(scans: Scans) -> None:
+        if scans.firsts[0] == 0:
+            raise ValueError("it has no place")
+        together.append(scans)
+
+    def refuse() -> None:
+        raise OSError("nobody listens")
+
+    harvest = Harvest(Samples().append, take, soon=lambda _: None)
+    broken, deaf = Marred(), Marred(refuse)
+    data = (bytes.fromhex("4366800042700000"),)
+    decoder = floats()
+    for first, device in ((0, deaf), (2, broken)):
+        harvest.add(decoder, first, NOON + first, data, device)
+    held(harvest, floats(order=Order.CDAB), (10, NOON, "0000436600003F80"))
+    harvest.flush()
+    assert [list(each.firsts) for each in together] == [[10]]
+    assert deaf.told == [("it has no place", NOON)]
+    assert broken.told == [("it has no place", NOON + 2)]
+    assert "nobody listens" in caplog.text
+
+
+def test_what_cannot_be_taken_over_alone_keeps_nothing_else_back() -> None:
+    samples = Samples()
+
+    def take(sample: Sample) -> None:
+        if sample.first == 2:
+            raise ValueError("it has no place")
+        samples.append(sample)
+
+    harvest = Harvest(take, soon=lambda _: None)
+    broken, torn, decoder = Marred(), Marred(), floats()
+    sound = bytes.fromhex("4366800042700000")
+    for first, device, data in ((0, torn, sound[:3]), (2, broken, sound), (4, Sound(), sound)):
+        harvest.add(decoder, first, NOON, (data,), device)
+    harvest.flush()
+    assert [each.first for each in samples] == [4]
+    assert broken.told == [("it has no place", NOON)]
+    assert len(torn.told) == 1

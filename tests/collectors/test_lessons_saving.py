@@ -60,8 +60,8 @@ async def test_what_could_not_be_saved_is_saved_when_it_can_be(caplog: pytest.Lo
         keeper.full = False
         await until(lambda: len(keeper.documents) == 1)
     assert [record.getMessage() for record in caplog.records] == [
-        "what devices have taught cannot be saved: no space left on device; trying again",
-        "what devices have taught is saved again",
+        "lessons about devices cannot be saved: no space left on device; trying again",
+        "lessons about devices are saved again",
     ]
 
 

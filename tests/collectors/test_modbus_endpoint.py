@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -191,12 +190,12 @@ async def test_a_device_may_have_a_longer_timeout_and_pause_than_its_endpoint() 
         delay = 0.15 if request[1] == 1 else 0.0
         asyncio.get_running_loop().call_later(delay, writer.write, good_frame(request))
 
-    slow = replace(binding(1, period=0.5), manners=Manners(timeout=2.0, pause=0.2))
+    slow = binding(1, period=0.5)._replace(manners=Manners(timeout=2.0, pause=0.2))
     profile = small_profile(0, 10)
     async with (
         raw_server(slow_unit_1) as server,
         collecting_from(
-            at(server.port, timeout=0.05), replace(slow, profile=profile), binding(2, first=2, period=0.5)
+            at(server.port, timeout=0.05), slow._replace(profile=profile), binding(2, first=2, period=0.5)
         ) as rig,
     ):
         await until(lambda: rig.device(1).polls_done >= 2 and rig.device(2).polls_done >= 2)

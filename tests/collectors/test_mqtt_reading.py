@@ -1,4 +1,4 @@
-"""How the bytes of a broker are read: many messages at once, parts of one, no further than to a pause."""
+"""How the bytes of a broker are taken: several messages at once, parts of one, no further than to a pause."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -85,7 +85,7 @@ async def test_a_message_in_two_pieces_is_taken_when_its_rest_comes(cut: int) ->
         assert it.messages == whole
 
 
-async def test_what_was_read_ahead_waits_for_the_end_of_a_pause() -> None:
+async def test_what_comes_behind_a_pause_waits_for_its_end() -> None:
     async with connected(Broker(FIRST + SECOND + THIRD), pause_at=1) as it:
         await until(lambda: len(it.messages) == 1)
         await asyncio.sleep(0.1)  # time enough for more, if it came

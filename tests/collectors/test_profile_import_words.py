@@ -35,6 +35,17 @@ from tests.collectors.imports import decoded, imported, notes, only
         ("x,input,1,u16,big,1,0,A,range 0..0xFFFE", set()),
         ("x,input,1,u16,big,1,0,,document register 0x8000", set()),
         ("x,input,1,u16,big,1,0,degC,0 = not connected", {0}),
+        ('x,input,1,s16,big,0.1,0,%,"negative = state code: -1 off, -8 no battery"', {0xFFFF, 0xFFF8}),
+        ("x,input,1,s32,big,1,0,s,-1 = countdown not active", {0xFFFFFFFF}),
+        ("x,input,1,s16,big,1,0,degC,-40 = lowest value; -20..67 degC by unit setting", set()),
+        ("x,input,1,s16,big,1,0,degF,0x8000 = open sensor", {0x8000}),
+        ("x,input,1,s16,big,0.1,0,degC,-3276.8 = sensor error", {0x8000}),
+        ("x,input,1,s16,big,0.1,0,degC,999.9 = no sensor", {9999}),
+        ('x,input,1,u16,big,1,0,A,"0xFFFE sensor short, 0xFFFF sensor open"', {0xFFFE, 0xFFFF}),
+        ("x,input,1,u16,big,1,0,A,max value (0xFFFF) means missing", {0xFFFF}),
+        ("x,input,1,u16,big,1,0,A,$FFFF denotes n.a.", {0xFFFF}),
+        ("x,input,1,s16,big,1,0,degC,invalid=0x7FFE..0x7FFF", {0x7FFE, 0x7FFF}),
+        ("x,input,1,u16,big,1,0,A,65535 = unknown", {0xFFFF}),
         ("x,input,1,u16,big,1,0,,0 = not installed", set()),
         ('x,input,1,u16,big,1,0,,"0 not available,1 available"', set()),
         ("x,input,1,u16,big,1,0,,enum 0=Not available;1=Ok", set()),
@@ -81,6 +92,13 @@ def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> N
         ("all ones means not available", "u64", {2**64 - 1}),
         ("-9999 = no sensor", "s16", {0xD8F1}),
         ("-32768 = sensor error", "s16", {0x8000}),
+        ("a value of -999 means not installed; 0x8000 for integers", "f32", {0xC479C000}),
+        ("a value of -999 means not installed; 0x8000 for integers", "s16", {0xFC19, 0x8000}),
+        ("unavailable: 0x7FFF (16 bit), 0x7FFFFFFF (32 bit)", "u16", {0x7FFF}),
+        ("unavailable: 0xFFFF (16 bit), 0xFFFFFFFF (32 bit)", "s16", set()),
+        ("sentinels: 0xFFFF (u16), 0x8000 (s16), 0xFFFFFFFF (u32)", "u16", {0xFFFF}),
+        ("U16 invalid = 65535; U32 invalid = 4294967295", "u32", {0xFFFFFFFF}),
+        ("not available is coded as 8000h for signed, FFFFh for unsigned", "s16", {0x8000}),
         ("addresses above 0x8000 are not available on old firmware", "s16", set()),
         ("reserved registers read 0xFFFF; absent values read 0 (no sentinel)", "u16", set()),
         ("serial number at 0x5000 is not available on old devices", "u16", set()),
@@ -119,6 +137,9 @@ def test_words_of_a_state_are_kept(description: str, states: tuple[tuple[int, st
         ("register limit per request: 40", "max_registers", 40),
         ("only 2 decimals are shown; maximum read 500 ms", "max_registers", 125),
         ("no multi-register reads", "max_registers", 1),
+        ("reads of more than 80 registers are refused", "max_registers", 80),
+        ("maximum of 64 consecutive registers", "max_registers", 64),
+        ("values that span more than 2 registers are word swapped", "max_registers", 125),
         ("values must be read one by one", "alone", True),
         ("rackmon coalesces spans up to 120 registers", "max_registers", 120),
         ("strings up to 64 registers; FC04", "max_registers", 125),
@@ -179,11 +200,67 @@ def test_what_must_not_be_read_is_forbidden_and_no_point() -> None:
         ("registers above 0x200 must not be read", [(0x201, 0xFFFF)]),
         ("registers below 10 must not be read", [(0, 9)]),
         ("never read 16 registers at once", []),
+        (
+            "reserved registers must not be read: 100-104, 110 and 0x80-0x8F",
+            [(100, 104), (110, 110), (128, 143)],
+        ),
+        ("holes at 100..119 must not be read", [(100, 119)]),
+        ("reserved ranges 100-109 and 115-119 are unreadable", [(100, 109), (115, 119)]),
+        ("avoid registers 100 through 119, 100 ms between requests", [(100, 119)]),
     ],
 )
 def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tuple[int, int]]) -> None:
     found = imported("x,holding,50,u16,,,,,", comment=comment)
     assert [(span.first, span.last) for span in found.profile.forbidden] == spans
+
+
+@pytest.mark.parametrize(
+    ("row", "comment", "told"),
+    [
+        ("x,input,1,u16,big,1,0,A,0xFFFF whenever idle", "", "x: 0xFFFF in its description is not taken"),
+        ("load,input,1,s16,big,1,0,%,", "negative load = state code", "load: its negative numbers are codes"),
+        (
+            "x,input,1,u16,,,,,",
+            "what is reserved must not be read",
+            "nothing is forbidden by 'what is reserved",
+        ),
+        ("x,input,1,u16,,,,,sign bit in bit 15", "", "x: 'sign bit' is not understood; its values may be"),
+        ("x,input,1,u16,,,,,", "all values sign-magnitude", "'all values sign-magnitude' is not understood"),
+        ("x,input,1,u16,,,,,", "60 registers, not more", "no limit of a request is taken from '60 registers"),
+    ],
+)
+def test_what_was_not_understood_is_told(row: str, comment: str, told: str) -> None:
+    assert told in notes(imported(row, comment=comment))
+
+
+def test_a_high_and_a_low_word_become_one_number() -> None:
+    found = imported(
+        "energy_hi,input,10,u16,big,1,0,kWh,high word of the counter",
+        "energy_lo,input,11,u16,big,1,0,kWh,low word",
+        "run_lsw,input,12,u16,big,1,0,h,LSW",
+        "run_msw,input,13,u16,big,1,0,h,MSW",
+        "limit_high,input,14,u16,big,1,0,degC,upper limit",
+        "limit_low,input,15,u16,big,1,0,degC,lower limit",
+        comment="0xFFFF = not available",
+    )
+    got = decoded(found.profile, {("input", 10): "0001 0002 0001 0002 0028 0005"})
+    assert got == {
+        "energy": (65538e3, Quality.GOOD),
+        "run": (131073 * 3600.0, Quality.GOOD),
+        "limit_high": (40.0, Quality.GOOD),
+        "limit_low": (5.0, Quality.GOOD),
+    }
+    assert "energy_hi: left out, it is the high word of energy" in notes(found)
+    gone = decoded(found.profile, {("input", 10): "FFFF FFFF 0001 FFFF 0028 0005"})
+    assert gone["energy"][1] == Quality.SENSOR_FAILURE
+    assert gone["run"] == ((0xFFFF0001) * 3600.0, Quality.GOOD)
+
+
+def test_degrees_of_a_difference_are_no_temperature() -> None:
+    found = imported("approach,input,1,s16,big,0.1,0,degF,", "superheat_c,input,2,s16,big,0.1,0,degC,")
+    got = decoded(found.profile, {("input", 1): "0012 0032"})
+    assert got == {"approach": (pytest.approx(1.0), Quality.GOOD), "superheat_c": (5.0, Quality.GOOD)}
+    assert {point.type.key for point in found.profile.points} == {"temperature_difference"}
 
 
 def test_a_unit_may_be_told_by_another_register() -> None:

@@ -34,6 +34,10 @@ async def test_a_name_that_cannot_be_looked_up_is_said_to_be_one() -> None:
             FileNotFoundError(errno.ENOENT, "No such file or directory", "/dev/nosuch"),
             "/dev/nosuch: no such file or directory; check the path and its permissions",
         ),
+        (
+            ConnectionResetError(),
+            "it hung up at once; check what is spoken there, and who may connect",
+        ),
         (OSError("the other side hung up"), "the other side hung up"),
         (ValueError(), "ValueError"),
     ],

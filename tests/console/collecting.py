@@ -82,6 +82,9 @@ class FakeCollection:
     def devices(self) -> tuple[DeviceHealth, ...]:
         return self.health
 
+    def device(self, device: str) -> DeviceHealth | None:
+        return next((each for each in self.health if each.device == device), None)
+
     def each_device(self) -> Iterator[DeviceHealth]:
         return iter(self.health)
 

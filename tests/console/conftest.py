@@ -1,10 +1,13 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aiohttp.test_utils import TestClient
+from selenium.webdriver import Chrome
 
 from tests.console.campus import build_site
+from tests.console.pages import serving
 from tests.console.plant import Plant
+from tests.servers.browser import chromium
 
 
 @pytest.fixture
@@ -23,3 +26,15 @@ def plant() -> Plant:
 async def client(plant: Plant) -> AsyncIterator[TestClient]:
     async with plant.client() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+async def port(plant: Plant) -> AsyncIterator[int]:
+    async with serving(plant) as found:
+        yield found

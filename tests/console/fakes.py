@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from console.collection_models import TotalsAnswer
 from console.process_models import (
+    ClockAnswer,
     LoopAnswer,
     ProcessAnswer,
     Spread,
@@ -45,6 +46,7 @@ def process() -> ProcessAnswer:
         dropped=0,
         journal_waiting=0,
         stores=(StoreAnswer(store="history", up=True, written=99_000, waiting=900, lag=1.5),),
+        clock=ClockAnswer(synchronised=True, ahead=0.0),
     )
 
 

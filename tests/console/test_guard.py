@@ -2,7 +2,7 @@ import asyncio
 import gzip
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
@@ -11,8 +11,11 @@ from aiohttp.test_utils import TestClient
 from console.guard import allowed_names
 from console.server import serve
 from console.showing import Showing
+from tests.console.pages import serving
 from tests.console.plant import Plant
 from tests.console.test_nodes import get
+
+PATIENCE = 60.0
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
@@ -45,7 +48,10 @@ async def test_any_name_is_served_where_bound_to_an_outer_address(plant: Plant) 
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/v1/nodes", "/metrics", "/nowhere", "/readyz"])
 async def test_every_response_carries_the_security_headers(client: TestClient, path: str) -> None:
     async with client.get(path) as response:
-        assert response.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        policy = response.headers["Content-Security-Policy"].split("; ")
+        assert policy[0] == "default-src 'self'"
+        assert {"object-src 'none'", "frame-ancestors 'none'", "trusted-types 'none'"} <= set(policy)
+        assert response.headers["Server"] == "dcops"
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in response.headers
@@ -70,9 +76,66 @@ async def test_who_hangs_up_in_the_middle_of_an_answer_is_no_error(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+async def wait_until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - connections set no event
+            await asyncio.sleep(0.01)
+
+
 async def read_all(client: TestClient, path: str) -> bytes:
     async with client.get(path) as response:
         return await response.read()
+
+
+async def test_who_hangs_up_in_the_middle_of_a_request_is_no_error(
+    plant: Plant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "console.guard")
+    async with serving(plant) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /api/v1/site/reload HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
+        await writer.drain()
+        writer.close()
+        await wait_until(lambda: "has gone" in caplog.text)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_reader_that_takes_nothing_is_dropped(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.sending.STALLED", 0.2)
+    made: list[int] = []
+
+    def overview(_: frozenset[str] | None = None) -> Iterator[bytes]:
+        for number in range(1000):
+            made.append(number)
+            yield b"x" * 1_000_000
+
+    monkeypatch.setattr(plant.metrics, "overview", overview)
+    async with plant.client() as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1024)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        connections = client.server.runner.server.connections
+        await wait_until(lambda: made)
+        await wait_until(lambda: not client.server.runner.server.connections)
+        assert len(made) < 100
+        assert len(connections) == 1
+        writer.transport.abort()
+        assert reader
+
+
+@pytest.mark.parametrize("sent", [b"BLAH\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\x00y\r\n\r\n"])
+async def test_what_is_no_request_is_refused_and_fills_no_log(
+    plant: Plant, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    async with serving(plant) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        async with asyncio.timeout(PATIENCE):
+            assert (await reader.read()).split(b" ")[1] == b"400"
+        writer.close()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -93,6 +156,7 @@ async def test_large_answers_are_compressed_for_those_who_can(client: TestClient
     client.session._auto_decompress = False
     async with client.get("/api/v1/nodes", headers={"Accept-Encoding": "gzip"}) as response:
         assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Vary"] == "Accept-Encoding"
         assert gzip.decompress(await response.read()).startswith(b'{"site"')
     async with client.get("/healthz", headers={"Accept-Encoding": "gzip"}) as response:
         assert "Content-Encoding" not in response.headers
@@ -117,6 +181,8 @@ async def test_the_page_is_served_once_and_then_from_the_browsers_store(client: 
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         assert 'id="campus-power"' in await response.text()
         etag = response.headers["ETag"]
+    async with client.get("/", headers={"If-None-Match": "*"}) as response:
+        assert response.status == 304
     async with client.get("/", headers={"If-None-Match": etag}) as response:
         assert response.status == 304
         assert response.headers["X-Content-Type-Options"] == "nosniff"

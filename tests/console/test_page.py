@@ -1,82 +1,20 @@
 """The page in a real browser, over a real server."""
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from collectors.health import DeviceState
-from console.server import serve
-from console.showing import Showing
+from tests.console.campus import build_site
 from tests.console.collecting import health
+from tests.console.pages import RACK, api, data, serving, show, text, until
 from tests.console.plant import Plant, alarm
-from tests.servers.browser import chromium
-
-PATIENCE = 120.0
-RACK = "b1-h1-r1-k02"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
-
-
-@asynccontextmanager
-async def serving(plant: Plant, port: int = 0) -> AsyncIterator[int]:
-    """The console on a port of its own."""
-    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(Showing(plant.view()), port=port, on_listening=listening.set_result))
-    try:
-        yield await listening
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-@pytest.fixture
-async def port(plant: Plant) -> AsyncIterator[int]:
-    async with serving(plant) as found:
-        yield found
-
-
-async def show(browser: Chrome, port: int, *, width: int = 1600, height: int = 1000, node: str = "") -> None:
-    """Open the page afresh and wait until the stream is live."""
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 900}
-    await asyncio.to_thread(browser.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", size)
-    await asyncio.to_thread(browser.get, "about:blank")
-    await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/{node}")
-    await until(browser, lambda: text(browser, "#stream-state") == "live")
-
-
-async def until(browser: Chrome, condition: Callable[[], object]) -> None:
-    await asyncio.to_thread(WebDriverWait(browser, PATIENCE, 0.05).until, lambda _: condition())
-
-
-def text(browser: Chrome, selector: str) -> str:
-    return browser.execute_script("return document.querySelector(arguments[0])?.innerText", selector)
-
-
-def data(browser: Chrome, selector: str) -> dict[str, str]:
-    script = "const e = document.querySelector(arguments[0]); return e ? {...e.dataset} : {}"
-    return browser.execute_script(script, selector)
-
-
-async def api(port: int, path: str) -> dict:
-    def ask() -> dict:
-        with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-            return json.load(answer)
-
-    return await asyncio.to_thread(ask)
 
 
 async def test_campus_power_on_the_page_is_the_apis(plant: Plant, browser: Chrome, port: int) -> None:
@@ -348,3 +286,25 @@ async def test_headings_and_labels_are_not_cut_off(
         ".filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.innerText)"
     )
     assert cut == []
+
+
+async def test_a_device_tells_its_states_in_words_and_what_it_says_of_itself(browser: Chrome) -> None:
+    site = build_site()
+    at = next(i for i, each in enumerate(site.devices) if each.id == "b1-h1-r1-cdu")
+    states = {"leak": ((0, "dry"), (2, "leak at the pump")), "fault": ()}
+    points = tuple(replace(p, states=states.get(p.name, ())) for p in site.devices[at].points)
+    devices = (*site.devices[:at], replace(site.devices[at], points=points), *site.devices[at + 1 :])
+    plant = Plant(replace(site, devices=devices))
+    plant.collection.told = {"b1-h1-r1-cdu": {"serial_number": "SN <b>12</b>"}}
+    plant.set("b1-h1-r1-cdu", active_power=3e3, leak=2.0, fault=7.0)
+    plant.tick()
+    async with serving(plant) as port:
+        await show(browser, port, node="#b1-h1-r1-cdu")
+        await until(browser, lambda: text(browser, "#node-title") == "b1-h1-r1-cdu")
+        assert text(browser, '[data-series="b1-h1-r1-cdu.leak"] .value') == "leak at the pump"
+        assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "7"
+        assert "Serial number SN <b>12</b>" in text(browser, ".facts")
+        plant.set("b1-h1-r1-cdu", active_power=3e3, leak=0.0, fault=0.0)
+        plant.tick()
+        await until(browser, lambda: text(browser, '[data-series="b1-h1-r1-cdu.leak"] .value') == "dry")
+        assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "no"

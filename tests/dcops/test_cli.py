@@ -1,6 +1,7 @@
 """The command line as a user types it, in a process of its own."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 from dcops.cli import main
 from tests.servers.processes import free_port
+
+ROOT = Path(__file__).parents[2]
 
 
 def dcops(*arguments: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
@@ -164,6 +167,18 @@ def test_an_interrupt_while_a_command_is_still_loading_is_no_traceback(
     assert capsys.readouterr().err == ""
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    """As with ``dcops scan gw-1 | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "dcops", "scan", f"127.0.0.1:{free_port()}", "--units", "1", "--json"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    os.close(write)
+    assert done.returncode == 1
+    assert "pipe" not in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
 def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = dcops("demo", "--port", "0", "--racks", "2", "--data", str(tmp_path / "file" / "data"))
@@ -171,3 +186,110 @@ def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: P
     assert done.stderr.startswith(f"dcops demo: {tmp_path}/file")
     assert done.stderr.endswith("; check the path and its permissions\n")
     assert done.stderr.count("\n") == 1
+
+
+LOADS_UP_TO = """
+import sys
+
+class Waits:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            print("loading", flush=True)
+            sys.stdin.read()
+
+sys.meta_path.insert(0, Waits())
+"""
+"""Python reads it at its start: the program loads up to a module and waits there."""
+
+
+def test_a_run_does_not_write_over_a_recording_that_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "monday.rec"
+    recording.write_text("precious")
+    assert main(["run", str(tmp_path / "site"), "--record", str(recording)]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"{recording}: there is a file already; give another --record, or move it\n"
+    )
+    assert recording.read_text() == "precious"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("module", ["dcops.cli", "argparse", "numpy", "dcops.running"])
+def test_a_signal_while_the_program_is_loading_ends_it_without_a_word(
+    tmp_path: Path, module: str, number: signal.Signals
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LOADS_UP_TO.format(module=module))
+    with subprocess.Popen(
+        [sys.executable, "-m", "dcops", "run", "nowhere"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(number)
+        assert process.wait(60) == -number
+        assert process.communicate() == ("", "")
+
+
+def test_an_interrupt_stays_ignored_where_it_was() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from dcops.__main__ import main\nimport sys; sys.argv = ['dcops', '--version']\n"
+        "try: main()\nexcept SystemExit: print(signal.getsignal(signal.SIGINT).name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["dcops", "0.1.0", "SIG_IGN"]
+
+
+def unread(*arguments: str, both: bool = False) -> tuple[int, str]:
+    """Exit code and standard error of a command whose output nobody reads: not even that, if ``both``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "dcops", *arguments],
+        stdout=writer,
+        stderr=writer if both else subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["--help"], 0),  # what cannot be printed of it is let go by the parser
+        (["run", "--help"], 0),
+        (["profile", "list"], 1),
+        (["profile", "show", "eastron-sdm630"], 1),
+    ],
+    ids=str,
+)
+def test_a_reader_that_has_left_is_told_nothing(command: list[str], code: int) -> None:
+    assert unread(*command) == (code, "")
+
+
+def test_a_long_command_whose_reader_has_left_ends_without_a_complaint() -> None:
+    code, told = unread("demo", "--duration", "1s", "--racks", "2", "--port", "0")
+    assert code == 1
+    assert [line for line in told.splitlines() if " INFO " not in line] == []
+
+
+def test_a_reader_that_has_left_is_told_nothing_of_mistakes_either(tmp_path: Path) -> None:
+    assert unread("check", str(tmp_path / "nowhere"), both=True) == (1, "")
+
+
+def test_a_pipe_that_broke_elsewhere_is_no_reader_that_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise BrokenPipeError(name)
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(BrokenPipeError):
+        main(["check", "site/"])

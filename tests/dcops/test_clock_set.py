@@ -4,6 +4,9 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
+from dcops import system_clock
 from dcops.platform import Platform
 from dcops.settings import Settings
 from dcops.site_file import load
@@ -15,6 +18,7 @@ from tests.e2e.hall import until
 from tests.servers.processes import free_port
 
 SECOND = 1_000_000_000
+WEEK = 7 * 86_400 * SECOND
 YEAR = 365 * 86_400 * SECOND
 SITE = """
 dcops: 1
@@ -33,19 +37,25 @@ devices:
 class SetClock(SystemClock):
     """The machine's clock, as somebody has set it."""
 
-    def __init__(self, ahead: int) -> None:
+    def __init__(self, ahead: int, *, synchronised: bool = False) -> None:
         self.ahead = ahead
+        self.follows = synchronised
+
+    def synchronised(self) -> bool:
+        return self.follows
 
     def now(self) -> int:
         return super().now() + self.ahead
 
 
 class Machine:
-    def __init__(self, folder: Path, port: int, *, ahead: int = 0, believe: bool = False) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, ahead: int = 0, believe: bool = False, follows: bool = False
+    ) -> None:
         (folder / "site.yaml").write_text(SITE.format(port=port))
         loaded = load(folder / "site.yaml")
-        self.clock = SetClock(ahead)
-        settings = Settings(data=folder / "data", port=free_port(), believe_clock=believe)
+        self.clock = SetClock(ahead, synchronised=follows)
+        settings = Settings(data=folder / "data", port=free_port(), believe_clock=believe, speed=0.001)
         self.platform = Platform(loaded, self.clock, settings, {})
 
     def value(self, name: str) -> float:
@@ -89,10 +99,20 @@ async def test_a_year_ahead_is_told_and_leaves_live_values_energies_and_history_
             stop.set()
 
 
-async def test_a_start_with_a_clock_a_year_ahead_is_told_unless_it_is_to_be_believed(tmp_path: Path) -> None:
+async def test_a_start_with_a_clock_far_ahead_is_told_unless_it_is_to_be_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = (
+        ("b1", 0, False, False, False),
+        ("b2", YEAR, False, False, True),
+        ("b3", YEAR, False, True, True),
+        ("b4", WEEK, False, True, False),
+        ("b5", YEAR, True, False, False),
+    )
     async with serving(Gateway({3: RACK_PDU})) as gateway:
-        for ahead, believe, told in ((0, False, False), (YEAR, False, True), (YEAR, True, False)):
-            machine = Machine(tmp_path, gateway.port, ahead=ahead, believe=believe)
+        for boot, ahead, believe, follows, told in starts:
+            monkeypatch.setattr(system_clock, "boot", lambda: boot)  # noqa: B023
+            machine = Machine(tmp_path, gateway.port, ahead=ahead, believe=believe, follows=follows)
             stop = asyncio.Event()
             running = asyncio.create_task(machine.platform.run(stop))
             await until(machine.reads, "the meter is read")

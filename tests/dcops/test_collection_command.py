@@ -133,10 +133,10 @@ async def test_lessons_and_forgetting_them(
         "  serial: BX1234",
     ]
     assert await run(url, "--forget", CDU) == 0
-    assert lines_of(capsys) == ["forgotten: what 1 device had taught"]
+    assert lines_of(capsys) == ["forgotten: the lessons of 1 device"]
     assert found.collection.taught == []
     assert await run(url, "--lessons") == 0
-    assert lines_of(capsys)[0].startswith("no device has taught anything")
+    assert lines_of(capsys)[0].startswith("no lessons: no device refuses a value")
 
 
 async def test_what_is_not_there_is_said_in_one_line(

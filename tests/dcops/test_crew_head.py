@@ -14,7 +14,7 @@ from dcops.crew.head import Head
 from dcops.crew.report import Reporter
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.parcels import Parcel, Sender, pack
 from ingest.translation import KnownCatalogues
 from tests.dcops.test_crew_members import Collecting, SetClock, condition
@@ -29,7 +29,7 @@ class Heading:
     def __init__(self) -> None:
         self.clock = SetClock()
         self.clock.time = NOON
-        self.known = KnownCatalogues(keep_catalogue(catalogue()))
+        self.known = KnownCatalogues(KeptCatalogue(catalogue()))
         self.batches: list[Batch] = []
         self.hurried = 0
         self.head = Head(
@@ -46,12 +46,12 @@ class Heading:
         self.hurried += 1
 
     def parcel(self, index: int = 2, count: int = 3, sent: int = NOON, of: Catalogue | None = None) -> bytes:
-        digest = keep_catalogue(of or catalogue()).digest
+        digest = KeptCatalogue(of or catalogue()).digest
         sender = Sender(index=index, count=count, catalogue=digest, journal="ab" * 16)
         return pack(Parcel(sender, sent, [(7, gather([sample(GRID, NOON, [1.0, 2.0])], NOON))]))
 
     async def report(self, **others: Any) -> bytes:
-        digest = keep_catalogue(catalogue()).digest
+        digest = KeptCatalogue(catalogue()).digest
         told = replace(condition(sent=NOON), **{"index": 3, "count": 3, "catalogue": digest} | others)
         return await Reporter(Collecting("far"), lambda: told).write()
 
@@ -122,8 +122,8 @@ async def test_a_report_is_answered_with_what_to_forget() -> None:
 async def test_readings_of_the_site_as_it_was_get_the_indices_of_now() -> None:
     heading = Heading()
     body = heading.parcel(of=without("k2-door"))
-    heading.known.change(keep_catalogue(without("k2-door")))
-    heading.known.change(keep_catalogue(without("grid")))
+    heading.known.change(KeptCatalogue(without("k2-door")))
+    heading.known.change(KeptCatalogue(without("grid")))
     taking = asyncio.create_task(heading.head.take_readings(body))
     await until(lambda: heading.hurried, "the journal is hurried")
     heading.head.settled(1, frozenset())

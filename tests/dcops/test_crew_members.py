@@ -118,6 +118,9 @@ class Collecting:
     def each_device(self) -> Any:
         yield device(self.name, self.state)
 
+    def device(self, name: str) -> DeviceHealth | None:
+        return device(name, self.state) if name == self.name else None
+
     def texts(self, name: str) -> dict[str, str]:
         return {"serial": f"S-{name}"} if name == self.name else {}
 
@@ -193,6 +196,11 @@ def test_all_collecting_is_seen_as_one() -> None:
     assert [(each.device, each.state) for each in collection.devices()] == [
         ("near", DeviceState.DORMANT),
         ("far", DeviceState.ONLINE),
+    ]
+    assert [collection.device(each) for each in ("near", "far", "nowhere")] == [
+        device("near", DeviceState.DORMANT),
+        device("far"),
+        None,
     ]
     assert [each.endpoint for each in collection.endpoints()] == ["gw-near", "gw-far"]
     assert collection.totals() == CollectionTotals(

@@ -16,7 +16,7 @@ from dcops.stages import stage
 from dcops.system_clock import SystemClock
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.parcels import Parcel, Sender, pack
 from ingest.translation import KnownCatalogues
 from tests.e2e.hall import until
@@ -50,9 +50,9 @@ async def worker_that_says(
 ) -> AsyncIterator[tuple[Workers, list[Batch]]]:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.05)
     monkeypatch.setattr(workers_module, "END_SECONDS", 0.2)
-    kept = keep_catalogue(catalogue())
+    kept = KeptCatalogue(catalogue())
     known = KnownCatalogues(kept)
-    known.change(keep_catalogue(now or catalogue()))
+    known.change(KeptCatalogue(now or catalogue()))
     batches: list[Batch] = []
     command = (sys.executable, "-c", SAYS, said.hex(), then)
     workers = Workers(
@@ -69,7 +69,7 @@ async def worker_that_says(
 async def test_what_a_worker_read_is_taken_though_it_dies_and_it_is_started_again(
     monkeypatch, tmp_path
 ) -> None:
-    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest))
     async with worker_that_says(said, "ends", monkeypatch, tmp_path) as (workers, batches):
         member = workers.members[0]
         await until(lambda: member.restarts >= 2, "it is started again")
@@ -81,7 +81,7 @@ async def test_what_a_worker_read_is_taken_though_it_dies_and_it_is_started_agai
 async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
     monkeypatch, tmp_path
 ) -> None:
-    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest, K1_PDU))
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest, K1_PDU))
     now = without("grid")
     async with worker_that_says(said, "stays", monkeypatch, tmp_path, now) as (_, batches):
         await until(lambda: batches, "it is taken")
@@ -91,7 +91,7 @@ async def test_what_a_worker_read_of_the_site_as_it_was_gets_the_indices_of_now(
 @pytest.mark.parametrize(
     ("said", "error"),
     [
-        (frame(Kind.READINGS, readings("ab" * 32)), "a state of the site that is long gone"),
+        (frame(Kind.READINGS, readings("ab" * 32)), "a state of the site that is long outdated"),
         (b"\x00\x00\x00\x00\x63\x00\x00\x00", "unknown kind"),
         (b"\xff\xff\xff\xff\x01\x00\x00\x00", "4294967295 bytes"),
         (frame(Kind.READINGS, b"nonsense"), "no parcel of readings"),
@@ -112,7 +112,7 @@ async def test_what_nobody_thought_of_ends_the_worker_that_brought_it_and_nothin
     def fail(_: Batch) -> None:
         raise IndexError("out of bounds")
 
-    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest))
     async with worker_that_says(said, "stays", monkeypatch, tmp_path, accept=fail) as (workers, _):
         member = workers.members[0]
         await until(lambda: "IndexError: out of bounds" in member.error, "it is told")
@@ -122,7 +122,7 @@ async def test_what_nobody_thought_of_ends_the_worker_that_brought_it_and_nothin
 
 async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(workers_module, "HUNG_SECONDS", 0.5)
-    said = frame(Kind.READINGS, readings(keep_catalogue(catalogue()).digest))
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest))
     async with worker_that_says(said, "stays", monkeypatch, tmp_path) as (workers, batches):
         await until(lambda: len(batches) == 2, "the next one is heard")
         assert workers.members[0].restarts >= 1
@@ -148,7 +148,7 @@ async def test_a_stop_while_a_worker_is_being_started_leaves_no_process(monkeypa
 
 async def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(workers_module, "FIRST_RETRY", 0.01)
-    kept = keep_catalogue(catalogue())
+    kept = KeptCatalogue(catalogue())
     workers = Workers(
         WorkerOptions(data=tmp_path, count=1, command=(str(tmp_path / "nothing"),)),
         write_orders(CollectionPlan(), kept.digest, 1),

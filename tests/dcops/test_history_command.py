@@ -124,6 +124,10 @@ async def test_buckets_are_exported_to_csv(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            ("--series", "*", "--start", "2026-02-01", "--stop", "2026-01-31", "--output", "x.csv"),
+            "nothing lies between --start and --stop; give a later --stop",
+        ),
         (("--series", "nothing.*", "--output", "x.csv"), "no series fits 'nothing.*'"),
         (
             ("--series", "*", "--output", "x.xlsx"),

@@ -166,7 +166,7 @@ def test_what_is_moved_leads_to_the_same_series(folder: Path) -> None:
     now = made_of(reader.load()).catalogue
     known = {series: at for at, series in enumerate(before.series())}
 
-    earlier = find_moves(before, now).earlier
+    earlier = find_moves(before, now).earlier(np.arange(now.point_count))
 
     assert earlier.tolist() == [known.get(series, -1) for series in now.series()]
     assert -1 not in earlier.tolist()[: now.groups[0].first + 1]

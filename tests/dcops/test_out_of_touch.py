@@ -12,7 +12,7 @@ from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from collectors.shares import Share
-from dcops import out_of_touch
+from dcops import out_of_touch, standing_values
 from dcops.crew.roles import Role
 from dcops.crew.shard import Shard
 from dcops.out_of_touch import OutOfTouch, Source
@@ -86,6 +86,39 @@ def test_a_clock_that_is_set_back_neither_loses_nor_finds() -> None:
     assert rig.at(34) == ({"door", "leak"}, set())
 
 
+@pytest.mark.parametrize(
+    ("words", "kept", "sessions", "missed"),
+    [
+        ({}, True, 0, set()),
+        ({}, False, 0, {"door", "leak"}),
+        ({}, True, 1, {"door", "leak"}),
+        ({"qos": 0}, True, 0, {"door", "leak"}),
+    ],
+)
+def test_after_a_restart_nothing_is_heard_until_a_broker_was_there_and_has_kept_all_of_it(
+    words: dict[str, object], *, kept: bool, sessions: int, missed: set[str]
+) -> None:
+    rig = Rig(**words)
+    rig.sources = [Source("broker", in_touch=False, kept=False), Source("shard 2/2", in_touch=True)]
+    rig.touch.restart()
+    assert rig.at(0) == ({"door", "leak"}, set())
+    rig.sources[0] = Source("broker", in_touch=True, missed=sessions, kept=kept)
+    assert rig.at(5) == (set(), missed)
+    assert rig.at(10) == (set(), set())
+
+
+def test_a_broker_that_goes_away_later_is_judged_as_ever() -> None:
+    rig = Rig()
+    rig.sources[0] = Source("broker", in_touch=True, kept=False)
+    rig.touch.restart()
+    assert rig.at(0) == (set(), {"door", "leak"})
+    rig.sources[0] = Source("broker", in_touch=False, kept=False)
+    assert rig.at(5) == (set(), set())
+    assert rig.at(40) == ({"door", "leak"}, set())
+    rig.sources[0] = Source("broker", in_touch=True, kept=False)
+    assert rig.at(45) == (set(), set())
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that is away is so at once."""
@@ -134,6 +167,43 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
             await until(lambda: alarms() == [], "the alarm goes", 60)
             stop.set()
             await until(lambda: not platform.deliveries[0].backlog.points, "all is stored")
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_device_said_before_a_restart_stands_after_it_if_its_broker_has_kept_the_rest(
+    tmp_path: Path,
+) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        loaded = write_by_exception(tmp_path, broker)
+        settings = Settings(data=tmp_path / "data", port=free_port())
+        times = []
+        for start, quality in (("first", 192), ("again", 192), ("forgotten", 20)):
+            if start == "forgotten":
+                await forget_sessions(broker)
+            platform = Platform(loaded, SystemClock(), settings, {})
+            at = platform.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(platform.run(stop))
+            await until(lambda: platform.collection.brokers()[0].state == "connected", "connected")  # noqa: B023
+            if start == "first":
+                await publish(broker)
+            await until(lambda: platform.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: platform.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
+            assert platform.image.values[at] == 24.5
+            kept = await platform.spool.load_state("standing")
+            assert kept is None or not standing_values.decode(kept)[1], "a kill now leaves what may be old"
+            times.append(int(platform.image.times[at]))
+            stop.set()
+            await running
+        assert len(set(times)) == 1
+
+
+async def forget_sessions(broker: Server) -> None:
+    """As a broker does that lost its disk."""
+    broker.stop()
+    for path in broker.folder.glob("*.db"):
+        path.unlink()
+    broker.start()
 
 
 @pytest.mark.usefixtures("at_once")

@@ -124,8 +124,8 @@ def test_readings_dropped_from_memory_outrank_the_journal_they_were_dropped_for(
     bench.stats = replace(bench.stats, dropped=5000)
     assert bench.up(NOON + 60 * SECOND) == ["journal-dropping:journal"]
     assert bench.board.active()[0].message == (
-        "Readings are lost from 2026-01-01 13:01:00 CET on, 5000 so far: there was no more room for them in"
-        " memory before the journal took them: no space"
+        "Readings have been lost since 2026-01-01 13:01:00 CET, 5000 so far: memory was full before the"
+        " journal took them: no space"
     )
     bench.stats = replace(bench.stats, available=True, error="", memory_only=0.0)
     assert bench.up(NOON + 659 * SECOND) == ["journal-dropping:journal"]
@@ -208,8 +208,8 @@ def test_what_a_store_has_lost_outranks_all_else() -> None:
     )
     assert bench.up(NOON) == ["store-losing:influxdb"]
     assert bench.board.active()[0].message == (
-        "Store influxdb loses readings from 2026-01-01 13:00:00 CET on, 86400 so far: the journal is at its"
-        " bounds and lets the oldest go that the store has not taken (refused)"
+        "Store influxdb has lost readings since 2026-01-01 13:00:00 CET, 86400 so far: the journal is at its"
+        " bounds and deletes the oldest that the store has not taken (refused)"
     )
 
 
@@ -238,7 +238,7 @@ def test_a_store_that_takes_less_than_comes_in_is_told_unless_it_catches_up() ->
 def test_the_embedded_history_is_mended_at_its_disk() -> None:
     bench = Bench()
     bench.history.stats = DeliveryStats(available=False, error="read-only")
-    assert bench.only().action == "See free space and rights of /data: store history is in it."
+    assert bench.only().action == "Check free space and permissions of /data, which holds store history."
 
 
 def test_refused_readings_are_told_with_the_file_that_keeps_them() -> None:
@@ -248,8 +248,8 @@ def test_refused_readings_are_told_with_the_file_that_keeps_them() -> None:
     assert (found.rule, found.priority) == ("store-refusing", Priority.MEDIUM)
     assert found.message == (
         "Store influxdb refuses readings for what they are, 3 since 2026-01-01 13:00:00 CET. They are missing"
-        " there until they are written from /data/dead-letters/influxdb.lines, where the oldest go when it is"
-        " full"
+        " there until they are written from /data/dead-letters/influxdb.lines, which deletes the oldest when"
+        " it is full"
     )
     bench.influx.dead_letters.lost["influxdb"] = 2
     assert bench.only().message.endswith("; 2 lines could not be kept and are lost")
@@ -263,8 +263,8 @@ def test_a_notifier_that_does_not_get_through_is_told_on_the_page() -> None:
     found = bench.only()
     assert (found.rule, found.priority, found.on_delay) == ("notifier-failing", Priority.HIGH, 5 * MINUTE)
     assert found.message == (
-        "Alarms do not reach pager: 12 wait, and beyond 10000 the oldest are dropped. Who relies on it sees"
-        " none now"
+        "Alarms do not reach pager: 12 wait, and beyond 10000 the oldest are dropped. Anyone who relies on it"
+        " sees none now"
     )
 
 
@@ -275,8 +275,8 @@ def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> 
     found = bench.only(NOON + SECOND)
     assert (found.rule, found.part, found.priority) == ("collector-losing", "shard 2/2", Priority.HIGH)
     assert found.message == (
-        "Readings of shard 2/2 are lost from 2026-01-01 13:00:01 CET on, 2 so far: it could neither hand them"
-        " over nor keep them"
+        "Readings of shard 2/2 have been lost since 2026-01-01 13:00:01 CET, 2 so far: it could neither hand"
+        " them over nor keep them"
     )
     assert bench.holding(NOON + HOUR) == []
     bench.shard = replace(bench.shard, lost=0)  # another process
@@ -290,7 +290,9 @@ def test_a_shard_that_is_refused_is_told_with_the_reason() -> None:
     bench.shard = replace(bench.shard, error="two processes collect as shard 2/2; stop one of them")
     found = bench.only()
     assert (found.rule, found.on_delay) == ("collector-failing", MINUTE)
-    assert found.message == "shard 2/2 is not well: two processes collect as shard 2/2; stop one of them"
+    assert (
+        found.message == "shard 2/2 reports a problem: two processes collect as shard 2/2; stop one of them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -333,8 +335,10 @@ def test_a_clock_that_is_far_ahead_of_the_time_gone_by_is_told_with_what_it_cost
     found = bench.only(NOON + 365 * day)
     assert (found.rule, found.part, found.priority) == ("clock-ahead", "clock", Priority.HIGH)
     assert found.message == (
-        "The clock of this machine says 2027-01-01 13:00:00 CET, 365.0 days more than have gone by since"
-        " dcops last looked at it: readings are stamped by it. So that they are not all deleted as too old,"
-        " no day lets more than 2 days of the oldest go"
+        "The clock of this machine says 2027-01-01 13:00:00 CET, 365.0 days more than have passed since"
+        " dcops last looked at it. Readings are stamped by it. So that not all are deleted as too old, at"
+        " most 2 days of the oldest are deleted per day"
     )
     assert "--believe-clock" in found.action
+    assert "synchronised" in found.action
+    assert found.on_delay == 5 * MINUTE

@@ -83,6 +83,7 @@ def test_a_unit_that_is_not_there_is_exit_code_1(
         (["gw", "--unit", "300", "--profile", "rack-pdu"], "give a number from 0 to 255"),
         (["gw", "--unit", "1", "--profile", "rack-pdu", "--point", "power"], "'power' is no point"),
         (["gw", "--unit", "1", "--profile", "rack-pdu", "--expect", "5"], "--expect needs --point"),
+        (["gw", "--unit", "1", "--profile", "rack-pdu", "--expect", "nan"], "'nan' is no number"),
         (["gw:x", "--unit", "1", "--profile", "rack-pdu"], "'x' is no port"),
     ],
 )

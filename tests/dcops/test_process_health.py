@@ -193,6 +193,7 @@ def exposition() -> str:
     lateness.add(11_000 * MS)
     ticks.add(40 * MS)
     workings = SimpleNamespace(
+        clock=HandClock(START),
         cpu=SimpleNamespace(seconds=lambda: {"collect": 6.0, "journal": 0.5}),
         loop=loop,
         collection=SimpleNamespace(lateness=lateness),

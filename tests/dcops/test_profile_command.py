@@ -165,3 +165,20 @@ def test_the_guide_lists_the_devices_that_are_supported() -> None:
     table = "\n".join(markdown(shipped().values()))
     written = GUIDE.read_text(encoding="utf-8")
     assert table in written, "replace the table in docs/devices.md by: dcops profile list --markdown"
+
+
+def test_an_import_keeps_what_somebody_has_made_of_the_profile_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, kept = tmp_path / "meter.yaml", tmp_path / "meter.yaml~"
+    again = ["profile", "import", str(MAPS / "victron_em_energy_meter.csv"), "--output", str(output)]
+    output.touch()
+    assert (main(again), main(again)) == (0, 0)
+    assert not kept.exists()
+    edited = output.read_text().replace("kind: board_meter", "kind: rpp")
+    output.write_text(edited)
+    capsys.readouterr()
+    assert main(again) == 0
+    assert kept.read_text() == edited
+    assert output.read_text() != edited
+    assert f"note: {output} was there already; what it said is now in {kept}\n" in capsys.readouterr().err

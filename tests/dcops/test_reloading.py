@@ -71,10 +71,10 @@ async def test_a_run_that_cannot_read_its_site_again_says_so() -> None:
 async def test_a_fault_while_it_is_taken_up_is_told_and_the_next_try_can_do_it() -> None:
     reloader, running = make(lambda: load(SMALL))
     running.error = RuntimeError("broken")
-    with pytest.raises(SiteRefusedError, match="could not be taken up"):
+    with pytest.raises(SiteRefusedError, match="could not be applied"):
         await reloader.reload()
     assert not reloader.state.up_to_date
-    assert reloader.status().error == "it could not be taken up: RuntimeError('broken')"
+    assert reloader.status().error == "it could not be applied: RuntimeError('broken')"
     assert gc.isenabled()
     running.error = None
     await reloader.reload()

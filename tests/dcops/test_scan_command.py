@@ -13,7 +13,7 @@ import yaml
 
 from collectors.commissioning.examining import Examined
 from collectors.commissioning.matching import Match
-from collectors.commissioning.scanning import HostFound, UnitFound
+from collectors.commissioning.scanning import HostFound, UnitFound, scan_host
 from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
 from collectors.profiles import ModbusProfile
 from collectors.profiles.reader import shipped
@@ -207,3 +207,19 @@ def test_the_lines_for_the_site_say_every_protocol(endpoint: ModbusEndpoint, tmp
     )
     (found,) = load(site).plan.endpoints
     assert replace(found, id="x", turnaround=endpoint.turnaround) == endpoint
+
+
+def test_a_device_the_program_stumbles_over_costs_its_own_address_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumbling(found: HostFound, *arguments: object, **options: object) -> None:
+        if found.port == 1:
+            raise ZeroDivisionError("float division by zero")
+        await scan_host(found, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("dcops.commands.scan.scan_host", stumbling)
+    with served(Gateway({7: RACK_PDU})) as one:
+        code, out, err = scan(capsys, f"127.0.0.1:1,127.0.0.1:{one.port}", "--units", "7")
+    assert code == 0
+    assert "rack-pdu" in out
+    assert "127.0.0.1:1: could not be scanned to the end: ZeroDivisionError('float division by zero')" in err

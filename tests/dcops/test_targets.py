@@ -35,6 +35,8 @@ def test_targets(text: str, expected: tuple[Target, ...]) -> None:
         ("gw:", "lacks the port"),
         ("", "is no address"),
         ("[::1]502", "is no address"),
+        ("[::1]:", "is no address"),
+        ("[::1", "is no address"),
         ("192.0.2..10", "is no address"),
         ("192.0.2.300", "is no address"),
         ("gw-" + "1" * 61, "is no address"),

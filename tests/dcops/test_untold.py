@@ -26,6 +26,7 @@ from dcops.system_clock import SystemClock
 from facility.catalogue import build_catalogue
 from ingest.journal import Journal
 from ingest.spool import Spool
+from ingest.standing import StandingValues
 from tests.alerting.plant import build_site, make_alarm
 from tests.alerting.receiver import Receiver
 from tests.e2e.hall import until
@@ -48,6 +49,14 @@ class Channel:
         self.sent += [alarm.id for alarm in alarms]
 
 
+class Mute:
+    """No device of it reports by exception."""
+
+    def remember(self, image: object) -> StandingValues:
+        del image
+        return {}
+
+
 class Process:
     """What of a platform remembers alarms, with one notifier."""
 
@@ -64,7 +73,7 @@ class Process:
         self._derived = Bench(small_site()).derived
 
     def _live(self) -> LiveSite:
-        return cast("LiveSite", SimpleNamespace(derived=self._derived))
+        return cast("LiveSite", SimpleNamespace(derived=self._derived, silence=Mute(), image=None))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -87,7 +87,7 @@ async def test_a_reload_that_adds_100_removes_100_and_changes_a_profile_misses_n
         refused = await reload(hall, status=422)
         assert refused["error"]["code"] == "removes_many"
         answer = await reload(hall, removing=100)
-        assert gone_site() is None, "the site that was is let go of"
+        await until(lambda: gone_site() is None, "the site that was is let go of")
         assert set(answer["removed"]) == gone
         assert len(answer["added"]) == 100
         assert answer["changed"] == [changed]

@@ -193,7 +193,9 @@ async def test_a_shard_of_another_site_is_refused_and_shown(site: Path, tmp_path
             )
             assert (await head.collector("shard 1/2"))["readings"] == 0
             await until(lambda: "another site" in wrong.log, "the shard says so too")
-            await until(lambda: "here are 2 shards, and this is one of 3" in third.log, "the third says so")
+            await until(
+                lambda: "this head has 2 shards, the sender counts 3" in third.log, "the third says so"
+            )
 
 
 async def test_a_head_without_a_token_does_not_start(site: Path, tmp_path: Path) -> None:

@@ -205,3 +205,56 @@ def test_a_counter_without_a_power_is_covered_while_it_is_read():
     amounts = book.update(Instant(np.array([7.0]), np.array([START]), lost, START + 1), None)
     assert not amounts.covered.any()
     assert not amounts.carried.any()
+
+
+@pytest.mark.parametrize(
+    ("power", "rating", "unit"),
+    [(5e3, 7e3, 1e3), (10e6, 12e6, 1e6), (5e3, math.nan, 1e3), (100e3, 130e3, 1e6), (130e3, 150e3, 100.0)],
+    ids=["kWh at a small rack", "MWh", "kWh, unrated", "MWh at a rack", "0.1 kWh"],
+)
+def test_a_counter_in_coarse_units_counts_all_and_goes_on_evenly_between_its_steps(power, rating, unit):
+    meter = Meter(rating=rating)
+    second_wh = power / 3600
+    for second in range(12 * 3600):
+        if second % 10 == 0:
+            meter.read(second, (5e9 + 0.4 * unit + second_wh * second) // unit * unit)
+        total, _ = meter.at(second, power=power)
+        assert total == pytest.approx(
+            second_wh * second, abs=0.7 * min(unit, 10 * second_wh) + 10 * second_wh
+        )
+    assert not meter.book.events
+
+
+def test_a_counter_that_stands_while_power_flows_is_an_estimate_until_it_moves():
+    meter = Meter(rating=7e3)
+    for minute in range(40):
+        meter.read(60 * minute, 5e6 + 1000.0 * min(minute // 12, 2))
+        total, estimated = meter.at(60 * minute, power=5e3)
+    assert total == pytest.approx(5e3 * 39 / 60, rel=0.03)
+    assert estimated == 0.0
+    for minute in range(40, 80):
+        meter.read(60 * minute, 5e6 + 2000.0)
+        total, estimated = meter.at(60 * minute, power=5e3)
+    assert estimated > 2000.0
+    meter.read(4800, 5e6 + 6600.0)
+    assert meter.at(4800, power=5e3)[1] == 0.0
+
+
+def test_power_that_flows_back_is_not_taken_off_while_the_counter_is_silent():
+    meter = Meter()
+    meter.read(0, 5000.0)
+    meter.at(0)
+    assert meter.at(100, power=-1.8e6, code=Quality.SUBSTITUTE) == (0.0, 0.0)
+
+
+def test_power_that_has_ceased_leaves_nothing_behind_when_the_counter_stands():
+    meter = Meter()
+    for second in range(21):
+        if second % 10 == 0:
+            meter.read(second, 5e6 + 1000.0 * second)
+        meter.at(second)
+    for second in range(21, 30):
+        meter.at(second)
+    meter.read(30, 5_020_000.0)
+    assert meter.at(30, power=0.0) == (20_000.0, 0.0)
+    assert meter.at(60, power=0.0) == (20_000.0, 0.0)

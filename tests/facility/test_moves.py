@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from facility.catalogue import build_catalogue
-from facility.moves import find_moves
+from facility.moves import Moves, find_moves
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from facility.spaces import Level, Space
 from tests.facility.plant import START, device, small_site
 from tests.facility.test_kpis import Hall
 
@@ -23,9 +24,9 @@ def succeed(before: Hall, site: Site) -> Hall:
     """A hall of another site that goes on from one."""
     after = Hall(site)
     moves = find_moves(before.catalogue, after.catalogue)
-    there = moves.earlier >= 0
-    for name in ("values", "times", "quality"):
-        getattr(after, name)[there] = getattr(before, name)[moves.earlier[there]]
+    for here, there, count in moves.runs:
+        for name in ("values", "times", "quality"):
+            getattr(after, name)[here : here + count] = getattr(before, name)[there : there + count]
     after.derived.take_over(before.derived, moves)
     return after
 
@@ -36,23 +37,78 @@ def test_a_series_is_found_where_it_was_and_one_of_another_unit_is_not() -> None
     devices = tuple(meter if each.id == "k1-climate" else each for each in PLAIN.devices[1:])
     now = build_catalogue(replace(PLAIN, devices=devices))
     moves = find_moves(before, now)
-    assert moves.earlier[now.index("k1-pdu-a.active_power")] == before.index("k1-pdu-a.active_power") == 2
-    assert moves.earlier[now.index("k1-climate.air_inlet_temperature")] == before.index(
+    earlier = moves.earlier(np.arange(now.point_count))
+    assert earlier[now.index("k1-pdu-a.active_power")] == before.index("k1-pdu-a.active_power") == 2
+    assert earlier[now.index("k1-climate.air_inlet_temperature")] == before.index(
         "k1-climate.air_inlet_temperature"
     )
-    assert moves.earlier[now.index("k1-climate.relative_humidity")] == -1
-    assert moves.earlier[now.index("campus.power")] == before.index("campus.power")
+    assert earlier[now.index("k1-climate.relative_humidity")] == -1
+    assert earlier[now.index("campus.power")] == before.index("campus.power")
     assert moves.places(np.array([0, 2]), np.array([1, 2, 3])).tolist() == [1, -1]
+
+
+@pytest.mark.parametrize(
+    ("device_id", "gone", "back"),
+    [
+        ("k2-tap-a", [(0, 0, 5), (5, 6, 184)], [(0, 0, 5), (6, 5, 184)]),
+        ("utility-a", [(0, 2, 188)], [(2, 0, 188)]),
+    ],
+)
+def test_points_that_stay_together_are_one_run(
+    device_id: str, gone: list[tuple[int, int, int]], back: list[tuple[int, int, int]]
+) -> None:
+    taps = small_site(with_taps=True)
+    before, now = build_catalogue(taps), build_catalogue(without(taps, device_id))
+
+    there_and_back = find_moves(before, now), find_moves(now, before)
+
+    assert [moves.runs for moves in there_and_back] == [gone, back]
+    new = there_and_back[1].earlier(np.arange(before.point_count)) == -1
+    assert np.flatnonzero(new).tolist() == list(range(before.group(device_id).first, back[-1][0]))
+
+
+def test_devices_that_stayed_are_told_in_stretches() -> None:
+    campus = Space(id="c", level=Level.CAMPUS, parent=None, name="C")
+    meters = [device(f"m{at}", "board_meter", "c", "active_power") for at in range(4000)]
+    before = Site(name="s", spaces=(campus,), devices=tuple(meters))
+    new = [device(f"n{at}", "board_meter", "c", "active_power") for at in range(2)]
+    other = replace(meters[1500], name="Other")
+    devices = (new[0], *meters[:5], *meters[6:1500], other, *meters[1501:], new[1])
+    now = Site(name="s", spaces=(campus,), devices=devices, like=before)
+    assert now.stretches(before) == [
+        (0, -1, 1),
+        (1, 0, 5),
+        (6, 6, 1494),
+        (1500, -1, 1),
+        (1501, 1501, 2499),
+        (4000, -1, 1),
+    ]
+    assert before.stretches(before) == [(0, 0, 4000)]
+    assert replace(before, devices=tuple(new)).stretches(before) == [(0, -1, 2)]
+
+
+def test_nothing_is_found_among_nothing() -> None:
+    none = np.array([], dtype=np.int64)
+    assert Moves(none, none, none).earlier(np.arange(2)).tolist() == [-1, -1]
+
+
+def test_a_point_that_moves_by_as_many_as_there_are_now_is_found() -> None:
+    taps = small_site(with_taps=True)
+    last = without(taps, *(each.id for each in taps.devices[:-1]))
+    before, now = build_catalogue(taps), build_catalogue(last)
+    known = {series: at for at, series in enumerate(before.series())}
+    found = find_moves(before, now).earlier(np.arange(now.point_count))
+    assert found.tolist() == [known.get(series, -1) for series in now.series()]
 
 
 def test_a_series_that_is_stored_otherwise_is_the_same() -> None:
     before = build_catalogue(PLAIN)
     held = tuple(
-        replace(group, fields=tuple(replace(each, hold=60) for each in group.fields))
+        group._replace(fields=tuple(replace(each, hold=60) for each in group.fields))
         for group in before.groups
     )
     moves = find_moves(before, replace(before, groups=held))
-    assert moves.earlier.tolist() == list(range(before.point_count))
+    assert moves.earlier(np.arange(before.point_count)).tolist() == list(range(before.point_count))
 
 
 def test_a_successor_goes_on_exactly_as_the_site_itself_would() -> None:

@@ -280,3 +280,20 @@ def test_a_good_code_on_no_number_is_not_good():
     bench.tick(START)
     assert bench.code("k1.power_feeda") == Quality.BAD
     assert bench.code("k1.inlet_temperature") == Quality.BAD
+
+
+def test_a_load_that_seems_to_deliver_power_is_not_taken_off_its_total():
+    hall = Bench(small_site(with_taps=False))
+    for second in range(0, 61, 10):
+        now = START + second * NANOSECONDS
+        for rack in ("k1", "k2", "k3", "k4"):
+            for feed in "ab":
+                hall.read(f"{rack}-pdu-{feed}", now, active_power=35e3)
+        hall.read("k1-pdu-a", now, active_power=-35e3)
+        hall.read("k2-pdu-a", now, active_power=-40.0)
+        hall.tick(now)
+    assert hall.value("r2.power") == pytest.approx(140e3)
+    assert hall.value("k1.power") == pytest.approx(70e3)
+    assert hall.code("k1.power") == Quality.SUBSTITUTE
+    assert hall.value("k1.power_coverage") == pytest.approx(0.5, abs=0.1)
+    assert hall.code("k2.power") == Quality.GOOD

@@ -25,6 +25,12 @@ PANELS = [
 WORDS_OF_TRUST = re.compile(
     r"_age_seconds|_coverage_ratio|dcops_device_quality|timestamp\(|_estimated_|_lag_"
 )
+GRAFANA_UNITS = {
+    *("none", "short", "percent", "percentunit", "humidity", "bytes", "cps", "s", "dateTimeFromNow"),
+    *("watt", "watth", "voltamp", "voltampreact", "amph", "joule", "amp", "volt", "hertz"),
+    *("celsius", "pressurepa", "pressurekpa", "m3", "rotrpm", "degree", "radian"),
+}
+"""Ids from ``packages/grafana-data/src/valueFormats/categories.ts``; any other is shown as it is written."""
 every_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 every_panel = pytest.mark.parametrize(("page", "panel"), PANELS)
 
@@ -122,8 +128,18 @@ def test_every_metric_is_one_that_the_platform_names(page: Dashboard) -> None:
 def test_measurements_are_never_replaced_by_nought(page: Dashboard) -> None:
     for query in panel_queries(page, CHOSEN):
         assert "vector(" not in query.expression
-        if " or " in query.expression:
-            assert "dcops_notifications_total" in query.expression
+        # A share of which nothing is left is 0, and who sends no notification has sent none.
+        text = query.expression.replace(" or 0 * count", " ")
+        if " or " in text:
+            assert "dcops_notifications_total" in text
+
+
+@every_page
+def test_units_are_those_of_grafana(page: Dashboard) -> None:
+    text = json.loads(contents()[f"{page.uid}.json"])
+    units = {each["unit"] for each in _find(text, "defaults")}
+    units |= {each["value"] for each in _properties(text) if each["id"] == "unit"}
+    assert {unit for unit in units if not unit.startswith("suffix:")} <= GRAFANA_UNITS
 
 
 @every_page

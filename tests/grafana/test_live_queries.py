@@ -10,15 +10,19 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count, groupby
 from math import isfinite
+from pathlib import Path
 
 import pytest
+import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dcops.platform import Platform
 from facility.sample import NANOSECONDS
+from grafana.assembly import panels
 from grafana.dashboards import build_all
 from grafana.dashboards.uids import DEVICE
 from grafana.datasources import SourceKind
@@ -30,6 +34,11 @@ from tests.servers.processes import Server, influxd, prometheus
 PAGES = build_all()
 VALUES = CHOSEN | {"__rate_interval": "10s"}
 PATIENCE = 120.0
+NEVER_READ = "b1-h1-r01-k01-pdu-b"
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules" / "dcops.yml"
+COMPARISON = re.compile(r"\s*(?:==|>|<)\s*[\d.]+(?:\s+and on .*)?$", re.DOTALL)
+OUTAGE = range(20, 40)
+"""Scans of 10 s that InfluxDB lacks."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +51,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 def scraped(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     metrics = platform._view(platform.live).metrics
     text = b"".join((*metrics.overview(), *metrics.points()))
+    unread = rb'^dcops_device_age_seconds{device="b1-pump-2".*\n'
+    text, found = re.subn(unread, b"", text, flags=re.MULTILINE)
+    assert found == 1
     polls = count(1)
     none_done = b'dcops_polls_total{outcome="done"} 0.0'
     assert none_done in text
@@ -52,8 +64,26 @@ def scraped(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Ite
     def collecting() -> bytes:
         return (text + measured).replace(none_done, none_done[:-3] + str(next(polls)).encode())
 
-    folder = tmp_path_factory.mktemp("prometheus")
-    with served(collecting) as address, prometheus(folder, targets=[address], interval="200ms") as server:
+    with scraping(collecting, tmp_path_factory.mktemp("prometheus")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def troubled(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """No rack PDU shows anything, and one of them was never read; a notifier has sent."""
+    metrics = platform._view(platform.live).metrics
+    text = b"".join((*metrics.overview(), *metrics.points())).decode()
+    text = re.sub(r'^dcops_point_\w+{[^}]*kind="rack_pdu".*\n', "", text, flags=re.MULTILINE)
+    text = re.sub(r'^(dcops_device_quality{[^}]*kind="rack_pdu"[^}]*}).*', r"\1 24", text, flags=re.MULTILINE)
+    text = re.sub(rf'^dcops_device_age_seconds{{device="{NEVER_READ}".*\n', "", text, flags=re.MULTILINE)
+    text += 'dcops_notifications_total{notifier="pager",outcome="sent"} 3\n'
+    with scraping(text.encode, tmp_path_factory.mktemp("prometheus")) as server:
+        yield server
+
+
+@contextmanager
+def scraping(text: Callable[[], bytes], folder: Path) -> Iterator[Server]:
+    with served(text) as address, prometheus(folder, targets=[address], interval="200ms") as server:
         twice = 'count_over_time(dcops_node_info{level="campus"}[10s]) >= 2'
         deadline = time.monotonic() + PATIENCE
         while not ask_prometheus(server, twice, instant=True):
@@ -68,7 +98,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     tags = "building=b1,campus=campus,device=b1-h1-r01-k01-pdu-a,feed=A,hall=b1-h1"
     lines = [
         f"rack_pdu,{tags} active_power={3000 + scan},voltage_l1=230.5,active_energy=9 {now - scan * 10**10}"
-        for scan in range(1, 30)
+        for scan in range(1, 60)
+        if scan not in OUTAGE
     ]
     lines.append(f"rack_pdu,{tags} active_power_q=84i {now - 10**10}")
     with influxd(tmp_path_factory.mktemp("influxdb")) as server:
@@ -167,8 +198,8 @@ def test_stages_of_a_building_add_up_its_own_meters(scraped: Server) -> None:
     [
         # 16 PDUs of 30 kW
         ("IT power at the racks", 480e3),
-        # four utility meters of 400 kW over 16 PDUs of 30 kW, by their counters
-        ("PUE, last 1h", 1600 / 480),
+        # four utility meters of 400 kW and four generators of 20 kW over 16 PDUs of 30 kW, by their counters
+        ("PUE, last 1h", 1680 / 480),
     ],
 )
 def test_tiles_of_the_campus_show_what_the_meters_read(panel: str, value: float, scraped: Server) -> None:
@@ -201,8 +232,79 @@ def test_readings_that_are_not_good_are_counted_apart(filled: Server) -> None:
     query = next(each for each in panel_queries(page, VALUES) if "not good" in each.panel)
     (series,) = ask_influxdb(filled, query.expression)
     assert series["columns"] == ["time", "count_active_power", "count_active_power_q"]
-    assert sum(row[1] for row in series["values"]) == 29
+    assert sum(row[1] or 0 for row in series["values"]) == 59 - len(OUTAGE)
     assert sum(row[2] or 0 for row in series["values"]) == 1
+
+
+def test_an_outage_is_a_gap_and_no_line(filled: Server) -> None:
+    page = next(page for page in PAGES if page.uid == DEVICE)
+    query = next(each for each in panel_queries(page, VALUES) if each.panel.startswith("Point:"))
+    (series,) = ask_influxdb(filled, query.expression)
+    runs = [
+        (known, len(list(rows))) for known, rows in groupby(row[2] is not None for row in series["values"])
+    ]
+    assert max(length for known, length in runs[1:-1] if not known) in range(len(OUTAGE) - 1, len(OUTAGE) + 2)
+    for panel in panels(page):
+        if panel.type_val == "timeseries":
+            assert panel.field_config.defaults.custom.span_nulls == 120_000, panel.title
+
+
+def shown(server: Server, uid: str, panel: str) -> list[list]:
+    """What each query of a panel finds, as (labels, value)."""
+    page = next(page for page in PAGES if page.uid == uid)
+    return [
+        [(each["metric"], float(each["value"][1])) for each in ask_prometheus(server, text, instant=True)]
+        for text in (query.expression for query in prometheus_queries(page) if query.panel == panel)
+    ]
+
+
+def test_devices_that_show_nothing_and_those_never_read_keep_their_rows(troubled: Server) -> None:
+    *values, usable, last_read = shown(troubled, "dcops-rack", "Rack PDUs")
+    assert values == [[]] * 6
+    assert usable == [({"device": "b1-h1-r01-k01-pdu-a"}, 0.0), ({"device": NEVER_READ}, 0.0)]
+    assert last_read == [({"device": "b1-h1-r01-k01-pdu-a"}, 0.0)]
+
+
+def test_devices_never_read_are_listed_with_those_read_longest_ago(troubled: Server) -> None:
+    usable, never, oldest = shown(troubled, "dcops-collection", "Devices read longest ago")
+    assert never == [({"device": NEVER_READ, "kind": "rack_pdu", "node": "b1-h1-r01-k01"}, 1.0)]
+    assert len(usable) == len(oldest) == 20
+
+
+def test_a_share_of_which_nothing_is_left_is_nought(troubled: Server) -> None:
+    *_, measured, _ = shown(troubled, "dcops-power-path", "Stages")
+    assert {labels["kind"]: share for labels, share in measured} == {
+        "utility_meter": 1.0,
+        "board_meter": 1.0,
+        "ups": 1.0,
+        "rpp": 1.0,
+        "busway_tap": 1.0,
+        "rack_pdu": 0.0,
+    }
+
+
+def test_who_has_sent_has_no_line_of_those_who_have_no_notifier(troubled: Server) -> None:
+    (sent, _) = shown(troubled, "dcops-collection", "Notifications")
+    assert [labels for labels, _ in sent] == [{"notifier": "pager", "outcome": "sent"}]
+
+
+def test_what_the_rules_of_prometheus_compare_is_there(scraped: Server) -> None:
+    rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    silent = {
+        rule["alert"]
+        for rule in rules
+        if not ask_prometheus(scraped, COMPARISON.sub("", rule["expr"].strip()), instant=True)
+    }
+    assert silent == {
+        "DcopsNotScraped",  # absent() of what is there
+        "DcopsClockNotSynchronised",  # of the machine's own clock only, not of a simulated one
+        "DcopsPointsNotScraped",  # here one job scrapes all
+        "DcopsJournalFilling",  # compares two metrics
+        "DcopsValuesRefused",  # with an hour ago
+        "DcopsReadingsAtRisk",  # there while a store runs
+        "DcopsNotificationsFailing",
+        "DcopsNotificationsLost",  # there is no notifier
+    }
 
 
 def numbers(result: list) -> list[float]:

@@ -54,7 +54,7 @@ def test_panel_queries_of_influxdb() -> None:
         source=SourceKind.INFLUXDB,
         expression='SELECT min("active_power") AS "lowest", mean("active_power") AS "mean", '
         'max("active_power") AS "highest" FROM "rack_pdu" WHERE "device" = \'b1-h1-r01-k01-pdu-a\' '
-        "AND time > now() - 6h GROUP BY time(10s) fill(none)",
+        "AND time > now() - 6h GROUP BY time(10s) fill(null)",
         instant=False,
     )
 

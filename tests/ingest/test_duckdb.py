@@ -157,12 +157,33 @@ async def test_everything_is_there_after_a_restart_and_series_keep_their_numbers
     await first.write([grid(1, 0, 1.0)])
     await first.close()
     fewer = replace(CATALOGUE, groups=CATALOGUE.groups[1:2], device_count=1)
-    moved = replace(fewer, groups=(replace(fewer.groups[0], first=0),))
+    moved = replace(fewer, groups=(fewer.groups[0]._replace(first=0),))
     second = DuckHistory(path, StillClock())
     await second.write([grid(1, 0, 1.0), entry(2, sample(0, NOON, [9.0, 8.0, 50.0]), of=moved)])
     assert rows(await second.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192)]
     assert rows(await second.history("k1-pdu-a.active_power", NOON, LATER)) == [(0.0, 9.0, 192)]
     await second.close()
+
+
+async def test_readings_stay_with_their_series_when_points_come_go_and_move(store: DuckHistory) -> None:
+    alone = replace(CATALOGUE, groups=(CATALOGUE.groups[1]._replace(first=0),), device_count=1)
+    await store.write([entry(1, sample(0, NOON, [1.0, 2.0, 3.0]), of=alone)])
+    await store.write([grid(2, 1, 4.0), entry(3, sample(2, NOON + SECOND, [5.0, 6.0, 7.0]))])
+    await store.write([entry(4, sample(0, NOON + 2 * SECOND, [8.0, 9.0, 10.0]), of=alone)])
+    await store.write([grid(5, 3, 11.0)])
+    seen = {
+        name: [row[1] for row in rows(await store.history(name, NOON, LATER))]
+        for name in (*list(CATALOGUE.series())[:5], "campus.power")
+    }
+    pdu = [f"k1-pdu-a.{each.name}" for each in CATALOGUE.groups[1].fields]
+    assert seen == {
+        "grid.active_power": [4.0, 11.0],
+        "grid.active_energy": [1.0, 1.0],
+        pdu[0]: [1.0, 5.0, 8.0],
+        pdu[1]: [2.0, 6.0, 9.0],
+        pdu[2]: [3.0, 7.0, 10.0],
+        "campus.power": [],
+    }
 
 
 async def test_what_is_too_old_goes_devices_before_derived(tmp_path: Path) -> None:

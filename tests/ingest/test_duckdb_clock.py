@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.ageing import Ageing
+from ingest.ageing import Ageing, MachineClock
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history.levels import Retention
 from tests.ingest.histories import DAY, HOUR, MINUTE, POWER, meter, rows, steady
@@ -21,7 +21,7 @@ class Machine:
     def __init__(self, path: Path) -> None:
         self.clock = StillClock()
         self.uptime = 0
-        self.ageing = Ageing(self.clock, lambda: self.uptime)
+        self.ageing = Ageing(self.clock, MachineClock(gone_by=lambda: self.uptime))
         self.ageing.begin(None)
         self.store = DuckHistory(path, self.clock, Retention(device=10 * DAY), ageing=self.ageing)
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ingest.batch import gather
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal_entries import JournalEntry
 from ingest.parcels import Parcel, Sender, unpack
@@ -57,7 +57,7 @@ async def head() -> AsyncIterator[Head]:
 @pytest.fixture
 async def store(head: Head) -> AsyncIterator[HeadStore]:
     target = HttpTarget(url=head.url, token=TOKEN)
-    found = HeadStore(target, keep_catalogue(catalogue()), StillClock(), index=2, count=3)
+    found = HeadStore(target, KeptCatalogue(catalogue()), StillClock(), index=2, count=3)
     yield found
     await found.close()
 
@@ -70,7 +70,7 @@ def entry(position: int = 7, of: object = None) -> JournalEntry:
 async def test_entries_are_sent_as_one_parcel_with_the_token(head: Head, store: HeadStore) -> None:
     await store.write([entry(7), entry(9)])
     parcel = head.parcels[0]
-    digest = keep_catalogue(catalogue()).digest
+    digest = KeptCatalogue(catalogue()).digest
     journal = parcel.sender.journal
     assert parcel.sender == Sender(index=2, count=3, catalogue=digest, journal=journal)
     assert parcel.sent == StillClock().now()
@@ -85,7 +85,7 @@ async def test_positions_of_a_journal_that_was_copied_or_set_back_are_others(hea
     reception = Reception(lambda batch: taken.append(float(batch.values[0])), lambda: len(taken))
     for value in (1.0, 5.0):  # the second process goes on from a state in which 7 was not given yet
         store = HeadStore(
-            HttpTarget(url=head.url, token=TOKEN), keep_catalogue(catalogue()), StillClock(), index=2, count=3
+            HttpTarget(url=head.url, token=TOKEN), KeptCatalogue(catalogue()), StillClock(), index=2, count=3
         )
         batch = gather([sample(GRID, NOON, [value, 2.0])], NOON)
         await store.write([JournalEntry(JOURNAL, 7, catalogue(), batch)])
@@ -119,7 +119,7 @@ async def test_a_wrong_token_says_the_mend_and_not_the_token(head: Head, store: 
 async def test_a_head_that_is_away_says_so(store: HeadStore, head: Head) -> None:
     away = HeadStore(
         HttpTarget(url="http://127.0.0.1:1", token=TOKEN),
-        keep_catalogue(catalogue()),
+        KeptCatalogue(catalogue()),
         StillClock(),
         index=2,
         count=3,
@@ -132,7 +132,7 @@ async def test_a_head_that_is_away_says_so(store: HeadStore, head: Head) -> None
 async def test_readings_of_the_site_as_it_was_are_sent_by_the_site_as_it_is(
     head: Head, store: HeadStore
 ) -> None:
-    now = keep_catalogue(without("grid"))
+    now = KeptCatalogue(without("grid"))
     store.use(now)
     with pytest.raises(StoreRejectedError) as caught:
         await store.write([entry()])

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +13,10 @@ from aiohttp import web
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal_entries import JournalEntry
 from ingest.stores.answers import seconds
+from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx import InfluxStore
+from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
+from ingest.stores.line_store import LineStore
 from tests.ingest.influx2 import TOKEN, target
 from tests.ingest.plant import (
     GRID,
@@ -27,6 +30,9 @@ from tests.servers import processes
 from tests.streams import stream_server
 
 MILLISECOND = 1_000_000
+
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Receiver:
@@ -45,9 +51,9 @@ class Receiver:
         return self.answers.pop(0) if self.answers else web.Response(status=204)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Receiver"]:
+    async def running(self, handler: Handler | None = None) -> AsyncIterator["Receiver"]:
         application = web.Application(client_max_size=1 << 28)
-        application.router.add_route("*", "/{any:.*}", self.handle)
+        application.router.add_route("*", "/{any:.*}", handler or self.handle)
         runner = web.AppRunner(application)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -124,6 +130,21 @@ async def test_answers_that_can_be_mended_keep_the_data(status: int, mend: str) 
     assert len(receiver.requests) == 1, "the library must not try again by itself"
 
 
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: int) -> None:
+    """Of a proxy, or of another program at that port: neither taken nor refused."""
+    async with Receiver().running() as receiver:
+        page = "<html><title>The plain HTTP request was sent to HTTPS port</title></html>"
+        receiver.answers = [web.Response(status=status, text=page, content_type="text/html")]
+        server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
+        store = LineStore(server, catalogue(), "v1") if version == 1 else InfluxStore(target(receiver.url))
+        with pytest.raises(StoreUnavailableError, match=r"web page.*correct the address"):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -169,6 +190,39 @@ async def test_refused_content_is_handed_back_and_the_rest_is_written(status: in
     assert line.reason == f"InfluxDB at {receiver.url}, bucket plant: HTTP {status} (no)"
 
 
+@pytest.mark.parametrize("gateway", [False, True])
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_store_that_runs_out_of_time_is_sent_less_at_once(version: int, *, gateway: bool) -> None:
+    """Sent the same again, it would never get on: 57 kB take it, or the gateway before it, too long."""
+    sizes: list[int] = []
+    over = asyncio.Event()
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.read()
+        sizes.append(len(body))
+        if len(body) > 20_000:
+            if gateway:
+                return web.Response(status=504)
+            await over.wait()
+        return web.Response(status=204)
+
+    async with Receiver().running(take) as receiver:
+        place = HttpTarget(url=receiver.url, timeout=0.5)
+        server = InfluxV1Server(place, InfluxDatabase(database="plant"))
+        old = LineStore(server, catalogue(), "v1")
+        store = old if version == 1 else InfluxStore(target(receiver.url, timeout=0.5))
+        lines = [entry(n, 5.0, 6.0) for n in range(600)]
+        for said in ("in time" if not gateway else "HTTP 504",) * 2:
+            with pytest.raises(StoreUnavailableError, match=said):
+                await store.write(lines)
+        await store.write(lines)
+        over.set()
+        await store.close()
+    assert sizes[0] > 40_000
+    assert sizes[1] <= sizes[0] / 2
+    assert sum(sizes[2:]) == sizes[0]
+
+
 async def keep_silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
     """Answer nothing."""
 
@@ -180,7 +234,7 @@ async def test_nobody_listening_and_no_answer_are_losses() -> None:
     await store.close()
     async with stream_server(keep_silent) as port:
         store = InfluxStore(target(f"http://127.0.0.1:{port}", timeout=0.2))
-        with pytest.raises(StoreUnavailableError, match="cannot be reached"):
+        with pytest.raises(StoreUnavailableError, match="does not answer in time"):
             await store.write([entry(1, 5.0, 6.0)])
         await store.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Journal
 from ingest.journal_entries import Backlog
@@ -170,9 +170,9 @@ def test_catalogues_over_which_no_batch_counts_any_more_go(tmp_path: Path) -> No
     journal = open_journal(tmp_path)
     fill(journal, 1)
     for number in range(100):
-        journal.use(keep_catalogue(replace(catalogue(), device_count=number)))
+        journal.use(KeptCatalogue(replace(catalogue(), device_count=number)))
     fill(journal, 1, first=1)
-    journal.use(keep_catalogue(catalogue()))
+    journal.use(KeptCatalogue(catalogue()))
     fill(journal, 1, first=2)
     found = [entry.catalogue.device_count for entry in journal.read("a", 100)]
     assert found == [catalogue().device_count, 99, catalogue().device_count]

@@ -13,7 +13,8 @@ import pytest
 import trustme
 from aiohttp import web
 
-from facility.catalogue import Catalogue, build_catalogue
+from facility.catalogue import Catalogue, Field, Group, build_catalogue
+from facility.point_types import Behaviour
 from facility.quality import Quality
 from facility.storing import StoringRule
 from ingest.batch import gather
@@ -71,15 +72,19 @@ def entries() -> list[JournalEntry]:
 
 SERIES = (
     "grid.active_power",
+    "grid.active_energy",
     "k1-pdu-a.frequency",
     "k2-climate.relative_humidity",
     "k2-door.status",
     "k1.power",
+    "k1.energy",
 )
 
 
 def ask(url: str, data: bytes | None = None, **query: str) -> None:
-    urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60).close()
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", data=data, timeout=60) as reply:
+        said = reply.read()
+    assert b'"error"' not in said, said
 
 
 @pytest.fixture
@@ -190,6 +195,29 @@ async def test_numbers_of_every_size_come_back(tmp_path: Path) -> None:
             for series, number in zip(of.series(), numbers, strict=False):
                 found = await store.history(series, NOON, NOON + SECOND)
                 assert found.values.tolist() == [number]
+
+
+async def test_a_counter_is_what_it_showed_last_where_it_was_last(tmp_path: Path) -> None:
+    """Of a meter that was moved in the middle of the third step, and replaced."""
+
+    def of(rack: str) -> Catalogue:
+        energy = Field("energy", "Wh", Behaviour.COUNTER)
+        return Catalogue((Group("m", "meter", (("rack", rack), ("device", "m")), (energy,), first=0),), 1)
+
+    counts = (1000.0, 1001.0, 1002.0, 1003.0, 1004.0, 95.0, 96.0, 97.0)
+    written = [
+        JournalEntry(
+            "one",
+            at + 1,
+            of("rack-1" if count > 999 else "rack-2"),
+            batch(NOON, sample(0, NOON + at * SECOND, [count])),
+        )
+        for at, count in enumerate(counts)
+    ]
+    async with running(tmp_path, of("rack-2"), written) as made:
+        for store in made:
+            found = await store.history("m.energy", NOON, NOON + 8 * SECOND, 2 * SECOND)
+            assert found.values.tolist() == [1001.0, 1003.0, 95.0, 97.0]
 
 
 async def test_what_cannot_be_answered_is_said_alike(stores: Sequence[ReadableStore]) -> None:

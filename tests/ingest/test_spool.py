@@ -12,7 +12,7 @@ import pytest
 from facility.catalogue import build_catalogue
 from ingest import spool as spool_module
 from ingest.batch import Batch
-from ingest.catalogues import KeptCatalogue, keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.errors import JournalUnavailableError
 from ingest.journal import Journal
 from ingest.spool import Spool
@@ -178,7 +178,7 @@ async def test_a_pause_between_commits_is_cut_short_for_those_in_a_hurry(tmp_pat
 
 def shorter_catalogue() -> KeptCatalogue:
     whole = site()
-    return keep_catalogue(build_catalogue(replace(whole, devices=whole.devices[1:])))
+    return KeptCatalogue(build_catalogue(replace(whole, devices=whole.devices[1:])))
 
 
 @pytest.mark.parametrize("away", [False, True])

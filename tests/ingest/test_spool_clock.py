@@ -6,7 +6,7 @@ import pytest
 
 from facility.sample import NANOSECONDS
 from ingest import spool as spool_module
-from ingest.ageing import Ageing
+from ingest.ageing import Ageing, MachineClock
 from ingest.journal import Journal
 from ingest.spool import Spool
 from tests.ingest.plant import NOON, SECOND, StillClock, batch, catalogue, grid_batch, sample, until
@@ -22,10 +22,15 @@ class Machine:
     def __init__(self, path: Path) -> None:
         self.clock = StillClock()
         self.uptime = 0
+        self.boot = "b1"
+        self.synchronised = False
         self.path = path
 
     def start(self) -> tuple[Spool, Ageing]:
-        ageing = Ageing(self.clock, lambda: self.uptime)
+        ageing = Ageing(
+            self.clock,
+            MachineClock(gone_by=lambda: self.uptime, boot=self.boot, synchronised=lambda: self.synchronised),
+        )
         journal = Journal(self.path, catalogue(), ("a",))
         return Spool(journal, ("a",), self.clock, ageing=ageing), ageing
 
@@ -79,7 +84,7 @@ async def test_a_start_goes_on_from_the_time_that_was_reached(machine: Machine) 
         await until(lambda: ageing.reached == NOON + 3600 * SECOND)
         await trimmed(spool, 1)
     machine.clock.time += YEAR
-    machine.uptime = 5
+    machine.uptime, machine.boot = 5, "b2"
     again, ageing = machine.start()
     async with running(again):
         await until(lambda: ageing.reached is not None)
@@ -87,3 +92,24 @@ async def test_a_start_goes_on_from_the_time_that_was_reached(machine: Machine) 
         assert ageing.reached == NOON + 3600 * SECOND
         assert again.stats.undelivered == {"a": 0}
         assert len(await again.read("a", 100)) == 3
+
+
+@pytest.mark.parametrize("reboot", [False, True])
+async def test_after_a_stop_of_days_what_is_too_old_goes_and_nobody_has_to_say_that_the_clock_is_right(
+    machine: Machine, *, reboot: bool
+) -> None:
+    machine.synchronised = reboot
+    spool, ageing = machine.start()
+    async with running(spool):
+        spool.put(grid_batch(0))
+        machine.let_go_by(3600 * NANOSECONDS)
+        await until(lambda: ageing.reached == NOON + 3600 * SECOND)
+        await trimmed(spool, 1)
+    machine.let_go_by(8 * DAY)
+    if reboot:
+        machine.uptime, machine.boot = 5, "b2"
+    again, ageing = machine.start()
+    async with running(again):
+        await until(lambda: ageing.reached == NOON + 3600 * SECOND + 8 * DAY)
+        await until(lambda: again.stats.undelivered["a"] > 0)
+        assert again.stats.clock_ahead == 0

@@ -75,3 +75,68 @@ def test_a_site_that_changes_meanwhile_forgets_nothing(image: LiveImage) -> None
     after.take_over(before)
     after.mark(image, Touch())
     assert codes(image) == [192, 68]
+
+
+def fresh() -> tuple[Standing, LiveImage]:
+    """As at a start."""
+    return Standing(by_exception()), LiveImage(catalogue().point_count)
+
+
+def test_what_is_remembered_is_what_was_said_last_even_if_it_would_not_be_heard_now(image: LiveImage) -> None:
+    names = [
+        point.name for point in next(each for each in by_exception().devices if each.id == "k1-pdu-a").points
+    ]
+    standing = Standing(by_exception())
+    expected = {"k1-pdu-a": {names[0]: (NOON, 3.0, 192), names[1]: (NOON, 4.0, 68)}}
+    assert standing.remember(image) == expected
+    standing.mark(image, LOST)
+    assert standing.remember(image) == expected
+    standing.mark(image, MISSED)
+    assert {told.quality for told in standing.remember(image)["k1-pdu-a"].values()} == {20}
+
+
+def test_what_was_never_read_or_has_no_value_is_not_remembered() -> None:
+    standing, image = fresh()
+    assert standing.remember(image) == {}
+    image.apply(sample(K1_PDU, NOON, [float("nan"), 4.0], [Quality.SENSOR_FAILURE, Quality.GOOD]))
+    assert [told.value for told in standing.remember(image)["k1-pdu-a"].values()] == [4.0]
+
+
+def test_after_a_restart_it_is_shown_with_its_time_and_stands_again_once_it_would_be_heard(
+    image: LiveImage,
+) -> None:
+    said = Standing(by_exception()).remember(image)
+    standing, shown = fresh()
+    standing.restore(shown, said, whole=True)
+    assert codes(shown) == [20, 20]
+    assert shown.values[K1_PDU : K1_PDU + 2].tolist() == [3.0, 4.0]
+    assert shown.times[K1_PDU : K1_PDU + 2].tolist() == [NOON, NOON]
+    standing.mark(shown, LOST)
+    assert codes(shown) == [20, 20]
+    standing.mark(shown, Touch())
+    assert codes(shown) == [192, 68]
+
+
+@pytest.mark.parametrize(("whole", "touch"), [(False, Touch()), (True, MISSED)])
+def test_after_a_kill_or_if_something_was_missed_only_the_next_message_makes_it_good(
+    image: LiveImage, *, whole: bool, touch: Touch
+) -> None:
+    said = Standing(by_exception()).remember(image)
+    standing, shown = fresh()
+    standing.restore(shown, said, whole=whole)
+    standing.mark(shown, LOST)
+    standing.mark(shown, touch)
+    assert codes(shown) == [20, 20]
+    shown.apply(sample(K1_PDU, NOON + SECOND, [5.0, 6.0]))
+    standing.mark(shown, Touch())
+    assert codes(shown) == [192, 192]
+
+
+def test_what_has_come_since_the_start_is_not_overwritten(image: LiveImage) -> None:
+    said = Standing(by_exception()).remember(image)
+    standing, shown = fresh()
+    shown.apply(sample(K1_PDU, NOON + SECOND, [5.0]))
+    standing.restore(shown, {**said, "gone": said["k1-pdu-a"]}, whole=True)
+    standing.mark(shown, Touch())
+    assert codes(shown) == [192, 68]
+    assert shown.values[K1_PDU : K1_PDU + 2].tolist() == [5.0, 4.0]

@@ -1,12 +1,10 @@
 """Readings of a former state of a site get the indices of the present one, by their names."""
 
-from dataclasses import replace
-
 import pytest
 
 from facility.catalogue import Catalogue, Group
 from ingest.batch import Batch, gather
-from ingest.catalogues import keep_catalogue
+from ingest.catalogues import KeptCatalogue
 from ingest.translation import KnownCatalogues, Translation
 from tests.ingest.plant import GRID, K1_PDU, K2_DOOR, NOON, catalogue, sample
 
@@ -17,7 +15,7 @@ def without(*ids: str) -> Catalogue:
     first = 0
     for group in catalogue().groups:
         if group.id not in ids:
-            groups.append(replace(group, first=first))
+            groups.append(group._replace(first=first))
             first += len(group.fields)
     return Catalogue(tuple(groups), catalogue().device_count - len(ids))
 
@@ -81,7 +79,7 @@ def test_the_same_catalogue_leaves_a_batch_as_it_is() -> None:
 
 
 def test_former_states_are_understood_for_a_while() -> None:
-    states = [keep_catalogue(without(*ids)) for ids in ([], ["grid"], ["grid", "k1-pdu-a"], ["k1-pdu-a"])]
+    states = [KeptCatalogue(without(*ids)) for ids in ([], ["grid"], ["grid", "k1-pdu-a"], ["k1-pdu-a"])]
     known = KnownCatalogues(states[0])
     for state in states[1:]:
         known.change(state)
@@ -91,7 +89,7 @@ def test_former_states_are_understood_for_a_while() -> None:
     assert [each[0] for each in readings(known.translate(states[0].digest, door))] == [0, 1]  # the grid
     assert readings(known.translate(states[1].digest, door)) == []  # k1-pdu-a, which is gone
     assert [each[0] for each in readings(known.translate(states[2].digest, door))] == [2, 3]  # k2-pdu-a
-    known.change(keep_catalogue(without("k2-pdu-a")))
+    known.change(KeptCatalogue(without("k2-pdu-a")))
     assert not known.knows(states[0].digest)
     with pytest.raises(KeyError):
         known.translate(states[0].digest, door)

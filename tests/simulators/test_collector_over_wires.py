@@ -37,7 +37,7 @@ def plan_over(site: Site, protocol: ModbusProtocol, tmp_path: Path, authority: P
         tls_ca=authority,
         server_name="device.example",
     )
-    bindings = tuple(replace(each, period=0.5) for each in plan.modbus if each.device in DEVICES)
+    bindings = tuple(each._replace(period=0.5) for each in plan.modbus if each.device in DEVICES)
     return CollectionPlan(endpoints=(endpoint,), modbus=bindings)
 
 

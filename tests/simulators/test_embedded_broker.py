@@ -254,7 +254,7 @@ def test_a_client_that_is_away_is_kept_16_mib_and_what_is_more_is_counted(
         session.deliver(Message(topic="x", payload=bytes(1_000_000), qos=1))
     assert session.dropped == 1 + 4
     assert [each.message for each in caplog.records] == [
-        "broker: client logger takes too little; messages are dropped"
+        "broker: client logger is too slow; messages are dropped"
     ]
     sent: list[bytes] = []
     session.opened(sent.append)

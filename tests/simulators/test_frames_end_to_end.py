@@ -40,7 +40,7 @@ Scan = tuple[int, tuple[float, ...]]
 
 
 def pdus_at(plan: CollectionPlan, endpoint: ModbusEndpoint) -> CollectionPlan:
-    bindings = tuple(replace(each, period=PERIOD) for each in plan.modbus if each.device in PDUS)
+    bindings = tuple(each._replace(period=PERIOD) for each in plan.modbus if each.device in PDUS)
     return CollectionPlan(endpoints=(endpoint,), modbus=bindings)
 
 

@@ -1,6 +1,7 @@
 """What a proxy passes on and writes, and which reply belongs to which request."""
 
 import asyncio
+import errno
 import json
 import struct
 from collections.abc import AsyncIterator
@@ -170,6 +171,27 @@ async def test_a_recording_stays_within_its_room(tmp_path: Path) -> None:
     assert FrameRecording.read(bench.path).lines[-1].raw in {ASK, TELL}
 
 
+@pytest.mark.parametrize(("path", "room", "error"), [("seen.frames", 10, None), ("/dev/full", 999, "ENOSPC")])
+def test_a_recording_that_has_no_place_for_its_first_line_ends_at_once(
+    tmp_path: Path, path: str, room: int, error: str | None
+) -> None:
+    ends: list[OSError | None] = []
+    header = FrameHeader(protocol="modbus-tcp", target="a:1", started="")
+    writer = FrameWriter(tmp_path / path, header, Room(room), ended=ends.append, overwrite=True)
+    writer.write(Kind.REQUEST, 1, 1, ASK)
+    writer.flush()
+    writer.close()
+    assert [each and errno.errorcode[each.errno] for each in ends] == [error]
+    assert [each and each.filename for each in ends] == [error and path]
+
+
+def test_a_disk_that_is_full_at_the_end_is_told_with_the_file() -> None:
+    header = FrameHeader(protocol="modbus-tcp", target="a:1", started="")
+    writer = FrameWriter(Path("/dev/null"), header, Room(999), ended=lambda _: None, overwrite=True)
+    with pytest.raises(OSError, match="/dev/null"):
+        writer.close()  # what is no file cannot be brought to the disk
+
+
 def test_a_recording_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "seen.frames"
     path.write_text("precious")
@@ -188,6 +210,22 @@ async def test_a_proxy_names_a_port_in_use(tmp_path: Path) -> None:
         with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{bench.proxy.port} is already in use"):
             await second.start()
         assert len(bench.writers) == 1
+
+
+async def test_addresses_of_ipv6_stand_in_brackets(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "seen.frames", "modbus-tcp", 1 << 20)
+    proxy = RecordingProxy(("::1", 0), ("::1", 1), Mbap(), bench.sink, tell=bench.told.append)
+    await proxy.start()
+    try:
+        assert proxy.address == f"[::1]:{proxy.port}"
+        reader, writer = await asyncio.open_connection("::1", proxy.port)
+        assert await reader.read() == b""
+        writer.close()
+    finally:
+        await proxy.stop()
+        for each in bench.writers:
+            each.close()
+    assert bench.told[0].startswith("[::1]:1 cannot be reached: ")
 
 
 async def test_a_proxy_that_cannot_record_does_not_listen(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The plant obeys its physics, agrees with itself and is the same for the same seed."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from facility import thermal
-from facility.devices import Boundary, Device, DeviceKind, Feed
+from facility.devices import Boundary, Device, DeviceKind, Feed, PointSpec
+from facility.point_types import POINT_TYPES
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level, Space
@@ -295,6 +297,46 @@ def test_counters_roll_over_where_the_profile_says() -> None:
     plant.energy[:] = 4294967296.0 * 3
     plant.advance(WINTER + NANOSECONDS)
     assert 0 <= read(plant, site, "h1-r1-k1-pdu-a", "active_energy") < 4294967296
+
+
+def counter(name: str, type_key: str) -> PointSpec:
+    return PointSpec(name=name, type=POINT_TYPES[type_key])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        DeviceKind.CHILLER,
+        DeviceKind.COOLING_TOWER,
+        DeviceKind.CDU,
+        DeviceKind.CRAH,
+        DeviceKind.HEAT_EXCHANGER,
+    ],
+)
+def test_a_machine_that_counts_its_heat_counts_what_it_shows_as_power(site: Site, kind: DeviceKind) -> None:
+    points = (counter("heat_power", "heat_power"), counter("heat_energy", "heat_energy"))
+    devices = tuple(replace(each, points=points) if each.kind is kind else each for each in site.devices)
+    counting = Site(name="Heat", spaces=site.spaces, devices=devices)
+    plant = Plant(counting, 1, WINTER, load=LoadKind.STEADY)
+    machine = next(device.id for device in devices if device.kind is kind)
+    power, energy = (counting.point_index(machine, point.name) for point in points)
+    before = float(plant.values[energy])
+    assert float(plant.values[energy]) == before
+    plant.advance(WINTER + 3600 * NANOSECONDS)
+    assert float(plant.values[power]) > 0
+    assert float(plant.values[energy]) - before == pytest.approx(float(plant.values[power]), rel=0.2)
+
+
+def test_a_counter_that_no_model_knows_stands_still() -> None:
+    points = (counter("volume", "volume"), counter("input_active_energy", "input_active_energy"))
+    plant = Plant(
+        sparse(Device(id="alone", kind=DeviceKind.CHILLER, space="campus", points=points, period=10.0)),
+        1,
+        WINTER,
+    )
+    before = plant.values.copy()
+    plant.advance(WINTER + 60 * NANOSECONDS)
+    assert np.array_equal(plant.values, before)
 
 
 def sparse(*devices: Device) -> Site:

@@ -1,6 +1,10 @@
 """What was recorded is what is replayed, into a process and onto the wire."""
 
 import asyncio
+import struct
+import threading
+import zlib
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -86,11 +90,74 @@ async def test_a_recorder_writes_while_it_runs(tmp_path: Path) -> None:
         task.cancel()
 
 
+async def test_a_stop_waits_for_what_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r"
+    recorder = Recorder(path, SERIES)
+    begun, go_on = threading.Event(), threading.Event()
+    write = recorder._write
+
+    def slowly(file: FileIO, data: bytes, samples: int) -> None:
+        if samples == 1:
+            begun.set()
+            assert go_on.wait(60)
+        write(file, data, samples)
+
+    monkeypatch.setattr(recorder, "_write", slowly)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 1, 1.0))
+    await until(begun.is_set)
+    recorder(sample(0, 2, 2.0))
+    recorder(sample(0, 3, 3.0))
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [each.time for each in Recording.read(path).samples] == [1, 2, 3]
+    assert recorder.recorded == 3
+
+
+def write_to_a_full_disk(recorder: Recorder) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        recorder._write(full, *recorder._take())
+
+
+async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    passed: list[Sample] = []
+    recorder = Recorder(tmp_path / "r", SERIES, passed.append)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 1, 1.0))
+    write_to_a_full_disk(recorder)
+    recorder(sample(0, 2, 2.0))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (recorder.recorded, recorder.dropped) == (0, 2)
+    assert [each.time for each in passed] == [1, 2]
+    assert Recording.read(tmp_path / "r").samples == ()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/r cannot be written any more (No space left on device): the recording ends here",
+        f"{tmp_path}/r lacks 2 samples",
+    ]
+
+
+async def test_a_recording_that_is_there_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        await Recorder(path, SERIES).run()
+    assert path.read_text() == "precious"
+
+
 async def test_a_torn_end_is_left_out_and_counted(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     first, second = sample(0, 1, 1.0), sample(1, 2, 2.0)
     recorder = Recorder(whole, SERIES)
-    with whole.open("wb") as file:
+    with whole.open("wb", buffering=0) as file:
         file.write(b'{"dcops_recording": 1, "series": ["a.x", "a.y", "b.x", "b.y"]}\n')
         recorder(first)
         recorder._write(file, *recorder._take())
@@ -182,3 +249,14 @@ def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site) -> None:
     source = Playback(site, recording, start=0)
     source.advance(SECOND)
     assert np.isnan(source.values[site.point_index("weather", "outdoor_temperature")])
+
+
+@pytest.mark.parametrize(
+    "packed", [b"no zlib", zlib.compress(b"short"), zlib.compress(bytes(8) + b"\0" * 8 + b"x")]
+)
+def test_blocks_that_hold_no_samples_are_told(tmp_path: Path, packed: bytes) -> None:
+    path = tmp_path / "r"
+    head = b'{"dcops_recording": 1, "series": ["a.x"]}\n'
+    path.write_bytes(head + struct.pack(">4sIII", b"DCRB", 1, len(packed), zlib.crc32(packed)) + packed)
+    with pytest.raises(RecordingError, match="the block at byte 0 of its blocks is none"):
+        Recording.read(path)

@@ -210,6 +210,7 @@ steps:
     [
         ("", "test.yaml:1: a scenario is a mapping with 'dcops_scenario: 1' and 'steps'"),
         ("- a\n", "test.yaml:1: a scenario is a mapping with 'dcops_scenario: 1' and 'steps'"),
+        ("a: 1\nname: \x07\n", "test.yaml:2: not YAML: character 0x0007 must not be there; take it out"),
         ("steps: [\n", "test.yaml:2: not YAML: expected the node content, but found '<stream end>'"),
         (
             "dcops_scenario: 2\nsteps: [{at: 1s, do: chiller_trip}]\n",

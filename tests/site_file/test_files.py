@@ -128,7 +128,7 @@ def test_a_huge_number_is_refused_and_not_converted(tmp_path: Path) -> None:
     ("name", "text", "told"),
     [
         ("devices.csv", "air,rpp,b1,rpp,gw\n", "devices.csv:1: the first row names no column; begin with "),
-        ("devices.csv", "id\tkind\tin\tprofile\tendpoint\n", "devices.csv:1: the first row names no column"),
+        ("devices.csv", "id|kind|in|profile|endpoint\n", "devices.csv:1: the first row names no column"),
         ("devices.csv", "id,kind,in,profil,endpoint\n", "unknown column 'profil'; did you mean 'profile'?"),
         ("spaces.csv", "ID,level\n", "spaces.csv:1: unknown column 'ID'; did you mean 'id'?"),
         (

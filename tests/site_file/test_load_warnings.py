@@ -101,3 +101,42 @@ def test_meters_are_found_twice_across_others_between_them(tmp_path: Path) -> No
 """
     with pytest.raises(SiteProblems, match="device ups-1: counts as it_ups, and so does ups-2 "):
         load(write_site(tmp_path, SITE + devices))
+
+
+SPACES = "id,level,in\n" + "".join(f"k{number},rack,b1\n" for number in range(1, 5))
+FEEDS = "id,kind,in,profile,endpoint,unit,feed,serves\n"
+
+
+def rack_pdu(rack: str, feed: str, unit: int) -> str:
+    """One row: a rack PDU of a feed that serves its rack."""
+    return f"{rack}-pdu-{feed.lower()}{unit},rack_pdu,{rack},rack-pdu,gw,{unit},{feed},{rack}\n"
+
+
+def test_racks_that_lack_the_feed_most_others_have_are_warned_of(tmp_path: Path) -> None:
+    racks = [(number, at, feed) for number in (1, 2, 3) for at, feed in enumerate("AB")]
+    rows = [rack_pdu(f"k{number}", feed, 10 * number + at) for number, at, feed in racks]
+    folder = write_site(tmp_path, spaces=SPACES, devices=FEEDS + "".join([*rows, rack_pdu("k4", "B", 40)]))
+
+    warnings = [str(each).replace(f"{folder}/", "") for each in load(folder).warnings]
+    assert (
+        "site.yaml:6: 2 of 5 racks hang on one feed (r1 has A only, and 1 more), the others on both;"
+        " add the rack PDU that is missing, or correct a feed"
+    ) in warnings
+
+
+def test_a_feed_that_serves_the_other_one_is_warned_of(tmp_path: Path) -> None:
+    rows = "ups-a,ups,b1,ups,gw,2,A,rpp-b\nrpp-b,rpp,b1,rpp,gw,3,B,pdu-a\n"
+    folder = write_site(tmp_path, devices=FEEDS + rows)
+
+    warnings = [str(each).replace(f"{folder}/", "") for each in load(folder).warnings]
+    assert (
+        "devices.csv:2: device ups-a: is of feed A and serves rpp-b of feed B (and 1 more such);"
+        " correct one of them, or leave out the feed of what supplies both"
+    ) in warnings
+
+
+@pytest.mark.parametrize("example", ["hall", "small"])
+def test_the_examples_are_warned_of_no_feed(example: str) -> None:
+    warnings = [each.message for each in load(Path("examples") / example).warnings]
+
+    assert [each for each in warnings if "feed" in each] == []

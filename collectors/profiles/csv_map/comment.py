@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass, field
 
 from collectors.profiles import DataType
+from collectors.profiles.csv_map.remarks import NEGATIVE
 from collectors.profiles.csv_map.rows import whole
-from collectors.profiles.csv_map.sentinels import Sentinels, add, add_told
+from collectors.profiles.csv_map.sentinels import CONTINUES, Sentinels, add, add_told, tells
 
 MAX_REGISTERS = 125
 _LAST_ADDRESS = 0xFFFF
 _ADDRESS = r"0x[0-9A-Fa-f]+|\d+"
-_TO = r"\s*(?:-|\.\.+|to)\s*"
+_TO = r"\s*(?:-|–|\.\.+|to|through|thru)\s*"
 _SLOW = 0.5
 """Seconds from which on a time to answer is worth telling: below, it is a matter of the line."""
 
@@ -33,18 +34,24 @@ _BASES = re.compile(r"\bSunS\"?[^;]*?\bat (\d+)((?:\s*(?:,|or)\s*\d+)*)", re.IGN
 _LIMITS = (
     re.compile(r"\bmax_read_registers\s*=?\s*(\d+)", re.IGNORECASE),
     re.compile(
-        r"\b(?<!strings )(?:up to|at most|max(?:imum|\.)?(?: of)?|limit(?:ed)?(?: of| to|:)?|no more than)"
-        r"\s+(\d+)\s+(?:holding |input |modbus )?(?:registers|words)\b",
+        r"\b(?<!strings )(?:up to|at most|max(?:imum|\.)?(?: of)?|limit(?:ed)?(?: of| to|:)?|no more than"
+        r"|\b(?:reads?|reading|requests?|asking)(?: of| for)? more than)"
+        r"\s+(\d+)\s+(?:holding |input |modbus |consecutive )?(?:registers|words|regs)\b",
         re.IGNORECASE,
     ),
     re.compile(
-        r"\b(\d+)\s+(?:registers|words) (?:per|a|in one|in a|at) (?:request|read|query|message|block|a? ?time"
-        r"|once|telegram|poll)",
+        r"\b(\d+)\s+(?:registers|words|regs) (?:max\b|per|a|in one|in a|at) "
+        r"(?:request|read|query|message|block|a? ?time|once|telegram|poll)",
         re.IGNORECASE,
     ),
     re.compile(
         r"\b(?:max(?:imum|\.)?|largest|longest) (?:read |request )?(?:block|request|read)(?: length| size)?"
         r"(?: of| is|:| =)? (\d+)\b(?! ?(?:ms|s|bytes)\b)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:read|block|request) (?:length|size)(?: is| of|:| =)? (?:max(?:imum|\.)? )?"
+        r"(\d+)\b(?! ?(?:ms|s|bytes)\b)",
         re.IGNORECASE,
     ),
     re.compile(
@@ -54,7 +61,8 @@ _LIMITS = (
     ),
 )
 _SINGLE = re.compile(
-    r"\b(?:one|1|single)[- ]register(?: (?:per|a) (?:request|read)|[- ]reads)"
+    r"\b(?:one|1|single)[- ]register"
+    r"(?: (?:per|a|in a|in one) (?:request|read|query|frame)|[- ]reads| at a time)"
     r"|no (?:block|multi(?:ple)?[- ]register) reads",
     re.IGNORECASE,
 )
@@ -95,16 +103,24 @@ _LINK = re.compile(
     r"|\bunit ids? \d+(?:[-–]\d+)?(?:, ?\d+(?:[-–]\d+)?)*",
     re.IGNORECASE,
 )
+_SPAN = rf"(?:{_ADDRESS})(?:{_TO}(?:{_ADDRESS}))?"
+_SPANS = (
+    rf"({_SPAN}(?:(?:, ?(?:and |or )?| and | or | ?& ?)(?:registers? |addresses? )?{_SPAN})*)(?!\w)"
+    r"(?! ?(?:registers?|words|times|ms|s|sec|seconds|min|baud)\b)"
+)
+_ONE_SPAN = re.compile(rf"({_ADDRESS})(?:{_TO}({_ADDRESS}))?", re.IGNORECASE)
+_BE_READ = r"(?:must not|must never|may not|cannot|should not|not to) be (?:read|polled|accessed|touched)"
 _FORBIDDEN = re.compile(
     rf"(?:do not|don't|never|must not|avoid) (?:read |reading |poll |polling |access |touch )?"
-    rf"(?:(?:holding |input )?(?:registers? |addresses? ))?({_ADDRESS})(?:{_TO}({_ADDRESS}))?(?!\w)"
-    r"(?! ?(?:registers?|words|times)\b)"
-    rf"|\b(?:registers?|address(?:es)?) ({_ADDRESS})(?:{_TO}({_ADDRESS}))? (?:(?:is|are) \w+ and )?"
-    r"(?:must not|must never|may not|cannot) be (?:read|polled|accessed|touched)"
-    rf"|\breading (?:(?:holding |input )?(?:registers? |addresses? ))?({_ADDRESS})(?:{_TO}({_ADDRESS}))?"
+    rf"(?:(?:holding |input )?(?:registers?:? |addresses?:? ))?{_SPANS}"
+    rf"|\b(?:registers?|address(?:es)?|ranges?|holes?|gaps?)(?: (?:at|from))? {_SPANS}"
+    rf" (?:(?:is|are) \w+ and )?(?:are )?"
+    rf"(?:{_BE_READ}|(?:are |is )?(?:not readable|unreadable|write[- ]only))"
+    rf"|\b{_BE_READ}(?: \(|: ?){_SPANS}"
+    rf"|\breading (?:(?:holding |input )?(?:registers? |addresses? ))?{_SPANS}"
     r" (?:hangs|crashes|locks|blocks|resets|clears|reboots|restarts|stops)"
-    rf"|\b(?:forbidden|off[- ]limits) (?:registers?|address(?:es)?|ranges?)?:? ?({_ADDRESS})"
-    rf"(?:{_TO}({_ADDRESS}))?",
+    rf"|\b(?:forbidden|unreadable|not readable|off[- ]limits)"
+    rf"(?: registers?| address(?:es)?| ranges?)?:? ?{_SPANS}",
     re.IGNORECASE,
 )
 _FORBIDDEN_BEYOND = re.compile(
@@ -166,6 +182,8 @@ class Comment:
     timeout: float | None = None
     pause: float | None = None
     forbidden: list[tuple[int, int]] = field(default_factory=list)
+    negatives: list[str] = field(default_factory=list)
+    """Clauses that say negative numbers are codes, of whatever their words name."""
     words_little: bool = False
     """The least significant word comes first, where a row does not say its order."""
     bytes_little: bool = False
@@ -185,8 +203,13 @@ def read_comment(text: str) -> Comment:
     found.bytes_little = bool(_BYTES_LITTLE.search(rest))
     clauses = [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", rest)]
     found.caveats = _tidy(rest)
+    telling = False
     for clause in clauses:
-        add_told(clause, found.sentinels)
+        telling = tells(clause) or (telling and bool(CONTINUES.match(clause)))
+        if telling:
+            add_told(clause, found.sentinels)
+        if NEGATIVE.search(clause):
+            found.negatives.append(clause)
         if match := _SWAPPED.search(clause):
             word = (match[1] or match[2] or "").lower()
             found.swapped.append("" if word in {"all", "the", "in", "of", "ascii"} else word)
@@ -271,9 +294,9 @@ def _reading(rest: str, found: Comment) -> None:
     if match := _PAUSE.search(rest):
         found.pause = _seconds(match)
     for match in _FORBIDDEN.finditer(rest):
-        told = [whole(each) or 0 for each in match.groups() if each]
-        first, last = told[0], told[-1]
-        found.forbidden.append((first, last))
+        for span in _ONE_SPAN.finditer(next(each for each in match.groups() if each)):
+            first = whole(span[1]) or 0
+            found.forbidden.append((first, whole(span[2]) or 0 if span[2] else first))
     for match in _FORBIDDEN_BEYOND.finditer(rest):
         side, limit = (match[1] or match[3]).lower(), whole(match[2] or match[4]) or 0
         spans = {"below": (0, limit - 1), "from": (limit, _LAST_ADDRESS)}

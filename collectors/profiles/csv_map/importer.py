@@ -1,5 +1,6 @@
 """A map of the CSV form, made a profile: understood row by row, written as YAML and read back."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,18 +8,25 @@ from pathlib import PurePath
 
 from collectors.errors import ProfileError, ProfileProblem
 from collectors.profiles import DataType, ModbusProfile, Order, Table
+from collectors.profiles.csv_map import unheard
 from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, read_comment
 from collectors.profiles.csv_map.draft import Draft, Entry, Hex, Value, render
+from collectors.profiles.csv_map.halves import joined
 from collectors.profiles.csv_map.kinds import guess_kind
 from collectors.profiles.csv_map.names import Namer, point_name, profile_name
 from collectors.profiles.csv_map.points import PointWriter
-from collectors.profiles.csv_map.registers import Notes, Place, overlapping, place, where
-from collectors.profiles.csv_map.remarks import read_remarks
+from collectors.profiles.csv_map.registers import Notes, Place, overlapping, patterns, place, where
+from collectors.profiles.csv_map.remarks import negative_codes, read_remarks
 from collectors.profiles.csv_map.rows import MapRow, read_rows
 from collectors.profiles.csv_map.unit_words import unit_symbol
 from collectors.profiles.document import Problems
 from collectors.profiles.reader import read_profile
 from facility.devices import DeviceKind
+
+_SIGNED = frozenset({DataType.S8, DataType.S16, DataType.S32, DataType.S64})
+_TELLING = 4
+"""Letters of a word of a name that a comment may speak of."""
+_NOT_TELLING = frozenset({"unit", "state", "status", "code", "codes", "value", "time", "number"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +128,7 @@ class _Importer:
             notes=self._notes,
         )
         draft.points, draft.helpers = writer.points(), writer.helpers
+        self._tell_unheard(readable)
         for at in readable:
             draft.lines[at.name] = at.row.line
             if at.data is None:
@@ -130,6 +139,18 @@ class _Importer:
                 1, "what identifies the device is written as comment; uncomment it once it is verified"
             )
         return draft
+
+    def _tell_unheard(self, readable: Sequence[Place]) -> None:
+        """Say what the map tells and the profile does not."""
+        for message in unheard.of_comment(self._comment, self._comment.caveats):
+            self._notes.add(1, message)
+        sentinels = self._sentinels(readable)
+        for at in readable:
+            if at.data is None:
+                continue
+            own: Sequence[int] = patterns(at, sentinels, Notes()) or [*sentinels.get(at.data, ())]
+            for message in unheard.of_row(at, own):
+                self._notes.add(at.row.line, message)
 
     def _places(self) -> list[Place]:
         namer = Namer()
@@ -160,8 +181,22 @@ class _Importer:
                 self._notes.add(
                     row.line, f"{row.name}: left out and forbidden, the map says it must not be read"
                 )
+            self._negatives(at)
             found.append(at)
-        return found
+        return joined(found, self._comment.caveats, self._comment.sentinels, self._notes)
+
+    def _negatives(self, at: Place) -> None:
+        """Codes in place of a measurement, as the comment tells them of what it names."""
+        words = {word for word in at.name.split("_") if len(word) >= _TELLING} - _NOT_TELLING
+        for clause in self._comment.negatives:
+            if not at.row.unit or not words & set(re.findall(r"[a-z]+", clause.lower())):
+                continue
+            codes = negative_codes(clause)
+            at.remarks.invalid_measured.extend(codes)
+            told = any(each < 0 for each in at.remarks.invalid_measured)
+            if at.data in _SIGNED and not told:
+                rule = "its negative numbers are codes by the map, but none is told; write invalid="
+                self._notes.add(at.row.line, f"{at.row.name}: {rule}")
 
     def _bytes_little(self) -> bool:
         """Whether the bytes of all registers are swapped; not where single rows say it of themselves."""
@@ -208,7 +243,7 @@ class _Importer:
         sentinels = self._sentinels(readable)
         if sentinels:
             head["invalid_by_type"] = {
-                str(data): [Hex(each) for each in patterns] for data, patterns in sentinels.items()
+                str(data): [Hex(each) for each in told] for data, told in sentinels.items()
             }
         spans = self._forbidden(places, readable)
         if spans:

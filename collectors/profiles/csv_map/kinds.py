@@ -21,7 +21,10 @@ _WORDS: tuple[tuple[DeviceKind, str], ...] = (
     ),
     (
         DeviceKind.BATTERY,
-        r"\bbbu\b|battery backup|battery monitor|\bbms\b|capacitor bank|\bcbu\b|service com\.\w+\.battery",
+        (
+            r"\bbbu\b|battery (?:backup|monitor|management)|\bbattery\b.*\bbms\b|capacitor bank|\bcbu\b"
+            r"|service com\.\w+\.battery"
+        ),
     ),
     (DeviceKind.UPS, r"ups\b|uninterruptible|inverter"),
     (
@@ -36,7 +39,10 @@ _WORDS: tuple[tuple[DeviceKind, str], ...] = (
     (DeviceKind.HEAT_PUMP, r"heat pump"),
     (
         DeviceKind.CRAH,
-        r"\bcrac\b|\bcrah\b|row cooler|inrow|fan ?coil|air handler|\bahu\b|precision cooling|thermal wall",
+        (
+            r"\bcrac\b|\bcrah\b|row cooler|inrow|fan ?coil|air handler|\bahu\b|precision (?:cooling|air)"
+            r"|cyberair|close control|air condition|thermal wall"
+        ),
     ),
     (DeviceKind.HEAT_EXCHANGER, r"heat exchanger"),
     (DeviceKind.PUMP, r"\bpump\b"),

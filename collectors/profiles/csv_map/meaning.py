@@ -93,7 +93,9 @@ _ALSO_NAMED = {
 _SUMMARY = frozenset({"general", "common", "summary", "collective", "global", "overall"})
 _TROUBLE = frozenset({"fault", "faults", "alarm", "alarms", "failure", "error"})
 _BESIDE_TROUBLE = frozenset({"status", "active", "present", "unit", "device", "system", "the", "of"})
-_LEAK = re.compile(r"\b(?:leak|leaks|leakage|(?:water|liquid|fluid) (?:is )?detected)\b")
+_LEAK = re.compile(
+    r"\b(?:leak|leaks|leakage|(?:water|liquid|fluid) (?:is )?(?:detected|detector|detection|alarm))\b"
+)
 _NO_LEAK = re.compile(
     r"\b(?:current|earth|ground|residual|refrigerant|gas|oil|air|fuel|not?|without|enabled?|disabled?|reset|delay"
     r"|test|mask|inhibit(?:ed)?|bypass|setting|option|installed|action|cable|led|relay|output|stop|errors?|(?:sensor|detector|probe|detection)"
@@ -182,6 +184,8 @@ def is_phase(name: str) -> bool:
 
 def _unitless(reading: Reading, words: frozenset[str]) -> str:
     joined = reading.name.replace("_", "")
+    if "sf" in words:
+        return "generic"  # The power of ten of another register.
     if (
         "powerfactor" in joined
         or "cosphi" in joined
@@ -294,9 +298,21 @@ def _temperature(reading: Reading, words: frozenset[str]) -> str:
 
 def _chiller_temperature(words: frozenset[str]) -> str:
     entering, leaving = words & {"entering", "inlet", "return"}, words & {"leaving", "outlet", "supply"}
-    condenser = "condenser" in words
+    condenser = words & {"condenser", "cond", "cdw"}
+    aside = {
+        "remote",
+        "control",
+        "reset",
+        "heated",
+        "tower",
+        "recovery",
+        "reclaim",
+        "heating",
+        "hot",
+        "domestic",
+    }
     return _first(
-        (not words & {"water", "fluid", "brine"} or words & {"remote", "control", "reset", "heated"}, ""),
+        (not words & {"water", "fluid", "brine"} or words & aside, ""),
         (condenser and entering, "cw_supply_temperature"),
         (condenser and leaving, "cw_return_temperature"),
         (condenser, ""),

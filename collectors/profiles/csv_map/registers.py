@@ -16,6 +16,8 @@ _PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
 _HALVES = {"u8": DataType.U8, "s8": DataType.S8}
 _BITS = 16
 _BYTE = 8
+_NEAR_END = 8
+_NEARLY = 1e-6
 _LAST_ADDRESS = 0xFFFF
 _MOD10K = {
     1: DataType.U16,
@@ -219,8 +221,12 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
         return None
     own: list[int] = []
     measured = at.remarks.invalid_measured if at.row.unit else []
-    limits = [each for each in at.remarks.invalid_limits if _is_limit(each, 1 << _bits_of(at))]
-    for given in [*at.remarks.invalid, *measured, *limits]:
+    limits = [each for each in at.remarks.invalid_limits if _is_limit(each, 1 << bits_of(at))]
+    size = 1 << bits_of(at)
+    doubtful = [*at.remarks.invalid_ends, *at.remarks.states] if at.row.unit else []
+    ends = [each for each in doubtful if is_end(each, size)]
+    scaled = [_raw(each, at.row) for each in at.remarks.invalid_scaled if at.row.unit]
+    for given in [*at.remarks.invalid, *measured, *limits, *ends, *filter(None, scaled)]:
         pattern = _pattern(given, at, notes)
         if pattern is not None and pattern not in own:
             own.append(pattern)
@@ -230,9 +236,15 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
     return [Hex(each) for each in dict.fromkeys([*own, *general])]
 
 
+def _raw(value: float, row: MapRow) -> int | None:
+    """The raw number of a value; None if it is none."""
+    raw = (value - row.offset) / row.scale
+    return round(raw) if abs(raw - round(raw)) < _NEARLY else None
+
+
 def _pattern(given: int, at: Place, notes: Notes) -> int | None:
     data = at.data or DataType.U16
-    bits = _bits_of(at)
+    bits = bits_of(at)
     size = 1 << bits
     if data in _FLOATS:
         if given < 0 or given < 1 << 16:
@@ -252,8 +264,16 @@ def _pattern(given: int, at: Place, notes: Notes) -> int | None:
     return None
 
 
-def _bits_of(at: Place) -> int:
+def bits_of(at: Place) -> int:
+    """Bits of the number that lies there."""
     return _BYTE if at.data in {DataType.U8, DataType.S8} else _BITS * at.length
+
+
+def is_end(number: int, size: int) -> bool:
+    """Whether a number is one of the few at an end of its type, signed or not, that devices use as codes."""
+    return number > _BYTE and any(
+        abs(number % size - end) < _NEAR_END for end in (size - 1, size // 2 - 1, size // 2)
+    )
 
 
 def _is_limit(number: int, size: int) -> bool:

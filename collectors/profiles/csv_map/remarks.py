@@ -6,23 +6,35 @@ from itertools import pairwise
 
 from collectors.profiles.csv_map.rows import whole
 
-_VALUE = r"(?:0x[0-9A-Fa-f_]+h?|\b[0-9A-Fa-f]{2,16}h\b|-?\d+(?:\.0+)?)"
+_VALUE = r"(?:(?:0x|\$)[0-9A-Fa-f_]+h?|\b[0-9A-Fa-f]{2,16}h\b|-?\d+(?:\.0+)?)"
 _NO_VALUE = (
     r"(?:the |a |an |field |value |register |sensor |probe |input |is |was )*"
     r"(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed|fitted)"
     r"|n/?a\b|n\.a\.|null\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)"
     r"|invalid|unavailable|unsupported|unimplemented|missing|absent|unplugged|disconnected|undefined"
     r"|sentinel|nan\b|open[- ]circuit"
-    r"|(?:sensor|probe) (?:missing|not connected))"
+    r"|(?:sensor|probe) (?:missing|not connected)|not (?:measured|equipped|ready)|unknown\b|blank\b)"
 )
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
 _TROUBLE = (
-    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer) (?:failed|break|broken|open|short(?:ed)?|defect)"
+    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer|wire|cable) "
+    r"(?:failed|break|broken|open|short(?:ed)?|defect)"
+    r"|(?:open|broken|shorted|faulty|failed|defective) (?:sensor|probe|transducer|wire|cable|loop|input)\b"
     r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range|no communication|disabled"
     r"|over-?range|under-?range|over-?flow)"
 )
 """Words that mean no value of a number that is the limit of its type; of others they may be states."""
+NEGATIVE = re.compile(r"\bnegative\b[^;]*\bcodes?\b|(?<![\w.])-\d+\b", re.IGNORECASE)
+"""What may say that negative numbers of a measurement are codes."""
+_CODES = re.compile(r"\b(?:negative|error|state|status|reason)\b[^;]*\bcodes?\b", re.IGNORECASE)
+_CODE = re.compile(r"(?<![\w.])(-\d+)\s*[=:]?\s*[A-Za-z(]")
+_NEGATIVE_NONE = re.compile(
+    r"(?<![\w.])(-\d+)(?:\s*(?:=|:|->|→|means|indicates|is|for|when|while|if))+\s*"
+    r"(?:the |a |an |timer |countdown |counter )*(?:not|no|inactive|idle|unknown|none|never|off"
+    r"|stopped|disabled)\b",
+    re.IGNORECASE,
+)
 _LEAST_LIMIT = 0x7F
 """Least number that is surely no state."""
 _BIT_RANGE = re.compile(r"^bits?\s*[=:]?\s*(\d+)\s*(?:-|\.\.+|to)\s*(\d+)$", re.IGNORECASE)
@@ -50,7 +62,7 @@ _INVALID = re.compile(
     re.IGNORECASE,
 )
 _CONNECTORS = (
-    r"(?:=|:|,|->|→|means|signals|indicates|marks|stands|is|are|reads?|returned|sent|shown"
+    r"(?:=|:|,|->|→|means|signals|indicates|denotes|marks|stands|is|are|reads?|returned|sent|shown"
     r"|for|when|while|if|where|as|\()"
 )
 _MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_NO_VALUE}", re.IGNORECASE)
@@ -65,11 +77,28 @@ _NONE_IS = re.compile(
     rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})(?![\w.])",
     re.IGNORECASE,
 )
+_SCALED = re.compile(
+    rf"(?<![\w.])(-?\d+\.\d*[1-9]\d*)(?:\s*{_CONNECTORS}){{0,3}}\s*(?:{_NO_VALUE}|{_TROUBLE})", re.IGNORECASE
+)
+_DOUBT = re.compile(
+    rf"{_NO_VALUE}|{_TROUBLE}|\b(?:open|short(?:ed)?|broken|unplugged|fault\w*|fail\w*|errors?|missing)\b",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(
+    r"\brange\b|\.\.|\broll|\bwrap|\bmodul|\bregister|\baddress|\bdocument|\bbits?\b", re.IGNORECASE
+)
+_INVALID_SPAN = re.compile(
+    rf"\b(?:invalid|sentinels?)\s*[=:]?\s*({_VALUE})\s*(?:\.\.+|to|-)\s*({_VALUE})", re.IGNORECASE
+)
+_WIDEST_SPAN = 256
 _LIMIT_WHEN = re.compile(r"(?<!\w)(0x(?:[Ff]{2,}|80{1,}|7[Ff]+))\s+(?:on|while|if|when|without|for)\b")
 _ENUM = re.compile(r"^enum\s*:?\s*", re.IGNORECASE)
 _STATE = re.compile(r"^(-?\d+|0x[0-9A-Fa-f]+)\s*[=:]\s*(\S.*)$")
-_STATE_LIST = re.compile(r"^\d+\s*[=: ]\s*[^\d\s,=.][^,]*(?:,\s*(?:\.\.\.)?\d+\s*[=: ]\s*[^\s,=][^,]*)+$")
-_STATE_ITEM = re.compile(r"^(?:\.\.\.)?(\d+)\s*[=: ]\s*(.+)$")
+_NUMBER = r"(?:0x[0-9A-Fa-f]+|\d+)"
+_STATE_LIST = re.compile(
+    rf"^{_NUMBER}\s*[=: ]\s*[^\d\s,=.][^,]*(?:,\s*(?:\.\.\.)?{_NUMBER}\s*[=: ]\s*[^\s,=][^,]*)+$"
+)
+_STATE_ITEM = re.compile(rf"^(?:\.\.\.)?({_NUMBER})\s*[=: ]\s*(.+)$")
 _REFERENCE = re.compile(
     rf"\b(scale|exponent|sf|unit|factor|multiplier|divisor|percent|fraction)_reg\s*=\s*"
     rf"([A-Za-z_]\w*)?@?({_VALUE})?",
@@ -137,6 +166,10 @@ class Remarks:
     """The same of small numbers, of measurements only: of others they are states, "not installed"."""
     invalid_limits: list[int] = field(default_factory=list)
     """The same where the words leave doubt: only if it is an end of its type, negative or all nines."""
+    invalid_ends: list[int] = field(default_factory=list)
+    """The same of any number beside words of trouble: only if it is about an end of its type."""
+    invalid_scaled: list[float] = field(default_factory=list)
+    """Values, not raw numbers, that mean none."""
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
@@ -216,6 +249,9 @@ def _size(part: str, found: Remarks) -> bool:
 
 def _values(part: str, found: Remarks) -> bool:
     """Patterns for "no value" and words for numbers."""
+    if (match := _INVALID_SPAN.search(part)) and 0 < _number(match[2]) - _number(match[1]) < _WIDEST_SPAN:
+        found.invalid.extend(range(_number(match[1]), _number(match[2]) + 1))
+        return True
     if match := _INVALID.search(part):
         told = re.sub(r"\([^)]*\)", "", match[1])
         found.invalid.extend(_number(each) for each in re.findall(_VALUE, told))
@@ -223,17 +259,31 @@ def _values(part: str, found: Remarks) -> bool:
     if _STATE_LIST.match(part):
         for item in part.split(","):
             if match := _STATE_ITEM.match(item.strip()):
-                found.states[int(match[1])] = match[2].strip()
+                number, word = _number(match[1]), match[2].strip()
+                if number >= _LEAST_LIMIT and NO_VALUE.match(word):
+                    found.invalid.append(number)
+                else:
+                    found.states[number] = word
         return True
     patterns = [*_MEANS_NONE.findall(part), *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
     doubtful = [*_MEANS_TROUBLE.findall(part), *_TROUBLE_IS.findall(part), *_SAID_LATER.findall(part)]
     found.invalid_limits.extend(_number(each) for each in doubtful)
+    found.invalid_measured.extend(negative_codes(part))
+    found.invalid_scaled.extend(float(each) for each in _SCALED.findall(part))
+    if _DOUBT.search(part) and not _RANGE.search(part):
+        found.invalid_ends.extend(_number(each) for each in re.findall(_VALUE, part))
     if _ALL_ONES.search(part) and NO_VALUE.search(part):
         found.invalid.append(-1)
         return True
     for number in dict.fromkeys(_number(each) for each in patterns):
         (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
     return bool(patterns)
+
+
+def negative_codes(part: str) -> list[int]:
+    """The negative numbers that are codes of a measurement: "-1 = not active", "codes: -1 off, -2 idle"."""
+    told = _CODE.findall(part) if _CODES.search(part) else []
+    return [_number(each) for each in dict.fromkeys([*told, *_NEGATIVE_NONE.findall(part)])]
 
 
 def _references(part: str, found: Remarks) -> bool:
@@ -270,4 +320,4 @@ def _asides(part: str, found: Remarks) -> None:
 
 
 def _number(text: str) -> int:
-    return whole(text.partition(".")[0]) or 0
+    return whole(text.partition(".")[0].replace("$", "0x")) or 0

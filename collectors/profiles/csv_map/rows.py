@@ -109,7 +109,7 @@ def _check_header(header: list[str], line: int, problems: Problems, note: Remark
         elif difflib.get_close_matches(name, missing, 1):
             problems.add(line, f"unknown column {name!r}; {one_of(name, missing)}")
         elif name:
-            note(line, f"column {name!r} is left out, it is none of {', '.join(COLUMNS)}")
+            note(line, f"column {name!r} is ignored; known ones are {', '.join(COLUMNS)}")
     return not problems.found
 
 

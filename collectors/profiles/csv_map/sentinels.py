@@ -1,6 +1,8 @@
 """Which raw numbers mean "no value", as the comment of a map tells it for whole data types."""
 
+import math
 import re
+import struct
 
 from collectors.profiles import LENGTHS, DataType
 from collectors.profiles.csv_map.remarks import NO_VALUE
@@ -8,23 +10,32 @@ from collectors.profiles.csv_map.rows import whole
 from collectors.profiles.csv_map.words import type_of
 
 _NONE = re.compile(
-    rf"{NO_VALUE.pattern}|\bsensor (?:error|fault|failed|failure|broken|open)|\bno communication",
+    rf"{NO_VALUE.pattern}|\bsensor (?:error|fault|failed|failure|broken|open|out of range)|\bno communication"
+    r"|\b(?:open|broken|shorted|failed) (?:sensor|probe|circuit)",
     re.IGNORECASE,
 )
 _NOT_SENTINEL = re.compile(
     r"\bno sentinel|\bexception\b|\bend marker\b|reserved registers read", re.IGNORECASE
 )
 _TOKEN = re.compile(
-    r"\b(?P<family>unsigned|signed|integer|float)\b"
+    r"\b(?P<family>unsigned|signed|integer|float)s?\b"
     r"|\b(?P<type>(?:u|s|f|i)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
     r"|acc(?:16|32|64)|enum(?:16|32)|bitfield(?:16|32|64))\b"
     r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)"
     r"|(?P<ones>\ball (?:ones|bits set)\b)"
-    r"|(?P<value>0x[0-9A-Fa-f]+|-?\b(?:127|128|255|32767|32768|65535|9{3,5})\b)"
-    r"(?:\s+(?:in|for|on)\s+"
-    r"(?P<after>unsigned|signed|integer|float|[usfi](?:8|16|32|64)|u?int(?:8|16|32|64)))?",
+    r"|(?P<value>0x[0-9A-Fa-f]+|\b[0-9A-Fa-f]{4,16}h\b"
+    r"|-?\b(?:127|128|255|32767|32768|65535|2147483647|2147483648|4294967295|9{3,5})\b)"
+    r"(?:\s*(?:\(|\s(?:in|for|on)\s+)"
+    r"(?P<after>(?:unsigned|signed|integer|float)|[usfi](?:8|16|32|64)|u?int(?:8|16|32|64))s?\b"
+    r"|\s*(?:\(|(?:in|for|on) )(?P<bits>8|16|32|48|64)[- ]?bits?\b)?",
     re.IGNORECASE,
 )
+CONTINUES = re.compile(
+    r"^(?:and |or )?(?:0x[0-9A-Fa-f]+|-\d+) (?:in|for|on) (?:the )?"
+    r"(?:(?:un)?signed|integers?|floats?|[usfi](?:8|16|32|64)|u?int(?:8|16|32|64)|(?:8|16|32|64)[- ]bit)\b",
+    re.IGNORECASE,
+)
+"""How a clause begins that goes on telling what the one before it told of."""
 _PLACE = re.compile(
     r"(?:above|beyond|below|up to|from|address(?:es)?|\bat|registers?|offset|to|-)\s*$", re.IGNORECASE
 )
@@ -33,6 +44,8 @@ _UNSIGNED = (DataType.U8, DataType.U16, DataType.U32, DataType.U48, DataType.U64
 _SIGNED = (DataType.S8, DataType.S16, DataType.S32, DataType.S64)
 _FAMILIES = {"unsigned": _UNSIGNED, "signed": _SIGNED, "integer": (*_UNSIGNED, *_SIGNED), "float": ()}
 
+FLOATS = {DataType.F32: ">f", DataType.F64: ">d"}
+"""How numbers are packed; not a number is no value without being told."""
 _WIDTHS = (8, 16, 32, 48, 64)
 _NEAR = 24
 """Letters beside a number that may say what it is."""
@@ -41,15 +54,18 @@ Sentinels = dict[DataType, list[int]]
 """Patterns by data type."""
 
 
+def tells(clause: str) -> bool:
+    """Whether a clause is about numbers that mean no value."""
+    return bool(_NONE.search(clause)) and not _NOT_SENTINEL.search(clause)
+
+
 def add_told(clause: str, found: Sentinels) -> None:
-    """The patterns a clause names, by data type.
+    """The patterns a clause that ``tells`` names, by data type.
 
     A pattern without a type belongs to the types it is a limit of: all ones to unsigned ones, 0x8000 and
     0x7FFF to signed ones, of its own width. Any other number is taken only where the words beside it say so,
     for it may be an address. Not a number needs no pattern.
     """
-    if not _NONE.search(clause) or _NOT_SENTINEL.search(clause):
-        return
     if re.search(r"integer-limit", clause, re.IGNORECASE):
         for data in _UNSIGNED:
             add(found, data, (1 << _bits(data)) - 1)
@@ -63,8 +79,22 @@ def add_told(clause: str, found: Sentinels) -> None:
             for data in types if types is not None else _UNSIGNED:
                 add(found, data, _limit(token["open"] or "0xFF", _bits(data)))
         elif not _PLACE.search(clause[: token.start()]):
-            meant = _types_of(token["after"].lower()) if token["after"] else types
+            meant = _meant(token, types)
             _pattern(token["value"], meant, found, told=_is_told(clause, token))
+
+
+def _meant(token: re.Match[str], types: tuple[DataType, ...] | None) -> tuple[DataType, ...] | None:
+    """The types a number is told of; None if it is told of none.
+
+    A number told of a width, not a type, belongs to both types of it, but for all ones: -1 is a value.
+    """
+    if token["after"]:
+        return _types_of(token["after"].lower())
+    if not token["bits"]:
+        return types
+    bits = int(token["bits"])
+    ones = (whole(token["value"]) or 0) % (1 << bits) == (1 << bits) - 1
+    return tuple(data for data in (*_UNSIGNED, *(() if ones else _SIGNED)) if _bits(data) == bits)
 
 
 def _is_told(clause: str, token: re.Match[str]) -> bool:
@@ -83,13 +113,16 @@ def _types_of(word: str) -> tuple[DataType, ...]:
 
 def _pattern(text: str, types: tuple[DataType, ...] | None, found: Sentinels, *, told: bool) -> None:
     number = whole(text) or 0
-    digits = len(text) - 2 if text.lower().startswith("0x") else len(f"{abs(number):x}")
+    hexadecimal = text.lower().startswith("0x") or text.lower().endswith("h")
+    digits = len(text.lower().strip("h").removeprefix("0x")) if hexadecimal else len(f"{abs(number):x}")
     width = next((each for each in _WIDTHS if 4 * digits <= each), _WIDTHS[-1])
     pattern = number % (1 << width)
     ones, top = (1 << width) - 1, 1 << (width - 1)
     if text.startswith("-") and set(text[1:]) == {"9"}:
         for data in _SIGNED[1:]:
             add(found, data, number % (1 << _bits(data)))
+        for data, code in FLOATS.items():
+            add(found, data, int.from_bytes(struct.pack(code, float(number)), "big"))
         return
     if not told and pattern not in {ones, top, top - 1}:
         return
@@ -111,9 +144,11 @@ def _bits(data: DataType) -> int:
 
 
 def add(found: Sentinels, data: DataType, pattern: int) -> None:
-    """Add one pattern of a data type, once."""
-    if data in {DataType.F32, DataType.F64}:
-        return  # Not a number is no value without being told.
+    """Add one pattern of a data type, once; not a number needs no pattern."""
+    if data in FLOATS and math.isnan(
+        float(struct.unpack(FLOATS[data], pattern.to_bytes(2 * LENGTHS[data], "big"))[0])
+    ):
+        return
     patterns = found.setdefault(data, [])
     if pattern not in patterns:
         patterns.append(pattern)

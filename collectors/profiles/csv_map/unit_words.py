@@ -74,7 +74,17 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "MPa": ("mpa",),
     "bar": ("bar", "barg", "bar(g)", "bar g", "bara"),
     "mbar": ("mbar", "mbarg"),
-    "psi": ("psi", "psig", "psia"),
+    "psi": ("psi", "psig", "psia", "psid", "psi(g)", "psi(a)", "psi(d)"),
+    "inH2O": ("inh2o", "in h2o", "inwc", "in. w.c.", "in.w.c.", "in wc", "inwg", "iwc"),
+    "ftH2O": ("fth2o", "ft h2o", "ft wc", "ftwc"),
+    "mH2O": ("mh2o", "mwc", "mws", "m h2o"),
+    "kgf/cm²": ("kgf/cm2", "kg/cm2", "kgf/cm²", "kg/cm²"),
+    "RT": ("ton", "tons", "rt", "tr", "tons refrigeration", "refrigeration tons", "usrt"),
+    "RTh": ("ton-h", "ton-hr", "ton-hours", "ton hours", "tonh", "rth", "ton-hrs"),
+    "BTU/h": ("btu/h", "btu/hr", "btuh", "btu/hour"),
+    "kBTU/h": ("kbtu/h", "kbtu/hr", "kbtuh", "mbh"),
+    "kcal/h": ("kcal/h", "kcal/hr"),
+    "Gcal": ("gcal",),
     "s": ("s", "sec", "secs", "second", "seconds"),
     "ms": ("ms", "msec", "millisecond", "milliseconds"),
     "min": ("min", "mins", "minute", "minutes"),
@@ -87,6 +97,9 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "DM": ("dm", "degree minutes"),
     "count": ("count", "counts", "times", "cycles", "pcs", "events"),
 }
+_AS_DIFFERENCE = {"°C": "K", "°F": "Δ°F"}
+_SHARE = re.compile(r"^%(?: ?(?:of )?(?:rla|fla|fs|fsd|max|nominal|rated|load|speed))$", re.IGNORECASE)
+"""A percentage of what its unit column names."""
 _SYMBOLS = {word: symbol for symbol, words in _SPELLINGS.items() for word in words}
 _DIFFERENCES = re.compile(
     r"(?:^|_)(?:delta|diff|difference|dt|d_t|approach|superheat|subcooling|hysteresis|band|deadband|differential|spread"
@@ -98,12 +111,16 @@ def unit_symbol(written: str, name: str) -> str | None:
     """The symbol of a unit; "" for none, None for one that is not known.
 
     ``K`` is a difference only where the name of the register says so, an absolute temperature else. The
-    capitals of the prefixes m and M count: mW is no MW.
+    capitals of the prefixes m and M count: mW is no MW. Degrees are differences where the name says so.
     """
     plain = written.strip()
     if plain == "K":
         return "K" if _DIFFERENCES.search(name) else "kelvin"
     found = _SYMBOLS.get(plain.lower())
+    if found in _AS_DIFFERENCE and _DIFFERENCES.search(name):
+        return _AS_DIFFERENCE[found]
+    if found is None and _SHARE.match(plain):
+        return "%"
     if found is not None and plain.lower() not in {"mwh", "mpa"}:
         return found
     try:

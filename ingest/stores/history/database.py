@@ -72,7 +72,7 @@ class Database:
             mine = self._let_go(connection)
             reason = str(error).splitlines()[0]
             if not mine and isinstance(error, duckdb.ConnectionException):
-                raise LetGoError(f"history {self.path} was let go of by another thread: {reason}") from error
+                raise LetGoError(f"history {self.path} was closed by another thread: {reason}") from error
             raise self._unavailable(reason) from error
 
     def ask(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:

@@ -54,11 +54,7 @@ class HoldNotes:
         accepted = entry.batch.accepted
         if entry.catalogue is self._catalogue and accepted >= self._accepted:
             return
-        holds = np.fromiter(
-            (field.hold // MILLISECOND for group in entry.catalogue.groups for field in group.fields),
-            np.int64,
-            len(numbers),
-        )
+        holds = _holds_of(entry.catalogue)
         self._catalogue, self._accepted = entry.catalogue, accepted
         if not holds.any() and not cursor.execute("SELECT 1 FROM hold LIMIT 1").fetchall():
             return
@@ -70,6 +66,16 @@ class HoldNotes:
         finally:
             cursor.unregister("told")
         self.changes += 1
+
+
+def _holds_of(catalogue: Catalogue) -> NDArray[np.int64]:
+    """Of each point, ms."""
+    alike: dict[int, NDArray[np.int64]] = {}
+    """By the fields of a group, of which thousands have the very same."""
+    for group in catalogue.groups:
+        if id(group.fields) not in alike:
+            alike[id(group.fields)] = np.array([each.hold // MILLISECOND for each in group.fields], np.int64)
+    return np.concatenate([np.empty(0, np.int64), *(alike[id(group.fields)] for group in catalogue.groups)])
 
 
 def latest_holds(cursor: duckdb.DuckDBPyConnection, count: int) -> NDArray[np.int64] | None:

@@ -76,7 +76,7 @@ class Retention:
         if not ages[MINUTE.key] <= ages[QUARTER.key] <= ages[HOUR.key]:
             raise ValueError("coarser buckets can't go before finer ones: keep 1 min ≤ 15 min ≤ 1 h")
         if self.size < 2**20:
-            raise ValueError(f"a history can't do with {self.size} bytes; 1 MiB is the least")
+            raise ValueError(f"{self.size} bytes are too few for a history; give at least 1 MiB")
 
     def ages(self) -> Mapping[str, int]:
         """Ms by level."""

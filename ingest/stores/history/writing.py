@@ -1,14 +1,14 @@
 """Batches into hot rows: series get their numbers, and each batch counts once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue
+from facility.moves import find_moves
 from facility.point_types import Behaviour
 from ingest.journal_entries import JournalEntry
 from ingest.stores.history.holds import HoldNotes
@@ -80,24 +80,39 @@ class HotWriter:
         return split(runs, self._numbers, self._breaks)
 
     def _number(self, cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-        """Give the catalogue's series their numbers; new ones in order, so that devices stay together."""
+        """Give the catalogue's series their numbers; new ones in order, so that devices stay together.
+
+        Those that the catalogue before had keep theirs: nobody but this writer gives any.
+        """
         derived_from = _device_points(catalogue)
-        found: list[NDArray[np.uint32]] = []
-        cursor.execute(_NEW_INCOMING)
-        for rows in _chunks(catalogue, derived_from):
-            cursor.register("chunk", rows)
-            cursor.execute("INSERT INTO incoming SELECT point, name, derived, counter FROM chunk")
-            cursor.unregister("chunk")
-            points = rows["point"]
-            if (len(points) + int(points[0])) % _LOOKED_UP == 0:
-                found.append(_looked_up(cursor))
-        numbers = np.concatenate([*found, _looked_up(cursor)])
+        wanted = np.arange(catalogue.point_count)
+        numbers = np.zeros(len(wanted), np.uint32)
+        if self._catalogue is not None:
+            earlier = find_moves(self._catalogue, catalogue).earlier(wanted)
+            known = earlier >= 0
+            numbers[known] = self._numbers[earlier[known]]
+            wanted = wanted[~known]
+        for at in range(0, len(wanted), _LOOKED_UP):
+            points = wanted[at : at + _LOOKED_UP]
+            numbers[points] = _look_up(cursor, catalogue, points, derived_from)
         broken = np.append(True, numbers[1:] != numbers[:-1] + 1)
         if derived_from < len(broken):
             broken[derived_from] = True
         give_back()
         self._numbers, self._breaks = numbers, np.cumsum(broken, dtype=np.uint32)
         self._catalogue = catalogue
+
+
+def _look_up(
+    cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue, points: NDArray[np.int64], derived_from: int
+) -> NDArray[np.uint32]:
+    """Numbers of the series of these points, which are ascending."""
+    cursor.execute(_NEW_INCOMING)
+    for at in range(0, len(points), _NAMES):
+        cursor.register("chunk", _rows(catalogue, points[at : at + _NAMES], derived_from))
+        cursor.execute("INSERT INTO incoming SELECT point, name, derived, counter FROM chunk")
+        cursor.unregister("chunk")
+    return _looked_up(cursor)
 
 
 def _looked_up(cursor: duckdb.DuckDBPyConnection) -> NDArray[np.uint32]:
@@ -109,19 +124,22 @@ def _looked_up(cursor: duckdb.DuckDBPyConnection) -> NDArray[np.uint32]:
     return np.asarray(numbers, np.uint32)
 
 
-def _chunks(catalogue: Catalogue, derived_from: int) -> Iterator[dict[str, NDArray[np.generic]]]:
-    names = iter(catalogue.series())
-    counters = (each.behaviour is Behaviour.COUNTER for group in catalogue.groups for each in group.fields)
-    first = 0
-    while chunk := list(islice(names, _NAMES)):
-        points = np.arange(first, first + len(chunk), dtype=np.uint32)
-        yield {
-            "point": points,
-            "name": np.array(chunk, dtype=object),
-            "derived": points >= derived_from,
-            "counter": np.fromiter(islice(counters, len(chunk)), np.bool_, len(chunk)),
-        }
-        first += len(chunk)
+def _rows(
+    catalogue: Catalogue, points: NDArray[np.int64], derived_from: int
+) -> dict[str, NDArray[np.generic]]:
+    """What is told of these points."""
+    groups = catalogue.groups
+    at = np.searchsorted(catalogue.firsts, points, side="right") - 1
+    offsets = points - catalogue.firsts[at]
+    series = [(groups[group], offset) for group, offset in zip(at.tolist(), offsets.tolist(), strict=True)]
+    fields = [group.fields[offset] for group, offset in series]
+    names = [f"{group.id}.{each.name}" for (group, _), each in zip(series, fields, strict=True)]
+    return {
+        "point": points.astype(np.uint32),
+        "name": np.array(names, dtype=object),
+        "derived": points >= derived_from,
+        "counter": np.array([each.behaviour is Behaviour.COUNTER for each in fields], dtype=np.bool_),
+    }
 
 
 def _device_points(catalogue: Catalogue) -> int:

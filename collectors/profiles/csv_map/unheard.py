@@ -1,0 +1,71 @@
+"""What a map says of reading that was not understood: told to the user, not passed over."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from collectors.profiles.csv_map.comment import MAX_REGISTERS, Comment
+from collectors.profiles.csv_map.registers import Place, bits_of, is_end
+from collectors.profiles.csv_map.rows import whole
+
+_NUMBER = re.compile(
+    r"(?<![\w.@])(?:(0x[0-9A-Fa-f]{2,16})|([0-9A-Fa-f]{4,16})h|(-?\d{3,10}))(?![\w.])", re.IGNORECASE
+)
+_USED = re.compile(
+    r"\bregisters?|\baddress|\brange\b|\.\.|\broll|\bwrap|\bmodul|\boverflow"
+    r"|\bdocument|\bmax|\bbits?\b|\bat\b|\boffset|\bend marker",
+    re.IGNORECASE,
+)
+_CODING = re.compile(
+    r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary"
+    r"|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
+    re.IGNORECASE,
+)
+"""Numbers written in a way that no data type of a profile has."""
+_NOT_READ = re.compile(
+    r"\b(?:must|may|can|should|do)(?: not|n't|not) "
+    r"(?:be )?(?:read|poll|access|touch)\b(?! (?:faster|more|less|too))"
+    r"|\bunreadable\b|\bnever (?:read|poll)",
+    re.IGNORECASE,
+)
+_BRIDGE = re.compile(r"\bgaps?\b|\bholes?\b|\bsplit\b|\bpairs?\b", re.IGNORECASE)
+_REGISTERS = re.compile(r"\b(\d+) (?:registers|words|regs)\b", re.IGNORECASE)
+_AT_MOST = re.compile(r"\b(?:max|maximum|most|limit|limited|more)\b", re.IGNORECASE)
+
+
+def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
+    """Codings no profile has, and numbers at the end of a type that a description names and nothing uses."""
+    if match := _CODING.search(at.row.description):
+        yield f"{at.row.name}: {match[0]!r} is not understood; its values may be wrong"
+    if at.data is None or not at.row.unit or at.part:
+        return
+    size = 1 << bits_of(at)
+    for part in at.row.description.split(";"):
+        if _USED.search(part):
+            continue
+        for match in _NUMBER.finditer(part):
+            given = whole(match[1] or (match[2] and f"0x{match[2]}") or match[3]) or 0
+            if is_end(given, size) and given % size not in patterns:
+                rule = f"if it is, write invalid={match[0]}"
+                yield f"{at.row.name}: {match[0]} in its description is not taken for no value; {rule}"
+
+
+def of_comment(comment: Comment, text: str) -> Iterator[str]:
+    """Clauses about codings, what must not be read, and how much at once, that led to nothing."""
+    for clause in (each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)):
+        if _CODING.search(clause):
+            yield f"{clause!r} is not understood; the values it is about may be wrong"
+        elif _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
+            yield f"nothing is forbidden by {clause!r}; write registers FROM-TO must not be read"
+        elif _is_limit(clause) and comment.max_registers == MAX_REGISTERS:
+            yield f"no limit of a request is taken from {clause!r}; write at most N registers per request"
+
+
+def _is_limit(clause: str) -> bool:
+    """Whether a clause seems to say how much a request may ask for."""
+    told = _REGISTERS.search(clause)
+    return (
+        told is not None
+        and int(told[1]) < MAX_REGISTERS
+        and bool(_AT_MOST.search(clause))
+        and "string" not in clause
+    )
