@@ -107,7 +107,7 @@ class Derived:
     def corrections(self) -> dict[Finding, int]:
         """How often counters did anything but advance."""
         return {
-            finding: sum(each.book.event_counts[finding] for each in self._energies)
+            finding: sum(each.book.corrections[finding] for each in self._energies)
             for finding in Finding
             if finding is not Finding.ADVANCE
         }

@@ -7,8 +7,8 @@ a total is exact again once everything has been heard. So is one that counts in 
 of its steps. A meter without a counter is integrated from its power, and all of it marked as estimated.
 """
 
-from collections import deque
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,21 +34,6 @@ _LONGEST_STILL = 1.5
 """Power that comes to more than so many of its last steps says that a counter is stuck."""
 _AWAITED_SECONDS = 60.0
 """How long after a restart a counter is waited for."""
-_EVENTS_KEPT = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class CounterEvent:
-    """A counter that did anything but advance, for the journal of corrections."""
-
-    point: int
-    """Index over the whole site."""
-    time: int
-    finding: Finding
-    previous: float
-    current: float
-    amount: float | None
-    """What was counted; None if the gap was filled from power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +107,8 @@ class CounterBook:
             integrated: Which are no counters: their points are those of the power itself.
         """
         self.points = points
-        self.events: deque[CounterEvent] = deque(maxlen=_EVENTS_KEPT)
-        self.event_counts: dict[Finding, int] = dict.fromkeys(Finding, 0)
+        self.corrections: Counter[Finding] = Counter()
+        """How often counters did anything but advance."""
         self.integrated = np.zeros(len(points), dtype=np.bool_) if integrated is None else integrated
         """Which are integrated from power alone."""
         self._has_rate = rates >= 0
@@ -315,11 +300,7 @@ class CounterBook:
         there = np.flatnonzero(places >= 0)
         now_at[places[there]] = there
         self._resets = {int(now_at[at]): reset for at, reset in other._resets.items() if now_at[at] >= 0}
-        self.event_counts = dict(other.event_counts)
-        for event in other.events:
-            at = int(now_at[np.searchsorted(other.points, event.point)])
-            if at >= 0:
-                self.events.append(replace(event, point=int(self.points[at])))
+        self.corrections = other.corrections.copy()
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
         if rates is None:
@@ -366,7 +347,7 @@ class CounterBook:
             del self._resets[at]
             amount = current - before.reading
             self._counted[at], self._estimated[at] = before.counted + amount, before.estimated
-            self._note(CounterEvent(int(self.points[at]), time, Finding.GLITCH, previous, current, amount))
+            self.corrections[Finding.GLITCH] += 1
             return
         modulus = float(self._moduli[at])
         delta = counter_delta(
@@ -391,13 +372,8 @@ class CounterBook:
         else:
             self._counted[at] += delta.amount
         if delta.finding is not Finding.ADVANCE:
-            point = int(self.points[at])
-            self._note(CounterEvent(point, time, delta.finding, previous, current, delta.amount))
+            self.corrections[delta.finding] += 1
 
     def _keep_carried(self, at: int) -> None:
         self._counted[at] += self._open[at]
         self._estimated[at] += self._open[at]
-
-    def _note(self, event: CounterEvent) -> None:
-        self.events.append(event)
-        self.event_counts[event.finding] += 1

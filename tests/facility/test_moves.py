@@ -10,8 +10,8 @@ from facility.moves import Moves, find_moves
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level, Space
+from tests.facility.hall import Hall
 from tests.facility.plant import START, device, small_site
-from tests.facility.test_kpis import Hall
 
 PLAIN = small_site(with_taps=False)
 
