@@ -166,7 +166,9 @@ def silent_devices() -> table.Panel:
     """The devices that were read longest ago, and those that never were."""
     top = f"topk(20, max by (device, kind, node) ({metrics.DEVICE_AGE}))"
     usable = f"max by (device, kind, node) ({metrics.DEVICE_QUALITY} >= bool {FIRST_UNCERTAIN})"
+    longest_ago = f"{usable} and on(device) {top}"
     unread = f"{metrics.DEVICE_QUALITY} unless on(device) {metrics.DEVICE_AGE}"
+    never_read = f"topk(20, max by (device, kind, node) ({unread}) >= bool 0)"
     return listing(
         "Devices read longest ago",
         "The twenty devices with the oldest reading, whether their worst point is usable, and twenty of "
@@ -174,14 +176,14 @@ def silent_devices() -> table.Panel:
         ["device", "kind", "node"],
         [
             Series(
-                expr=f"{usable} and on(device) {top}",
+                expr=longest_ago,
                 legend="usable",
                 unit=units.COUNT,
                 limits=limits.CLOSED,
                 texts=NO_YES,
             ),
             Series(
-                expr=f"topk(20, max by (device, kind, node) ({unread}) >= bool 0)",
+                expr=f"{never_read} or 0 * count by (device, kind, node) ({longest_ago})",
                 legend="never read",
                 unit=units.COUNT,
                 limits=limits.FAULT,

@@ -42,7 +42,7 @@ def test_a_change_is_not_made_again_unasked(database: Database) -> None:
             database.use(fail)
         cursor.execute("SELECT 1")
 
-    with pytest.raises(LetGoError, match="let go of by another thread"):
+    with pytest.raises(LetGoError, match="was closed by another thread"):
         database.use(change)
 
 
