@@ -35,7 +35,7 @@ def median(runs: Iterable[Figures], name: str) -> float:
 
 def machine() -> str:
     """The machine and the versions, one line each."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("pymodbus", "numpy"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("pymodbus", "uvloop", "numpy"))
     return (
         f"{_processor()}, {os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}\n"
         f"Python {platform.python_version()}, {libraries}"

@@ -163,3 +163,8 @@ class CollectionPlan:
     brokers: tuple[MqttBroker, ...] = ()
     modbus: tuple[ModbusBinding, ...] = ()
     mqtt: tuple[MqttBinding, ...] = ()
+
+    @property
+    def polls_a_second(self) -> float:
+        """How many scans of devices are due."""
+        return sum(1 / binding.period for binding in self.modbus)

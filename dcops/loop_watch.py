@@ -1,7 +1,8 @@
 """How long the event loop was kept from its work.
 
 A loop that does something for long answers nobody meanwhile: no poll begins, no reply is taken, no page is
-served. A WatchedLoop tells it by itself each time it goes to wait: that sees all of it, and wakes nobody.
+served. A WatchedLoop tells it by itself each time it goes to wait: that sees all of it, and wakes nobody. In
+another loop a timer looks how late it is called, which wakes an idle process 40 times a second.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from facility.clock import Clock
 from facility.durations import Durations
 from facility.sample import NANOSECONDS
 
+INTERVAL = 0.025
+"""Seconds between two calls of a timer. It sees a stall up to so much shorter than it was."""
 LONG = 0.05
 """Seconds from which on a stall is remembered by itself."""
 _REMEMBERED = 100
@@ -63,14 +66,16 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 class LoopWatch:
     """Watches the event loop it runs on."""
 
-    def __init__(self, clock: Clock) -> None:
-        """``clock`` dates stalls."""
+    def __init__(self, clock: Clock, now: Callable[[], float] = monotonic) -> None:
+        """``clock`` dates stalls, ``now`` (seconds of real time) is what a timer looks at."""
         self.lateness = Durations()
-        """How long each turn took."""
+        """How long each turn of a WatchedLoop took; in another loop, how late each call of the timer was."""
         self.longest = 0.0
         """Seconds, since the start."""
         self._long: deque[Stall] = deque(maxlen=_REMEMBERED)
         self._clock = clock
+        self._now = now
+        self._due = 0.0
 
     @property
     def long_ones(self) -> tuple[Stall, ...]:
@@ -78,15 +83,42 @@ class LoopWatch:
         return tuple(self._long)
 
     async def run(self) -> None:
-        """Watch until cancelled; of a loop that is no WatchedLoop there is nothing to be seen."""
+        """Watch until cancelled."""
         loop = asyncio.get_running_loop()
-        if isinstance(loop, WatchedLoop):
-            loop.turns.tell = self.note
+        if not isinstance(loop, WatchedLoop):
+            await self._look_again_and_again()
+            return
+        loop.turns.tell = self.note
         try:
             await asyncio.Event().wait()
         finally:
-            if isinstance(loop, WatchedLoop):
-                loop.turns.tell = _tell_nobody
+            loop.turns.tell = _tell_nobody
+
+    async def _look_again_and_again(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def call() -> None:
+            self.beat()
+            if not ended.is_set():
+                loop.call_later(INTERVAL, call)
+
+        ended = asyncio.Event()
+        self.begin()
+        loop.call_later(INTERVAL, call)
+        try:
+            await ended.wait()
+        finally:
+            ended.set()
+
+    def begin(self) -> None:
+        """The timer's first call is due an interval from now."""
+        self._due = self._now() + INTERVAL
+
+    def beat(self) -> None:
+        """The call that was due has come; the next one is due an interval from now."""
+        now = self._now()
+        self.note(max(0.0, now - self._due))
+        self._due = now + INTERVAL
 
     def note(self, seconds: float) -> None:
         """The loop was kept from its work for so long."""

@@ -9,19 +9,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from types import FrameType
 
+import uvloop
+
 from dcops.errors import DcopsError, in_words
 from dcops.loop_watch import WatchedLoop
 from dcops.site_file import LoadedSite, SiteProblems, SiteReader
 from dcops.standard_streams import reader_left
 from simulators.errors import SimulationError
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+_MANY_POLLS = 5_000.0
+"""A second."""
 SWITCH_SECONDS = 0.0005
 """How long a thread that writes or sorts holds up an event loop that wants its turn; usually it is 5 ms."""
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
 
-def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
-    """Run ``work`` on a fresh event loop and return its exit code.
+def run_async(command: str, work: Callable[[], Awaitable[int]], loop: LoopFactory = WatchedLoop) -> int:
+    """Run ``work`` on a fresh event loop, made by ``loop``, and return its exit code.
 
     What is wrong with the world is printed, one line each, and is exit code 1; anything else is a fault
     of the program and is raised.
@@ -34,7 +40,7 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
     _open_as_many_files_as_allowed()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        with asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        with asyncio.Runner(loop_factory=loop) as runner:
             return runner.run(main())
     except* _WORLD as group:
         errors.extend(_leaves(group))
@@ -43,6 +49,15 @@ def run_async(command: str, work: Callable[[], Awaitable[int]]) -> int:
             raise error
         print(f"{command}: {in_words(error)}", file=sys.stderr)
     return 1
+
+
+def loop_for(polls: float) -> LoopFactory:
+    """The kind of event loop that suits so many polls a second, asked or answered.
+
+    Python's own is watched without a timer and costs no more as long as there is room. Where the processors
+    are full uvloop gets more polls done.
+    """
+    return WatchedLoop if polls < _MANY_POLLS else uvloop.new_event_loop
 
 
 def _open_as_many_files_as_allowed() -> None:

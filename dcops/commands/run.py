@@ -14,7 +14,7 @@ from dcops.garbage import no_search, spare_nothing, spare_what_lives
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform
-from dcops.running import EarlySignal, heed_signal, load_site, run_async, stop_on_signal
+from dcops.running import EarlySignal, heed_signal, load_site, loop_for, run_async, stop_on_signal
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, SiteReader
 from dcops.stopping import leave
@@ -91,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
         load=None if args.record else reader.load,
     )
     left_behind: list[str] = []
-    code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind, early))
+    loop = loop_for(loaded.plan.polls_a_second)
+    code = run_async("dcops run", lambda: _serve(loaded, settings, args, left_behind, early), loop)
     leave(code, left_behind)
     spare_nothing()
     return code

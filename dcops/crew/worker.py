@@ -15,6 +15,8 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import uvloop
+
 from collectors.changes import compare
 from collectors.collection import Collection
 from collectors.config import CollectionPlan
@@ -195,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
             await collect(line, args.share, args.data)
             return 0
 
-        return run_async(f"dcops worker {args.share}", work)
+        return run_async(f"dcops worker {args.share}", work, uvloop.new_event_loop)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """What the process tells of itself: stalls, CPU by stage, and how both are exposed."""
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from dcops.cpu_stages import CpuStages
 from dcops.loop_watch import LoopWatch, Stall, TurnSelector, WatchedLoop
 from dcops.process_health import ProcessMetrics, Workings
+from dcops.running import loop_for
 from facility.durations import BOUNDS, Durations
 from tests.collectors.conftest import HandClock
 
@@ -119,6 +121,45 @@ def test_it_watches_the_loop_it_runs_on_until_it_is_cancelled() -> None:
     with asyncio.Runner(loop_factory=WatchedLoop) as runner:
         runner.run(stall())
     assert watch.longest >= 0.06
+
+
+def test_a_timer_that_is_called_in_time_saw_no_stall_and_one_that_is_called_late_did() -> None:
+    watch = LoopWatch(HandClock(START), Seconds(100.0, 100.025, 100.0505, 100.0755, 100.2205))
+    watch.begin()
+    for _ in range(4):
+        watch.beat()
+    assert within(watch.lateness) == {1: 3, 125: 1}
+    assert watch.longest == pytest.approx(0.120)
+    assert [(each.ended, round(each.seconds, 3)) for each in watch.long_ones] == [(START, 0.12)]
+
+
+class Looking(LoopWatch):
+    """Tells when it has looked three times."""
+
+    def __init__(self) -> None:
+        super().__init__(HandClock(START))
+        self.looked = asyncio.Event()
+
+    def beat(self) -> None:
+        super().beat()
+        if sum(self.lateness.counts) == 3:
+            self.looked.set()
+
+
+async def test_it_watches_another_loop_by_a_timer_until_it_is_cancelled() -> None:
+    watch = Looking()
+    task = asyncio.create_task(watch.run())
+    async with asyncio.timeout(5):
+        await watch.looked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_loop_is_one_that_needs_no_timer_to_be_watched_unless_it_polls_much() -> None:
+    for polls, watched in ((0.0, True), (4_999.0, True), (5_000.0, False), (20_000.0, False)):
+        with contextlib.closing(loop_for(polls)()) as loop:
+            assert isinstance(loop, WatchedLoop) is watched
 
 
 def told(tasks: Path, thread: int, user: int, system: int) -> None:
