@@ -52,7 +52,7 @@ def run_async(command: str, work: Callable[[], Awaitable[int]], loop: LoopFactor
 
 
 def loop_for(polls: float) -> LoopFactory:
-    """The kind of event loop that suits so many polls a second, asked or answered.
+    """The kind of event loop that suits so many polls a second.
 
     Python's own is watched without a timer and costs no more as long as there is room. Where the processors
     are full uvloop gets more polls done.

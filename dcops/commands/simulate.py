@@ -5,13 +5,15 @@ import ssl
 import time
 from pathlib import Path
 
+import uvloop
+
 from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
 from dcops.garbage import no_search
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds
 from dcops.pace import Pace
-from dcops.running import load_site, loop_for, run_async, stop_on_signal
+from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
 from simulators.clock import ScaledClock
@@ -78,9 +80,7 @@ def run(args: argparse.Namespace) -> int:
         loaded = load_site(args.site)
     if loaded is None:
         return 1
-    return run_async(
-        "dcops simulate", lambda: _serve(loaded, args), loop_for(loaded.plan.polls_a_second * args.speed)
-    )
+    return run_async("dcops simulate", lambda: _serve(loaded, args), uvloop.new_event_loop)
 
 
 async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
