@@ -60,6 +60,7 @@ def api_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tuple[R
         *_value_routes(view, plan, feed),
         *_judgement_routes(view, plan),
         *_collection_routes(view),
+        _process_route(view),
         _site_route(view),
     )
 
@@ -173,6 +174,18 @@ def _site_route(view: ConsoleContext) -> Route:
     )
 
 
+def _process_route(view: ConsoleContext) -> Route:
+    async def process(_: Arguments) -> ProcessAnswer:
+        return view.process()
+
+    return Route(
+        path="/api/v1/process",
+        summary="How the process is doing: CPU by stage, memory, late polls, stalls, what stores lack",
+        answers=(ProcessAnswer,),
+        answer=process,
+    )
+
+
 def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
     """How collecting goes, what it costs and what it has taught."""
 
@@ -184,9 +197,6 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
 
     async def lessons(arguments: Arguments) -> LessonList:
         return list_lessons(view, arguments)
-
-    async def process(_: Arguments) -> ProcessAnswer:
-        return view.process()
 
     return (
         Route(
@@ -228,11 +238,5 @@ def _collection_routes(view: ConsoleContext) -> tuple[Route, ...]:
             answers=(LessonList,),
             answer=lessons,
             parameters=(Parameter(name="device", note="only this device"),),
-        ),
-        Route(
-            path="/api/v1/process",
-            summary="How the process is doing: CPU by stage, memory, late polls, stalls, what stores lack",
-            answers=(ProcessAnswer,),
-            answer=process,
         ),
     )

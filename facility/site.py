@@ -140,7 +140,8 @@ class Site:
     def _sources(self) -> Iterator[tuple[Device, NDArray[np.int64]]]:
         """A device of each points, boundary, kind and feed, and the spaces in which such devices stand."""
         columns = self.columns
-        codes = columns.kinds.astype(np.int64) * len(Boundary) + columns.boundaries + columns.kinds
+        # Boundary and feed are -1 where there is none.
+        codes = columns.kinds.astype(np.int64) * (len(Boundary) + 1) + columns.boundaries + 1
         codes = codes * (len(Feed) + 1) + columns.feeds + 1
         for _, places in self.makes:
             of = codes[places]
