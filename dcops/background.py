@@ -59,9 +59,22 @@ async def apart(work: Callable[[], _T]) -> _T:
     return await done
 
 
-async def let_go(*things: object) -> None:
-    """Free large things that nobody uses any more, an attribute at a time: the loop turns in between."""
-    for each in things:
-        for name in tuple(vars(each)):
-            delattr(each, name)
-            await asyncio.sleep(0)
+class Freeing:
+    """Frees large things that nobody uses any more, an attribute at a time: the loop turns in between."""
+
+    def __init__(self) -> None:
+        self._unused: asyncio.Queue[object] = asyncio.Queue()
+
+    def add(self, *things: object) -> None:
+        """Free these soon."""
+        for each in things:
+            self._unused.put_nowait(each)
+
+    async def run(self) -> None:
+        """Free what is added until cancelled."""
+        while True:
+            each = await self._unused.get()
+            for name in tuple(vars(each)):
+                delattr(each, name)
+                await asyncio.sleep(0)
+            del each  # not only when the next one comes

@@ -20,7 +20,7 @@ from collectors.config import CollectionPlan
 from console.context import ConsoleContext
 from console.showing import Showing, Shown
 from console.ticks import TickSignal
-from dcops.background import let_go
+from dcops.background import Freeing
 from dcops.collecting import Collecting, Takers
 from dcops.cpu_stages import CpuStages
 from dcops.crew.metrics import MemberMetrics
@@ -43,6 +43,7 @@ from dcops.out_of_touch import Source, sources_of
 from dcops.outputs import build_notifiers, build_stores, deliver_to
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from dcops.process_health import ProcessMetrics, Workings
+from dcops.readiness import Readiness
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
 from dcops.serving import serving
@@ -55,7 +56,6 @@ from dcops.system_clock import ageing_by
 from facility.catalogue import Catalogue
 from facility.clock import Clock
 from facility.moves import find_moves, unmoved
-from facility.sample import NANOSECONDS
 from ingest.catalogues import KeptCatalogue
 from ingest.live_image import LiveImage
 from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
@@ -73,7 +73,6 @@ _DRAIN_SECONDS = 3.0
 _FINISH_SECONDS = 1.5
 """For what the stores lack at the stop; the journal keeps what they don't take."""
 _CLOSE_SECONDS = 1.0
-_READY_TICKS_LATE = 5
 
 
 class Platform:
@@ -131,12 +130,22 @@ class Platform:
         self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock, lambda: self._notifiers)
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
+        self._readiness = Readiness(
+            totals=self._collecting_all.totals,
+            polled_elsewhere=role.is_head,
+            signal=self.signal,
+            tick_period=settings.tick_period,
+            spool=self.spool,
+            site=self.reloader.detail,
+            deliveries=self.deliveries,
+            clock=clock,
+        )
         self._pages = Showing(self._view(live))
         self._disk = DiskSpace(settings.data)
         self._own_alarms = PlatformAlarms(self.board)
         self._conditions = self._find_conditions(loaded.journal.memory)
         self.stopping = StopBudget()
-        self._freeing: asyncio.Task[None] | None = None
+        self._former = Freeing()
 
     def _look_inside(self) -> Workings:
         return Workings(
@@ -195,7 +204,7 @@ class Platform:
                 serving(self._pages, self.signal, self._settings, self._settings.on_listening),
                 self._ticking(),
                 self._collecting.running(self._recording),
-                stage({"reload": self.reloader.run()}),
+                stage({"reload": self.reloader.run(), "former sites": self._former.run()}),
             ):
                 await stages.enter_async_context(each)
             await until.wait()
@@ -266,7 +275,7 @@ class Platform:
         self._pages.change(successor.shown)
         # Whoever asked for the change has it by now, and need not wait until the former site is freed.
         unused = (each for each in former if each not in {live, successor.shown})
-        self._freeing = asyncio.get_running_loop().create_task(let_go(*unused))
+        self._former.add(*unused)
 
     async def catch_up(self) -> None:
         """Close the open second and wait, at most a moment, until the history has everything."""
@@ -276,26 +285,6 @@ class Platform:
                 await self.spool.flush()
                 while self.deliveries[0].backlog.points:
                     await self.spool.changed()
-
-    def readiness(self) -> list[tuple[str, bool, str]]:
-        """(check, passed, detail) of everything that collecting and storing needs."""
-        role = self._settings.role
-        totals = self._collecting_all.totals()
-        journal = self.spool.stats
-        age = (self._clock.now() - self.signal.time) / NANOSECONDS if self.signal.number else None
-        late = _READY_TICKS_LATE * self._settings.tick_period / NANOSECONDS
-        checks = [
-            # Shards have to find the head before anything is collected.
-            ("collection", totals.polls_done > 0 or role.is_head, f"{totals.polls_done} polls done"),
-            ("tick", age is not None and age <= late, "none yet" if age is None else f"{age:.0f} s ago"),
-            ("journal", journal.available, journal.error or "accepting"),
-            ("site", True, self.reloader.detail()),
-        ]
-        checks.extend(
-            (f"store {each.name}", each.stats.available, each.stats.error or "taking readings")
-            for each in self.deliveries
-        )
-        return checks
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
@@ -382,7 +371,7 @@ class Platform:
                 clock=self._clock,
                 cpu=self.cpu,
             ),
-            readiness=self.readiness,
+            readiness=self._readiness.checks,
             process=self._workings.answer,
             ticks=self.signal,
             keeper=self.reloader,
