@@ -1,4 +1,4 @@
-"""``dcops reload``: apply changes in a site's files to the running dcops's files."""
+"""``dcops reload``: apply changes in a site's files to the running dcops."""
 
 import argparse
 import sys
