@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,15 @@ def test_a_run_does_not_write_over_a_recording_that_is_there(
     assert recording.read_text() == "precious"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Tests that run in the background ignore interrupts, and what they start would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 @pytest.mark.parametrize("module", ["dcops.cli", "argparse", "numpy", "dcops.running"])
 def test_a_signal_while_the_program_is_loading_ends_it_without_a_word(
