@@ -48,15 +48,6 @@ class _Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimates:
-    """What every source of every set adds at one time."""
-
-    of: Mapping[SourceKey, Estimate]
-    together: Estimate
-    """Set after set."""
-
-
-@dataclass(frozen=True, slots=True)
 class Members:
     """Which sources stand below which spaces, space after space."""
 
@@ -128,16 +119,20 @@ class RollupPlan:
         self._sums = self._join(sums=True)
         self._highest = self._join(sums=False)
 
-    def estimates(self, instant: Instant) -> Estimates:
-        """What every source of every set adds now."""
+    def place_of(self, key: SourceKey) -> slice:
+        """Where the sources of a set stand among those of all sets; of one that is not there, nowhere."""
+        return self._places.get(key, slice(0, 0))
+
+    def estimate(self, instant: Instant) -> Estimate:
+        """What every source of every set adds now, set after set."""
         seen = look_at(self._points, instant)
-        found = {
-            key: each.estimate(seen.part(self._places[key]), instant)
+        found = [
+            each.estimate(seen.part(self._places[key]), instant)
             for key, each in self.sets.items()
             if len(each)
-        }
-        weights = np.concatenate([np.empty(0), *(each.weights for each in found.values())])
-        return Estimates(found, Estimate(seen.values, seen.quality, seen.covered, seen.ages, weights))
+        ]
+        weights = np.concatenate([np.empty(0), *(each.weights for each in found)])
+        return Estimate(seen.values, seen.quality, seen.covered, seen.ages, weights)
 
     def shares(self) -> dict[str, DeviceShares]:
         """What each source usually draws of its rating, by rollup."""

@@ -7,7 +7,7 @@ from facility.catalogue import build_catalogue
 from facility.counters import Finding
 from facility.devices import Boundary
 from facility.energy import CounterBook
-from facility.moves import Moves, unmoved
+from facility.moves import NOWHERE, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from facility.sources import Instant, SourceSet
@@ -33,7 +33,7 @@ def test_a_zero_that_passes_costs_nothing_also_if_the_counter_moves_meanwhile() 
     read(before, 0, 500.0, 1000.0)
     read(before, 10, 510.0, 0.0)  # the second one falls
     after = book_of(0, 4)  # the first one is another now, the second lies further behind
-    after.take_over(before, Moves(np.array([4]), np.array([1]), np.array([1])))
+    after.take_over(before, np.array([NOWHERE, 1]))
 
     read(after, 20, 7.0, 1020.0)
 
