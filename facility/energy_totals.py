@@ -304,9 +304,7 @@ def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
     return Meters(np.concatenate([places, others[lone]])[order], points[order], integrated[order])
 
 
-def _book(
-    site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan
-) -> CounterBook:
+def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan) -> CounterBook:
     """The counters of each energy, with the power that carries each."""
     rates, moduli = [np.empty(0, dtype=np.int64)], list[float]()
     for quantity, meters in found:

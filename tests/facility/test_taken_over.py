@@ -44,9 +44,9 @@ def test_a_zero_that_passes_costs_nothing_also_if_the_counter_moves_meanwhile() 
 def test_what_reaches_the_sources_of_a_meter_is_remembered_where_the_meter_moves() -> None:
     site = small_site(with_taps=True)
     before, after = (SourceSet(site, "active_power", Boundary.IT_RACK, None) for _ in range(2))
-    assert before._stages
-    before._stages[0].delivered[:] = np.linspace(0.95, 0.97, len(before._stages[0].delivered))
+    assert before.stages
+    before.stages[0].delivered[:] = np.linspace(0.95, 0.97, len(before.stages[0].delivered))
 
-    after.take_over(before, unmoved(build_catalogue(site)))
+    after.take_over_delivered(before, unmoved(build_catalogue(site)))
 
-    assert after._stages[0].delivered.tolist() == before._stages[0].delivered.tolist()
+    assert after.stages[0].delivered.tolist() == before.stages[0].delivered.tolist()
