@@ -87,7 +87,7 @@ class Subscriber:
         self._last_error = ""
         self._told: set[str] = set()
         self._told_down = False
-        self._asked: list[str] = []
+        self._asked: dict[str, bool] = {}
         """What this connection has been asked for."""
         self._left: set[str] = set()
         """What the session may still have and is not wanted any more."""
@@ -168,6 +168,7 @@ class Subscriber:
             last_error=self._last_error,
             unacknowledged=self._receipts.waiting,
             resumed=self._resumed,
+            offline=self._intake.offline,
         )
 
     async def _recall(self) -> None:
@@ -180,7 +181,7 @@ class Subscriber:
         """One connection, from its opening to its loss."""
         connection = Connection(self.broker, version=self._version, opened=self._opened, take=self._take)
         self._connection = connection
-        self._asked = []
+        self._asked = {}
         try:
             async with connection:
                 try:
@@ -232,9 +233,14 @@ class Subscriber:
             while (wanted := self._wanted()) != self._asked or self._left:
                 # What is retained is needed when nothing is shown yet, and not at every connection.
                 retained = self._connections == 1 or bool(self._asked)
-                fresh = [topic for topic in wanted if topic not in set(self._asked)]
+                fresh = [topic for topic in wanted if topic not in self._asked]
                 left = sorted(self._left)
-                refused = await connection.ask_for(fresh, self.broker.qos, retained=retained)
+                refused: list[str] = []
+                for of_liveness in (False, True):
+                    topics = [topic for topic in fresh if wanted[topic] is of_liveness]
+                    if topics:  # who is connected may have been told while nobody kept it for us
+                        again = retained or of_liveness
+                        refused += await connection.ask_for(topics, self.broker.qos, retained=again)
                 if left:
                     await connection.unsubscribe(left)
                 self._left.difference_update(left)
@@ -244,9 +250,12 @@ class Subscriber:
                     self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
                     self._tell_once(logging.ERROR, self._last_error)
 
-    def _wanted(self) -> list[str]:
+    def _wanted(self) -> dict[str, bool]:
+        """What to subscribe to, each with whether it tells of liveness."""
         topics = subscriptions(self._intake.topics)
-        return [f"$share/{self.broker.share}/{topic}" for topic in topics] if self.broker.share else topics
+        if not self.broker.share:
+            return topics
+        return {f"$share/{self.broker.share}/{topic}": lives for topic, lives in topics.items()}
 
     def _take(self, message: Arrival) -> None:
         """A message has come. One that is not acknowledged comes again at the next connection."""

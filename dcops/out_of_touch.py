@@ -32,6 +32,8 @@ class Source:
     """How often what it would have brought was gone for good."""
     kept: bool = True
     """Whether it has kept for us what came before it was first in touch."""
+    gone: Sequence[str] = ()
+    """Ids of devices that would not be heard though it is in touch."""
 
 
 class OutOfTouch:
@@ -90,6 +92,7 @@ class OutOfTouch:
                     gone = gone or not source.kept
                 if away is not None and (gone or source.name in self._forgetful):
                     missed |= behind
+                missed.update(source.gone)
             elif behind:
                 since, before = self._away.get(source.name, (now, source.missed))
                 self._away[source.name] = min(since, now), before
@@ -138,4 +141,5 @@ def sources_of(own: Collection, members: Sequence[Member]) -> Iterator[Source]:
 
 def _broker(health: EndpointHealth) -> Source:
     connected = health.state is EndpointState.CONNECTED
-    return Source(health.endpoint, connected, health.errors.get("session", 0), health.resumed)
+    missed = health.errors.get("session", 0)
+    return Source(health.endpoint, connected, missed, health.resumed, health.offline)
