@@ -95,7 +95,8 @@ def _mqtt(profile: MqttProfile) -> Iterator[str]:
         yield "messages hold only what has changed"
     if profile.liveness is not None:
         told = profile.liveness
-        yield f"liveness: {told.topic}, {told.online} or {told.offline} at {_payload_path(told.path)}"
+        where = f" at {_payload_path(told.path)}" if told.path else ""
+        yield f"liveness: {told.topic}, {told.online!r} or {told.offline!r}{where}"
     yield ""
     rows: list[tuple[str, ...]] = [
         (point.name, point.type.key, point.type.unit, field.topic, _payload_path(field.path))
