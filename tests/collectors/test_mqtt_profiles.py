@@ -76,10 +76,10 @@ MISTAKES = """
 6 | topic: LWT | online: yes | 'topic' is missing; add it
 6 | topic: LWT | topic: LWT, online: Offline | 'online' and 'offline' are both 'Offline'; correct one
 6 | topic: LWT | topic: LWT, onlin: up | unknown key 'onlin'; did you mean 'online'?
-6 | topic: LWT | topic: a/../LWT | 'topic' 'a/../LWT' goes up behind a word; write every '../' at its beginning
-8 | topic: Power | topic: /Power | 'topic' '/Power' begins or ends with '/'; it follows the device's topic, and
+6 | topic: LWT | topic: a/../LWT | 'topic' 'a/../LWT' goes up behind a word; write every '../'
+8 | topic: Power | topic: /Power | 'topic' '/Power' begins or ends with '/'; it follows the device's topic
 8 | topic: Power | topic: Power/# | 'topic' 'Power/#' holds a wildcard; write the one topic under the device's
-8 | topic: Power | topic: "{device}" | 'topic' '{device}' has a brace; words stand in the 'topic' of the profile
+8 | topic: Power | topic: "{device}" | 'topic' '{device}' has a brace; words stand in the 'topic' of
 4 | topic: a/{device} | topic: a/{device}\\npartial: maybe | 'partial' is 'maybe'; it must be true or false
 """
 
