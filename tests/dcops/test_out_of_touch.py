@@ -119,6 +119,15 @@ def test_a_broker_that_goes_away_later_is_judged_as_ever() -> None:
     assert rig.at(45) == (set(), set())
 
 
+def test_a_device_that_said_that_it_is_offline_is_not_found_with_its_broker() -> None:
+    rig = Rig()
+    rig.sources[0] = Source("broker", in_touch=False)
+    rig.at(0)
+    rig.at(30)
+    rig.sources[0] = Source("broker", in_touch=True, gone=("door",))
+    assert rig.at(35) == (set(), {"door"})
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that is away is so at once."""
@@ -133,11 +142,11 @@ def write_by_exception(folder: Path, broker: Server) -> LoadedSite:
     return load(path)
 
 
-async def publish(broker: Server) -> None:
+async def publish(broker: Server, sensor: str = "c0") -> None:
     """What the sensor says."""
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
-        await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+        await client.publish(f"dcops/rack-1/{sensor}", json.dumps(values), 1)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -167,6 +176,41 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
             await until(lambda: alarms() == [], "the alarm goes", 60)
             stop.set()
             await until(lambda: not platform.deliveries[0].backlog.points, "all is stored")
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_stood_does_not_stand_again_if_the_device_went_offline_while_its_broker_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        (tmp_path / "own.yaml").write_text(
+            "profile: rack-climate\nextends: rack-climate\nliveness: {topic: LWT}\n"
+        )
+        path = tmp_path / "site.yaml"
+        sensors = climate_site(broker.port, "c0", "c1", more=", period: 1s, reports_by_exception: true")
+        path.write_text(f"{sensors}profiles: [own.yaml]\n")
+        platform = Platform(load(path), SystemClock(), Settings(data=tmp_path / "data", port=free_port()), {})
+        at = [platform.catalogue.index(f"{each}.air_inlet_temperature") for each in ("c0", "c1")]
+        stop = asyncio.Event()
+        subscriber = platform.collection._brokers._subscribers["broker"]
+        running = asyncio.create_task(platform.run(stop))
+        await until(lambda: platform.collection.brokers()[0].state == "connected", "connected")
+        await publish(broker)
+        await publish(broker, "c1")
+        await until(lambda: platform.image.quality[at].tolist() == [192, 192], "the values are shown")
+        let = asyncio.Event()
+        monkeypatch.setattr(subscriber, "_recall", let.wait)
+        broker.stop()
+        await until(lambda: platform.image.quality[at].tolist() == [20, 20], "they are no good any more")
+        broker.start()
+        async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+            await client.publish("dcops/rack-1/c0/LWT", "Offline", 1, retain=True)
+        let.set()
+        await until(lambda: platform.image.quality[at[1]] == 192, "the other one stands again", 60)
+        assert platform.collection.brokers()[0].offline == ("c0",)
+        assert platform.image.quality[at[0]] == 20
+        stop.set()
+        await running
 
 
 @pytest.mark.usefixtures("at_once")
