@@ -87,6 +87,8 @@ class Subscriber:
         self._last_error = ""
         self._told: set[str] = set()
         self._told_down = False
+        self._wanted = self._wants()
+        """What is to be subscribed to, each with whether it tells of liveness."""
         self._asked: dict[str, bool] = {}
         """What this connection has been asked for."""
         self._left: set[str] = set()
@@ -115,9 +117,10 @@ class Subscriber:
 
     def change(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
         """Read these devices from now on; those kept go on as they are. ``follow`` tells the broker."""
-        before = set(self._wanted())
+        before = self._wanted
         self._intake.place(bindings, kept)
-        self._left = (self._left | before) - set(self._wanted())
+        self._wanted = self._wants()
+        self._left = (self._left | before.keys()) - self._wanted.keys()
 
     async def follow(self) -> None:
         """Ask a connection that stands for what has changed; another one is asked for everything anyway.
@@ -230,7 +233,7 @@ class Subscriber:
     async def _subscribe(self, connection: Connection) -> None:
         """Ask for what is wanted and this connection was not asked for; leave what is wanted no more."""
         async with self._asking:
-            while (wanted := self._wanted()) != self._asked or self._left:
+            while (wanted := self._wanted) != self._asked or self._left:
                 # What is retained is needed when nothing is shown yet, and not at every connection.
                 retained = self._connections == 1 or bool(self._asked)
                 fresh = [topic for topic in wanted if topic not in self._asked]
@@ -250,7 +253,7 @@ class Subscriber:
                     self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
                     self._tell_once(logging.ERROR, self._last_error)
 
-    def _wanted(self) -> dict[str, bool]:
+    def _wants(self) -> dict[str, bool]:
         """What to subscribe to, each with whether it tells of liveness."""
         topics = subscriptions(self._intake.topics)
         if not self.broker.share:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from collectors.config import MqttBinding
@@ -44,7 +44,7 @@ class Intake:
         self._errors = errors
         self._set_aside = set_aside
         self._devices: list[MqttDevice] = []
-        self._takers: dict[str, list[Taker]] = {}
+        self._takers: dict[str, Sequence[Taker]] = {}
         """Of the messages of each topic."""
         self._offline: set[str] = set()
         self._past: Counter[str] = Counter()
@@ -84,7 +84,14 @@ class Intake:
         self._takers = {}
         for device in placed:
             for taker in device.takers:
-                self._takers.setdefault(taker.topic.whole, []).append(taker)
+                whole = taker.topic.whole
+                known = self._takers.get(whole)
+                if known is None:  # nearly always, and where a device has one topic nothing more is kept
+                    self._takers[whole] = device.takers if len(device.takers) == 1 else [taker]
+                elif isinstance(known, list):
+                    known.append(taker)
+                else:
+                    self._takers[whole] = [*known, taker]
 
     def devices(self) -> list[DeviceHealth]:
         """How reading each device goes."""

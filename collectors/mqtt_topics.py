@@ -26,13 +26,13 @@ def topic_of(device: str, below: str, *, of_liveness: bool = False) -> Topic:
     """
     if not below:
         return Topic(device, "", of_liveness)
-    words = device.split("/")
-    while below.startswith(_UP):
+    words, rest = device.split("/"), below
+    while rest.startswith(_UP):
         if not words:
             raise ValueError(f"{below!r} goes up further than {device!r} has levels")
         words.pop()
-        below = below.removeprefix(_UP)
-    return Topic("/".join([*words, below]), below, of_liveness)
+        rest = rest.removeprefix(_UP)
+    return Topic("/".join([*words, rest]), rest, of_liveness)
 
 
 def subscriptions(topics: Iterable[Topic]) -> dict[str, bool]:
@@ -45,19 +45,16 @@ def subscriptions(topics: Iterable[Topic]) -> dict[str, bool]:
     Returns:
         Each with whether it tells of liveness.
     """
-    wanted = {(topic.whole, topic.below, topic.of_liveness) for topic in topics}
     exact: dict[str, bool] = {}
-    for whole, _, of_liveness in sorted(wanted):
+    alike: defaultdict[tuple[str, int, bool], list[str]] = defaultdict(list)
+    for whole, below, of_liveness in topics:
         exact[whole] = of_liveness or exact.get(whole, False)
+        alike[below, whole.count("/"), of_liveness].append(whole)
     if len(exact) <= MOST_TOPICS:
-        return exact
-    alike: defaultdict[tuple[str, int], list[_Pattern]] = defaultdict(list)
-    for whole, below, of_liveness in sorted(wanted):
-        words = whole.split("/")
-        alike[below, len(words)].append(_Pattern(words, of_liveness))
+        return dict(sorted(exact.items()))
     by_depth: defaultdict[int, list[_Pattern]] = defaultdict(list)
-    for (_, depth), patterns in alike.items():
-        by_depth[depth].append(_joined(patterns))
+    for (_, depth, of_liveness), wholes in alike.items():
+        by_depth[depth].append(_Pattern(_shared([whole.split("/") for whole in wholes]), of_liveness))
     found = (pattern for patterns in by_depth.values() for pattern in _apart(patterns))
     return {"/".join(pattern.words): pattern.of_liveness for pattern in found}
 
@@ -67,10 +64,8 @@ class _Pattern(NamedTuple):
     of_liveness: bool
 
 
-def _joined(patterns: Sequence[_Pattern]) -> _Pattern:
-    columns = zip(*(pattern.words for pattern in patterns), strict=True)
-    words = [column[0] if len(set(column)) == 1 else "+" for column in columns]
-    return _Pattern(words, any(pattern.of_liveness for pattern in patterns))
+def _shared(rows: Iterable[Sequence[str]]) -> Sequence[str]:
+    return [column[0] if len(set(column)) == 1 else "+" for column in zip(*rows, strict=True)]
 
 
 def _apart(patterns: Iterable[_Pattern]) -> list[_Pattern]:
@@ -78,14 +73,14 @@ def _apart(patterns: Iterable[_Pattern]) -> list[_Pattern]:
     wild: list[_Pattern] = []
     plain: list[_Pattern] = []
     for each in sorted(patterns, key=lambda pattern: "+" not in pattern.words):
-        pattern = each
-        while (other := next((other for other in wild if _meet(pattern, other)), None)) is not None:
+        words, of_liveness = each
+        while (other := next((other for other in wild if _meet(words, other.words)), None)) is not None:
             wild.remove(other)
-            pattern = _joined([pattern, other])
-        (wild if "+" in pattern.words else plain).append(pattern)
+            words, of_liveness = _shared([words, other.words]), of_liveness or other.of_liveness
+        (wild if "+" in words else plain).append(_Pattern(words, of_liveness))
     return wild + plain
 
 
-def _meet(one: _Pattern, other: _Pattern) -> bool:
+def _meet(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether a topic fits both."""
-    return all(mine == its or "+" in (mine, its) for mine, its in zip(one.words, other.words, strict=True))
+    return all(mine == its or "+" in (mine, its) for mine, its in zip(one, other, strict=True))
