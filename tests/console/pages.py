@@ -18,11 +18,13 @@ RACK = "b1-h1-r1-k02"
 
 
 @asynccontextmanager
-async def serving(plant: Plant, port: int = 0, showing: Showing | None = None) -> AsyncIterator[int]:
+async def serving(
+    plant: Plant, port: int = 0, showing: Showing | None = None, **options: object
+) -> AsyncIterator[int]:
     """The console on a port of its own."""
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
-        serve(showing or Showing(plant.view()), port=port, on_listening=listening.set_result)
+        serve(showing or Showing(plant.view()), port=port, on_listening=listening.set_result, **options)
     )
     try:
         yield await listening
