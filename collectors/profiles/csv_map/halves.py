@@ -16,7 +16,8 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _SAID_OF_ALL = re.compile(
-    r"\b(?:two|2|separate|pairs? of)\b[^;]*\b(?:hi|high|msw)\b[^;]*\b(?:lo|low|lsw)\b", re.IGNORECASE
+    r"\b(?:two|2|separate|pairs? of)\b[^;]{0,80}\b(?:hi|high|msw)\b[^;]{0,80}\b(?:lo|low|lsw)\b",
+    re.IGNORECASE,
 )
 _WIDE = {DataType.U16: DataType.U32, DataType.S16: DataType.S32}
 _ONES = 0xFFFF
