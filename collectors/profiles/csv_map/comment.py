@@ -131,7 +131,8 @@ _FORBIDDEN_BEYOND = re.compile(
     re.IGNORECASE,
 )
 _SWAPPED = re.compile(
-    r"(?:\b(\w+) )?(?:string|text)s?\b[^;]{0,80}(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
+    r"(?:\b(\w+) )?(?:string|text)s?\b[^;]{0,80}"
+    r"(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
     r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?",
     re.IGNORECASE,
 )
