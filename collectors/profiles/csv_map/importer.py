@@ -155,12 +155,13 @@ class _Importer:
     def _places(self) -> list[Place]:
         namer = Namer()
         found = []
+        named = []
         bytes_little = self._bytes_little()
         for row in self._rows:
             remarks = read_remarks(row.description)
             remarks.swapped |= bytes_little
             name = namer.name(row.name)
-            self._note_name(row, name)
+            named.append((row, name))
             little = self._comment.words_little and not row.word_order
             at = place(
                 replace(row, word_order="little") if little else row,
@@ -183,6 +184,7 @@ class _Importer:
                 )
             self._negatives(at)
             found.append(at)
+        self._note_names(named)
         return joined(found, self._comment.caveats, self._comment.sentinels, self._notes)
 
     def _negatives(self, at: Place) -> None:
@@ -206,15 +208,23 @@ class _Importer:
             return False
         return told
 
-    def _note_name(self, row: MapRow, name: str) -> None:
-        if name == row.name:
-            return
-        why = (
-            "so that no two are alike"
-            if name != point_name(row.name)
-            else "names are small letters, digits and '_'"
-        )
-        self._notes.add(row.line, f"{row.name}: named {name}, {why}")
+    def _note_names(self, named: Sequence[tuple[MapRow, str]]) -> None:
+        """Tell of new names: each where more than its writing changed, the others by one note."""
+        rule = "names are small letters, digits and '_'"
+        respelled = []
+        for row, name in named:
+            if name == row.name:
+                continue
+            if name != point_name(row.name):
+                self._notes.add(row.line, f"{row.name}: named {name}, so that no two are alike")
+            elif name.replace("_", "") == re.sub(r"[\W_]", "", row.name.lower()):
+                respelled.append((row, name))
+            else:
+                self._notes.add(row.line, f"{row.name}: named {name}, {rule}")
+        if respelled:
+            (row, name), *others = respelled
+            more = f"; {len(others)} more likewise" if others else ""
+            self._notes.add(row.line, f"{row.name}: named {name}, {rule}{more}")
 
     def _kind(self) -> DeviceKind:
         symbols = [unit_symbol(row.unit, row.name) or "" for row in self._rows]

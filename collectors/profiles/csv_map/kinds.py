@@ -22,7 +22,7 @@ _WORDS: tuple[tuple[DeviceKind, str], ...] = (
     (
         DeviceKind.BATTERY,
         (
-            r"\bbbu\b|battery (?:backup|monitor|management)|\bbattery\b.*\bbms\b|capacitor bank|\bcbu\b"
+            r"\bbbu\b|battery (?:backup|monitor|management)|\bbattery\b.{0,80}\bbms\b|capacitor bank|\bcbu\b"
             r"|service com\.\w+\.battery"
         ),
     ),

@@ -72,13 +72,13 @@ _POWER = frozenset({"power", "watts", "watt", "p", "load"})
 _IMPORT = frozenset(
     {
         *("import", "imp", "imported", "forward", "consumed", "consumption", "delivered", "ea+"),
-        *("totwhimp", "purchased", "drawn", "positive"),
+        *("totwhimp", "purchased", "drawn", "positive", "plus"),
     }
 )
 _EXPORT = frozenset(
     {
         *("export", "exp", "exported", "reverse", "returned", "received", "fed", "feed"),
-        *("generated", "generation", "produced", "sent", "totwhexp", "negative"),
+        *("generated", "generation", "produced", "sent", "totwhexp", "negative", "minus"),
     }
 )
 _NAMED = frozenset({"breaker_closed", "on_battery", "on_bypass", "running", "available", "fault", "leak"})

@@ -1,5 +1,6 @@
 """From one row of a map to where its value lies: table, type, order, bits, patterns of no value."""
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,14 +145,17 @@ def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
     if remarks.bit is None:
         problems.add(row.line, f"{row.name!r}: which bit of the register is missing; write bit=0 to bit=15")
         return
+    if remarks.bit >= 2 * _BITS:
+        rule = "write the address of the register it lies in, and which of its bits 0 to 15 it is"
+        problems.add(row.line, f"{row.name!r}: bit {remarks.bit}; {rule}")
+        return
+    high_first = at.order in {Order.ABCD, Order.BADC}
     if remarks.bit >= _BITS:
-        words, bit = divmod(remarks.bit, _BITS)
-        if at.order in {Order.ABCD, Order.BADC}:
-            words = max(1, 1 - words) if words > 1 else 0
-        at.address += words
+        at.address += 0 if high_first else 1
+        bit = remarks.bit - _BITS
         notes.add(row.line, f"{row.name}: bit {remarks.bit} taken as bit {bit} of register {at.address}")
         remarks.bit = bit
-    elif _in_wide(remarks) and at.order in {Order.ABCD, Order.BADC}:
+    elif _in_wide(remarks) and high_first:
         at.address += 1
         notes.add(row.line, f"{row.name}: bit {remarks.bit} of 32 taken as one of register {at.address}")
     if remarks.bit + remarks.width > _BITS:
@@ -239,7 +243,7 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
 def _raw(value: float, row: MapRow) -> int | None:
     """The raw number of a value; None if it is none."""
     raw = (value - row.offset) / row.scale
-    return round(raw) if abs(raw - round(raw)) < _NEARLY else None
+    return round(raw) if math.isfinite(raw) and abs(raw - round(raw)) < _NEARLY else None
 
 
 def _pattern(given: int, at: Place, notes: Notes) -> int | None:

@@ -8,7 +8,7 @@ from collectors.profiles.csv_map.rows import whole
 
 _VALUE = r"(?:(?:0x|\$)[0-9A-Fa-f_]+h?|\b[0-9A-Fa-f]{2,16}h\b|-?\d+(?:\.0+)?)"
 _NO_VALUE = (
-    r"(?:the |a |an |field |value |register |sensor |probe |input |is |was )*"
+    r"(?:the |a |an |field |value |register |sensor |probe |input |is |was ){0,5}"
     r"(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed|fitted)"
     r"|n/?a\b|n\.a\.|null\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)"
     r"|invalid|unavailable|unsupported|unimplemented|missing|absent|unplugged|disconnected|undefined"
@@ -18,16 +18,16 @@ _NO_VALUE = (
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
 _TROUBLE = (
-    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer|wire|cable) "
+    r"(?:the |a |an |is ){0,3}(?:(?:sensor|probe|transducer|wire|cable) "
     r"(?:failed|break|broken|open|short(?:ed)?|defect)"
     r"|(?:open|broken|shorted|faulty|failed|defective) (?:sensor|probe|transducer|wire|cable|loop|input)\b"
     r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range|no communication|disabled"
     r"|over-?range|under-?range|over-?flow)"
 )
 """Words that mean no value of a number that is the limit of its type; of others they may be states."""
-NEGATIVE = re.compile(r"\bnegative\b[^;]*\bcodes?\b|(?<![\w.])-\d+\b", re.IGNORECASE)
+NEGATIVE = re.compile(r"\bnegative\b[^;]{0,80}\bcodes?\b|(?<![\w.])-\d+\b", re.IGNORECASE)
 """What may say that negative numbers of a measurement are codes."""
-_CODES = re.compile(r"\b(?:negative|error|state|status|reason)\b[^;]*\bcodes?\b", re.IGNORECASE)
+_CODES = re.compile(r"\b(?:negative|error|state|status|reason)\b[^;]{0,80}\bcodes?\b", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w.])(-\d+)\s*[=:]?\s*[A-Za-z(]")
 _NEGATIVE_NONE = re.compile(
     r"(?<![\w.])(-\d+)(?:\s*(?:=|:|->|→|means|indicates|is|for|when|while|if))+\s*"
@@ -70,7 +70,7 @@ _MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s
 _TROUBLE_IS = re.compile(
     rf"(?:{_NO_VALUE}|(?:error|fault)(?: value| code)?)\s*[=:]?\s*({_VALUE})(?![\w.])", re.IGNORECASE
 )
-_SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]*?\b{_NO_VALUE}", re.IGNORECASE)
+_SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]{{0,80}}?\b{_NO_VALUE}", re.IGNORECASE)
 _ALL_ONES = re.compile(r"\ball (?:ones|bits set|bits 1|0xFF|F\b)", re.IGNORECASE)
 _NONE_IS = re.compile(
     rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
