@@ -277,3 +277,29 @@ async def test_a_shard_shows_the_same_on_its_own_page(tmp_path: Path) -> None:
             await until(lambda: shard.live.image.quality[at] == 192, "it stands again", 60)
             await shard.spool.flush()
             assert shard.spool.stats.appended == 2, "the head judges for itself"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_shard_shows_on_its_own_page_after_a_restart_what_stood_before(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        loaded = write_by_exception(tmp_path, broker)
+        head = f"http://127.0.0.1:{free_port()}"
+        role = Role(shards=1, own=1, head=head, token="a-token-for-tests-only")
+        settings = Settings(data=tmp_path / "data", port=free_port(), role=role)
+        for start, quality in (("first", 192), ("again", 192), ("forgotten", 20)):
+            if start == "forgotten":
+                await forget_sessions(broker)
+            shard = Shard(loaded, SystemClock(), settings, {}, share=Share(1, 1))
+            at = shard.live.kept.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(shard.run(stop))
+            await until(lambda: bool(shard.collection.brokers()), "a broker is known of")  # noqa: B023
+            await until(lambda: shard.collection.brokers()[0].state == "connected", "connected")  # noqa: B023
+            if start == "first":
+                await publish(broker)
+            await until(lambda: shard.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: shard.live.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
+            assert shard.live.image.values[at] == 24.5
+            stop.set()
+            await running
+        assert shard.spool.stats.appended == 0, "the head remembers for itself"
