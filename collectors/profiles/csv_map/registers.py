@@ -9,7 +9,14 @@ from collectors.profiles import LENGTHS, DataType, Order, Table
 from collectors.profiles.csv_map.draft import Entry, Hex, number
 from collectors.profiles.csv_map.remarks import Remarks
 from collectors.profiles.csv_map.rows import MapRow
-from collectors.profiles.csv_map.words import order_of, swap_bytes, table_of, type_of, type_words
+from collectors.profiles.csv_map.words import (
+    is_time,
+    order_of,
+    swap_bytes,
+    table_of,
+    type_of,
+    type_words,
+)
 from collectors.profiles.document import Problems, one_of
 
 BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
@@ -17,6 +24,7 @@ _PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
 _HALVES = {"u8": DataType.U8, "s8": DataType.S8}
 _BITS = 16
 _BYTE = 8
+_CHARACTERS = 2
 _NEAR_END = 8
 _NEARLY = 1e-6
 _LAST_ADDRESS = 0xFFFF
@@ -72,8 +80,12 @@ class Notes:
 
 
 def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: Notes) -> Place | None:
-    """Where a row lies; None, with the mistake noted, if that cannot be told."""
+    """Where a row lies; None, with a mistake or a note, if that cannot be told."""
     before = len(problems.found)
+    if is_time(row.data_type):
+        rule = "a date is not read; the device's time is not needed"
+        notes.add(row.line, f"{row.name}: left out, {row.data_type} is no number; {rule}")
+        return None
     table = table_of(row.register_type)
     if table is None:
         rule = one_of(row.register_type.lower(), Table)
@@ -100,6 +112,10 @@ def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: N
         address=row.address,
         length=LENGTHS.get(word.data, 1) if word.data else remarks.length or 0,
     )
+    if word.characters and not remarks.length:
+        found.length = (word.characters + 1) // _CHARACTERS
+        told = f"{row.data_type} taken as {word.characters} characters, {found.length} registers"
+        notes.add(row.line, f"{row.name}: {told}")
     _settle_type(found, problems, notes)
     if found.address + found.length - 1 > _LAST_ADDRESS:
         problems.add(row.line, f"{row.name!r} ends beyond address {_LAST_ADDRESS}; lower its address")
@@ -115,7 +131,7 @@ def _settle_type(at: Place, problems: Problems, notes: Notes) -> None:
         at.data, at.length = DataType.BIT, 1
         remarks.bit = None
     elif at.data is None:
-        if not remarks.length:
+        if not at.length:
             problems.add(row.line, f"{row.name!r}: a string needs its length; write len=N registers")
     elif at.data in {DataType.BIT, DataType.BITS}:
         _settle_bit(at, problems, notes)
