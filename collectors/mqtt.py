@@ -177,7 +177,7 @@ class Subscriber:
     async def _recall(self) -> None:
         """Know what an earlier process has taken, before the broker sends any of it again."""
         if self.broker.persistent and not self._recalled:
-            self._receipts.recall(await self._keeping.recall(self.broker.id))
+            self._receipts.recall(await self._keeping.recall(self.broker.session))
             self._recalled = True
 
     async def _receive(self) -> None:
@@ -276,7 +276,7 @@ class Subscriber:
             number = self._keeping.number()
             note = self._receipts.take(message.mid, digest, number)
             if self.broker.persistent:
-                self._keeping.note(number, self.broker.id, note)
+                self._keeping.note(number, self.broker.session, note)
             self._window.took(self._receipts.waiting)
         self._acknowledge()
         if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:

@@ -11,6 +11,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan
 from collectors.health import CollectorState, EndpointHealth, EndpointState
 from dcops.crew.members import Member
+from dcops.standing_values import origins_of
 from facility.sample import NANOSECONDS
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
@@ -47,6 +48,8 @@ class OutOfTouch:
         sources: Callable[[], Iterable[Source]],
     ) -> None:
         """``devices`` are looked after; ``shards`` says of which devices another process takes care."""
+        self.origins = origins_of(plan, devices)
+        """What the values of each of the devices come from."""
         self._behind: dict[str, set[str]] = {}
         for binding in plan.mqtt:
             if binding.device in devices:
@@ -113,6 +116,11 @@ class Silence:
         """Give it the quality that says so, at ``now`` (ns)."""
         self._staleness.mark(image, now)
         self._standing.mark(image, self._touch(now))
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """What the values of each device that reports by exception come from."""
+        return self._touch.origins
 
     def remember(self, image: LiveImage) -> StandingValues:
         """What devices that report by exception said last."""

@@ -139,6 +139,7 @@ class _Demo:
             data=self.folder,
             host=self.args.host,
             port=self.args.port,
+            allowed_hosts=self.args.allowed_hosts,
             tick_period=pace.tick_period,
             speed=pace.speed,
             on_listening=self._say,

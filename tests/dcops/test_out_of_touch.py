@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from pathlib import Path
 
@@ -235,11 +236,57 @@ async def test_what_a_device_said_before_a_restart_stands_after_it_if_its_broker
             await until(lambda: platform.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
             assert platform.image.values[at] == 24.5
             kept = await platform.spool.load_state("standing")
-            assert kept is None or not standing_values.decode(kept)[1], "a kill now leaves what may be old"
+            assert kept is None or not standing_values.decode(kept).whole, "a kill now leaves what may be old"
             times.append(int(platform.image.times[at]))
             stop.set()
             await running
         assert len(set(times)) == 1
+
+
+def write_moving(folder: Path, brokers: tuple[Server, Server], place: str) -> LoadedSite:
+    """A site with two brokers; a sensor that is silent while nothing changes is behind one, a second behind
+    the other.
+    """
+    path = folder / "site.yaml"
+    text = climate_site(brokers[0].port, "c0", more=", period: 1s, reports_by_exception: true")
+    broker = f"{{id: broker, protocol: mqtt, host: 127.0.0.1, port: {brokers[0].port}, client_id: collector}}"
+    other = f"{{id: other, protocol: mqtt, host: 127.0.0.1, port: {brokers[1].port}, client_id: collector}}"
+    assert broker in text
+    sensor = "kind: environment_sensor, in: rack-1, profile: rack-climate"
+    text = text.replace(broker, f"{broker}\n  - {other}").replace("endpoint: broker", f"endpoint: {place}")
+    path.write_text(f"{text}  - {{id: c1, {sensor}, endpoint: other}}\n")
+    return load(path)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_device_said_over_one_broker_is_not_shown_once_it_is_behind_another(
+    tmp_path: Path,
+) -> None:
+    with (
+        mosquitto(tmp_path / "one", persistent=True) as one,
+        mosquitto(tmp_path / "other", persistent=True) as other,
+    ):
+        settings, said = Settings(data=tmp_path / "data", port=free_port()), False
+        for place, quality, value in (("broker", 192, 24.5), ("broker", 192, 24.5), ("other", 32, None)):
+            loaded = write_moving(tmp_path, (one, other), place)
+            platform = Platform(loaded, SystemClock(), settings, {})
+            at = platform.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(platform.run(stop))
+
+            def states() -> set[str]:
+                return {each.state for each in platform.collection.brokers()}  # noqa: B023
+
+            await until(lambda: states() == {"connected"}, "both are connected")
+            if not said:
+                await publish(one)
+                said = True
+            await until(lambda: platform.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: platform.image.quality[at] == quality, f"{place}: {quality}")  # noqa: B023
+            shown = float(platform.image.values[at])
+            assert (None if math.isnan(shown) else shown) == value
+            stop.set()
+            await running
 
 
 async def forget_sessions(broker: Server) -> None:
@@ -274,3 +321,29 @@ async def test_a_shard_shows_the_same_on_its_own_page(tmp_path: Path) -> None:
             await until(lambda: shard.live.image.quality[at] == 192, "it stands again", 60)
             await shard.spool.flush()
             assert shard.spool.stats.appended == 2, "the head judges for itself"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_shard_shows_on_its_own_page_after_a_restart_what_stood_before(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        loaded = write_by_exception(tmp_path, broker)
+        head = f"http://127.0.0.1:{free_port()}"
+        role = Role(shards=1, own=1, head=head, token="a-token-for-tests-only")
+        settings = Settings(data=tmp_path / "data", port=free_port(), role=role)
+        for start, quality in (("first", 192), ("again", 192), ("forgotten", 20)):
+            if start == "forgotten":
+                await forget_sessions(broker)
+            shard = Shard(loaded, SystemClock(), settings, {}, share=Share(1, 1))
+            at = shard.live.kept.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(shard.run(stop))
+            await until(lambda: bool(shard.collection.brokers()), "a broker is known of")  # noqa: B023
+            await until(lambda: shard.collection.brokers()[0].state == "connected", "connected")  # noqa: B023
+            if start == "first":
+                await publish(broker)
+            await until(lambda: shard.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: shard.live.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
+            assert shard.live.image.values[at] == 24.5
+            stop.set()
+            await running
+        assert shard.spool.stats.appended == 0, "the head remembers for itself"
