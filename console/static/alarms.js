@@ -71,7 +71,7 @@ export class AlarmPanel {
         alarm.category === "communication" ? h("span", { class: "category", title: "communication alarm" }, "comm.") : null,
         alarm.category === "platform" ? h("span", { class: "category", title: "alarm of dcops itself" }, "dcops") : null,
         h("span", { class: "alarm-age muted" })),
-      h("button", { type: "button", class: "link place", onclick: () => this.open(target, alarm.space) }, place),
+      h("button", { type: "button", class: "link place", onclick: () => this.open(target) }, place),
       h("p", { class: "message" }, alarm.message),
       alarm.action ? h("p", { class: "action" }, alarm.action) : null,
       runbook(alarm.runbook),

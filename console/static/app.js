@@ -32,6 +32,12 @@ function follow() {
   detail.show(id);
 }
 
+// The site has been loaded anew: what is open stays so, where the reader left it.
+function restore() {
+  if (detail.id === null) follow();
+  else detail.show(detail.id);
+}
+
 new Header(live);
 const tree = new Tree(live, open);
 const detail = new Detail(live, open);
@@ -48,5 +54,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   document.getElementById("main").focus();
 });
 window.addEventListener("hashchange", follow);
-live.on("structure", follow);
+live.on("structure", restore);
 live.start();

@@ -233,6 +233,18 @@ async def test_nothing_sticks_out_at_any_width(
     assert picture.stat().st_size > 10_000
 
 
+async def test_on_a_phone_alarms_come_before_everything_that_can_wait(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK))
+    plant.tick()
+    await show(browser, port, width=390, height=844)
+    await until(browser, lambda: text(browser, ".alarm .message"))
+    tops = "return arguments[0].map((each) => document.querySelector(each).getBoundingClientRect().top)"
+    places = browser.execute_script(tops, ["#alarm-tile", "#alarms", "#tree-panel", "#main", "#collection"])
+    assert places == sorted(places)
+
+
 async def test_the_browser_has_nothing_to_complain_about(plant: Plant, browser: Chrome, port: int) -> None:
     browser.get_log("browser")
     await show(browser, port)
