@@ -56,7 +56,7 @@ def origins_of(plan: CollectionPlan, devices: AbstractSet[str]) -> dict[str, str
 def _map_of(profile: MqttProfile) -> str:
     """Differs where a message of the same words would mean something else."""
     read = [
-        (point.name, *field.path, field.scale, field.offset)
+        (point.name, field.topic, *field.path, field.scale, field.offset)
         for point, field in zip(profile.points, profile.fields, strict=True)
     ]
     return f"{crc32(orjson.dumps(read)):08x}"

@@ -55,10 +55,12 @@ async def until_ticked(plant: Plant, browser: Chrome, condition: Callable[[], ob
 
 
 @contextmanager
-def pace(browser: Chrome) -> Iterator[Callable[[int], None]]:
-    """Pages opened meanwhile tell the time, and wait, by a clock that can be made to run faster than ours."""
-    script = "Page.addScriptToEvaluateOnNewDocument"
-    added = browser.execute_cdp_cmd(script, {"source": PACED})["identifier"]
+def pace(browser: Chrome, times: int = 1) -> Iterator[Callable[[int], None]]:
+    """Pages opened meanwhile tell the time, and wait, by a clock that runs so many times as fast as ours, and
+    can be made to run faster.
+    """
+    script, source = "Page.addScriptToEvaluateOnNewDocument", PACED.replace("pace = 1", f"pace = {times}")
+    added = browser.execute_cdp_cmd(script, {"source": source})["identifier"]
     try:
         yield lambda times: browser.execute_script("window.paceOf(arguments[0])", times)
     finally:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+import aiohttp
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -131,13 +132,45 @@ async def test_a_server_whose_seconds_do_not_close_is_not_called_live(
         await show(browser, port)
 
 
-async def test_a_page_too_many_says_why_it_is_not_live(
+async def test_a_page_too_many_looks_now_and_then_until_there_is_room(
+    plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.server.build_app", partial(build_app, max_streams=1))
+    async with (
+        serving(plant) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/api/v1/stream") as other,
+    ):
+        with pace(browser, 5):
+            await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
+            await until(browser, lambda: text(browser, "#stream-state") == "live, every 10 s")
+            assert text(browser, "#stream-age") == "1 streams are open already"
+            states = """
+              window.states = [];
+              new MutationObserver(() => window.states.push(document.body.dataset.stream))
+                .observe(document.body, {attributes: true})
+            """
+            browser.execute_script(states)
+            shown = data(browser, "#campus-power")["watts"]
+            plant.read_all()
+            await until_ticked(plant, browser, lambda: data(browser, "#campus-power")["watts"] != shown)
+            assert text(browser, "#stream-state") == "live, every 10 s"
+            other.close()
+            await until_ticked(plant, browser, lambda: text(browser, "#stream-state") == "live")
+            assert text(browser, "#stream-age") == ""
+            assert set(browser.execute_script("return window.states")) <= {"live"}
+
+
+async def test_a_page_that_looks_now_and_then_says_so_when_the_server_is_gone(
     plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("console.server.build_app", partial(build_app, max_streams=0))
-    async with serving(plant) as port:
-        await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
-        await until(browser, lambda: "0 streams are open already" in (text(browser, "#stream-age") or ""))
+    with pace(browser) as hasten:
+        async with serving(plant) as port:
+            await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
+            await until(browser, lambda: text(browser, "#stream-state") == "live, every 10 s")
+        hasten(10)
+        await until(browser, lambda: (text(browser, "#stream-state") or "").startswith("no data since "))
 
 
 @pytest.mark.parametrize("asked", ["%", "%E0%A4%A", "%3Cimg%20src=x%3E"])
