@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from facility.catalogue import Catalogue
-from facility.energy import CounterBook, CounterStates
+from facility.energy import Amounts, CounterBook, CounterStates
 from facility.moves import NOWHERE, Moves, places_of
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
@@ -19,6 +19,8 @@ from facility.site import Site
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
 from facility.spaces import LEVELS, Level
 
+RETURNED = " returned"
+"""Follows a device's id where its counter of what flows back is remembered; no id has a space in it."""
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
 
@@ -60,6 +62,8 @@ class Meters:
     """Index of the counter over the whole site, or of the power."""
     integrated: Bools
     """Which are powers."""
+    returned: Bools
+    """Which count what flows back, to be taken off."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -109,10 +113,14 @@ class EnergyTotals:
         ends = _ends(len(meters) for _, meters in found)
         self._members = _joined([each.sources for each in members], ends)
         self._starts = _joined([each.starts for each in members], _ends(len(m.sources) for m in members))
+        returned = _flags([meters.returned for _, meters in found])
+        self._returned = np.flatnonzero(returned)
+        self._entering = _joined([_entering(meters) for _, meters in found], ends)
+        self._signs = np.where(returned, -1.0, 1.0)
         self._energies = tuple(
             _Energy(
                 quantity=quantity,
-                devices=tuple(site.devices[at].id for at in meters.places.tolist()),
+                devices=_names(site, meters),
                 meters=slice(*of_meters),
                 powers=rollups.place_of(_power(quantity)),
                 spaces=tuple(each.spaces),
@@ -127,6 +135,9 @@ class EnergyTotals:
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
         self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
         self._asked = tuple((key, at) for at, key in enumerate(self._keys) if key in asked)
+        net = [np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies]
+        self._net = _flags(net)
+        """Of which something is taken off."""
         self._told = Told(len(slots))
         self._any_integrated = bool(self.book.integrated.any())
         lone = self.book.lone
@@ -159,8 +170,11 @@ class EnergyTotals:
         each = self.book.update(instant, powers if len(powers.values) else None)
         members, starts = self._members, self._starts
         counted = np.isfinite(each.total)
+        weights = self._weights(powers)
+        if len(self._returned):
+            self._join(each, counted, weights)
         known = np.logical_or.reduceat(counted[members], starts)
-        total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
+        total = np.add.reduceat(np.where(counted, each.total * self._signs, 0.0)[members], starts)
         estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
         leaning = np.zeros(len(starts), dtype=np.bool_)
         if each.leaning.any():
@@ -171,7 +185,7 @@ class EnergyTotals:
         if self.book.awaited.any():
             told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
         self._told.published = np.where(told, rising, self._told.published)
-        weights = self._weights(powers)[members]
+        weights = weights[members]
         expected = np.add.reduceat(weights, starts)
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
         carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
@@ -180,6 +194,9 @@ class EnergyTotals:
             own = np.where(self.book.integrated[members], weights, 0.0)
             integrated = np.add.reduceat(own, starts) / expected
         measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
+        if len(self._returned):
+            # More flowed back than came in: what was told before stands.
+            measured &= ~self._net | (rising <= total)
         self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
         return {
@@ -187,12 +204,23 @@ class EnergyTotals:
             for key, at in self._asked
         }
 
+    def _join(self, each: Amounts, counted: Bools, weights: Floats) -> None:
+        """Let a meter that counts both ways be known and covered only as far as both its counters are."""
+        there, back = self._entering, self._returned
+        counted[back] &= counted[there]
+        np.logical_and.at(each.covered, there, each.covered[back])
+        np.logical_and.at(each.carried, there, each.carried[back])
+        weights[back] = 0.0
+
     def remember(self) -> dict[str, DeviceCounters]:
         """What must outlive the process, by energy."""
         if not self._energies:
             return {}
-        rates = np.add.reduceat(self.book.rates[self._members], self._starts)
-        pledge, states = self._told.pledge(rates, self._checksums(), self._updated), self.book.states()
+        rates = np.add.reduceat((self.book.rates * self._signs)[self._members], self._starts)
+        pledge, states = (
+            self._told.pledge(np.maximum(rates, 0.0), self._checksums(), self._updated),
+            self.book.states(),
+        )
         return {
             e.quantity.key: DeviceCounters(e.devices, states.part(e.meters), e.spaces, pledge.part(e.totals))
             for e in self._energies
@@ -277,8 +305,9 @@ class EnergyTotals:
         return self._sums
 
     def _counted(self) -> Floats:
-        counted: Floats = np.add.reduceat(self.book.counted[self._members], self._starts)
-        return counted
+        counted = self.book.counted * self._signs
+        by_total: Floats = np.add.reduceat(counted[self._members], self._starts)
+        return by_total
 
     def _mark(
         self, total: Floats, estimated: Floats, measured: Bools, out: Floats, marks: QualityArray
@@ -290,18 +319,40 @@ class EnergyTotals:
 
 
 def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
-    """The counters of a boundary, and the powers of those of its meters that have none."""
+    """The counters of a boundary, the powers of those of its meters that have none, and what counts back."""
     inside = site.counting_in(quantity.boundary)
     places, points = site.points_of(quantity.type_key)
     places, points = places[inside[places]], points[inside[places]]
     others, powers = site.points_of(quantity.power_type_key)
     lone = inside[others] & ~np.isin(others, places)
-    points = np.concatenate([points, powers[lone]])
+    forth = np.concatenate([places, others[lone]])
+    back, exports = forth[:0], points[:0]
+    if quantity.returned_type_key is not None:
+        back, exports = site.points_of(quantity.returned_type_key)
+        paired = np.isin(back, forth)
+        back, exports = back[paired], exports[paired]
+    points = np.concatenate([points, powers[lone], exports])
     order = np.argsort(points)
-    integrated = np.concatenate(
-        [np.zeros(len(places), dtype=np.bool_), np.ones(int(lone.sum()), dtype=np.bool_)]
+    kinds = np.repeat([0, 1, 2], [len(places), int(lone.sum()), len(back)])[order]
+    return Meters(np.concatenate([forth, back])[order], points[order], kinds == 1, kinds == 2)  # noqa: PLR2004
+
+
+def _names(site: Site, meters: Meters) -> tuple[str, ...]:
+    """By which counters are remembered."""
+    return tuple(
+        f"{site.devices[at].id}{RETURNED if returned else ''}"
+        for at, returned in zip(meters.places.tolist(), meters.returned.tolist(), strict=True)
     )
-    return Meters(np.concatenate([places, others[lone]])[order], points[order], integrated[order])
+
+
+def _entering(meters: Meters) -> Ints:
+    """Of each counter that counts back, the one of the same meter that does not."""
+    returned = meters.returned
+    forth = np.flatnonzero(~meters.returned)
+    order = np.argsort(meters.places[forth], kind="stable")
+    ordered = forth[order]
+    found: Ints = ordered[np.searchsorted(meters.places[ordered], meters.places[returned])]
+    return found
 
 
 def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan) -> CounterBook:
@@ -322,7 +373,8 @@ def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: R
         _ratings(site, places),
         np.array(moduli, dtype=np.float64),
         np.repeat(np.array([each.rate_divisor for each, _ in found], dtype=np.float64), counts),
-        integrated=np.concatenate([np.empty(0, dtype=np.bool_), *(meters.integrated for _, meters in found)]),
+        integrated=_flags([meters.integrated for _, meters in found]),
+        returned=_flags([meters.returned for _, meters in found]),
     )
 
 
@@ -349,6 +401,10 @@ def _behind(begin: int, places: Ints) -> Ints:
 def _ends(counts: Iterable[int]) -> list[int]:
     """Where each of some things behind each other begins, and where the last one ends."""
     return list(accumulate(counts, initial=0))
+
+
+def _flags(parts: Sequence[Bools]) -> Bools:
+    return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
 
 
 def _joined(parts: Sequence[Ints], begins: Sequence[int]) -> Ints:
