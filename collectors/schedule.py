@@ -22,6 +22,10 @@ FEW_PLACES = 10
 """The same for few devices; each of these places is the first of some of the others."""
 FEW = 4_000
 """Devices of a collection, at most, that are few: a tenth of them can be asked at once."""
+SHORT = 5 * NANOSECONDS
+"""Shorter periods, ns, have as many places for few devices as for many: what a unit waits for the one before,
+behind the same gateway, would be too large a part of them.
+"""
 GRAIN = 20_000_000
 """Places are not closer together than this, in ns."""
 LEAD = 100_000_000
@@ -64,7 +68,7 @@ class Grid:
 
     def offset(self, job_id: str, period: int) -> int:
         """Where in its period, ns, a job is due, in ns: the same in every run."""
-        places = max(1, min(self.places, period // GRAIN))
+        places = max(1, min(self.places if period >= SHORT else PLACES, period // GRAIN))
         place = zlib.crc32(job_id.encode()) % PLACES * places // PLACES
         return (place * period // places - LEAD) % period
 

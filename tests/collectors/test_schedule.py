@@ -60,7 +60,14 @@ def test_few_devices_have_ten_places_shortly_before_full_seconds() -> None:
     assert few.offset("123456789", 10 * SECOND) == 1_900_000_000
     places = {few.offset(f"{at}", 10 * SECOND) for at in range(2000)}
     assert places == {900_000_000 + at * SECOND for at in range(10)}
-    assert {few.offset(f"{at}", SECOND) for at in range(2000)} == {at * SECOND // 10 for at in range(10)}
+    assert {few.offset(f"{at}", 5 * SECOND) for at in range(2000)} == {
+        400_000_000 + at * SECOND // 2 for at in range(10)
+    }
+
+
+def test_few_devices_have_as_many_places_as_others_in_a_short_period() -> None:
+    few = Grid.of(4_000)
+    assert {few.offset(f"{at}", SECOND) for at in range(2000)} == {at * SECOND // 50 for at in range(50)}
 
 
 def test_more_devices_have_a_place_at_most_a_tenth_of_the_period_later() -> None:
