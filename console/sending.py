@@ -77,8 +77,9 @@ async def send(request: web.Request, response: web.StreamResponse, piece: bytes)
 
 
 async def end_if_stuck(request: web.Request, _: web.StreamResponse) -> None:
-    """Have the kernel end the connection of a response if nothing is taken for long: small answers too stay in
-    memory until they are taken, even once their connection is closed. Only Linux can.
+    """Have the kernel end the connection of a response if nothing is taken for long.
+
+    Small answers too are in memory until they are taken, even once their connection is closed. Linux only.
     """
     taken_by = request.transport.get_extra_info("socket") if request.transport is not None else None
     if taken_by is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
