@@ -30,6 +30,8 @@ export class Live {
     this.heard = null;
     this.triedAt = 0;
     this.source = null;
+    this.begun = false; // whether a stream has ever begun
+    this.loading = false;
   }
 
   on(event, listener) {
@@ -63,15 +65,20 @@ export class Live {
   }
 
   async loadStructure() {
+    if (this.loading) return;
+    this.loading = true;
     for (;;) {
       try {
         this.takeTree(await getJson("/api/v1/nodes"));
         break;
-      } catch {
+      } catch (error) {
+        this.why = error.status ? error.message : ""; // without a status nobody answered
         this.setState("lost");
+        this.emit("state");
         await pause(RETRY);
       }
     }
+    this.loading = false;
     this.emit("structure");
   }
 
@@ -98,14 +105,13 @@ export class Live {
     this.triedAt = performance.now();
     const source = new EventSource(STREAM);
     this.source = source;
-    let begun = false;
     source.addEventListener("snapshot", (event) => {
       this.looking = false;
       this.why = "";
       this.take(JSON.parse(event.data), true);
       // Not the first one: the site may have been loaded anew, with other names and ratings.
-      if (begun) this.loadStructure();
-      begun = true;
+      if (this.begun) this.loadStructure();
+      this.begun = true;
     });
     source.addEventListener("tick", (event) => this.take(JSON.parse(event.data), false));
     source.addEventListener("error", () => {

@@ -208,6 +208,44 @@ async def test_a_site_loaded_anew_shows_its_new_names_and_racks(plant: Plant, br
         ] == []
 
 
+async def test_a_site_loaded_anew_behind_a_stream_that_was_refused_is_seen(
+    plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(plant) as port:
+        await show(browser, port, node="#b1-h1")
+    with monkeypatch.context() as full:
+        full.setattr("console.server.build_app", partial(build_app, max_streams=0))
+        async with serving(plant, port=port):
+            await until(browser, lambda: "0 streams are open already" in text(browser, "#stream-age"))
+    spaces = tuple(replace(each, name="Renamed") if each.id == RACK else each for each in plant.site.spaces)
+    view = replace(plant.view(), site=replace(plant.site, spaces=spaces))
+    async with serving(plant, port=port, showing=Showing(view)):
+        await until(browser, lambda: text(browser, f'.row[data-node="{RACK}"] .name') == "Renamed")
+
+
+async def test_what_a_reader_chose_and_stands_on_stays_when_the_site_is_loaded_anew(
+    plant: Plant, browser: Chrome
+) -> None:
+    showing = Showing(plant.view())
+    async with serving(plant, showing=showing) as port:
+        await show(browser, port)
+        await until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".figures .scroll"))
+        await asyncio.to_thread(
+            browser.find_element(By.CSS_SELECTOR, '.total[data-quantity="facility_power"]').click
+        )
+        await until(browser, lambda: text(browser, ".chart h3") == "Facility input power")
+        browser.execute_script("document.querySelector('.figures .scroll').focus()")
+        renewed = Plant(changed(plant.site), clock=plant.clock)
+        renewed.ticks = plant.ticks
+        renewed.read_all()
+        showing.change(Shown(renewed.view()))
+        renewed.tick()
+        await until(browser, lambda: text(browser, f'.row[data-node="{RACK}"] .name') == "Renamed")
+        await until(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".cell")) == 7)
+        assert text(browser, ".chart h3") == "Facility input power"
+        assert browser.execute_script("return document.activeElement.ariaLabel") == "Key figures"
+
+
 def changed(site: Site) -> Site:
     """The same with a rack renamed and another added to the first row."""
     spaces = [replace(each, name="Renamed") if each.id == RACK else each for each in site.spaces]
