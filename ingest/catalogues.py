@@ -12,7 +12,6 @@ from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
 from ingest.errors import BatchCorruptError
 
-
 _AT_ONCE = 1000
 """Groups written at once: the interpreter is kept from others for so long, a ms or two."""
 
