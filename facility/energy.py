@@ -95,6 +95,7 @@ class CounterBook:
         rate_divisor: float,
         *,
         integrated: Bools | None = None,
+        returned: Bools | None = None,
     ) -> None:
         """Prepare.
 
@@ -105,12 +106,15 @@ class CounterBook:
             moduli: Rollover of each, NaN if none.
             rate_divisor: Power × seconds / divisor = amount.
             integrated: Which are no counters: their points are those of the power itself.
+            returned: Which count what flows back: power carries them while it is negative.
         """
         self.points = points
         self.corrections: Counter[Finding] = Counter()
         """How often counters did anything but advance."""
         self.integrated = np.zeros(len(points), dtype=np.bool_) if integrated is None else integrated
         """Which are integrated from power alone."""
+        self._returned = np.zeros(len(points), dtype=np.bool_) if returned is None else returned
+        self._directions = np.where(self._returned, -1.0, 1.0)
         self._has_rate = rates >= 0
         self._rate_at = np.maximum(rates, 0)
         self._all_rated = bool(self._has_rate.all())
@@ -165,6 +169,8 @@ class CounterBook:
             self._advance(fresh, reading, read_at)
         read = (good & np.isfinite(self._reading)) | (self.integrated & power_read)
         self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
+        # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
+        read |= self._returned & np.isnan(self._reading) & power_read & (self._counted + self._open == 0.0)
         known = self._time > 0
         return Amounts(
             np.where(known, self._counted + self._open, np.nan),
@@ -203,7 +209,7 @@ class CounterBook:
         stuck = self._still & (self._open > _LONGEST_STILL * self._last_step)
         measured = measured & ~stuck & ~self.integrated
         rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
-        rate = np.maximum(rate, 0.0)  # what flows back is not counted
+        rate = np.maximum(rate, 0.0)  # what flows the other way is not counted here
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
         self.rates = np.where(np.isfinite(rate), rate, 0.0)
         known_since = np.where(self._still, 0, self._time)
@@ -306,7 +312,7 @@ class CounterBook:
         if rates is None:
             return np.full(len(self.points), np.nan), np.zeros(len(self.points), dtype=np.bool_)
         has, at = self._has_rate, self._rate_at
-        return np.where(has, rates.values[at], np.nan), has & rates.covered[at]
+        return np.where(has, rates.values[at] * self._directions, np.nan), has & rates.covered[at]
 
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
         seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from facility.catalogue import Catalogue
-from facility.energy import CounterBook, CounterStates
+from facility.energy import Amounts, CounterBook, CounterStates
 from facility.moves import Moves, places_of
 from facility.pledges import Pledge, Told
 from facility.quality import Quality, QualityArray
@@ -17,6 +17,8 @@ from facility.site import Site
 from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet
 from facility.spaces import LEVELS, Level
 
+RETURNED = " returned"
+"""Follows a device's id where its counter of what flows back is remembered; no id has a space in it."""
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
 
@@ -58,6 +60,8 @@ class Meters:
     """Index of the counter over the whole site, or of the power."""
     integrated: Bools
     """Which are powers."""
+    returned: Bools
+    """Which count what flows back, to be taken off."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -90,7 +94,13 @@ class EnergyTotals:
         self.quantity = quantity
         self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
         self.book = _book(site, quantity, meters, rollups.sets.get(self.power))
-        self._devices = tuple(site.devices[at].id for at in meters.places.tolist())
+        self._devices = tuple(
+            f"{site.devices[at].id}{RETURNED if returned else ''}"
+            for at, returned in zip(meters.places.tolist(), meters.returned.tolist(), strict=True)
+        )
+        self._returned = np.flatnonzero(meters.returned)
+        self._entering = _entering(meters, self._returned)
+        self._signs = np.where(meters.returned, -1.0, 1.0)
         self._members = members_by_space(
             site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key
         )
@@ -117,8 +127,11 @@ class EnergyTotals:
         each = self.book.update(instant, power)
         members, starts = self._members.sources, self._members.starts
         counted = np.isfinite(each.total)
+        weights = self.book.weights(power)
+        if len(self._returned):
+            self._join(each, counted, weights)
         known = np.logical_or.reduceat(counted[members], starts)
-        total = np.add.reduceat(np.where(counted, each.total, 0.0)[members], starts)
+        total = np.add.reduceat(np.where(counted, each.total * self._signs, 0.0)[members], starts)
         estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
         leaning = np.zeros(len(starts), dtype=np.bool_)
         if each.leaning.any():
@@ -129,7 +142,7 @@ class EnergyTotals:
         if self.book.awaited.any():
             told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
         self._told.published = np.where(told, rising, self._told.published)
-        weights = self.book.weights(power)[members]
+        weights = weights[members]
         expected = np.add.reduceat(weights, starts)
         coverage = np.add.reduceat(np.where(each.covered[members], weights, 0.0), starts) / expected
         carried = np.add.reduceat(np.where(each.carried[members], weights, 0.0), starts) / expected
@@ -138,6 +151,8 @@ class EnergyTotals:
             own = np.where(self.book.integrated[members], weights, 0.0)
             integrated = np.add.reduceat(own, starts) / expected
         measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
+        if len(self._returned):
+            measured &= rising <= total  # more flowed back than came in: what was told before stands
         self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
         return {
@@ -145,10 +160,18 @@ class EnergyTotals:
             for key, at in self._asked
         }
 
+    def _join(self, each: Amounts, counted: Bools, weights: Floats) -> None:
+        """Let a meter that counts both ways be known and covered only as far as both its counters are."""
+        there, back = self._entering, self._returned
+        counted[back] &= counted[there]
+        np.logical_and.at(each.covered, there, each.covered[back])
+        np.logical_and.at(each.carried, there, each.carried[back])
+        weights[back] = 0.0
+
     def remember(self) -> DeviceCounters:
         """What must outlive the process."""
         members, starts = self._members.sources, self._members.starts
-        rates = np.add.reduceat(self.book.rates[members], starts)
+        rates = np.maximum(np.add.reduceat((self.book.rates * self._signs)[members], starts), 0.0)
         pledge = self._told.pledge(rates, self._checksums(), self._updated)
         return DeviceCounters(self._devices, self.book.states(), tuple(self._members.spaces), pledge)
 
@@ -205,8 +228,9 @@ class EnergyTotals:
         return steps
 
     def _counted_by_space(self) -> Floats:
-        counted: Floats = np.add.reduceat(self.book.counted[self._members.sources], self._members.starts)
-        return counted
+        counted = self.book.counted * self._signs
+        by_space: Floats = np.add.reduceat(counted[self._members.sources], self._members.starts)
+        return by_space
 
     def _mark(
         self, total: Floats, estimated: Floats, measured: Bools, out: Floats, marks: QualityArray
@@ -233,18 +257,31 @@ def energy_totals(
 
 
 def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
-    """The counters of a boundary, and the powers of those of its meters that have none."""
+    """The counters of a boundary, the powers of those of its meters that have none, and what counts back."""
     inside = site.counting_in(quantity.boundary)
     places, points = site.points_of(quantity.type_key)
     places, points = places[inside[places]], points[inside[places]]
     others, powers = site.points_of(quantity.power_type_key)
     lone = inside[others] & ~np.isin(others, places)
-    points = np.concatenate([points, powers[lone]])
+    forth = np.concatenate([places, others[lone]])
+    back, exports = forth[:0], points[:0]
+    if quantity.returned_type_key is not None:
+        back, exports = site.points_of(quantity.returned_type_key)
+        paired = np.isin(back, forth)
+        back, exports = back[paired], exports[paired]
+    points = np.concatenate([points, powers[lone], exports])
     order = np.argsort(points)
-    integrated = np.concatenate(
-        [np.zeros(len(places), dtype=np.bool_), np.ones(int(lone.sum()), dtype=np.bool_)]
-    )
-    return Meters(np.concatenate([places, others[lone]])[order], points[order], integrated[order])
+    kinds = np.repeat([0, 1, 2], [len(places), int(lone.sum()), len(back)])[order]
+    return Meters(np.concatenate([forth, back])[order], points[order], kinds == 1, kinds == 2)  # noqa: PLR2004
+
+
+def _entering(meters: Meters, returned: Ints) -> Ints:
+    """Of each counter that counts back, the one of the same meter that does not."""
+    forth = np.flatnonzero(~meters.returned)
+    order = np.argsort(meters.places[forth], kind="stable")
+    ordered = forth[order]
+    found: Ints = ordered[np.searchsorted(meters.places[ordered], meters.places[returned])]
+    return found
 
 
 def _book(site: Site, quantity: EnergyQuantity, meters: Meters, powers: SourceSet | None) -> CounterBook:
@@ -268,6 +305,7 @@ def _book(site: Site, quantity: EnergyQuantity, meters: Meters, powers: SourceSe
         np.array(moduli, dtype=np.float64),
         quantity.rate_divisor,
         integrated=meters.integrated,
+        returned=meters.returned,
     )
 
 

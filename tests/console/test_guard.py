@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient
 
-from console.guard import allowed_names
+from console.guard import Hosts, allowed_hosts
 from console.server import serve
 from console.showing import Showing
 from tests.console.pages import serving
@@ -34,15 +34,47 @@ async def test_another_host_name_is_refused_on_every_path(client: TestClient, ho
 
 
 async def test_any_name_is_served_where_bound_to_an_outer_address(plant: Plant) -> None:
-    assert allowed_names("0.0.0.0") is None
-    assert allowed_names("127.0.0.1") == {"localhost", "127.0.0.1", "::1"}
-    assert allowed_names("127.0.0.2") == {"localhost", "127.0.0.1", "::1", "127.0.0.2"}
-    assert allowed_names("localhost") == {"localhost", "127.0.0.1", "::1"}
+    assert allowed_hosts("0.0.0.0") is None
+    assert allowed_hosts("127.0.0.1") == Hosts(frozenset({"localhost", "127.0.0.1", "::1"}))
+    assert allowed_hosts("127.0.0.2") == Hosts(frozenset({"localhost", "127.0.0.1", "::1", "127.0.0.2"}))
+    assert allowed_hosts("localhost") == Hosts(frozenset({"localhost", "127.0.0.1", "::1"}))
     async with (
-        plant.client(names=None) as client,
+        plant.client(hosts=None) as client,
         client.get("/healthz", headers={"Host": "noc.example"}) as response,
     ):
         assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "status"),
+    [
+        ("0.0.0.0", "noc.example", 200),
+        ("0.0.0.0", "NOC.example:8443", 200),
+        ("0.0.0.0", "localhost:8080", 200),
+        ("0.0.0.0", "10.0.0.5:8080", 200),  # as kubelets and Prometheus ask
+        ("0.0.0.0", "[fd00::5]:8080", 200),
+        ("0.0.0.0", "evil.example", 421),
+        ("0.0.0.0", "noc.example.evil.example", 421),
+        ("0.0.0.0", "10.0.0.5.evil.example", 421),
+        ("0.0.0.0", "", 421),
+        ("127.0.0.1", "noc.example", 200),
+        ("127.0.0.1", "10.0.0.5", 421),
+    ],
+)
+async def test_names_that_are_allowed_are_the_only_ones_served_whatever_it_is_bound_to(
+    plant: Plant, bound: str, host: str, status: int
+) -> None:
+    async with (
+        serving(plant, host=bound, names=frozenset({"noc.example"})) as port,
+        aiohttp.ClientSession() as session,
+    ):
+        for path in ("/", "/api/v1/nodes", "/metrics"):
+            async with session.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host}) as answer:
+                assert answer.status == status
+                if status != 200:
+                    told = (await answer.json())["error"]
+                    assert told["message"] == f"this server is not {host!r}"
+                    assert told["mend"].endswith("with this name in --allowed-hosts (DCOPS_ALLOWED_HOSTS)")
 
 
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/v1/nodes", "/metrics", "/nowhere", "/readyz"])

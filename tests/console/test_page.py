@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from collectors.health import DeviceState
 from tests.console.campus import build_site
 from tests.console.collecting import health
-from tests.console.pages import RACK, api, data, serving, show, text, until
+from tests.console.pages import RACK, api, data, serving, show, text, until, until_ticked
 from tests.console.plant import Plant, alarm
 
 
@@ -339,6 +339,6 @@ async def test_a_device_tells_its_states_in_words_and_what_it_says_of_itself(bro
         assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "7"
         assert "Serial number SN <b>12</b>" in text(browser, ".facts")
         plant.set("b1-h1-r1-cdu", active_power=3e3, leak=0.0, fault=0.0)
-        plant.tick()
-        await until(browser, lambda: text(browser, '[data-series="b1-h1-r1-cdu.leak"] .value') == "dry")
+        leak = '[data-series="b1-h1-r1-cdu.leak"] .value'
+        await until_ticked(plant, browser, lambda: text(browser, leak) == "dry")
         assert text(browser, '[data-series="b1-h1-r1-cdu.fault"] .value') == "no"
