@@ -86,9 +86,7 @@ def test_a_pushed_point_is_given_thirty_seconds(seconds: float, expected: int) -
 @pytest.mark.parametrize(("seconds", "expected"), [(180.0, 192), (180.1, 20)])
 def test_a_pushed_point_of_a_longer_period_is_given_three_of_them(seconds: float, expected: int) -> None:
     plain = site()
-    devices = tuple(
-        replace(each, period=60.0) if each.id == "k2-climate" else each for each in plain.devices
-    )
+    devices = tuple(replace(each, period=60.0) if each.id == "k2-climate" else each for each in plain.devices)
     image = LiveImage(catalogue().point_count)
     image.apply(sample(K2_CLIMATE, NOON, [1.0, 2.0]))
     StalenessPlan(replace(plain, devices=devices), PUSHED).mark(image, NOON + int(seconds * SECOND))
