@@ -35,7 +35,7 @@ from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
 from collectors.readers import ReaderFactory
-from collectors.schedule import Schedule
+from collectors.schedule import Grid, Schedule
 from facility.clock import Clock
 from facility.durations import Durations
 from facility.sample import Emit, EmitScans
@@ -80,6 +80,7 @@ class Collection:
         """
         self._plan = plan
         self._clock = clock
+        self._grid = Grid.of(len(plan.modbus))  # for good: on another one, all polls would be early or late
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
         self.lateness = Durations()
@@ -104,7 +105,7 @@ class Collection:
         self._readers = tuple([factory.make(binding) for binding in plan.modbus])
         self._endpoint_plan = self._plan_endpoints()
         scans = [_scan(reader, self._endpoints) for reader in self._readers]
-        self._schedule = Schedule(clock, scans, self._inbox.behind)
+        self._schedule = Schedule(clock, scans, self._grid, self._inbox.behind)
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
 
@@ -260,6 +261,7 @@ class Collection:
     def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
         return ReaderFactory(
             clock=self._clock,
+            grid=self._grid,
             harvest=self._harvest,
             lessons=self._lessons,
             random=self._random,

@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         data=args.data,
         host=args.host,
         port=args.port,
+        allowed_hosts=args.allowed_hosts,
         record=args.record,
         believe_clock=args.believe_clock,
         role=role,

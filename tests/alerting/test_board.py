@@ -100,3 +100,17 @@ def test_room_shrinks_with_active_alarms() -> None:
     board = AlarmBoard(active_limit=2)
     board.raise_alarm(make_alarm())
     assert board.room() == 1
+
+
+def test_a_full_board_is_said_once_until_there_was_room_again(caplog: pytest.LogCaptureFixture) -> None:
+    board = AlarmBoard(active_limit=1)
+    board.raise_alarm(make_alarm())
+    board.hold_back(3)
+    board.hold_back(2)
+    assert board.held_back_total == 5
+    said = "alarm board is full with 1 active alarms, 3 held back"
+    assert [record.message for record in caplog.records] == [said]
+    board.clear(make_alarm().id, T0)
+    board.raise_alarm(make_alarm())
+    board.hold_back(3)
+    assert [record.message for record in caplog.records] == [said, said]

@@ -140,6 +140,25 @@ def test_a_watched_point_without_good_value_is_one_alarm_of_its_device(talking: 
     assert run(talking, 110, 120) == {110: []}
 
 
+def test_after_a_restart_a_blind_device_is_told_no_second_time_and_ends_with_its_second_good_poll(
+    talking: Plant,
+) -> None:
+    rule = (
+        "- {name: warm, point: air_inlet_temperature, high: 27 °C, priority: low, action: Look., "
+        'message: "{device} {place} {value} {limit}"}'
+    )
+    talking.use(rule)
+    talking.read("k01-climate.air_inlet_temperature", 0.0, 25, Quality.SENSOR_FAILURE)
+    assert run(talking, 25, 60) == {55: ["device-blind:k01-climate"]}
+    talking.use(rule)
+    talking.watch.resume(T0 + 60 * SECOND)
+    assert run(talking, 60, 100) == {}
+    assert [alarm.raised for alarm in talking.told] == [T0 + 55 * SECOND]
+    for at in (100, 110):
+        talking.read("k01-climate.air_inlet_temperature", 24.0, at)
+        assert run(talking, at, at + 10) == ({} if at == 100 else {110: []})
+
+
 def test_a_silent_device_is_not_blind_besides(talking: Plant) -> None:
     talking.use(
         '- {name: wet, point: leak, equals: 1, priority: high, action: Look., message: "{device} {place}"}'

@@ -175,6 +175,17 @@ def test_fewer_endpoints_than_that_are_alarms_of_their_own(spread: Plant) -> Non
     assert run(spread, 25, 100) == {55: expected}
 
 
+def test_half_of_the_endpoints_is_not_the_network(feeds: Plant) -> None:
+    feeds.endpoints = {each: f"gw-{each}" for each in feeds.endpoints}
+    feeds.watch = feeds.make_watch(())
+    feeds.tick(1)
+    half = pdus(feeds, "r1", "")
+    feeds.lose(*half)
+    assert run(feeds, 25, 100) == {55: [f"device-silent:{each}" for each in half]}
+    feeds.lose("r2-k1-a")
+    assert run(feeds, 100, 200) == {100: ["network-silent:campus"]}
+
+
 def test_the_alarm_of_the_network_goes_when_all_but_a_quarter_is_back(spread: Plant) -> None:
     every = pdus(spread, "r", "")
     spread.lose(*every)

@@ -20,7 +20,7 @@ def succeed(before: Plant, rules: str, *gone: str, at: float) -> Plant:
     for here, there, count in moves.runs:
         for name in ("values", "times", "quality"):
             getattr(after, name)[here : here + count] = getattr(before, name)[there : there + count]
-    after.board, after.told = before.board, before.told
+    after.board, after.told, after.endpoints = before.board, before.told, before.endpoints
     after.use(rules)
     after.watch.take_over(before.watch, moves)
     after.watch.resume(T0 + round(at * SECOND))
@@ -102,3 +102,44 @@ def test_the_silence_of_a_device_goes_on(*, raised: bool) -> None:
     plant.tick(35)
     assert plant.active(Category.COMMUNICATION) == ["device-silent:k02-climate"]
     assert len(plant.history(Category.COMMUNICATION)) == 1
+
+
+def test_a_device_that_was_heard_once_before_the_change_is_back_with_its_next_poll() -> None:
+    plant = Plant()
+    for device in plant.site.devices:
+        plant.read_device(device.id, 0)
+    plant.tick(0)
+    plant.lose("k02-climate")
+    for at in (1, 35):
+        plant.tick(at)
+    plant.read_device("k02-climate", 60)
+    plant.tick(60)
+    assert plant.active(Category.COMMUNICATION) == ["device-silent:k02-climate"]
+    plant = succeed(plant, "[]", "k01-pdu-a", at=69)
+    plant.tick(69)
+    plant.read_device("k02-climate", 70)
+    plant.tick(70)
+    assert plant.active(Category.COMMUNICATION) == []
+
+
+def test_an_endpoint_that_was_heard_before_the_change_is_back_two_polls_after_that() -> None:
+    behind = ("k01-climate", "k02-climate")
+    plant = Plant()
+    plant.endpoints = dict.fromkeys(behind, "gateway")
+    plant.use("[]")
+    for device in plant.site.devices:
+        plant.read_device(device.id, 0)
+    plant.tick(0)
+    plant.lose(*behind)
+    for at in (1, 35):
+        plant.tick(at)
+    plant.read_device("k01-climate", 60)
+    plant.tick(60)
+    assert plant.active(Category.COMMUNICATION) == ["endpoint-silent:gateway"]
+    plant = succeed(plant, "[]", "k01-pdu-a", at=70)
+    plant.read_device("k01-climate", 79)
+    plant.tick(79)
+    assert plant.active(Category.COMMUNICATION) == ["endpoint-silent:gateway"]
+    plant.read_device("k01-climate", 80)
+    plant.tick(80)
+    assert plant.active(Category.COMMUNICATION) == []

@@ -142,7 +142,7 @@ async def test_a_stop_that_comes_together_with_the_last_answer_of_the_broker_end
     task = asyncio.create_task(rig.collection.run())
     await asked.wait()
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=20)
+    done, _ = await asyncio.wait([task], timeout=60)
     assert done
 
 

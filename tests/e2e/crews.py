@@ -168,5 +168,4 @@ async def running(*processes: Running) -> AsyncIterator[None]:
         yield
     finally:
         for each in processes:
-            if each.process.poll() is None:
-                await each.end(signal.SIGKILL)
+            await each.end(signal.SIGKILL)

@@ -198,11 +198,19 @@ async def test_a_shard_of_another_site_is_refused_and_shown(site: Path, tmp_path
             )
 
 
-async def test_a_head_without_a_token_does_not_start(site: Path, tmp_path: Path) -> None:
-    for number, options in enumerate((["--shards", "2"], ["--shard", "1/2"])):
-        process = Running(site, tmp_path / str(number), *options, token=None)
+@pytest.mark.parametrize(
+    ("options", "token", "told"),
+    [
+        (["--shards", "2"], None, "DCOPS_SHARD_TOKEN"),
+        (["--shard", "1/2"], None, "DCOPS_SHARD_TOKEN"),
+        (["--shards", "2"], "short", "16 printable characters"),
+    ],
+    ids=["head without a token", "shard without a token", "head with a short token"],
+)
+async def test_without_a_good_token_nothing_starts(
+    site: Path, tmp_path: Path, options: list[str], token: str | None, told: str
+) -> None:
+    process = Running(site, tmp_path, *options, token=token)
+    async with running(process):
         assert await asyncio.to_thread(process.process.wait, 120) == 1
-        assert "DCOPS_SHARD_TOKEN" in process.log
-    process = Running(site, tmp_path / "short", "--shards", "2", token="short")
-    assert await asyncio.to_thread(process.process.wait, 120) == 1
-    assert "16 printable characters" in process.log
+        assert told in process.log

@@ -33,6 +33,11 @@ def test_spans_that_touch_or_overlap_become_one() -> None:
     assert taken.add(mark(3), mark(10)) == Taken(mark(0), spans((2, 12)))
 
 
+def test_what_a_store_has_is_what_lies_up_to_its_mark_and_in_its_spans() -> None:
+    taken = Taken(mark(3), spans((8, 10)))
+    assert [position for position in range(1, 13) if taken.has(position)] == [1, 2, 3, 9, 10]
+
+
 def test_gaps_are_counted_from_their_marks() -> None:
     taken = Taken(mark(3), spans((8, 10), (20, 21)))
     assert tuple(taken.gaps(mark(25))) == spans((3, 8), (10, 20), (21, 25))

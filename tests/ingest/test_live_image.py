@@ -1,11 +1,13 @@
 """The image shows the newest reading of each point and never what was not read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 
 from facility.sample import Scans
+from ingest.batch import gather
 from ingest.live_image import LiveImage
 from tests.ingest.plant import NOON, SECOND, sample
 
@@ -139,3 +141,39 @@ def test_none_of_them_is_taken_if_one_of_their_own_points_shows_a_newer_one() ->
     times = [NOON + 3 * SECOND, NOON + 2 * SECOND]
     assert not image.apply_good(Scans([2, 4], times, np.array([[3.0, 4.0], [5.0, 6.0]]), None))
     assert np.isnan(image.values).tolist() == [True, True, True, False, True, True]
+
+
+def shown_at_once(image: LiveImage, second: int) -> None:
+    """Two readings of one device that came together with those of others."""
+    image.apply_good(Scans([0], [NOON + second * SECOND], np.array([[5.0, 6.0]]), None))
+
+
+def shown_in_a_batch(image: LiveImage, second: int) -> None:
+    image.apply_usable(gather([sample(0, NOON + second * SECOND, [5.0, 6.0])], NOON))
+
+
+def shown_before_the_site_changed(image: LiveImage, second: int) -> None:
+    before = LiveImage(3)
+    before.apply(sample(1, NOON + second * SECOND, [5.0, 6.0]))
+    image.take_over(before, [(0, 1, 2)])
+
+
+@pytest.mark.parametrize("show", [shown_at_once, shown_in_a_batch, shown_before_the_site_changed])
+def test_nothing_late_overwrites_what_is_shown_however_it_came(
+    show: Callable[[LiveImage, int], None],
+) -> None:
+    image = LiveImage(2)
+    show(image, 5)
+    older = NOON + 2 * SECOND
+    assert not image.apply(sample(0, older, [7.0, 8.0]))
+    assert not image.apply_good(Scans([0], [older], np.array([[7.0, 8.0]]), None))
+    assert image.apply_usable(gather([sample(0, older, [7.0, 8.0])], NOON)) == 1
+    assert shown(image) == [(5.0, 5, 192), (6.0, 5, 192)]
+
+
+def test_an_image_goes_on_from_another_where_both_have_the_points() -> None:
+    before = LiveImage(3)
+    before.apply(sample(0, NOON + SECOND, [1.0, 2.0, 3.0], [192, 64, 24]))
+    after = LiveImage(4)
+    after.take_over(before, [(0, 1, 1), (3, 0, 1)])
+    assert shown(after) == [(2.0, 1, 64), (None, 0, 32), (None, 0, 32), (1.0, 1, 192)]

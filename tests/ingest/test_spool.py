@@ -66,7 +66,7 @@ async def test_waiters_are_told_of_new_data(tmp_path: Path) -> None:
         waiter = asyncio.create_task(spool.changed())
         await asyncio.sleep(0)
         spool.put(grid_batch(0))
-        await asyncio.wait_for(waiter, 10)
+        await asyncio.wait_for(waiter, 60)
 
 
 async def test_what_waits_at_the_stop_is_journalled_by_close(tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_a_pushed_point_is_given_thirty_seconds(seconds: float, expected: int) -
     assert quality_after(seconds, K2_CLIMATE, [1.0, 2.0]) == [expected, expected]
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(180.0, 192), (180.1, 20)])
+def test_a_pushed_point_of_a_longer_period_is_given_three_of_them(seconds: float, expected: int) -> None:
+    plain = site()
+    devices = tuple(replace(each, period=60.0) if each.id == "k2-climate" else each for each in plain.devices)
+    image = LiveImage(catalogue().point_count)
+    image.apply(sample(K2_CLIMATE, NOON, [1.0, 2.0]))
+    StalenessPlan(replace(plain, devices=devices), PUSHED).mark(image, NOON + int(seconds * SECOND))
+    assert image.quality[K2_CLIMATE : K2_CLIMATE + 2].tolist() == [expected, expected]
+
+
 def test_what_reports_by_exception_is_never_stale() -> None:
     assert quality_after(86_400.0, K2_DOOR, [1.0]) == [192]
 
