@@ -26,6 +26,9 @@ _PLAIN, _ZLIB = 0, 1
 _SAMPLE_BYTES = 4 + 4 + 8
 _POINT_BYTES = 1 + 8
 
+Buffer = bytes | memoryview
+"""Bytes, one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class PointReadings:
@@ -144,24 +147,38 @@ def _codes(samples: Sequence[Sample | Scans | Batch]) -> Iterator[QualityArray]:
 
 def encode(batch: Batch, level: int = 1) -> bytes:
     """The bytes of a batch; ``level`` is zlib's, 0 to leave it plain."""
+    if not level:
+        return b"".join(encode_plain(batch))
+    # What repeats in planes stands next to each other: looking for runs finds as much in half the time.
+    deflate = zlib.compressobj(level, strategy=zlib.Z_RLE)
+    body = deflate.compress(b"".join(_body(batch))) + deflate.flush()
+    return _header(batch, _ZLIB, zlib.crc32(body)) + body
+
+
+def encode_plain(batch: Batch) -> list[Buffer]:
+    """The same bytes, plain and in parts: of a million readings each copy takes 10 ms."""
+    parts = _body(batch)
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return [_header(batch, _PLAIN, checksum), *parts]
+
+
+def _body(batch: Batch) -> list[Buffer]:
     planes = np.ascontiguousarray(batch.values, dtype="<f8").view(np.uint8).reshape(-1, 8).T
-    body = b"".join(
-        (
-            batch.first.astype("<u4").tobytes(),
-            batch.count.astype("<u4").tobytes(),
-            batch.time.astype("<i8").tobytes(),
-            batch.quality.tobytes(),
-            planes.tobytes(),
-        )
+    columns = (
+        batch.first.astype("<u4"),
+        batch.count.astype("<u4"),
+        batch.time.astype("<i8"),
+        np.ascontiguousarray(batch.quality),
+        np.ascontiguousarray(planes),
     )
-    codec = _PLAIN
-    if level:
-        # What repeats in planes stands next to each other: looking for runs finds as much in half the time.
-        deflate = zlib.compressobj(level, strategy=zlib.Z_RLE)
-        codec, body = _ZLIB, deflate.compress(body) + deflate.flush()
+    return [column.data.cast("B") if column.size else b"" for column in columns]
+
+
+def _header(batch: Batch, codec: int, checksum: int) -> bytes:
     samples, points = batch.first.shape[0], batch.point_count
-    header = _HEADER.pack(_MAGIC, VERSION, codec, samples, points, batch.accepted, zlib.crc32(body))
-    return header + body
+    return _HEADER.pack(_MAGIC, VERSION, codec, samples, points, batch.accepted, checksum)
 
 
 def decode(data: bytes) -> Batch:

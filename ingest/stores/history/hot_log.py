@@ -12,13 +12,13 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ingest.batch import Batch, decode, encode
+from ingest.batch import Batch, Buffer, decode, encode_plain
 from ingest.errors import BatchCorruptError
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.runs import Runs, made
@@ -64,12 +64,12 @@ class HotLog:
             _sync_folder(self.path.parent)
         runs = frame.runs
         batch = Batch(0, runs.first, runs.count, runs.time * MILLISECOND, runs.value, runs.quality)
-        body = encode(batch, level=0)
+        body = encode_plain(batch)
         head = json.dumps([frame.journal, frame.positions]).encode()
-        start = _HEADER.pack(_MAGIC, _VERSION, len(head), len(body), zlib.crc32(head))
+        start = _HEADER.pack(_MAGIC, _VERSION, len(head), sum(map(len, body)), zlib.crc32(head))
         size = os.fstat(self._handle).st_size
         try:
-            _write(self._handle, start + head + body)
+            _write(self._handle, (start + head, *body))
             os.fdatasync(self._handle)
         except OSError:
             # Seen again it would be taken for written, and a second attempt to make it durable may lie.
@@ -112,10 +112,15 @@ class HotLog:
         self.path.unlink(missing_ok=True)
 
 
-def _write(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
+def _write(handle: int, parts: Sequence[Buffer]) -> None:
+    """All of them; not joined before, for they may be many megabytes."""
+    rest = [memoryview(part) for part in parts if part]
     while rest:
-        rest = rest[os.write(handle, rest) :]
+        done = os.writev(handle, rest)
+        while rest and done >= len(rest[0]):
+            done -= len(rest.pop(0))
+        if done:
+            rest[0] = rest[0][done:]
 
 
 def _frames(data: bytes) -> Iterator[tuple[int, int, Frame]]:
