@@ -28,7 +28,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from bench.plant import Load, Spine, Wiring, collecting, own_connections, running, until_read
 from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import HOST, allow_many_connections, responder
-from collectors.schedule import offset_of
+from collectors.schedule import Grid
 from dcops.loop_watch import WatchedLoop
 from facility.quality import Quality
 from facility.sample import NANOSECONDS, Sample
@@ -89,7 +89,7 @@ OURS, PACING_ITSELF, ON_OUR_GRID = "dcops", "pymodbus", "pymodbus, our grid"
 CLIENTS: dict[str, Client] = {
     OURS: collecting,
     PACING_ITSELF: partial(reading_by_pymodbus, offset=own_offset),
-    ON_OUR_GRID: partial(reading_by_pymodbus, offset=offset_of),
+    ON_OUR_GRID: partial(reading_by_pymodbus, offset=Grid.of(CONNECTIONS).offset),
 }
 
 

@@ -24,7 +24,7 @@ from bench.plant import Load, Spine, Wiring, collecting
 from bench.report import Figures, in_a_process, machine, median, verdict
 from bench.responder import FIRST_DOUBTFUL, Doubtful, Ports, allow_many_connections, responder
 from collectors.collection import Collection
-from collectors.schedule import offset_of
+from collectors.schedule import Grid
 from dcops.loop_watch import WatchedLoop
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS, Sample
@@ -48,7 +48,8 @@ class Lateness:
     def __init__(self, spine: Spine, wirings: Sequence[Wiring], healthy: Sequence[bool]) -> None:
         period = round(PERIOD * NANOSECONDS)
         self._period = period
-        self._offsets = [offset_of(each.device, period) for each in wirings]
+        grid = Grid.of(len(wirings))
+        self._offsets = [grid.offset(each.device, period) for each in wirings]
         self._healthy = healthy
         self._accept = spine.tick.accept
         self._began = time.monotonic()

@@ -27,7 +27,7 @@ from bench.responder import allow_many_connections
 from collectors.config import CollectionPlan, ModbusProtocol
 from collectors.modbus.frames import HEADER, read_request
 from collectors.planning import plan_groups
-from collectors.schedule import offset_of
+from collectors.schedule import Grid
 from dcops.site_file import load
 from facility.sample import NANOSECONDS
 from simulators.sitegen import PRESETS
@@ -180,13 +180,14 @@ class Asker:
             if each.protocol is ModbusProtocol.TCP
         }
         width = round(_PERIOD * NANOSECONDS) // _SLOTS
+        grid = Grid.of(len(plan.modbus))
         for binding in plan.modbus:
             asked = tuple(
                 _question(read_request(binding.unit, block).frame(1))
                 for group in plan_groups(binding.profile)
                 for block in group.blocks
             )
-            place = offset_of(binding.device, round(_PERIOD * NANOSECONDS)) // width
+            place = grid.offset(binding.device, round(_PERIOD * NANOSECONDS)) // width
             self._slots[place].append((to[binding.endpoint], asked))
             self.requests += len(asked)
         self.connections = len(to)

@@ -1,14 +1,14 @@
 """All collecting of a site: endpoints, brokers and the schedule, and how they do."""
 
 import asyncio
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from random import Random
 
 from collectors.brokers import Brokers, check_brokers
+from collectors.changeover import Changeover, sort_out
 from collectors.changes import PlanChange
-from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
+from collectors.config import CollectionPlan, ModbusEndpoint
 from collectors.errors import BindingError
 from collectors.figures import EndpointFigures, figures_of
 from collectors.harvest import HOLD, Harvest, hold_of
@@ -35,7 +35,7 @@ from collectors.modbus.rtu import Belated
 from collectors.modbus.scan import Scan
 from collectors.modbus.unit import Patience
 from collectors.readers import ReaderFactory
-from collectors.schedule import Schedule
+from collectors.schedule import Grid, Schedule
 from facility.clock import Clock
 from facility.durations import Durations
 from facility.sample import Emit, EmitScans
@@ -80,6 +80,7 @@ class Collection:
         """
         self._plan = plan
         self._clock = clock
+        self._grid = Grid.of(len(plan.modbus))  # for good: on another one, all polls would be early or late
         self._random = random or Random()  # noqa: S311 - jitter, no secret
         self._lessons = lessons or Lessons()
         self.lateness = Durations()
@@ -101,10 +102,10 @@ class Collection:
             plan, clock=clock, emit=emit, random=self._random, keeping=keeping, set_aside=set_aside
         )
         factory = self._factory(())
-        self._readers = [factory.make(binding) for binding in plan.modbus]
+        self._readers = tuple([factory.make(binding) for binding in plan.modbus])
         self._endpoint_plan = self._plan_endpoints()
         scans = [_scan(reader, self._endpoints) for reader in self._readers]
-        self._schedule = Schedule(clock, scans, self._inbox.behind)
+        self._schedule = Schedule(clock, scans, self._grid, self._inbox.behind)
         self._tasks: asyncio.TaskGroup | None = None
         self._scheduling: asyncio.Task[None] | None = None
 
@@ -134,52 +135,44 @@ class Collection:
         """What is collected at present."""
         return self._plan
 
-    async def prepare(self, change: PlanChange) -> "Changeover":
+    async def prepare(self, change: PlanChange) -> Changeover:
         """Make what is new of another plan, a little at a time; nothing is opened or read yet.
+
+        Thousands that stay are told apart in a thread: nothing of what that looks at changes meanwhile.
 
         Raises:
             BindingError: the plan names endpoints or brokers it does not have.
         """
         check_brokers(change.plan)
-        kept = {reader.id: reader for reader in self._readers if reader.id in change.kept}
-        await asyncio.sleep(0)
-        gone = [reader for reader in self._readers if reader.id not in kept]
-        self._lessons.give_back(reader.lesson for reader in gone)
+        stays = await asyncio.to_thread(sort_out, self._readers, change)
+        self._lessons.give_back(reader.lesson for reader in stays.gone)
         await asyncio.sleep(0)
         endpoints = {each.id: self._endpoint(each, self._dial) for each in change.opened}
-        factory = self._factory(_beside(kept, change.plan))
-        await asyncio.sleep(0)
-        reached = self._endpoints | endpoints
-        made: dict[str, DeviceReader] = {}
-        for binding in change.plan.modbus:
-            if binding.device not in kept:
-                made[binding.device] = factory.make(binding)
-                if len(made) % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        scans = [_scan(reader, reached) for reader in made.values()]
-        await asyncio.sleep(0)
-        all_readers = kept | made
-        readers = [all_readers[binding.device] for binding in change.plan.modbus]
-        await asyncio.sleep(0)
-        moved = [
-            (reader, binding)
-            for reader, binding in zip(readers, change.plan.modbus, strict=True)
-            if reader.binding is not binding and reader.binding.first != binding.first
-        ]
+        reached = ChainMap(endpoints, self._endpoints)
+        factory = self._factory(stays.beside)
+        made: list[DeviceReader] = []
+        for at, binding in stays.wanted:
+            reader = factory.make(binding)
+            stays.readers.insert(at, reader)
+            made.append(reader)
+            if len(made) % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        scans = tuple(_scan(reader, reached) for reader in made)
         return Changeover(
             change=change,
             endpoints=endpoints,
-            readers=readers,
-            gone=tuple(gone),
-            moved=tuple(moved),
-            scans=tuple(scans),
+            readers=tuple(stays.readers),
+            gone=stays.gone,
+            moved=stays.moved,
+            scans=scans,
+            hold=stays.hold,
         )
 
     def flush(self) -> None:
         """Hand on what was read and still waits: before a tick, and before points get other indices."""
         self._harvest.flush()
 
-    def change(self, over: "Changeover") -> None:
+    def change(self, over: Changeover) -> None:
         """Go over to what was prepared, at once. What is kept goes on without a missed poll."""
         change, plan = over.change, over.change.plan
         for reader in over.gone:
@@ -187,15 +180,16 @@ class Collection:
             reader.retire()
         for name in change.closed:
             self._endpoints.pop(name).stop()
-        made = self._endpoints | over.endpoints
-        self._endpoints = {each.id: made[each.id] for each in plan.endpoints}
-        self._belated = {name: each for name, each in self._belated.items() if name in self._endpoints}
+        if plan.endpoints is not self._plan.endpoints:
+            made = self._endpoints | over.endpoints
+            self._endpoints = {each.id: made[each.id] for each in plan.endpoints}
+            self._belated = {name: each for name, each in self._belated.items() if name in self._endpoints}
         for reader, binding in over.moved:
             reader.binding = binding
         self._readers = over.readers
         self._schedule.change({reader.id: reader.binding.period for reader in over.gone}, over.scans)
         self._plan = plan
-        self._harvest.hold = hold_of(each.period for each in plan.modbus)
+        self._harvest.hold = over.hold
         self._endpoint_plan = self._plan_endpoints()
         self._brokers.change(change, self._tasks)
         if self._tasks is not None:
@@ -211,7 +205,7 @@ class Collection:
 
     def each_device(self) -> Iterator[DeviceHealth]:
         """The same one by one, for those who must not keep others waiting."""
-        for reader in tuple(self._readers):
+        for reader in self._readers:
             yield reader.health()
         yield from self._brokers.each_device()
 
@@ -267,6 +261,7 @@ class Collection:
     def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
         return ReaderFactory(
             clock=self._clock,
+            grid=self._grid,
             harvest=self._harvest,
             lessons=self._lessons,
             random=self._random,
@@ -286,7 +281,7 @@ class Collection:
 
     def each_cost(self) -> Iterator[tuple[str, DeviceCost]]:
         """What reading each device has taken of the bus, and its endpoint, one by one."""
-        for reader in tuple(self._readers):
+        for reader in self._readers:
             cost = DeviceCost(device=reader.id, unit=reader.unit.number, reads=reader.costs())
             yield reader.binding.endpoint, cost
 
@@ -330,35 +325,6 @@ class Collection:
             config, self._deadlines, errors, self._inbox, belated=belated, network=self._network
         )
         return connect(lost)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changeover:
-    """What a collection needs to go over to another plan, made beforehand."""
-
-    change: PlanChange
-    endpoints: dict[str, Endpoint]
-    """Those opened."""
-    readers: list[DeviceReader]
-    """All of them, in the order of the plan."""
-    gone: tuple[DeviceReader, ...]
-    """Those that read no more."""
-    moved: tuple[tuple[DeviceReader, ModbusBinding], ...]
-    """Those kept whose points have other indices."""
-    scans: tuple[Scan, ...]
-    """Of those made."""
-
-
-def _beside(kept: Mapping[str, DeviceReader], plan: CollectionPlan) -> list[DeviceReader]:
-    """Of the readers that stay, those that readers to be made may share something with."""
-    made = [binding for binding in plan.modbus if binding.device not in kept]
-    endpoints = {binding.endpoint for binding in made}
-    profiles = {id(binding.profile) for binding in made}
-    return [
-        reader
-        for reader in kept.values()
-        if reader.binding.endpoint in endpoints or id(reader.binding.profile) in profiles
-    ]
 
 
 def _scan(reader: DeviceReader, endpoints: Mapping[str, Endpoint]) -> Scan:

@@ -119,6 +119,11 @@ class MqttBroker:
         """Whether the broker is asked to keep the session while we are away."""
         return self.qos > 0 and self.session_expiry > 0
 
+    @property
+    def session(self) -> str:
+        """Tells the session of this client at this address from others: each numbers messages for itself."""
+        return f"{self.id} {self.host}:{self.port} {self.client_id}"
+
     def __repr__(self) -> str:
         return f"MqttBroker({self.id}, {self.host}:{self.port})"
 

@@ -1,6 +1,6 @@
 """How collection is doing: of each device, of each endpoint, and in all. Read by whoever shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import nan
@@ -145,6 +145,8 @@ class EndpointHealth:
     """Messages of a broker that were taken and are not kept yet."""
     resumed: bool = False
     """Whether a broker had kept our session, with what came meanwhile, when it was first connected to."""
+    offline: Sequence[str] = ()
+    """Ids of devices that are not connected to a broker, by what was said there last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,16 +130,20 @@ class Lessons:
     def give_back(self, lessons: Iterable[Lesson]) -> None:
         """Lessons of devices that are read no more, or anew: the next one of the same kind takes them up."""
         given = set(map(id, lessons))
-        staying = [id(lesson) not in given for lesson in self._lessons]
-        for at, stays in enumerate(staying):
-            if not stays and self._lessons[at]:
+        gives = list(map(given.__contains__, map(id, self._lessons)))
+        places = list(compress(range(len(gives)), gives))
+        if not places:
+            return
+        for at in places:
+            if self._lessons[at]:
                 key = self._key(self._endpoints[at], self._units[at], self._profiles[at])
                 self._kept[key] = self._lessons[at]
         # Other lists, for those there are may just be written to a document.
-        self._endpoints = list(compress(self._endpoints, staying))
-        self._units = list(compress(self._units, staying))
-        self._profiles = list(compress(self._profiles, staying))
-        self._lessons = list(compress(self._lessons, staying))
+        stays = [not each for each in gives]
+        self._endpoints = list(compress(self._endpoints, stays))
+        self._units = list(compress(self._units, stays))
+        self._profiles = list(compress(self._profiles, stays))
+        self._lessons = list(compress(self._lessons, stays))
 
     def changed(self) -> None:
         """Some lesson is another now."""

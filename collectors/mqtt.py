@@ -87,7 +87,9 @@ class Subscriber:
         self._last_error = ""
         self._told: set[str] = set()
         self._told_down = False
-        self._asked: list[str] = []
+        self._wanted = self._wants()
+        """What is to be subscribed to, each with whether it tells of liveness."""
+        self._asked: dict[str, bool] = {}
         """What this connection has been asked for."""
         self._left: set[str] = set()
         """What the session may still have and is not wanted any more."""
@@ -115,9 +117,10 @@ class Subscriber:
 
     def change(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str]) -> None:
         """Read these devices from now on; those kept go on as they are. ``follow`` tells the broker."""
-        before = set(self._wanted())
+        before = self._wanted
         self._intake.place(bindings, kept)
-        self._left = (self._left | before) - set(self._wanted())
+        self._wanted = self._wants()
+        self._left = (self._left | before.keys()) - self._wanted.keys()
 
     async def follow(self) -> None:
         """Ask a connection that stands for what has changed; another one is asked for everything anyway.
@@ -168,19 +171,20 @@ class Subscriber:
             last_error=self._last_error,
             unacknowledged=self._receipts.waiting,
             resumed=self._resumed,
+            offline=self._intake.offline,
         )
 
     async def _recall(self) -> None:
         """Know what an earlier process has taken, before the broker sends any of it again."""
         if self.broker.persistent and not self._recalled:
-            self._receipts.recall(await self._keeping.recall(self.broker.id))
+            self._receipts.recall(await self._keeping.recall(self.broker.session))
             self._recalled = True
 
     async def _receive(self) -> None:
         """One connection, from its opening to its loss."""
         connection = Connection(self.broker, version=self._version, opened=self._opened, take=self._take)
         self._connection = connection
-        self._asked = []
+        self._asked = {}
         try:
             async with connection:
                 try:
@@ -229,12 +233,17 @@ class Subscriber:
     async def _subscribe(self, connection: Connection) -> None:
         """Ask for what is wanted and this connection was not asked for; leave what is wanted no more."""
         async with self._asking:
-            while (wanted := self._wanted()) != self._asked or self._left:
+            while (wanted := self._wanted) != self._asked or self._left:
                 # What is retained is needed when nothing is shown yet, and not at every connection.
                 retained = self._connections == 1 or bool(self._asked)
-                fresh = [topic for topic in wanted if topic not in set(self._asked)]
+                fresh = [topic for topic in wanted if topic not in self._asked]
                 left = sorted(self._left)
-                refused = await connection.ask_for(fresh, self.broker.qos, retained=retained)
+                refused: list[str] = []
+                for of_liveness in (False, True):
+                    topics = [topic for topic in fresh if wanted[topic] is of_liveness]
+                    if topics:  # who is connected may have been told while nobody kept it for us
+                        again = retained or of_liveness
+                        refused += await connection.ask_for(topics, self.broker.qos, retained=again)
                 if left:
                     await connection.unsubscribe(left)
                 self._left.difference_update(left)
@@ -244,9 +253,12 @@ class Subscriber:
                     self._last_error = f"refuses the subscription to {topic!r}; check its access rules"
                     self._tell_once(logging.ERROR, self._last_error)
 
-    def _wanted(self) -> list[str]:
+    def _wants(self) -> dict[str, bool]:
+        """What to subscribe to, each with whether it tells of liveness."""
         topics = subscriptions(self._intake.topics)
-        return [f"$share/{self.broker.share}/{topic}" for topic in topics] if self.broker.share else topics
+        if not self.broker.share:
+            return topics
+        return {f"$share/{self.broker.share}/{topic}": lives for topic, lives in topics.items()}
 
     def _take(self, message: Arrival) -> None:
         """A message has come. One that is not acknowledged comes again at the next connection."""
@@ -264,7 +276,7 @@ class Subscriber:
             number = self._keeping.number()
             note = self._receipts.take(message.mid, digest, number)
             if self.broker.persistent:
-                self._keeping.note(number, self.broker.id, note)
+                self._keeping.note(number, self.broker.session, note)
             self._window.took(self._receipts.waiting)
         self._acknowledge()
         if self._connection is not None and self._receipts.waiting >= self.broker.in_flight:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from collectors.config import MqttBinding
@@ -10,8 +10,8 @@ from collectors.errors import PayloadError
 from collectors.health import DeviceHealth, DeviceState
 from collectors.keeping import SetAside
 from collectors.mqtt_connection import Arrival
-from collectors.mqtt_device import MqttDevice
-from collectors.payloads import PayloadDecoder
+from collectors.mqtt_device import Decoders, MqttDevice, Taker
+from collectors.mqtt_topics import Topic
 from facility.clock import Clock
 from facility.sample import Emit
 
@@ -43,80 +43,101 @@ class Intake:
         self._emit = emit
         self._errors = errors
         self._set_aside = set_aside
-        self._devices: dict[str, list[MqttDevice]] = {}
+        self._devices: list[MqttDevice] = []
+        self._takers: dict[str, Sequence[Taker]] = {}
+        """Of the messages of each topic."""
+        self._offline: set[str] = set()
         self._past: Counter[str] = Counter()
         """Messages of devices that are here no more, by what became of them."""
         self._strangers: set[str] = set()
 
     @property
-    def topics(self) -> Iterable[str]:
+    def topics(self) -> Iterator[Topic]:
         """Those of the devices."""
-        return self._devices.keys()
+        return (taker.topic for device in self._devices for taker in device.takers)
+
+    @property
+    def offline(self) -> tuple[str, ...]:
+        """Ids of devices that are not connected to the broker, by what was said there last."""
+        return tuple(self._offline)
 
     def place(self, bindings: Iterable[MqttBinding], kept: AbstractSet[str] = frozenset()) -> None:
         """Make the devices, but for those kept, which only learn where their points are now."""
-        there = {each.binding.device: each for each in self._each()}
-        decoders = {id(each.binding.profile): each.decoder for each in there.values()}
-        placed: dict[str, list[MqttDevice]] = {}
+        there = {each.binding.device: each for each in self._devices}
+        decoders = {id(each.binding.profile): each.decoders for each in self._devices}
+        placed: list[MqttDevice] = []
         for binding in bindings:
             device = there.pop(binding.device, None) if binding.device in kept else None
             if device is None:
                 key = id(binding.profile)
                 if key not in decoders:
-                    decoders[key] = PayloadDecoder(binding.profile)
-                device = MqttDevice(binding, decoders[key], self._emit, self._errors)
+                    decoders[key] = Decoders(binding.profile)
+                self._offline.discard(binding.device)
+                device = MqttDevice(binding, decoders[key], self._emit, self._errors, self._offline)
             else:
                 device.move(binding)
-            placed.setdefault(binding.topic, []).append(device)
+            placed.append(device)
         for gone in there.values():
             self._past.update(gone.polls)
+            self._offline.discard(gone.binding.device)
         self._devices = placed
+        self._takers = {}
+        for device in placed:
+            for taker in device.takers:
+                whole = taker.topic.whole
+                known = self._takers.get(whole)
+                if known is None:  # nearly always, and where a device has one topic nothing more is kept
+                    self._takers[whole] = device.takers if len(device.takers) == 1 else [taker]
+                elif isinstance(known, list):
+                    known.append(taker)
+                else:
+                    self._takers[whole] = [*known, taker]
 
     def devices(self) -> list[DeviceHealth]:
         """How reading each device goes."""
         now = self._clock.now()
-        return [device.health(now) for device in self._each()]
+        return [device.health(now) for device in self._devices]
 
     def states(self) -> list[DeviceState]:
         """How far each device can be relied on."""
         now = self._clock.now()
-        return [device.state(now) for device in self._each()]
+        return [device.state(now) for device in self._devices]
 
     def polls(self) -> Counter[str]:
         """Messages of all devices by what became of them."""
         total = Counter(self._past)
-        for device in self._each():
+        for device in self._devices:
             total.update(device.polls)
         return total
 
     def take(self, message: Arrival, *, held: bool) -> None:
         """Give a message to its devices; ``held`` if the broker may have kept it for us."""
-        devices = self._devices.get(message.topic)
-        if devices is None:
+        takers = self._takers.get(message.topic)
+        if takers is None:
             self._refuse_topic(message)
             return
         if len(message.payload) > MOST_PAYLOAD:
             reason = f"too large: {len(message.payload)} bytes; the most is {MOST_PAYLOAD}"
-            self._refuse("size", reason, message, devices)
+            self._refuse("size", reason, message, takers)
             return
         now = self._clock.now()
-        for device in devices:
+        failed: dict[str, list[Taker]] = {}
+        for taker in takers:
             try:
-                device.take(message.payload, now, retained=message.retained, held=held)
+                taker.take(message.payload, now, retained=message.retained, held=held)
             except PayloadError as error:
-                self._refuse("payload", str(error), message, [device])
+                failed.setdefault(str(error), []).append(taker)
             except Exception as error:  # noqa: BLE001
                 # Whatever it is, the message must not come again and again.
                 _LOG.exception("a message on %s cannot be used", message.topic)
-                self._refuse("payload", f"{type(error).__name__}: {error}", message, [device])
+                failed.setdefault(f"{type(error).__name__}: {error}", []).append(taker)
+        for reason, those in failed.items():
+            self._refuse("payload", reason, message, those)
 
-    def _each(self) -> Iterator[MqttDevice]:
-        return (device for devices in self._devices.values() for device in devices)
-
-    def _refuse(self, kind: str, reason: str, message: Arrival, devices: Iterable[MqttDevice]) -> None:
+    def _refuse(self, kind: str, reason: str, message: Arrival, takers: Iterable[Taker]) -> None:
         self._errors[kind] += 1
-        for device in devices:
-            device.fail(reason)
+        for taker in takers:
+            taker.device.fail(reason)
         self._set_aside(self._broker, message.topic, reason, message.payload)
 
     def _refuse_topic(self, message: Arrival) -> None:

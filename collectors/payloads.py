@@ -1,7 +1,8 @@
-"""JSON messages to values: paths, units, source time. What is not a number is never taken for one."""
+"""Messages to values: paths, units, source time, quality. What is not a number is never taken for one."""
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +11,18 @@ import orjson
 from numpy.typing import NDArray
 
 from collectors.errors import PayloadError
-from collectors.profiles import MqttProfile, TimeFormat
+from collectors.profiles import (
+    Liveness,
+    MqttProfile,
+    Path,
+    PayloadField,
+    PayloadQuality,
+    TimeFormat,
+)
 from collectors.scaling import Scaling
-from facility.quality import Quality, QualityArray
+from facility.devices import PointSpec
+from facility.point_types import Behaviour
+from facility.quality import FIRST_GOOD, Quality, QualityArray
 from facility.sample import NANOSECONDS
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -25,6 +35,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MISSING = object()
 _NANOSECONDS_IN = {TimeFormat.EPOCH_SECONDS: NANOSECONDS, TimeFormat.EPOCH_MILLISECONDS: NANOSECONDS // 1000}
+_SWITCH = {"on": 1, "true": 1, "off": 0, "false": 0}
+"""Words of states that have none of their own."""
 _LAST_YEARS = 1e15
 """No number of seconds or milliseconds of this size is a time."""
 
@@ -38,47 +50,76 @@ class Reading:
     quality: QualityArray
     time: int | None
     """Source time, ns since the epoch; None if the message has none that can be believed."""
+    absent: tuple[int, ...] = ()
+    """Places of points the message says nothing of, and that are as they were."""
+
+    def slices(self) -> Iterator[slice]:
+        """The stretches of points it does say something of."""
+        first = 0
+        for at in self.absent:
+            if first < at:
+                yield slice(first, at)
+            first = at + 1
+        if first < len(self.values):
+            yield slice(first, len(self.values))
 
 
 class PayloadDecoder:
-    """Takes the points of one profile out of messages. Immutable, shared by all its devices."""
+    """Takes the points of one topic of a profile out of messages. Immutable, shared by all its devices."""
 
-    def __init__(self, profile: MqttProfile) -> None:
-        self._paths = [field.path for field in profile.fields]
+    def __init__(self, profile: MqttProfile, topic: str = "") -> None:
+        """``topic`` is one of ``profile.topics``."""
+        places = [at for at, field in enumerate(profile.fields) if field.topic == topic]
+        fields, points = [profile.fields[at] for at in places], [profile.points[at] for at in places]
+        self.topic = topic
+        self.first = places[0]
+        """Place of its first point among those of the profile; the others follow."""
+        self.has_times = profile.time_format is not TimeFormat.NONE
+        """Whether messages are to have a time of their own."""
+        self._paths = [field.path for field in fields]
+        self._is_bare = not any(self._paths)
+        self._words = [_raw_words(point, field) for point, field in zip(points, fields, strict=True)]
+        self._partial = profile.partial
         self._time_path = profile.time_path
         self._time_format = profile.time_format
-        self._scaling = Scaling(
-            profile.points,
-            [field.scale for field in profile.fields],
-            [field.offset for field in profile.fields],
-        )
+        self._told = profile.quality
+        self._scaling = Scaling(points, [field.scale for field in fields], [field.offset for field in fields])
 
     def decode(self, payload: bytes, arrival: int) -> Reading:
         """The reading in a payload that arrived at a time (ns).
 
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
-        not there; null and NaN are SENSOR_FAILURE; a text or a structure in place of a number is BAD.
+        not there, unless messages are partial; null and NaN are SENSOR_FAILURE; a text or a structure in
+        place of a number is BAD, unless it is a word for a state.
 
         Raises:
-            PayloadError: the payload is not JSON.
+            PayloadError: the payload is not JSON, and there is no text to be expected.
         """
         if not payload:
             count = len(self._paths)
             gone = np.full(count, Quality.NOT_CONNECTED, np.uint8)
             return Reading(np.full(count, np.nan), gone, None)
-        document = _parse(payload)
+        document = _parse(payload, text=self._is_bare)
         values = np.empty(len(self._paths))
         faults: list[tuple[int, Quality]] = []
         for at, path in enumerate(self._paths):
-            found = _number(_find(document, path))
+            raw = _find(document, path)
+            found = _number(raw)
             if isinstance(found, Quality):
-                faults.append((at, found))
-                found = math.nan
+                found = self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
+                if isinstance(found, Quality):
+                    faults.append((at, found))
+                    found = math.nan
             values[at] = found
         quality = self._scaling.apply(values)
+        absent: tuple[int, ...] = ()
         for at, code in faults:
             quality[at] = code
-        return Reading(values, quality, self._time(document, arrival))
+        if self._partial and faults:
+            absent = tuple(at for at, code in faults if code is Quality.NOT_CONNECTED)
+        if self._told is not None:
+            _mark(self._told, document, values, quality)
+        return Reading(values, quality, self._time(document, arrival), absent)
 
     def _time(self, document: Json, arrival: int) -> int | None:
         if self._time_format is TimeFormat.NONE:
@@ -89,20 +130,63 @@ class PayloadDecoder:
         return time
 
 
-def _parse(payload: bytes) -> Json:
-    """The document; the slow parser is asked second, for it knows the NaN and Infinity some senders write."""
+class LivenessDecoder:
+    """Reads what a device's liveness topic says. Immutable, shared by all devices of a profile."""
+
+    def __init__(self, liveness: Liveness) -> None:
+        self.topic = liveness.topic
+        self._path = liveness.path
+        self._online, self._offline = liveness.online.casefold(), liveness.offline.casefold()
+
+    def is_online(self, payload: bytes) -> bool:
+        """Whether the device is connected; an empty payload means that it is gone.
+
+        Gateways that write JSON may be set to write the bare word: it is understood at any path.
+
+        Raises:
+            PayloadError: it is neither of the words.
+        """
+        if not payload:
+            return False
+        document = _parse(payload, text=True)
+        told = _word(_find(document, self._path) if isinstance(document, dict | list) else document)
+        if told not in {self._online, self._offline}:
+            raise PayloadError(f"neither {self._online!r} nor {self._offline!r}: {_start(payload)!r}")
+        return told == self._online
+
+
+def _parse(payload: bytes, *, text: bool = False) -> Json:
+    """The document; the slow parser is asked second, for it knows the NaN and Infinity some senders write.
+
+    ``text``: what is no JSON may be a plain text.
+    """
     try:
         document: Json = orjson.loads(payload)
     except orjson.JSONDecodeError:
         try:
             document = json.loads(payload)
         except (ValueError, RecursionError):
-            start = payload[:40].decode("utf-8", "replace")
-            raise PayloadError(f"not JSON: {start!r}") from None
+            if text:
+                return _plain_text(payload)
+            raise PayloadError(f"not JSON: {_start(payload)!r}") from None
     return document
 
 
-def _find(document: Json, path: tuple[str | int, ...]) -> object:
+def _plain_text(payload: bytes) -> str:
+    try:
+        found = payload.decode().strip()
+    except UnicodeDecodeError:
+        found = ""
+    if not found.isprintable() or not found:
+        raise PayloadError(f"neither JSON nor text: {_start(payload)!r}")
+    return found
+
+
+def _start(payload: bytes) -> str:
+    return payload[:40].decode("utf-8", "replace")
+
+
+def _find(document: Json, path: Path) -> object:
     """What lies at a path; a lone value also counts as the list of itself."""
     here: object = document
     for step in path:
@@ -131,6 +215,38 @@ def _number(found: object) -> float | Quality:
         except (ValueError, OverflowError):
             return Quality.BAD
     return Quality.BAD
+
+
+def _raw_words(point: PointSpec, field: PayloadField) -> dict[str, float]:
+    """The words a state may be written in, each with the number that stands for it before scaling."""
+    if point.type.behaviour is not Behaviour.STATE:
+        return {}
+    words = {word.casefold(): number for number, word in point.states} or _SWITCH
+    return {word: (number - field.offset) / field.scale for word, number in words.items()}
+
+
+def _word(found: object) -> str:
+    """A word to compare with those of a profile: numbers and true and false are written out."""
+    if isinstance(found, bool):
+        return str(found).casefold()
+    if isinstance(found, int | float):
+        return f"{found:g}"
+    return found.casefold() if isinstance(found, str) else ""
+
+
+def _mark(told: PayloadQuality, document: Json, values: NDArray[np.float64], quality: QualityArray) -> None:
+    """Lower good qualities to what a message says of itself; one that says nothing is believed."""
+    found = _find(document, told.path)
+    if found is _MISSING:
+        return
+    word = _word(found)
+    if word in told.good:
+        return
+    if word in told.uncertain:
+        quality[quality >= FIRST_GOOD] = Quality.UNCERTAIN
+        return
+    values[quality >= FIRST_GOOD] = np.nan
+    quality[quality >= FIRST_GOOD] = Quality.BAD
 
 
 def _source_time(found: object, written: TimeFormat) -> int | None:

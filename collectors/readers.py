@@ -9,6 +9,7 @@ from collectors.lessons import Lessons
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.layout import GroupPlan, group_plans
 from collectors.modbus.unit import Patience, Unit
+from collectors.schedule import Grid
 from facility.clock import Clock
 from facility.durations import Durations
 
@@ -20,6 +21,7 @@ class ReaderFactory:
         self,
         *,
         clock: Clock,
+        grid: Grid,
         harvest: Harvest,
         lessons: Lessons,
         random: Random,
@@ -28,6 +30,7 @@ class ReaderFactory:
         beside: Iterable[DeviceReader] = (),
     ) -> None:
         self._clock = clock
+        self._grid = grid
         self._harvest = harvest
         self._lessons = lessons
         self._random = random
@@ -53,6 +56,7 @@ class ReaderFactory:
             self._plans[id(profile)],
             self._units[key],
             clock=self._clock,
+            grid=self._grid,
             harvest=self._harvest,
             lessons=self._lessons,
             lateness=self._lateness,

@@ -1,7 +1,7 @@
-"""When each device is due: a fixed grid and a hashed offset a device, driven by the clock that is given.
+"""When each device is due: a fixed grid and a hashed place a device, driven by the clock that is given.
 
-The offset comes from the device's id alone, so that a device keeps its place whatever else is added, and
-polls are spread over the period. Jobs that fall into the same slot are fired together; one task serves
+The place comes from the device's id alone, so that a device keeps it whatever else is added, and polls are
+spread over the period. Jobs that fall into the same slot are fired together; one task serves
 all. Slots that passed unseen, because the process was suspended or cannot keep up, are counted and never
 made up. One that cannot keep up fires slot after slot as late as it is, so that all jobs miss as much.
 """
@@ -16,12 +16,18 @@ from typing import Protocol
 from facility.clock import Clock
 from facility.sample import NANOSECONDS
 
-SLOTS = 50
-"""Slots a period is divided into, at most: a waking costs as much as several reads, so reads share it."""
+PLACES = 50
+"""A period is divided into, at most: a waking costs as much as several reads, so reads share it."""
+FEW_PLACES = 10
+"""The same for few devices; each of these places is the first of some of the others."""
+FEW = 4_000
+"""Devices of a collection, at most, that are few: a tenth of them can be asked at once."""
 GRAIN = 20_000_000
-"""Slots are not shorter than this, in ns."""
-
-
+"""Places are not closer together than this, in ns."""
+LEAD = 100_000_000
+"""How long before the full second places lie, in ns: what was read then is there when the second is closed,
+and hardly older than the answer took.
+"""
 MOST_AT_ONCE = 500
 """Jobs fired in one turn of the event loop, about: when many are late, what else there is to do goes on."""
 
@@ -42,6 +48,25 @@ class Job(Protocol):
     def fire(self, missed: int, /) -> None:
         """Its slot has come; so many slots before it passed unseen."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The places of each period."""
+
+    places: int = PLACES
+    """In a period, at most."""
+
+    @classmethod
+    def of(cls, devices: int) -> "Grid":
+        """The one that suits so many devices."""
+        return cls(FEW_PLACES if devices <= FEW else PLACES)
+
+    def offset(self, job_id: str, period: int) -> int:
+        """Where in its period, ns, a job is due, in ns: the same in every run."""
+        places = max(1, min(self.places, period // GRAIN))
+        place = zlib.crc32(job_id.encode()) % PLACES * places // PLACES
+        return (place * period // places - LEAD) % period
 
 
 @dataclass(slots=True)
@@ -65,16 +90,20 @@ class _Slot:
 class Schedule:
     """All jobs of a collection."""
 
-    def __init__(self, clock: Clock, jobs: Iterable[Job], behind: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, clock: Clock, jobs: Iterable[Job], grid: Grid, behind: Callable[[], bool] = lambda: False
+    ) -> None:
         """Nothing is fired yet.
 
         Args:
             clock: by which jobs are due.
             jobs: all of them.
+            grid: where in their periods.
             behind: tells whether what former jobs brought about is more than can be done in a turn of the
                 loop; then nothing is fired.
         """
         self._clock = clock
+        self._grid = grid
         self._behind = behind
         self._slots: list[_Slot] = []
         self._made = 0
@@ -106,7 +135,7 @@ class Schedule:
         slots = {(slot.period, slot.offset): slot for slot in self._slots}
         for name, seconds in removed.items():
             period = round(seconds * NANOSECONDS)
-            slot = slots[period, offset_of(name, period)]
+            slot = slots[period, self._grid.offset(name, period)]
             slot.jobs = [job for job in slot.jobs if job.id != name]
         self._slots = [slot for slot in self._slots if slot.jobs]
         self._add(added)
@@ -117,7 +146,7 @@ class Schedule:
         now = self._clock.now()
         for job in jobs:
             period = round(job.period * NANOSECONDS)
-            offset = offset_of(job.id, period)
+            offset = self._grid.offset(job.id, period)
             slot = slots.get((period, offset))
             if slot is None:
                 slot = slots[period, offset] = _Slot(0, self._made, period, offset, [])
@@ -151,9 +180,3 @@ class Schedule:
         for slot in self._slots:
             slot.place_after(now)
         heapq.heapify(self._slots)
-
-
-def offset_of(job_id: str, period: int) -> int:
-    """Where in its period a job is due, in ns: the same in every run."""
-    slots = max(1, min(SLOTS, period // GRAIN))
-    return zlib.crc32(job_id.encode()) % slots * period // slots

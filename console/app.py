@@ -14,13 +14,14 @@ from console.changes import (
     reload_handler,
     snapshot_handler,
 )
-from console.guard import LOOPBACK_NAMES, Handler, add_headers, build_guard, compressed, json_response
+from console.guard import LOOPBACK, Handler, Hosts, add_headers, build_guard, compressed, json_response
 from console.metrics import OVERVIEW_PATH, POINTS_PATH, overview_handler, points_handler
 from console.models import Alive, Check, Readiness
 from console.openapi import describe
 from console.parameters import read_arguments
 from console.receiving import READINGS_PATH, REPORTS_PATH, readings_handler, reports_handler
 from console.routes import Route
+from console.sending import Answer, end_if_stuck
 from console.showing import Showing
 from console.stream import Stream
 
@@ -31,19 +32,20 @@ _MAX_BODY = 1024
 def build_app(
     showing: Showing,
     *,
-    names: frozenset[str] | None = LOOPBACK_NAMES,
+    hosts: Hosts | None = LOOPBACK,
     max_streams: int = MAX_STREAMS,
 ) -> web.Application:
     """The application.
 
     Args:
         showing: the view of the running platform that it shows at present.
-        names: host names it answers to, None for any; see ``console.guard.allowed_names``.
+        hosts: what it answers to, None for any name; see ``console.guard.allowed_hosts``.
         max_streams: how many event streams may be open at once.
     """
     routes = showing.current.routes
-    app = web.Application(middlewares=[build_guard(names)], client_max_size=_MAX_BODY)
+    app = web.Application(middlewares=[build_guard(hosts)], client_max_size=_MAX_BODY)
     app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(end_if_stuck)
     for route in routes:
         app.router.add_get(route.path, _api_handler(route, showing))
     app.router.add_post(FORGET_PATH, forget_handler(showing))
@@ -83,7 +85,7 @@ def _description_handler(routes: tuple[Route, ...]) -> Handler:
     body = orjson.dumps(describe(routes, number))
 
     async def handle(_: web.Request) -> web.StreamResponse:
-        return compressed(web.Response(body=body, content_type="application/json"))
+        return compressed(Answer(body=body, content_type="application/json"))
 
     return handle
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 import orjson
@@ -10,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from console.errors import ApiError
 from console.models import ErrorAnswer, Refusal
+from console.sending import Answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,15 +34,42 @@ _HEADERS = {
 _LOGGER = logging.getLogger(__name__)
 
 
-def allowed_names(bind_host: str) -> frozenset[str] | None:
-    """Names that a server bound to ``bind_host`` answers to; None for any.
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """What a server may be asked for as, in a Host header."""
 
-    A page of another site can make a browser ask this server by having its own name resolve to 127.0.0.1 (DNS
-    rebinding); the Host header still tells. Bound to an outer address on purpose, any name is right.
+    names: frozenset[str] = LOOPBACK_NAMES
+    addresses: bool = False
+    """Any address, too: a page of another site can't have one of its own."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names or (self.addresses and _is_address(name))
+
+
+LOOPBACK = Hosts()
+"""Loopback names alone."""
+
+
+def allowed_hosts(bind_host: str, more: frozenset[str] = frozenset()) -> Hosts | None:
+    """What a server bound to ``bind_host`` answers to; None for anything.
+
+    A page of another site can make a browser ask this server by having its own name resolve to the address of
+    this server (DNS rebinding); the Host header still tells. Bound to an outer address any name may be right,
+    unless ``more`` tells which are.
     """
     if bind_host == "localhost":
-        return LOOPBACK_NAMES
-    return LOOPBACK_NAMES | {bind_host} if is_loopback(bind_host) else None
+        return Hosts(LOOPBACK_NAMES | more)
+    if is_loopback(bind_host):
+        return Hosts(LOOPBACK_NAMES | {bind_host} | more)
+    return Hosts(LOOPBACK_NAMES | {bind_host.lower()} | more, addresses=True) if more else None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(address: str | None) -> bool:
@@ -53,7 +82,7 @@ def is_loopback(address: str | None) -> bool:
 
 def json_response(body: object, status: int = 200) -> web.Response:
     """A JSON response; compressed if it is large and the client takes it. NaN becomes null."""
-    return compressed(web.Response(body=orjson.dumps(body), status=status, content_type="application/json"))
+    return compressed(Answer(body=orjson.dumps(body), status=status, content_type="application/json"))
 
 
 def compressed(response: web.Response) -> web.Response:
@@ -76,12 +105,12 @@ async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
 
 
-def build_guard(names: frozenset[str] | None) -> Middleware:
+def build_guard(hosts: Hosts | None) -> Middleware:
     """The outermost middleware."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if (refusal := _refusal(request, names)) is not None:
+        if (refusal := _refusal(request, hosts)) is not None:
             return refusal
         try:
             return await handler(request)
@@ -105,14 +134,15 @@ def _has_gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _refusal(request: web.Request, names: frozenset[str] | None) -> web.Response | None:
+def _refusal(request: web.Request, hosts: Hosts | None) -> web.Response | None:
     """The answer to what is not served whatever its path."""
-    if names is not None and host_name(request.host) not in names:
+    if hosts is not None and host_name(request.host) not in hosts:
         return error_response(
             421,
             "wrong_host",
             f"this server is not {request.host[:100]!r}",
-            "ask for it by a loopback name, or bind it to an outer address on purpose",
+            f"ask for it {'by its address' if hosts.addresses else 'as localhost'}, or start it with this"
+            " name in --allowed-hosts (DCOPS_ALLOWED_HOSTS)",
         )
     if len(request.query_string) > MOST_QUERY:
         return error_response(

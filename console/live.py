@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from console.alarms import PRIORITIES, AlarmTally
 from console.context import ConsoleContext, Image
 from console.models import LiveNodes, LiveTick, Priority
+from console.parameters import Arguments
 from console.readings import key_figure, number, rollup_reading, take
 from console.spaces import Ints, SpacePlan
 from facility.sample import NANOSECONDS
@@ -120,6 +121,10 @@ class LiveFeed:
         """The columns now."""
         self._tally.update(self._view.alarms.active())
         return read_columns(self._view.image, self._plan, self._tally)
+
+    async def now(self, _: Arguments) -> orjson.Fragment:
+        """A ``LiveTick`` of everything, encoded once a tick."""
+        return orjson.Fragment(self.message(None))
 
     def message(self, since: int | None) -> bytes:
         """JSON of the latest tick for one who last had the tick ``since``; everything if that is None."""

@@ -19,6 +19,7 @@ from console.models import (
     DeviceNode,
     HistoryAnswer,
     KeyFigureList,
+    LiveTick,
     NodeTree,
     Point,
     PointList,
@@ -74,6 +75,12 @@ def _value_routes(view: ConsoleContext, plan: SpacePlan, feed: LiveFeed) -> tupl
             summary="All spaces, from the campus to the racks, with their headline numbers",
             answers=(NodeTree,),
             answer=nodes.tree,
+        ),
+        Route(
+            path="/api/v1/live",
+            summary="What the stream begins with: the live numbers of all spaces, without a stream",
+            answers=(LiveTick,),
+            answer=feed.now,
         ),
         Route(
             path="/api/v1/nodes/{id}",

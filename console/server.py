@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from console.app import build_app
-from console.guard import allowed_names
+from console.guard import allowed_hosts
 from console.showing import Showing
 
 _RETRY = 2.0
@@ -33,10 +33,19 @@ async def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
+    names: frozenset[str] = frozenset(),
     on_listening: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Serve until cancelled. Port 0 takes a free one; ``on_listening`` is told which."""
-    app = build_app(showing, names=allowed_names(host))
+    """Serve until cancelled.
+
+    Args:
+        showing: what is shown.
+        host: address to listen on.
+        port: 0 takes a free one.
+        names: by which it may be asked for beside that address; none let it answer to any on an outer one.
+        on_listening: told the port.
+    """
+    app = build_app(showing, hosts=allowed_hosts(host, names))
     runner = web.AppRunner(app, access_log=None, logger=_CONNECTIONS, shutdown_timeout=_GRACE)
     await runner.setup()
     try:

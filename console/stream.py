@@ -37,7 +37,7 @@ class Stream:
             raise UnavailableError(
                 "too_many_streams",
                 f"{self._max_clients} streams are open already",
-                "close some, or poll nodes",
+                "close some, or look at /api/v1/live now and then, as the page does",
             )
         self.clients += 1
         try:

@@ -10,9 +10,9 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
 from alerting.untold import read_untold, write_untold
-from dcops import standing_values
 from dcops.live_site import LiveSite
 from dcops.memory import MemoryUnreadableError, decode, encode
+from dcops.standing_keeping import StandingKeeping
 from facility.clock import Clock
 from ingest.errors import JournalUnavailableError
 from ingest.spool import Spool
@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 _FIGURES = "figures"
 _ALARMS = "alarms"
 _UNTOLD = "untold"
-_STANDING = "standing"
 _SAVE_SECONDS = 60.0
 _SOONEST_SECONDS = 10.0
 """The same, if energies wait for it."""
@@ -47,6 +46,7 @@ class Keepsakes:
         self._board = board
         self._live = live
         self._clock = clock
+        self._standing = StandingKeeping(spool, lambda: (live().silence, live().image))
         self._restored = False
 
     async def restore(self) -> None:
@@ -55,7 +55,7 @@ class Keepsakes:
             figures = await self._spool.load_state(_FIGURES)
             alarms = await self._spool.load_state(_ALARMS)
             untold = await self._spool.load_state(_UNTOLD)
-            standing = await self._spool.load_state(_STANDING)
+            standing = await self._standing.load()
         except JournalUnavailableError as error:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
@@ -68,19 +68,10 @@ class Keepsakes:
             if untold is not None:
                 self._untold = dict(read_untold(untold))
             if standing is not None:
-                await self._restore_standing(standing)
+                await self._standing.restore(standing)
         except (MemoryUnreadableError, SnapshotError) as error:
             _log.warning("starting without what was remembered: %s", error)
         self._restored = True
-
-    async def _restore_standing(self, body: bytes) -> None:
-        """It is whole only once: what comes from now on is not in it."""
-        remembered, whole = standing_values.decode(body)
-        live = self._live()
-        live.silence.restore(live.image, remembered, whole=whole)
-        if whole:
-            with contextlib.suppress(JournalUnavailableError):
-                await self._spool.save_state(_STANDING, standing_values.encode(remembered, whole=False))
 
     def hand_on(self) -> None:
         """Give each notifier what an earlier run had still to send; to be called once they are there."""
@@ -100,15 +91,8 @@ class Keepsakes:
             remembered = derived.remember()
             await self._spool.save_state(_FIGURES, await asyncio.to_thread(encode, remembered))
             derived.keep(remembered)
-            await self._save_standing(whole=last)
+            await self._standing.save(whole=last)
             await self._save_alarms()
-
-    async def _save_standing(self, *, whole: bool) -> None:
-        live = self._live()
-        remembered = live.silence.remember(live.image)
-        if remembered:
-            body = await asyncio.to_thread(standing_values.encode, remembered, whole=whole)
-            await self._spool.save_state(_STANDING, body)
 
     async def _save_alarms(self) -> None:
         alarms, untold = self._board.snapshot(), write_untold(self._notifiers())

@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 DATA_VARIABLE = "DCOPS_DATA"
+HOSTS_VARIABLE = "DCOPS_ALLOWED_HOSTS"
 _DEFAULT_DATA = "dcops-data"
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 HIGHEST_PORT = 65535
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,14 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=port, default=8080, help="port to serve on, 0 for a free one (default: 8080)"
     )
+    parser.add_argument(
+        "--allowed-hosts",
+        type=host_names,
+        default=os.environ.get(HOSTS_VARIABLE) or "",
+        metavar="NAMES",
+        help="names by which browsers may ask for it, with commas between; loopback names and addresses"
+        f" always may (default: ${HOSTS_VARIABLE}, else any name unless --host is a loopback address)",
+    )
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +54,17 @@ def port(text: str) -> int:
     if not 0 <= number <= HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 0 to {HIGHEST_PORT}")
     return number
+
+
+def host_names(text: str) -> frozenset[str]:
+    """Names as in Host headers, with commas or spaces between."""
+    names = text.lower().replace(",", " ").split()
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no host name; write a name such as dcops.example, without scheme and port"
+            )
+    return frozenset(names)
 
 
 def address(text: str) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan
 from collectors.health import CollectorState, EndpointHealth, EndpointState
 from dcops.crew.members import Member
+from dcops.standing_values import origins_of
 from facility.sample import NANOSECONDS
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
@@ -32,6 +33,8 @@ class Source:
     """How often what it would have brought was gone for good."""
     kept: bool = True
     """Whether it has kept for us what came before it was first in touch."""
+    gone: Sequence[str] = ()
+    """Ids of devices that would not be heard though it is in touch."""
 
 
 class OutOfTouch:
@@ -45,6 +48,8 @@ class OutOfTouch:
         sources: Callable[[], Iterable[Source]],
     ) -> None:
         """``devices`` are looked after; ``shards`` says of which devices another process takes care."""
+        self.origins = origins_of(plan, devices)
+        """What the values of each of the devices come from."""
         self._behind: dict[str, set[str]] = {}
         for binding in plan.mqtt:
             if binding.device in devices:
@@ -90,6 +95,7 @@ class OutOfTouch:
                     gone = gone or not source.kept
                 if away is not None and (gone or source.name in self._forgetful):
                     missed |= behind
+                missed.update(source.gone)
             elif behind:
                 since, before = self._away.get(source.name, (now, source.missed))
                 self._away[source.name] = min(since, now), before
@@ -110,6 +116,11 @@ class Silence:
         """Give it the quality that says so, at ``now`` (ns)."""
         self._staleness.mark(image, now)
         self._standing.mark(image, self._touch(now))
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """What the values of each device that reports by exception come from."""
+        return self._touch.origins
 
     def remember(self, image: LiveImage) -> StandingValues:
         """What devices that report by exception said last."""
@@ -138,4 +149,5 @@ def sources_of(own: Collection, members: Sequence[Member]) -> Iterator[Source]:
 
 def _broker(health: EndpointHealth) -> Source:
     connected = health.state is EndpointState.CONNECTED
-    return Source(health.endpoint, connected, health.errors.get("session", 0), health.resumed)
+    missed = health.errors.get("session", 0)
+    return Source(health.endpoint, connected, missed, health.resumed, health.offline)

@@ -8,11 +8,13 @@ from collectors.profiles import (
     ModbusProfile,
     MqttProfile,
     Order,
+    Path,
     Profile,
     Reference,
     Register,
     Source,
     Sum,
+    TimeFormat,
     Use,
 )
 from facility.devices import PointSpec
@@ -28,7 +30,7 @@ def listing(profiles: Iterable[Profile]) -> Iterator[str]:
             each.name,
             str(each.kind),
             str(len(each.points)),
-            each.make if isinstance(each, ModbusProfile) else "MQTT",
+            each.make or ("MQTT" if isinstance(each, MqttProfile) else ""),
         )
         for each in sorted(profiles, key=lambda profile: (profile.kind, profile.name))
     ]
@@ -40,10 +42,11 @@ def markdown(profiles: Iterable[Profile]) -> Iterator[str]:
     yield "| Device | Kind | Profile | Points | Source | Confidence | Beware |"
     yield "|---|---|---|---|---|---|---|"
     for each in sorted(profiles, key=lambda profile: (profile.kind, profile.name)):
-        if not isinstance(each, ModbusProfile) or not each.make:
+        if not each.make:
             continue
         source, _, confidence = each.source.partition("; confidence ")
-        beware = each.caveats if not each.firmware else f"Firmware: {each.firmware}. {each.caveats}"
+        firmware = each.firmware if isinstance(each, ModbusProfile) else ""
+        beware = f"Firmware: {firmware}. {each.caveats}" if firmware else each.caveats
         cells = (
             each.make,
             str(each.kind),
@@ -78,12 +81,37 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _mqtt(profile: MqttProfile) -> Iterator[str]:
+    if profile.make:
+        yield f"make: {profile.make}"
     yield f"topic: {profile.topic}"
-    rows = [
-        (point.name, point.type.key, point.type.unit, ".".join(str(word) for word in field.path))
+    if profile.time_format is not TimeFormat.NONE:
+        yield f"time: {_payload_path(profile.time_path)}, {profile.time_format}"
+    if profile.quality is not None:
+        good = ", ".join(sorted(profile.quality.good))
+        uncertain = ", ".join(sorted(profile.quality.uncertain))
+        also = f"; uncertain: {uncertain}" if uncertain else ""
+        yield f"quality: {_payload_path(profile.quality.path)}; good: {good}{also}"
+    if profile.partial:
+        yield "messages hold only what has changed"
+    if profile.liveness is not None:
+        told = profile.liveness
+        where = f" at {_payload_path(told.path)}" if told.path else ""
+        yield f"liveness: {told.topic}, {told.online!r} or {told.offline!r}{where}"
+    yield ""
+    rows: list[tuple[str, ...]] = [
+        (point.name, point.type.key, point.type.unit, field.topic, _payload_path(field.path))
         for point, field in zip(profile.points, profile.fields, strict=True)
     ]
-    yield from table(("POINT", "TYPE", "UNIT", "PATH"), rows)
+    if not any(field.topic for field in profile.fields):
+        rows = [(*row[:3], row[4]) for row in rows]
+        yield from table(("POINT", "TYPE", "UNIT", "PATH"), rows)
+    else:
+        yield from table(("POINT", "TYPE", "UNIT", "TOPIC", "PATH"), rows)
+    yield ""
+
+
+def _payload_path(path: Path) -> str:
+    return ".".join(str(word) for word in path) or "the bare value"
 
 
 def _modbus(profile: ModbusProfile) -> Iterator[str]:

@@ -15,7 +15,13 @@ async def serving(
     pages: Showing, signal: TickSignal, settings: Settings, on_listening: Callable[[int], None]
 ) -> AsyncIterator[None]:
     """Serve while the body runs; then streams end, as no tick follows. ``on_listening`` is told the port."""
-    console = serve(pages, host=settings.host, port=settings.port, on_listening=on_listening)
+    console = serve(
+        pages,
+        host=settings.host,
+        port=settings.port,
+        names=settings.allowed_hosts,
+        on_listening=on_listening,
+    )
     async with stage({"console": console}):
         yield
         signal.close()

@@ -18,6 +18,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
+    allowed_hosts: frozenset[str] = frozenset()
+    """Names by which page and API may be asked for; none let any do on an outer address."""
     tick_period: int = NANOSECONDS
     """Between ticks, ns of the clock."""
     speed: float = 1.0

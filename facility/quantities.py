@@ -47,13 +47,15 @@ class EnergyQuantity:
     """Rate × seconds / divisor = counted amount: 3600 for W to Wh, 1000 for L/s to m³."""
     boundary: Boundary
     label: str
+    returned_type_key: str | None = None
+    """The counter, on the same meter, of what flows back and is taken off."""
 
 
 def _power(key: str, boundary: Boundary, label: str, feed: Feed | None = None) -> Quantity:
     return Quantity(key=key, unit="W", type_key="active_power", boundary=boundary, feed=feed, label=label)
 
 
-def _energy(key: str, boundary: Boundary, label: str) -> EnergyQuantity:
+def _energy(key: str, boundary: Boundary, label: str, returned_type_key: str | None = None) -> EnergyQuantity:
     return EnergyQuantity(
         key=key,
         unit="Wh",
@@ -62,6 +64,7 @@ def _energy(key: str, boundary: Boundary, label: str) -> EnergyQuantity:
         rate_divisor=3600.0,
         boundary=boundary,
         label=label,
+        returned_type_key=returned_type_key,
     )
 
 
@@ -117,7 +120,7 @@ ENERGIES: tuple[EnergyQuantity, ...] = (
     _energy("energy", Boundary.IT_RACK, "IT energy at the racks"),
     _energy("pdu_energy", Boundary.IT_PDU, "IT energy at distribution"),
     _energy("ups_energy", Boundary.IT_UPS, "IT energy at UPS output"),
-    _energy("facility_energy", Boundary.FACILITY_INPUT, "Facility input energy"),
+    _energy("facility_energy", Boundary.FACILITY_INPUT, "Facility input energy", "exported_energy"),
     _energy("mechanical_energy", Boundary.MECHANICAL, "Cooling energy"),
     EnergyQuantity(
         key="heat_reused_energy",

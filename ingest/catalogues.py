@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,9 @@ import orjson
 from facility.catalogue import Catalogue, Field, Group
 from facility.point_types import Behaviour
 from ingest.errors import BatchCorruptError
+
+_AT_ONCE = 1000
+"""Groups written at once: the interpreter is kept from others for so long, a ms or two."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,32 @@ def encode_catalogue(catalogue: Catalogue) -> bytes:
     """Compressed JSON; equal catalogues give equal bytes. Field lists that groups share are written once."""
     sets: dict[tuple[Field, ...], int] = {}
     known: dict[int, int] = {}
-    groups = []
-    for group in catalogue.groups:
+    groups = [
+        _encode_groups(catalogue.groups[at : at + _AT_ONCE], sets, known)
+        for at in range(0, len(catalogue.groups), _AT_ONCE)
+    ]
+    fields = [[[each.name, each.unit, each.behaviour] for each in one] for one in sets]
+    holds = [
+        [at, place, each.hold] for at, one in enumerate(sets) for place, each in enumerate(one) if each.hold
+    ]
+    begin = orjson.dumps({"devices": catalogue.device_count, "fields": fields})[:-1]
+    # Apart from the fields, so that a dcops that does not know of them reads the rest.
+    end = b',"holds":' + orjson.dumps(holds) + b"}" if holds else b"}"
+    return zlib.compress(begin + b',"groups":[' + b",".join(groups) + b"]" + end, 1)
+
+
+def _encode_groups(
+    groups: Sequence[Group], sets: dict[tuple[Field, ...], int], known: dict[int, int]
+) -> bytes:
+    """JSON of some groups, without the brackets of their list; finds out what field lists there are."""
+    rows = []
+    for group in groups:
         # Comparing long lists takes time, and devices of one profile have the very same one.
         which = known.get(id(group.fields))
         if which is None:
             which = known[id(group.fields)] = sets.setdefault(group.fields, len(sets))
-        groups.append([group.id, group.measurement, group.tags, which])
-    fields = [[[each.name, each.unit, each.behaviour] for each in one] for one in sets]
-    content: dict[str, object] = {"devices": catalogue.device_count, "fields": fields, "groups": groups}
-    holds = [
-        [at, place, each.hold] for at, one in enumerate(sets) for place, each in enumerate(one) if each.hold
-    ]
-    if holds:  # apart from the fields, so that a dcops that does not know of them reads the rest
-        content["holds"] = holds
-    return zlib.compress(orjson.dumps(content), 1)
+        rows.append([group.id, group.measurement, group.tags, which])
+    return orjson.dumps(rows)[1:-1]
 
 
 def decode_catalogue(data: bytes) -> Catalogue:

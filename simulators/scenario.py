@@ -18,7 +18,7 @@ feed_restored  feed; space
 chiller_trip   devices, kind, space, share; without any, all chillers. Stops any machine so named
 chiller_reset  likewise
 silent         devices, kind, space, share: no answer on the wire, no messages
-refuse         likewise; code (default: 4): every read gets this exception
+refuse         likewise, but not over MQTT; code (default: 4): every read gets this exception
 answer         likewise: the end of ``silent`` and ``refuse``
 stuck          devices, kind, space, share; point (default: all): frozen at what it shows
 unstuck        likewise: the end of ``stuck`` and ``value``
@@ -32,7 +32,6 @@ load_step      load: share of the rating, or ``normal``; space
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -44,7 +43,7 @@ from facility.site import Site
 from simulators.actions import Action
 from simulators.errors import ScenarioError
 from simulators.scenario_document import Entry, Problems, compose, entry, line, near, pairs
-from simulators.scenario_steps import STEPS, Chooser
+from simulators.scenario_steps import STEPS, Chooser, Wires
 
 _VERSION = "1"
 _TOP = ("dcops_scenario", "name", "description", "seed", "steps")
@@ -79,7 +78,7 @@ def shipped_scenarios() -> tuple[str, ...]:
     )
 
 
-def load_scenario(name: str, site: Site, endpoints: Iterable[str]) -> Scenario:
+def load_scenario(name: str, site: Site, wires: Wires) -> Scenario:
     """The scenario of a name that is shipped, or in a file of that path.
 
     Raises:
@@ -87,7 +86,7 @@ def load_scenario(name: str, site: Site, endpoints: Iterable[str]) -> Scenario:
     """
     if name in shipped_scenarios():
         file = resources.files("simulators") / "scenarios" / f"{name}.yaml"
-        return read_scenario(file.read_text(encoding="utf-8"), f"{name}.yaml", site, endpoints)
+        return read_scenario(file.read_text(encoding="utf-8"), f"{name}.yaml", site, wires)
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -95,10 +94,10 @@ def load_scenario(name: str, site: Site, endpoints: Iterable[str]) -> Scenario:
         raise ScenarioError(
             [f"{name}: no scenario file that can be read ({error}); shipped ones: {known}"]
         ) from error
-    return read_scenario(text, name, site, endpoints)
+    return read_scenario(text, name, site, wires)
 
 
-def read_scenario(text: str, file: str, site: Site, endpoints: Iterable[str]) -> Scenario:
+def read_scenario(text: str, file: str, site: Site, wires: Wires) -> Scenario:
     """The scenario a text describes; ``file`` is how messages name the text.
 
     Raises:
@@ -108,7 +107,7 @@ def read_scenario(text: str, file: str, site: Site, endpoints: Iterable[str]) ->
     root = compose(text, problems)
     scenario = None
     if root is not None:
-        scenario = _Reader(root, problems, site, tuple(endpoints)).read()
+        scenario = _Reader(root, problems, site, wires).read()
     if scenario is None or problems.found:
         raise ScenarioError(problems.found)
     return scenario
@@ -117,13 +116,11 @@ def read_scenario(text: str, file: str, site: Site, endpoints: Iterable[str]) ->
 class _Reader:
     """Reads one document."""
 
-    def __init__(
-        self, root: yaml.MappingNode, problems: Problems, site: Site, endpoints: tuple[str, ...]
-    ) -> None:
+    def __init__(self, root: yaml.MappingNode, problems: Problems, site: Site, wires: Wires) -> None:
         self._problems = problems
         self._nodes = dict(pairs(root, problems))
         self._site = site
-        self._endpoints = endpoints
+        self._wires = wires
 
     def read(self) -> Scenario:
         for key, node in self._nodes.items():
@@ -138,7 +135,7 @@ class _Reader:
         if not seed.isdecimal():
             self._problems.add(self._line("seed"), f"seed {seed!r} is not a whole number")
             seed = "1"
-        chooser = Chooser(self._site, self._endpoints, int(seed), self._problems)
+        chooser = Chooser(self._site, self._wires, int(seed), self._problems)
         steps = [step for node in self._steps() if (step := self._step(node, chooser)) is not None]
         name = self._text("name", self._problems.file)
         return Scenario(name, self._text("description", ""), tuple(sorted(steps, key=lambda each: each.at)))

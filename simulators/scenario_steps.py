@@ -1,10 +1,12 @@
 """From the words of a scenario step to its actions on a site, noting every word that means nothing."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import ceil
 from random import Random
 
+from collectors.config import CollectionPlan
 from facility.devices import DeviceKind, Feed
 from facility.site import Site
 from simulators.actions import (
@@ -32,13 +34,34 @@ _FAILURE = 4
 _WHICH = ("device", "devices", "kind", "space", "share")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """How the devices of a site are reached."""
+
+    endpoints: tuple[str, ...]
+    """Ids of those at which devices are read."""
+    brokers: frozenset[str] = frozenset()
+    """Ids of those that devices publish to."""
+    publishing: frozenset[str] = frozenset()
+    """Ids of the devices that do so: nobody asks them anything."""
+
+    @classmethod
+    def of(cls, plan: CollectionPlan) -> "Wires":
+        """Those of a plan."""
+        return cls(
+            endpoints=tuple(each.id for each in plan.endpoints),
+            brokers=frozenset(each.id for each in plan.brokers),
+            publishing=frozenset(each.device for each in plan.mqtt),
+        )
+
+
 class Chooser:
     """Finds what the words of a step stand for."""
 
-    def __init__(self, site: Site, endpoints: tuple[str, ...], seed: int, problems: Problems) -> None:
+    def __init__(self, site: Site, wires: Wires, seed: int, problems: Problems) -> None:
         self.site = site
+        self.wires = wires
         self.problems = problems
-        self._endpoints = endpoints
         self._seed = seed
 
     def devices(self, step: Entry, default: DeviceKind | None = None) -> tuple[str, ...]:
@@ -74,7 +97,13 @@ class Chooser:
         patterns = step.texts.get("endpoint", ())
         if not patterns:
             self.problems.add(step.line, "which 'endpoint'?")
-        return self._shared(step, self._matching(step, "endpoint", patterns, self._endpoints, "endpoint"))
+        for broker in sorted(self.wires.brokers.intersection(patterns)):
+            self.problems.add(
+                step.line_of("endpoint"),
+                f"{broker} is a broker, which no scenario stops; have its devices be 'silent'",
+            )
+        asked = [each for each in patterns if each not in self.wires.brokers]
+        return self._shared(step, self._matching(step, "endpoint", asked, self.wires.endpoints, "endpoint"))
 
     def feed(self, step: Entry) -> Feed | None:
         """The feed named."""
@@ -199,7 +228,16 @@ def _silence(step: Entry, chooser: Chooser, *, silent: bool) -> tuple[Action, ..
 
 def _refuse(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
     code = chooser.number(step, "code", 1, _HIGHEST_CODE) if "code" in step.texts else _FAILURE
-    return (Refuse(devices=chooser.devices(step), code=int(code)),) if code is not None else ()
+    devices = chooser.devices(step)
+    deaf = [each for each in devices if each in chooser.wires.publishing]
+    if deaf:
+        others = f" and {len(deaf) - 1} more" if len(deaf) > 1 else ""
+        chooser.problems.add(
+            step.line,
+            f"{deaf[0]}{others} cannot refuse a read: nobody reads what publishes over MQTT; leave"
+            f" {'them' if others else 'it'} out, or have {'them' if others else 'it'} be 'silent'",
+        )
+    return (Refuse(devices=devices, code=int(code)),) if code is not None else ()
 
 
 def _stuck(step: Entry, chooser: Chooser) -> tuple[Action, ...]:

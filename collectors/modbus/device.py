@@ -22,7 +22,7 @@ from collectors.modbus.readout import NEVER, Readout
 from collectors.modbus.unit import Unit
 from collectors.planning import Block, cheapest_read
 from collectors.profiles import Manners, Table
-from collectors.schedule import offset_of
+from collectors.schedule import Grid
 from facility.clock import Clock
 from facility.durations import Durations
 from facility.quality import Quality
@@ -79,6 +79,7 @@ class DeviceReader:
         unit: Unit,
         *,
         clock: Clock,
+        grid: Grid,
         harvest: Harvest,
         lessons: Lessons,
         lateness: Durations,
@@ -103,7 +104,7 @@ class DeviceReader:
         self._lessons = lessons
         self._lateness = lateness
         self._period = round(binding.period * NANOSECONDS)
-        self._place = offset_of(binding.device, self._period)
+        self._place = grid.offset(binding.device, self._period)
         self._contact = contact_with(binding.device, binding.profile, unit.number, self.lesson, random)
         self._talk_cost: ReadCost | None = None
         self._readout = Readout(binding.device, plans, unit.number, self.lesson, clock.now())

@@ -277,19 +277,46 @@ class TimeFormat(StrEnum):
     ISO8601 = "iso8601"
 
 
+Path = tuple[str | int, ...]
+"""Keys and list places from the root of a JSON payload; empty if the payload is the bare value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadField:
     """Where one point lies in a JSON payload: ``value = number * scale + offset``, in base units."""
 
-    path: tuple[str | int, ...]
-    """Keys and list places from the root; empty if the payload is the bare value."""
+    path: Path
     scale: float = 1.0
     offset: float = 0.0
+    topic: str = ""
+    """Under that of the device, joined by ``/``; the device's own if empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadQuality:
+    """What a payload says of how far its values can be believed."""
+
+    path: Path
+    good: frozenset[str]
+    """Words in small letters, or numbers as texts, that mean good; what is in neither set means bad."""
+    uncertain: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liveness:
+    """A topic that tells whether a device is connected to its broker, such as its last will."""
+
+    topic: str
+    """Under that of the device; each ``../`` before it goes one level up from there."""
+    path: Path = ()
+    online: str = "online"
+    """In whatever letters, large or small."""
+    offline: str = "offline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttProfile:
-    """A device over MQTT: ``points`` and ``fields`` run in parallel."""
+    """A device over MQTT: ``points`` and ``fields`` run in parallel; those of one topic stand together."""
 
     name: str
     kind: DeviceKind
@@ -297,10 +324,21 @@ class MqttProfile:
     topic: str
     """Template; ``{device}`` and any word a site defines for the device are filled in."""
     fields: tuple[PayloadField, ...]
-    time_path: tuple[str | int, ...] = ()
+    time_path: Path = ()
     time_format: TimeFormat = TimeFormat.NONE
+    quality: PayloadQuality | None = None
+    partial: bool = False
+    """Whether a message holds only what has changed: what it leaves out is as it was, not missing."""
+    liveness: Liveness | None = None
+    make: str = ""
+    """Maker and model, for people."""
     source: str = ""
     caveats: str = ""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Of the points, under that of the device; in the order of the points."""
+        return tuple(dict.fromkeys(field.topic for field in self.fields))
 
 
 Profile = ModbusProfile | MqttProfile

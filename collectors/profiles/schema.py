@@ -35,6 +35,7 @@ _DESCRIPTIONS = {
     "max_gap": "Unused registers that may be read across",
     "modulus": "Raw number at which a counter starts again",
     "offset": "Added after scaling, in 'unit'",
+    "partial": "Messages hold only what has changed",
     "scale": "Factor on the raw number",
     "shift": "Added to every address that is taken over",
     "without": "Names that are not taken over",
@@ -162,10 +163,10 @@ def _references() -> dict[str, object]:
 def _modbus_keys(entry: Entry) -> dict[str, object]:
     helper = _REGISTER | _references() | {key: _POINT[key] for key in ("name", "unit", "scale", "offset")}
     point = _POINT | helper | {"every": _whole(1, MAX_EVERY), "modulus": _whole(1), "path": _PATH}
-    point |= {"sum": _list(_NAME, least=1)}
+    point |= {"topic": {"type": "string"}, "sum": _list(_NAME, least=1)}
     points = _list(entry(point, ()))
     if entry is _complete:
-        del point["path"]
+        del point["path"], point["topic"]
         points = _list(_with_place_or_sum(entry(point, ())), least=1)
     text = _PLACE | {
         "name": {"type": "string"},
@@ -197,12 +198,19 @@ def _modbus_keys(entry: Entry) -> dict[str, object]:
 
 
 def _mqtt_keys(entry: Entry) -> dict[str, object]:
+    text: Schema = {"type": "string"}
+    words = _list(_WORDS)
+    liveness: dict[str, object] = {"topic": text, "path": _PATH, "online": _WORDS, "offline": _WORDS}
     keys: dict[str, object] = {
-        "topic": {"type": "string"},
+        "make": _TEXT,
+        "topic": text,
         "time": _object({"path": _PATH, "format": _words(TimeFormat)}, ("path", "format")),
+        "quality": _object({"path": _PATH, "good": words, "uncertain": words}, ("path", "good")),
+        "partial": {"type": "boolean"},
+        "liveness": _object(liveness, ("topic",)),
     }
     if entry is _complete:
-        keys["points"] = _list(entry(_POINT | {"path": _PATH}, ("path",)), least=1)
+        keys["points"] = _list(entry(_POINT | {"path": _PATH, "topic": text}, ("path",)), least=1)
     return keys
 
 

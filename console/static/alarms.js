@@ -19,12 +19,24 @@ export class AlarmPanel {
     this.asked = 0;
     this.news = new News(document.getElementById("news"));
     this.list = document.getElementById("alarm-list");
+    this.here = null; // the open space, unless it is all of the site
+    this.only = document.getElementById("alarms-here");
+    this.only.addEventListener("change", () => this.load());
     this.buttons = [...document.querySelectorAll("#alarms .choice button")];
     for (const button of this.buttons) button.addEventListener("click", () => this.setState(button.dataset.state));
     live.on("tick", () => {
       if (live.alarms.revision !== this.revision) this.load();
     });
     live.on("state", () => this.tellAges());
+  }
+
+  // What is open: in a flood its own alarms can be asked for.
+  show(id) {
+    const node = this.live.nodes.get(id);
+    this.here = node && node.parent !== null ? id : null;
+    document.getElementById("alarms-only").hidden = this.here === null;
+    setText(document.getElementById("alarms-where"), node?.name ?? "");
+    if (this.only.checked) this.load();
   }
 
   setState(state) {
@@ -35,28 +47,29 @@ export class AlarmPanel {
 
   // Those that stand are asked for in any case: new ones are told of whatever is being looked at.
   async load() {
-    const [turn, state] = [++this.asked, this.state];
+    const [turn, state, within] = [++this.asked, this.state, this.only.checked ? this.here : null];
     this.revision = this.live.alarms?.revision;
     try {
       const active = await this.ask("active");
       if (turn === this.asked) this.news.take(active);
-      const answer = state === "active" ? active : await this.ask(state);
-      if (turn === this.asked) this.render(answer, state);
+      const answer = state === "active" && within === null ? active : await this.ask(state, within);
+      if (turn === this.asked) this.render(answer, state, within === null ? "" : " here");
     } catch {
       if (turn === this.asked) this.revision = null;
     }
   }
 
-  ask(state) {
-    return getJson(`/api/v1/alarms?state=${state}&limit=${MOST_SHOWN}`);
+  ask(state, within = null) {
+    const space = within === null ? "" : `&space=${encodeURIComponent(within)}`;
+    return getJson(`/api/v1/alarms?state=${state}&limit=${MOST_SHOWN}${space}`);
   }
 
-  render(answer, state) {
+  render(answer, state, where) {
     keyed(this.list, answer.alarms, (alarm) => `${state} ${alarm.id}@${alarm.raised}`, (alarm) => this.create(alarm), () => {});
     const empty = document.getElementById("alarm-empty");
-    const nothing = state === "active" ? "No active alarms" : "None has ended yet";
+    const nothing = state === "active" ? `No active alarms${where}` : `None has ended yet${where}`;
     const more = answer.total - answer.alarms.length;
-    setText(empty, more > 0 ? `and ${more} more` : answer.total ? "" : nothing);
+    setText(empty, more > 0 ? `and ${more} more${where}` : answer.total ? "" : nothing);
     this.tellAges();
   }
 
@@ -71,7 +84,7 @@ export class AlarmPanel {
         alarm.category === "communication" ? h("span", { class: "category", title: "communication alarm" }, "comm.") : null,
         alarm.category === "platform" ? h("span", { class: "category", title: "alarm of dcops itself" }, "dcops") : null,
         h("span", { class: "alarm-age muted" })),
-      h("button", { type: "button", class: "link place", onclick: () => this.open(target, alarm.space) }, place),
+      h("button", { type: "button", class: "link place", onclick: () => this.open(target) }, place),
       h("p", { class: "message" }, alarm.message),
       alarm.action ? h("p", { class: "action" }, alarm.action) : null,
       runbook(alarm.runbook),

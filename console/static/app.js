@@ -30,12 +30,22 @@ function follow() {
   if (!id) return;
   tree.select(id);
   detail.show(id);
+  alarms.show(id);
+}
+
+// The site has been loaded anew: what is open stays so, where the reader left it.
+function restore() {
+  if (detail.id === null) follow();
+  else {
+    detail.show(detail.id);
+    alarms.show(detail.id);
+  }
 }
 
 new Header(live);
 const tree = new Tree(live, open);
 const detail = new Detail(live, open);
-new AlarmPanel(live, open);
+const alarms = new AlarmPanel(live, open);
 new CollectionPanel(open);
 
 document.getElementById("alarm-tile").addEventListener("click", () => {
@@ -48,5 +58,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   document.getElementById("main").focus();
 });
 window.addEventListener("hashchange", follow);
-live.on("structure", follow);
+live.on("structure", restore);
 live.start();

@@ -16,6 +16,7 @@ const TEXT = "";
 const NUMBER = "number"; // to the right, digit under digit
 const DEVICES = { Device: TEXT, Kind: TEXT, Feed: TEXT, Reading: NUMBER, Quality: TEXT, Oldest: NUMBER };
 const POINTS = { Point: TEXT, Value: NUMBER, Quality: TEXT, Age: NUMBER };
+const FIGURE_COLUMNS = { "Key figures": TEXT, ...Object.fromEntries(Object.values(WINDOWS).map((text) => [text, NUMBER])) };
 const ENERGIES = { "Counted since first read": TEXT, Amount: NUMBER, "of it estimated": NUMBER };
 
 export class Detail {
@@ -49,9 +50,8 @@ export class Detail {
   }
 
   async show(id) {
+    if (id !== this.id) this.chartChosen = false;
     this.id = id;
-    this.chartChosen = false;
-    this.loadedAt = 0;
     await this.refresh(true);
   }
 
@@ -133,7 +133,7 @@ export class Detail {
     this.map.show(node.id);
     this.renderFigures(node.id);
     this.renderDevices(node.devices, node.served_by);
-    this.renderPoints(inside ? inside.points : []);
+    this.renderPoints(inside ? inside.points : [], inside?.total);
     this.renderEnergies(node.energies);
   }
 
@@ -212,9 +212,8 @@ export class Detail {
       if (this.id === id) figures.replaceChildren();
       return;
     }
-    const columns = { "Key figures": TEXT, ...Object.fromEntries(Object.values(WINDOWS).map((text) => [text, NUMBER])) };
-    const body = [...rows].map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), ...Object.keys(WINDOWS).map((window) => figureCell(cells.get(window)))));
-    figures.replaceChildren(table("Key figures", columns, body));
+    if (!figures.children.length) figures.append(table("Key figures", FIGURE_COLUMNS));
+    keyed(figures.querySelector("tbody"), [...rows], ([name]) => name, ([name]) => createFigure(name), (row, [, cells]) => Object.keys(WINDOWS).forEach((window, at) => fillFigure(row.children[at + 1], cells.get(window))));
   }
 
   async figuresOf(id) {
@@ -258,13 +257,14 @@ export class Detail {
     setAttribute(row, "data-age", device.oldest);
   }
 
-  renderPoints(points) {
+  renderPoints(points, total = points.length) {
     const { points: box } = this.parts;
     if (!points.length) {
       box.replaceChildren();
       return;
     }
-    if (!box.children.length) box.append(h("h3", {}, "Points"), table("Points", POINTS));
+    if (!box.children.length) box.append(h("h3", {}, "Points"), table("Points", POINTS), h("p", { class: "empty" }));
+    setText(box.lastElementChild, total > points.length ? `and ${total - points.length} more: open a device to see its own` : "");
     const several = new Set(points.map((point) => point.group)).size > 1;
     keyed(box.querySelector("tbody"), points, (point) => point.series, (point) => this.createPoint(point, several), (row, point) => this.fillPoint(row, point));
   }
@@ -306,9 +306,9 @@ export class Detail {
 }
 
 // A table that may be wider than its place: keys scroll it, too. Columns by name, with the class of each.
-function table(label, columns, rows = []) {
+function table(label, columns) {
   const heads = Object.entries(columns).map(([name, kind]) => h("th", { scope: "col", class: kind || null }, name));
-  const whole = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
+  const whole = h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody"));
   return h("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, whole);
 }
 
@@ -317,10 +317,15 @@ function counted(alarms) {
   return alarms === 1 ? "1 active alarm" : `${alarms} active alarms`;
 }
 
-function figureCell(kpi) {
-  if (!kpi) return h("td", {}, "");
-  const state = kpi.status === "complete" ? "good" : kpi.status === "incomplete" ? "estimated" : "none";
-  const text = kpi.value === null ? DASH : marked(fixed(kpi.value, 3), state);
-  const note = kpi.status === "incomplete" ? h("small", { class: "muted" }, ` ${percent(kpi.coverage)}`) : null;
-  return h("td", { class: `number value ${state}`, title: `${kpi.status} · ${percent(kpi.coverage)} of the window measured` }, text, note);
+function createFigure(name) {
+  const cells = Object.keys(WINDOWS).map(() => h("td", {}, h("span"), h("small", { class: "muted" })));
+  return h("tr", {}, h("th", { scope: "row" }, name), ...cells);
+}
+
+function fillFigure(cell, kpi) {
+  const state = kpi?.status === "complete" ? "good" : kpi?.status === "incomplete" ? "estimated" : "none";
+  setClass(cell, "number value", state);
+  setText(cell.firstChild, !kpi ? "" : kpi.value === null ? DASH : marked(fixed(kpi.value, 3), state));
+  setText(cell.lastChild, kpi?.status === "incomplete" ? ` ${percent(kpi.coverage)}` : "");
+  setAttribute(cell, "title", kpi ? `${kpi.status} · ${percent(kpi.coverage)} of the window measured` : null);
 }

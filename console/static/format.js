@@ -37,16 +37,22 @@ const LADDERS = {
   Wh: [[1e9, 1e9, "GWh"], [1e6, 1e6, "MWh"], [1e3, 1e3, "kWh"], [0, 1, "Wh"]],
   V: [[1e4, 1e3, "kV"], [0, 1, "V"]],
 };
+const ZERO = { W: "kW", VA: "kVA", var: "kvar", Wh: "kWh", V: "V" };
 const DECIMALS = { "°C": 1, K: 1, A: 1, Hz: 2, "%": 1, "%RH": 0, "L/s": 1, kPa: 1, "L/kWh": 2, "1": 3, rpm: 0, "m³": 1 };
+
+const FINE = new Set(["A", "L/s", "m³"]); // below 1, what flows at all must not read as 0.0
 
 // Number and unit apart, for large type.
 export function parts(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return [DASH, ""];
   if (LADDERS[unit]) {
-    return value === 0 ? ["0", unit === "V" ? "V" : `k${unit}`] : scaled(value, LADDERS[unit]);
+    return value === 0 ? ["0", ZERO[unit]] : scaled(value, LADDERS[unit]);
   }
   if (unit === "s") return [age(value), ""];
-  const shown = fixed(value, DECIMALS[unit] ?? 2);
+  // Under a raised floor there are pascals: as kilopascals they would all be 0.0.
+  if (unit === "kPa" && value !== 0 && Math.abs(value) < 0.9995) return [fixed(value * 1000, Math.abs(value) < 0.01 ? 1 : 0), "Pa"];
+  const small = FINE.has(unit) && value !== 0 && Math.abs(value) < 1;
+  const shown = fixed(value, small ? 2 : DECIMALS[unit] ?? 2);
   return [shown, unit === "1" ? "" : unit];
 }
 
@@ -93,7 +99,7 @@ const formats = new Map();
 
 function format(milliseconds, timezone, options) {
   const key = `${timezone} ${Object.keys(options)}`;
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: timezone, ...options }));
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: timezone, ...options }));
   return formats.get(key).format(new Date(milliseconds));
 }
 

@@ -165,7 +165,7 @@ export class Header {
 
   stateText() {
     const { live } = this;
-    if (live.state === "live") return "live";
+    if (live.state === "live") return live.looking ? "live, every 10 s" : "live";
     if (live.state === "connecting") return "connecting…";
     return live.time ? `no data since ${zonedTime(live.time, live.timezone)}` : "no connection";
   }

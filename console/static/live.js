@@ -5,8 +5,12 @@ import { knownZone } from "./format.js";
 const SILENCE = 5000; // ms without an event after which data counts as gone
 const GIVEN_UP = 15000; // ms without one after which the connection does: a cut line tells nobody
 const RETRY = 3000;
+const LOOK = 10000; // ms between two looks where the stream has no room for one more
+const ROOM = 60000; // ms until it is asked for room again
 const ANSWER = 20000; // ms that an answer may take
 const STREAM = "/api/v1/stream";
+const LOOKED_AT = "/api/v1/live";
+const FULL = "too_many_streams";
 
 export class Live {
   constructor() {
@@ -21,10 +25,13 @@ export class Live {
     this.time = 0;
     this.state = "connecting";
     this.why = ""; // the server's own words when it refuses the stream
+    this.looking = false; // now and then, as the stream has no room
     this.listeners = { tick: [], structure: [], state: [] };
     this.heard = null;
     this.triedAt = 0;
     this.source = null;
+    this.begun = false; // whether a stream has ever begun
+    this.loading = false;
   }
 
   on(event, listener) {
@@ -58,15 +65,20 @@ export class Live {
   }
 
   async loadStructure() {
+    if (this.loading) return;
+    this.loading = true;
     for (;;) {
       try {
         this.takeTree(await getJson("/api/v1/nodes"));
         break;
-      } catch {
+      } catch (error) {
+        this.why = error.status ? error.message : ""; // without a status nobody answered
         this.setState("lost");
-        await new Promise((resolve) => setTimeout(resolve, RETRY));
+        this.emit("state");
+        await pause(RETRY);
       }
     }
+    this.loading = false;
     this.emit("structure");
   }
 
@@ -93,35 +105,65 @@ export class Live {
     this.triedAt = performance.now();
     const source = new EventSource(STREAM);
     this.source = source;
-    let begun = false;
     source.addEventListener("snapshot", (event) => {
+      this.looking = false;
+      this.why = "";
       this.take(JSON.parse(event.data), true);
       // Not the first one: the site may have been loaded anew, with other names and ratings.
-      if (begun) this.loadStructure();
-      begun = true;
+      if (this.begun) this.loadStructure();
+      this.begun = true;
     });
     source.addEventListener("tick", (event) => this.take(JSON.parse(event.data), false));
     source.addEventListener("error", () => {
-      this.setState("lost");
       // A browser gives up for good when the answer was not a stream; then it is for us to try again.
       if (source.readyState === EventSource.CLOSED && this.source === source) {
         this.source = null;
-        this.askWhy();
-        setTimeout(() => this.source ?? this.connect(), RETRY);
+        this.goOn();
+      } else if (!this.looking) {
+        this.setState("lost");
       }
     });
   }
 
+  // Without a stream: if it only has no room, what it would say is looked at now and then until it has some.
+  async goOn() {
+    const again = this.looking;
+    const refusal = await this.askWhy();
+    const full = refusal === FULL;
+    this.looking = full || (again && refusal === "");
+    if (again && full) await this.loadStructure();
+    for (const began = performance.now(); full && this.looking && performance.now() - began < ROOM; ) {
+      await this.look();
+      if (this.looking) await pause(LOOK);
+    }
+    if (!this.looking) this.setState("lost");
+    if (!(full && this.looking)) await pause(RETRY);
+    if (!this.source) this.connect();
+  }
+
+  async look() {
+    try {
+      this.take(await getJson(LOOKED_AT), true);
+    } catch {
+      this.looking = false;
+    }
+  }
+
+  // What the stream is refused with: a code, nothing if it is not, or null if nobody answers.
   async askWhy() {
     const stop = new AbortController();
+    let refusal = null;
     try {
       const response = await fetch(STREAM, { signal: stop.signal });
-      this.why = response.ok ? "" : (await response.json()).error.message;
+      const { error } = response.ok ? {} : await response.json();
+      this.why = error?.message ?? "";
+      refusal = error?.code ?? "";
     } catch {
       this.why = "";
     }
     stop.abort();
     this.emit("state");
+    return refusal;
   }
 
   hear(time) {
@@ -150,7 +192,7 @@ export class Live {
   }
 
   watch() {
-    if (this.state === "live" && this.silence() > SILENCE) this.setState("lost");
+    if (this.state === "live" && this.silence() > (this.looking ? 2.5 * LOOK : SILENCE)) this.setState("lost");
     if (this.source && this.silence() > GIVEN_UP && performance.now() - this.triedAt > GIVEN_UP) this.connect();
     this.emit("state");
   }
@@ -158,7 +200,7 @@ export class Live {
   setState(state) {
     if (this.state === state) return;
     this.state = state;
-    if (state === "live") this.why = "";
+    if (state === "live" && !this.looking) this.why = "";
     this.emit("state");
   }
 
@@ -187,6 +229,10 @@ export class Live {
 }
 
 const COLUMNS = ["power", "quality", "coverage", "read", "temperature", "temperature_quality", "alarms", "priority"];
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 export async function getJson(path) {
   const response = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER) });

@@ -82,7 +82,7 @@ def summary(loaded: LoadedSite) -> Iterator[str]:
     yield f"  endpoints  {_counts([*buses, ('MQTT', len(plan.brokers))])}"
     yield f"  polls      {_rate(_polls(plan))} a second, in {_rate(_requests(plan))} requests"
     yield from _bus_time(plan)
-    yield f"  messages   {_rate(sum(1 / binding.period for binding in plan.mqtt))} a second expected"
+    yield f"  messages   {_rate(_messages(plan))} a second expected"
     yield f"  alarms     {len(loaded.rules)} rules"
     yield f"  stores     {_names([store.name for store in loaded.stores])}"
     yield f"  notify     {_names([notifier.name for notifier in loaded.notifiers])}"
@@ -103,6 +103,13 @@ def _rate(rate: float) -> str:
 
 def _names(names: list[str]) -> str:
     return ", ".join(names) or "none"
+
+
+def _messages(plan: CollectionPlan) -> float:
+    """Messages a second of devices that publish: one of each of their topics a period."""
+    profiles = {id(binding.profile): binding.profile for binding in plan.mqtt}
+    topics = {key: len(profile.topics) for key, profile in profiles.items()}
+    return sum(topics[id(binding.profile)] / binding.period for binding in plan.mqtt)
 
 
 def _polls(plan: CollectionPlan) -> float:

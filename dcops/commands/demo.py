@@ -29,6 +29,7 @@ from simulators.clock import ScaledClock
 from simulators.errors import SimulationError
 from simulators.plant import Plant
 from simulators.scenario import Scenario, load_scenario
+from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 from simulators.sitegen import PRESETS, ShapeError, generate, write_site
 
@@ -108,7 +109,7 @@ def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
 def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:
     if name is None:
         return None
-    return load_scenario(name, loaded.site, [endpoint.id for endpoint in loaded.plan.endpoints])
+    return load_scenario(name, loaded.site, Wires.of(loaded.plan))
 
 
 @dataclass(slots=True)
@@ -139,6 +140,7 @@ class _Demo:
             data=self.folder,
             host=self.args.host,
             port=self.args.port,
+            allowed_hosts=self.args.allowed_hosts,
             tick_period=pace.tick_period,
             speed=pace.speed,
             on_listening=self._say,

@@ -22,6 +22,7 @@ from simulators.playback import Playback
 from simulators.readings import ValueSource
 from simulators.recording import Recording
 from simulators.scenario import Scenario, load_scenario
+from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 
 _EXAMPLE = """examples:
@@ -136,4 +137,4 @@ def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> 
 def _scenario(name: str | None, loaded: LoadedSite) -> Scenario | None:
     if name is None:
         return None
-    return load_scenario(name, loaded.site, [endpoint.id for endpoint in loaded.plan.endpoints])
+    return load_scenario(name, loaded.site, Wires.of(loaded.plan))

@@ -290,7 +290,8 @@ def _device(told: _Json) -> DeviceHealth:
 
 
 def _endpoint(told: _Json) -> EndpointHealth:
-    return EndpointHealth(**_numbers(told, _ENDPOINT_FLOATS) | {"state": EndpointState(told["state"])})
+    words = {"state": EndpointState(told["state"]), "offline": tuple(told["offline"])}
+    return EndpointHealth(**_numbers(told, _ENDPOINT_FLOATS) | words)
 
 
 def _costs(told: list[tuple[str, _Json]]) -> dict[str, tuple[DeviceCost, ...]]:

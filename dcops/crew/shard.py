@@ -28,6 +28,7 @@ from dcops.collecting import Collecting
 from dcops.cpu_stages import CpuStages
 from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, Reporter
+from dcops.crew.shard_memory import ShardMemory
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.journalling import open_spool
 from dcops.loop_watch import LoopWatch
@@ -39,6 +40,7 @@ from dcops.serving import serving
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite
 from dcops.stages import stage
+from dcops.standing_keeping import StandingKeeping
 from dcops.stopping import StopBudget
 from dcops.system_clock import ageing_by
 from facility.clock import Clock
@@ -123,6 +125,7 @@ class Shard:
             pace=PACE,
         )
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
+        self._memory = ShardMemory(StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image)))
         self._loop = LoopWatch(clock)
         self._workings = self._look_inside()
         self._pipeline = self._registry()
@@ -153,6 +156,7 @@ class Shard:
 
     async def run(self, until: asyncio.Event) -> None:
         """Run until the event is set, then stop in order: collectors, tick, delivery, journal."""
+        await self._memory.restore()
         async with stage({"loop watch": self._loop.run()}), AsyncExitStack() as stages:
             for each in (
                 self._journalling(),
@@ -160,7 +164,7 @@ class Shard:
                 serving(self._pages, self.signal, self._settings, self._listening),
                 self._ticking(),
                 self._collecting.running(),
-                stage({"reload": self.reloader.run()}),
+                stage({"reload": self.reloader.run(), "memory": self._memory.run()}),
             ):
                 await stages.enter_async_context(each)
             await until.wait()
@@ -226,6 +230,7 @@ class Shard:
         try:
             async with stage({"journal": self.spool.run()}):
                 yield
+                await self._memory.save(last=True)
         finally:  # what was read is kept, whatever part of the program has failed
             await self.spool.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from collectors.mqtt_topics import topic_of
 from collectors.profiles import MqttProfile, Profile
 from dcops.site_file.checked import Checked, DeviceChanges
 from dcops.site_file.endpoints import MODBUS, protocol_of, spoken_by
@@ -247,6 +248,12 @@ class _Checker:
                 )
             return
         topic = _WORD.sub(lambda match: words[match[1]], template)
+        if isinstance(profile, MqttProfile) and profile.liveness is not None:
+            try:
+                topic_of(topic, profile.liveness.topic)
+            except ValueError as error:
+                yield "topic", f"the liveness topic of profile {item.profile!r}: {error}; mend one of them"
+                return
         self.topics[item.id] = topic
         place = entry.at("topic")
         first = self._topics.setdefault((item.endpoint, topic, item.profile), (item.id, place))

@@ -82,12 +82,18 @@ def _warn_pointless(site: Site, registry: Registry) -> None:
         for boundary in _boundaries_of(boundaries[places]):
             needed = {each.type_key for each in QUANTITIES if each.boundary is boundary}
             needed |= {each.type_key for each in ENERGIES if each.boundary is boundary}
+            returned = [
+                each.returned_type_key
+                for each in ENERGIES
+                if each.boundary is boundary and each.returned_type_key is not None
+            ]
             found = {key: [each.name for each in points if each.type.key == key] for key in sorted(needed)}
             counting = places[site.columns.counting_in(boundary)[places]].tolist()
             if needed and not any(found.values()):
                 for at in counting:
                     _warn_of_nothing(site.devices[at].id, boundary, found, registry)
-            for key, names in found.items():
+            back = {key: [each.name for each in points if each.type.key == key] for key in returned}
+            for key, names in (found | back).items():
                 if len(names) > 1:
                     _warn_of_twice(site.devices[counting[0]].id, boundary, key, names, registry)
 

@@ -5,17 +5,18 @@ Where the broker is in this process too, there is no client: its messages are ha
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiomqtt
 import orjson
 
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
+from collectors.mqtt_topics import topic_of
 from collectors.reasons import behind, in_words
 from facility.clock import Clock
 from facility.site import Site
-from simulators.payloads import PayloadEncoder
+from simulators.payloads import PayloadEncoder, liveness_payload
 from simulators.readings import Readings
 from simulators.wire.broker import EmbeddedBroker
 from simulators.wire.mqtt_packets import Message
@@ -33,13 +34,32 @@ _TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Letter:
+    """What one device publishes on one topic."""
+
+    topic: str
+    points: slice
+    encoder: PayloadEncoder
+
+
+@dataclass(slots=True, eq=False)
 class _Reporter:
     """One device that publishes."""
 
-    topic: str
     device: int
-    points: slice
-    encoder: PayloadEncoder
+    letters: tuple[_Letter, ...]
+    online: tuple[Message, Message] | None
+    """What its liveness topic says of it: when it is offline, and when it is online. None without one."""
+    told: bool | None = None
+    """Which of them it says."""
+
+    def news(self, *, silent: bool) -> Iterator[_Letter | Message]:
+        """What is published when it is due. For one that falls silent its broker says that it is offline."""
+        if self.online is not None and self.told is not (not silent):
+            self.told = not silent
+            yield self.online[self.told]
+        if not silent:
+            yield from self.letters
 
 
 class MqttPublisher:
@@ -72,7 +92,7 @@ class MqttPublisher:
         self._reporters = [_reporter(site, binding) for binding in bindings]
         keys, periods = [each.device for each in bindings], [each.period for each in bindings]
         self._embedded = embedded
-        self._outbox: asyncio.Queue[_Reporter] = asyncio.Queue(_AT_ONCE)
+        self._outbox: asyncio.Queue[_Letter | Message] = asyncio.Queue(_AT_ONCE)
         self._grid = Grid(keys, periods, clock.now())
         self._lost = False
 
@@ -112,34 +132,38 @@ class MqttPublisher:
 
     async def _fill_outbox(self) -> None:
         async for batch in self._due():
-            for reporter in batch:
-                await self._outbox.put(reporter)
+            for news in batch:
+                await self._outbox.put(news)
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Sends what is in the outbox, one message at a time, as it is when it is sent."""
         while not _is_cancelled():
-            reporter = await self._outbox.get()
-            await client.publish(reporter.topic, self._payload(reporter), qos=_QOS)
+            message = self._written(await self._outbox.get())
+            await client.publish(message.topic, message.payload, qos=_QOS, retain=message.retain)
             self.published += 1
 
     async def _hand_to(self, broker: EmbeddedBroker) -> None:
         async for batch in self._due():
-            for reporter in batch:
-                broker.publish(Message(topic=reporter.topic, payload=self._payload(reporter), qos=_QOS))
+            for news in batch:
+                broker.publish(self._written(news))
             self.published += len(batch)
 
-    async def _due(self) -> AsyncIterator[list[_Reporter]]:
+    async def _due(self) -> AsyncIterator[list[_Letter | Message]]:
         """What is to be published, whenever something is, without end."""
         while (due := self._grid.next_due) is not None:
             await self._clock.sleep_until(due)
             self._readings.refresh()
             found = [self._reporters[at] for at in self._grid.take(self._clock.now())]
-            yield [each for each in found if not self._readings.is_silent(each.device)]
+            silent = self._readings.is_silent
+            yield [news for each in found for news in each.news(silent=silent(each.device))]
         await asyncio.Event().wait()
 
-    def _payload(self, reporter: _Reporter) -> bytes:
-        values = self._readings.values[reporter.points]
-        return orjson.dumps(reporter.encoder.encode(values, self._clock.now()))
+    def _written(self, news: _Letter | Message) -> Message:
+        if isinstance(news, Message):
+            return news
+        values = self._readings.values[news.points]
+        payload = orjson.dumps(news.encoder.encode(values, self._clock.now()))
+        return Message(topic=news.topic, payload=payload, qos=_QOS)
 
     def _client(self) -> aiomqtt.Client:
         broker = self.broker
@@ -160,6 +184,8 @@ class MqttPublisher:
         if self._lost:
             _LOG.info("broker %s: devices publish again", self.broker.id)
         self._lost = False
+        for reporter in self._reporters:
+            reporter.told = None  # the broker may have forgotten
 
     def _missed(self, error: Exception) -> None:
         if not self._lost:
@@ -202,7 +228,20 @@ def _is_cancelled() -> bool:
 
 
 def _reporter(site: Site, binding: MqttBinding) -> _Reporter:
-    points = slice(binding.first, binding.first + len(binding.profile.points))
-    return _Reporter(
-        binding.topic, site.device_index[binding.device], points, PayloadEncoder(binding.profile)
+    letters: list[_Letter] = []
+    first, profile = binding.first, binding.profile
+    for below in profile.topics:
+        count = sum(field.topic == below for field in profile.fields)
+        topic = topic_of(binding.topic, below).whole
+        letters.append(_Letter(topic, slice(first, first + count), PayloadEncoder(profile, below)))
+        first += count
+    liveness = profile.liveness
+    if liveness is None:
+        return _Reporter(site.device_index[binding.device], tuple(letters), None)
+    topic = topic_of(binding.topic, liveness.topic).whole
+    shared = liveness.topic.startswith("../")  # a gateway's, which is there even if a device is not
+    offline, online = (
+        Message(topic=topic, payload=liveness_payload(liveness, online=each), qos=_QOS, retain=True)
+        for each in (shared, True)
     )
+    return _Reporter(site.device_index[binding.device], tuple(letters), (offline, online))

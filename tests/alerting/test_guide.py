@@ -11,7 +11,8 @@ from alerting.delivery import NotifierOptions
 from alerting.messages import PLACEHOLDERS
 from alerting.platform_alarms import PLATFORM_RULES
 from alerting.rule_files import RawRule, default_rules
-from alerting.rule_parsing import KEYS, RESERVED, parse_rules
+from alerting.rule_parsing import RESERVED, parse_rules
+from alerting.rule_reading import KEYS
 from alerting.silence_groups import ENDPOINT_SILENT, FEED_SILENT, SHARD_SILENT
 from facility.site import Site
 from facility.spaces import Level, Space

@@ -11,6 +11,7 @@ from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.layout import group_plans
 from collectors.modbus.unit import Patience, Unit
 from collectors.profiles import DataType, ModbusProfile, Register, Table
+from collectors.schedule import Grid
 from facility.devices import DeviceKind, PointSpec
 from facility.durations import Durations
 from facility.point_types import POINT_TYPES
@@ -82,6 +83,7 @@ class Drive:
             self._plans,
             Unit(unit, 1.0, Patience(), seeded()),
             clock=self.clock,
+            grid=Grid(),
             harvest=self.harvest,
             lessons=self.lessons,
             lateness=self.lateness,

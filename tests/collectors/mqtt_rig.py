@@ -1,6 +1,7 @@
 """A collection over one broker, for tests, and what is published to it."""
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,10 +11,14 @@ import aiomqtt
 
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
-from collectors.health import EndpointState
-from collectors.profiles import MqttProfile
+from collectors.health import DeviceHealth, EndpointState
+from collectors.mqtt_connection import Arrival
+from collectors.mqtt_intake import Intake
+from collectors.mqtt_topics import topic_of
+from collectors.profiles import MqttProfile, Profile
 from collectors.profiles.reader import shipped
-from tests.collectors.conftest import Samples, WallClock, running
+from facility.sample import Sample
+from tests.collectors.conftest import HandClock, Samples, WallClock, running
 
 PROFILES = shipped()
 
@@ -62,3 +67,51 @@ async def publish(port: int, *messages: tuple[str, str | bytes], retain: bool = 
 def climate(temperature: object, at: int | None = None) -> str:
     ts = time.time_ns() // 1_000_000 if at is None else at
     return json.dumps({"ts": ts, "temperature": temperature, "humidity": 44.5})
+
+
+class Messages:
+    """One device of a profile without a broker: what its messages become, at noon."""
+
+    def __init__(self, profile: Profile, topic: str, **words: object) -> None:
+        assert isinstance(profile, MqttProfile)
+        self.clock = HandClock(1_767_268_800_000_000_000)
+        self.samples: list[Sample] = []
+        self.errors: Counter[str] = Counter()
+        self.aside: list[tuple[str, str]] = []
+        self.topic = topic
+        self.profile = profile
+        usual = {"device": "d", "first": 0, "broker": "broker", "period": 10.0}
+        self.binding = MqttBinding(topic=topic, profile=profile, **(usual | words))  # type: ignore[arg-type]
+        self.intake = Intake("broker", self.clock, self.samples.append, self.errors, self._set_aside)
+        self.intake.place([self.binding])
+
+    def take(self, below: str, payload: str, *, retained: bool = False, held: bool = False) -> None:
+        """A message on a topic under that of the device, 10 s later."""
+        self.clock.move_to(self.clock.now() + 10_000_000_000)
+        topic = topic_of(self.topic, below).whole
+        arrival = Arrival(topic, payload.encode(), 1, again=False, retained=retained)
+        self.intake.take(arrival, held=held)
+
+    def shown(self) -> dict[str, tuple[float | None, int]]:
+        """The last value and quality of each point that was read."""
+        found: dict[str, tuple[float | None, int]] = {}
+        for sample in self.samples:
+            for at, (value, code) in enumerate(
+                zip(sample.values.tolist(), sample.quality.tolist(), strict=True)
+            ):
+                point = self.profile.points[sample.first - self.binding.first + at]
+                found[point.name] = (value if math.isfinite(value) else None, code)
+        return found
+
+    @property
+    def last(self) -> tuple[int, int, list[int]]:
+        """Of the last sample: first point, how many, and their qualities."""
+        sample = self.samples[-1]
+        return sample.first, len(sample.values), sample.quality.tolist()
+
+    @property
+    def health(self) -> DeviceHealth:
+        return self.intake.devices()[0]
+
+    def _set_aside(self, _broker: str, topic: str, reason: str, _payload: bytes) -> None:
+        self.aside.append((topic, reason))

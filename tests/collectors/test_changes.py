@@ -101,3 +101,23 @@ async def test_what_was_counted_of_a_device_that_is_read_no_more_is_still_counte
     change = compare(plan, replace(plan, modbus=plan.modbus[1:]))
     collection.change(await collection.prepare(change))
     assert (collection.totals().polls_done, collection.tally().identity_changes) == (5, 2)
+
+
+async def test_devices_that_come_stand_where_the_plan_has_them_and_those_that_stay_are_the_same() -> None:
+    collection = Collection(PLAN, WallClock(), Samples().append)
+    a, b, _ = collection._readers
+    modbus_now = (modbus("new", 0, unit=7), modbus("b", 9, unit=2), modbus("newer", 18), modbus("a", 27))
+    change = compare(PLAN, replace(PLAN, modbus=modbus_now, mqtt=(mqtt("m", 36),)))
+    collection.change(await collection.prepare(change))
+    assert [each.device for each in collection.devices()] == ["new", "b", "newer", "a", "m"]
+    assert (collection._readers[1], collection._readers[3]) == (b, a)
+    assert [each.binding.first for each in collection._readers] == [0, 9, 18, 27]
+
+
+async def test_a_device_that_comes_shares_the_health_of_a_unit_that_stays() -> None:
+    collection = Collection(PLAN, WallClock(), Samples().append)
+    again = modbus("twin", 27, unit=2)
+    change = compare(PLAN, replace(PLAN, modbus=(*PLAN.modbus, again), mqtt=(mqtt("m", 36),)))
+    collection.change(await collection.prepare(change))
+    assert collection._readers[3].unit is collection._readers[1].unit
+    assert collection._readers[3].plans is collection._readers[0].plans

@@ -12,7 +12,6 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBroker
 from collectors.errors import BindingError
 from collectors.health import DeviceState, EndpointState
-from collectors.mqtt_topics import subscriptions
 from tests.collectors.conftest import HandClock, Samples, WallClock, running, until
 from tests.collectors.mqtt_rig import bind, climate, collecting, publish
 from tests.servers.processes import Server, mosquitto
@@ -158,19 +157,13 @@ def test_a_device_is_suspect_when_its_messages_are_late() -> None:
     plan = CollectionPlan(brokers=(broker,), mqtt=(bind("rack-climate", "climate", period=20.0),))
     collection = Collection(plan, clock, Samples().append)
     subscriber = collection._brokers._subscribers["broker"]
-    (device,) = subscriber._intake._devices["dcops/k01/climate"]
+    (device,) = subscriber._intake._takers["dcops/k01/climate"]
     assert collection.devices()[0].state is DeviceState.WAITING
-    device.take(b"{}", clock.now(), retained=False)
+    device.take(b"{}", clock.now(), retained=False, held=False)
     clock.move_to(clock.now() + 60 * 1_000_000_000)
     assert collection.devices()[0].state is DeviceState.ONLINE
     clock.move_to(clock.now() + 1)
     assert collection.devices()[0].state is DeviceState.SUSPECT
-
-
-def test_few_topics_are_subscribed_as_they_are_and_many_by_depth() -> None:
-    assert subscriptions(["b", "a", "a"]) == ["a", "b"]
-    many = [f"dcops/k{at}/pdu" for at in range(150)] + [f"site/{at}" for at in range(100)]
-    assert subscriptions(many) == ["dcops/+/pdu", "site/+"]
 
 
 def test_a_device_without_its_broker_is_refused() -> None:

@@ -5,8 +5,7 @@ from collections import Counter
 import pytest
 
 from collectors.config import MqttBinding
-from collectors.mqtt_device import MqttDevice
-from collectors.payloads import PayloadDecoder
+from collectors.mqtt_device import Decoders, MqttDevice
 from facility.sample import Sample
 from tests.collectors.mqtt_pipeline import climate_profile
 
@@ -28,7 +27,8 @@ def test_messages_that_come_together_have_a_ms_each(arrivals: list[int], times: 
     samples: list[Sample] = []
     profile = climate_profile()
     binding = MqttBinding(device="c", first=0, broker="b", topic="t", period=1.0, profile=profile)
-    device = MqttDevice(binding, PayloadDecoder(profile), samples.append, Counter())
+    device = MqttDevice(binding, Decoders(profile), samples.append, Counter(), set())
+    (taker,) = device.takers
     for arrival in arrivals:
-        device.take(UNTIMED, NOON + arrival, retained=False)
+        taker.take(UNTIMED, NOON + arrival, retained=False, held=False)
     assert [sample.time - NOON for sample in samples] == times

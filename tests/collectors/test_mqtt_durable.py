@@ -315,3 +315,23 @@ async def test_workers_of_a_group_share_the_messages(broker: Server, tmp_path: P
     assert min(len(one.samples), len(two.samples)) > 0
     found = journalled(tmp_path / "one") + journalled(tmp_path / "two")
     assert sorted(found) == sorted(reading(number) for number in range(200))
+
+
+async def test_what_was_taken_of_one_broker_says_nothing_of_the_messages_of_another(tmp_path: Path) -> None:
+    """Both number the same message alike, and each sends again what nobody has acknowledged to it."""
+    with (
+        mosquitto(tmp_path / "one", persistent=True) as one,
+        mosquitto(tmp_path / "other", persistent=True) as other,
+    ):
+        for broker, folder in ((one, tmp_path / "data"), (other, tmp_path / "elsewhere")):
+            folder.mkdir()
+            with child(broker.port, folder, "mute") as process:
+                await connected(process)
+                await publish(broker.port, [message(1)])
+                await connected(process, accepted=1, appended=2)
+        for broker, taken, again in ((other, 1, 0), (one, 0, 1)):
+            pipeline = Pipeline(broker.port, open_journal(tmp_path / "data"))
+            async with pipeline.running():
+                await until(lambda: pipeline.health.requests == 1)  # noqa: B023
+                await until(lambda: pipeline.health.unacknowledged == 0)  # noqa: B023
+            assert (len(pipeline.samples), pipeline.health.errors.get("again", 0)) == (taken, again)

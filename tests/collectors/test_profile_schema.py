@@ -96,3 +96,50 @@ def test_what_the_reader_refuses_the_schema_refuses(right: str, wrong: str) -> N
     with pytest.raises(ProfileError):
         read_profile(text, "p.yaml")
     assert mistakes(text) != []
+
+
+MQTT = """\
+profile: p
+kind: board_meter
+protocol: mqtt
+make: Acme
+topic: a/{device}
+time: {path: ts, format: epoch_ms}
+quality: {path: q, good: [1, ok], uncertain: [2]}
+partial: true
+liveness: {topic: ../status, path: state, online: true, offline: false}
+points:
+  - {name: active_power, topic: Power/L1, path: value}
+"""
+OWN_MQTT = """\
+profile: v
+extends: shelly-pro-3em
+partial: true
+liveness: ~
+points:
+  - {name: active_power, topic: events/rpc, path: [params, "em:0", total_act_power]}
+"""
+
+
+@pytest.mark.parametrize("text", [MQTT, OWN_MQTT])
+def test_good_profiles_over_mqtt_fit_the_schema_and_the_reader(text: str) -> None:
+    read_profile(text, "p.yaml")
+    assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("partial: true", "partial: 2"),
+        ("good: [1, ok], ", ""),
+        ("topic: ../status, ", ""),
+        ("online: true", "onlin: true"),
+        ("topic: Power/L1", "topics: Power/L1"),
+    ],
+)
+def test_what_the_reader_refuses_over_mqtt_the_schema_refuses(right: str, wrong: str) -> None:
+    assert right in MQTT
+    text = MQTT.replace(right, wrong, 1)
+    with pytest.raises(ProfileError):
+        read_profile(text, "p.yaml")
+    assert mistakes(text) != []

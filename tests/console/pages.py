@@ -18,11 +18,13 @@ RACK = "b1-h1-r1-k02"
 
 
 @asynccontextmanager
-async def serving(plant: Plant, port: int = 0, showing: Showing | None = None) -> AsyncIterator[int]:
+async def serving(
+    plant: Plant, port: int = 0, showing: Showing | None = None, **options: object
+) -> AsyncIterator[int]:
     """The console on a port of its own."""
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
-        serve(showing or Showing(plant.view()), port=port, on_listening=listening.set_result)
+        serve(showing or Showing(plant.view()), port=port, on_listening=listening.set_result, **options)
     )
     try:
         yield await listening
@@ -53,10 +55,12 @@ async def until_ticked(plant: Plant, browser: Chrome, condition: Callable[[], ob
 
 
 @contextmanager
-def pace(browser: Chrome) -> Iterator[Callable[[int], None]]:
-    """Pages opened meanwhile tell the time, and wait, by a clock that can be made to run faster than ours."""
-    script = "Page.addScriptToEvaluateOnNewDocument"
-    added = browser.execute_cdp_cmd(script, {"source": PACED})["identifier"]
+def pace(browser: Chrome, times: int = 1) -> Iterator[Callable[[int], None]]:
+    """Pages opened meanwhile tell the time, and wait, by a clock that runs so many times as fast as ours, and
+    can be made to run faster.
+    """
+    script, source = "Page.addScriptToEvaluateOnNewDocument", PACED.replace("pace = 1", f"pace = {times}")
+    added = browser.execute_cdp_cmd(script, {"source": source})["identifier"]
     try:
         yield lambda times: browser.execute_script("window.paceOf(arguments[0])", times)
     finally:

@@ -141,7 +141,7 @@ async def test_nothing_is_forgotten_for_others(
 async def test_bound_to_an_outer_address_nothing_is_forgotten_by_another_name(
     plant: Plant, host: str
 ) -> None:
-    async with plant.client(names=None) as client:
+    async with plant.client(hosts=None) as client:
         headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
         async with client.post(FORGET, json={"device": "all"}, headers=headers) as response:
             assert response.status == 403

@@ -15,6 +15,7 @@ from tests.console.test_nodes import get
 from tests.console.test_stream import listen, next_event
 
 EXAMPLES = {
+    "/api/v1/live": [""],
     "/api/v1/nodes": [""],
     "/api/v1/nodes/{id}": ["campus", "b1-h1-r1-k01", "ups-a", "b1-h1-r1-k01-pdu-a"],
     "/api/v1/points": ["?limit=1000"],

@@ -233,6 +233,40 @@ async def test_nothing_sticks_out_at_any_width(
     assert picture.stat().st_size > 10_000
 
 
+async def test_in_a_flood_the_alarms_of_the_open_space_can_be_asked_for(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    for number in range(150):
+        plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, id=f"inlet-high:{number}"))
+    plant.board.raise_alarm(alarm("b1-h1-r1-k01-climate", "b1-h1-r1-k01", id="one", message="this one"))
+    plant.tick()
+    await show(browser, port)
+    await until(browser, lambda: text(browser, "#alarm-empty") == "and 51 more")
+    assert not browser.find_element(By.ID, "alarms-only").is_displayed()
+    await show(browser, port, node="#b1-h1-r1-k01")
+    await until(browser, lambda: text(browser, "#alarms-only") == "Only in R1.01")
+    await asyncio.to_thread(browser.find_element(By.ID, "alarms-here").click)
+    await until(browser, lambda: text(browser, "#alarm-list .message") == "this one")
+    await until(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".alarm")) == 1)
+    assert text(browser, "#alarm-empty") == ""
+    await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, '.row[data-node="b1-h1-r1-k03"]').click)
+    await until(browser, lambda: text(browser, "#alarm-empty") == "No active alarms here")
+    await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, '.row[data-node="campus"]').click)
+    await until(browser, lambda: text(browser, "#alarm-empty") == "and 51 more")
+
+
+async def test_on_a_phone_alarms_come_before_everything_that_can_wait(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK))
+    plant.tick()
+    await show(browser, port, width=390, height=844)
+    await until(browser, lambda: text(browser, ".alarm .message"))
+    tops = "return arguments[0].map((each) => document.querySelector(each).getBoundingClientRect().top)"
+    places = browser.execute_script(tops, ["#alarm-tile", "#alarms", "#tree-panel", "#main", "#collection"])
+    assert places == sorted(places)
+
+
 async def test_the_browser_has_nothing_to_complain_about(plant: Plant, browser: Chrome, port: int) -> None:
     browser.get_log("browser")
     await show(browser, port)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+import aiohttp
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -131,13 +132,45 @@ async def test_a_server_whose_seconds_do_not_close_is_not_called_live(
         await show(browser, port)
 
 
-async def test_a_page_too_many_says_why_it_is_not_live(
+async def test_a_page_too_many_looks_now_and_then_until_there_is_room(
+    plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.server.build_app", partial(build_app, max_streams=1))
+    async with (
+        serving(plant) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/api/v1/stream") as other,
+    ):
+        with pace(browser, 5):
+            await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
+            await until(browser, lambda: text(browser, "#stream-state") == "live, every 10 s")
+            assert text(browser, "#stream-age") == "1 streams are open already"
+            states = """
+              window.states = [];
+              new MutationObserver(() => window.states.push(document.body.dataset.stream))
+                .observe(document.body, {attributes: true})
+            """
+            browser.execute_script(states)
+            shown = data(browser, "#campus-power")["watts"]
+            plant.read_all()
+            await until_ticked(plant, browser, lambda: data(browser, "#campus-power")["watts"] != shown)
+            assert text(browser, "#stream-state") == "live, every 10 s"
+            other.close()
+            await until_ticked(plant, browser, lambda: text(browser, "#stream-state") == "live")
+            assert text(browser, "#stream-age") == ""
+            assert set(browser.execute_script("return window.states")) <= {"live"}
+
+
+async def test_a_page_that_looks_now_and_then_says_so_when_the_server_is_gone(
     plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("console.server.build_app", partial(build_app, max_streams=0))
-    async with serving(plant) as port:
-        await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
-        await until(browser, lambda: "0 streams are open already" in (text(browser, "#stream-age") or ""))
+    with pace(browser) as hasten:
+        async with serving(plant) as port:
+            await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/")
+            await until(browser, lambda: text(browser, "#stream-state") == "live, every 10 s")
+        hasten(10)
+        await until(browser, lambda: (text(browser, "#stream-state") or "").startswith("no data since "))
 
 
 @pytest.mark.parametrize("asked", ["%", "%E0%A4%A", "%3Cimg%20src=x%3E"])
@@ -173,6 +206,44 @@ async def test_a_site_loaded_anew_shows_its_new_names_and_racks(plant: Plant, br
         assert [
             each["message"] for each in browser.get_log("browser") if "TypeError" in each["message"]
         ] == []
+
+
+async def test_a_site_loaded_anew_behind_a_stream_that_was_refused_is_seen(
+    plant: Plant, browser: Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(plant) as port:
+        await show(browser, port, node="#b1-h1")
+    with monkeypatch.context() as full:
+        full.setattr("console.server.build_app", partial(build_app, max_streams=0))
+        async with serving(plant, port=port):
+            await until(browser, lambda: "0 streams are open already" in text(browser, "#stream-age"))
+    spaces = tuple(replace(each, name="Renamed") if each.id == RACK else each for each in plant.site.spaces)
+    view = replace(plant.view(), site=replace(plant.site, spaces=spaces))
+    async with serving(plant, port=port, showing=Showing(view)):
+        await until(browser, lambda: text(browser, f'.row[data-node="{RACK}"] .name') == "Renamed")
+
+
+async def test_what_a_reader_chose_and_stands_on_stays_when_the_site_is_loaded_anew(
+    plant: Plant, browser: Chrome
+) -> None:
+    showing = Showing(plant.view())
+    async with serving(plant, showing=showing) as port:
+        await show(browser, port)
+        await until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, ".figures .scroll"))
+        await asyncio.to_thread(
+            browser.find_element(By.CSS_SELECTOR, '.total[data-quantity="facility_power"]').click
+        )
+        await until(browser, lambda: text(browser, ".chart h3") == "Facility input power")
+        browser.execute_script("document.querySelector('.figures .scroll').focus()")
+        renewed = Plant(changed(plant.site), clock=plant.clock)
+        renewed.ticks = plant.ticks
+        renewed.read_all()
+        showing.change(Shown(renewed.view()))
+        renewed.tick()
+        await until(browser, lambda: text(browser, f'.row[data-node="{RACK}"] .name') == "Renamed")
+        await until(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".cell")) == 7)
+        assert text(browser, ".chart h3") == "Facility input power"
+        assert browser.execute_script("return document.activeElement.ariaLabel") == "Key figures"
 
 
 def changed(site: Site) -> Site:

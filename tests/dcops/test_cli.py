@@ -1,5 +1,6 @@
 """The command line as a user types it, in a process of its own."""
 
+import argparse
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dcops.cli import main
+from dcops.options import add_address
 from tests.servers.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +91,25 @@ def test_every_command_explains_itself_with_an_example(command):
     done = dcops(*command, "--help")
     assert done.returncode == 0
     assert f"dcops {command[0]}" in done.stdout.split("example", 1)[1]
+
+
+def test_names_to_answer_to_come_from_the_command_line_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(*arguments: str) -> frozenset[str]:
+        parser = argparse.ArgumentParser()
+        add_address(parser)
+        return parser.parse_args(arguments).allowed_hosts
+
+    monkeypatch.delenv("DCOPS_ALLOWED_HOSTS", raising=False)
+    assert read() == frozenset()
+    monkeypatch.setenv("DCOPS_ALLOWED_HOSTS", "dcops NOC.example,")
+    assert read() == {"dcops", "noc.example"}
+    assert read("--allowed-hosts", "a.example,b.example") == {"a.example", "b.example"}
+    monkeypatch.setenv("DCOPS_ALLOWED_HOSTS", "https://noc.example:8443")
+    with pytest.raises(SystemExit, match="2"):
+        read()
+    assert "'https://noc.example:8443' is no host name; write a name such as" in capsys.readouterr().err
 
 
 def test_an_unknown_scenario_is_named_with_those_there_are(tmp_path: Path):

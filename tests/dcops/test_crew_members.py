@@ -68,6 +68,7 @@ def endpoint(name: str) -> EndpointHealth:
         connected_since=NOON,
         requests=12,
         errors={"timeout": 2},
+        offline=("lamp",),
         round_trip=0.25,
         last_error="refused",
     )

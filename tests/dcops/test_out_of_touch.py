@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from pathlib import Path
 
@@ -119,6 +120,15 @@ def test_a_broker_that_goes_away_later_is_judged_as_ever() -> None:
     assert rig.at(45) == (set(), set())
 
 
+def test_a_device_that_said_that_it_is_offline_is_not_found_with_its_broker() -> None:
+    rig = Rig()
+    rig.sources[0] = Source("broker", in_touch=False)
+    rig.at(0)
+    rig.at(30)
+    rig.sources[0] = Source("broker", in_touch=True, gone=("door",))
+    assert rig.at(35) == (set(), {"door"})
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that is away is so at once."""
@@ -133,11 +143,11 @@ def write_by_exception(folder: Path, broker: Server) -> LoadedSite:
     return load(path)
 
 
-async def publish(broker: Server) -> None:
+async def publish(broker: Server, sensor: str = "c0") -> None:
     """What the sensor says."""
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         values = {"ts": time.time_ns() // 1_000_000, "temperature": 24.5, "humidity": 40.0}
-        await client.publish("dcops/rack-1/c0", json.dumps(values), 1)
+        await client.publish(f"dcops/rack-1/{sensor}", json.dumps(values), 1)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -170,6 +180,41 @@ async def test_a_value_that_stands_is_no_good_while_its_broker_is_away_and_someb
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_what_stood_does_not_stand_again_if_the_device_went_offline_while_its_broker_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        (tmp_path / "own.yaml").write_text(
+            "profile: rack-climate\nextends: rack-climate\nliveness: {topic: LWT}\n"
+        )
+        path = tmp_path / "site.yaml"
+        sensors = climate_site(broker.port, "c0", "c1", more=", period: 1s, reports_by_exception: true")
+        path.write_text(f"{sensors}profiles: [own.yaml]\n")
+        platform = Platform(load(path), SystemClock(), Settings(data=tmp_path / "data", port=free_port()), {})
+        at = [platform.catalogue.index(f"{each}.air_inlet_temperature") for each in ("c0", "c1")]
+        stop = asyncio.Event()
+        subscriber = platform.collection._brokers._subscribers["broker"]
+        running = asyncio.create_task(platform.run(stop))
+        await until(lambda: platform.collection.brokers()[0].state == "connected", "connected")
+        await publish(broker)
+        await publish(broker, "c1")
+        await until(lambda: platform.image.quality[at].tolist() == [192, 192], "the values are shown")
+        let = asyncio.Event()
+        monkeypatch.setattr(subscriber, "_recall", let.wait)
+        broker.stop()
+        await until(lambda: platform.image.quality[at].tolist() == [20, 20], "they are no good any more")
+        broker.start()
+        async with aiomqtt.Client("127.0.0.1", broker.port) as client:
+            await client.publish("dcops/rack-1/c0/LWT", "Offline", 1, retain=True)
+        let.set()
+        await until(lambda: platform.image.quality[at[1]] == 192, "the other one stands again", 60)
+        assert platform.collection.brokers()[0].offline == ("c0",)
+        assert platform.image.quality[at[0]] == 20
+        stop.set()
+        await running
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_what_a_device_said_before_a_restart_stands_after_it_if_its_broker_has_kept_the_rest(
     tmp_path: Path,
 ) -> None:
@@ -191,11 +236,57 @@ async def test_what_a_device_said_before_a_restart_stands_after_it_if_its_broker
             await until(lambda: platform.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
             assert platform.image.values[at] == 24.5
             kept = await platform.spool.load_state("standing")
-            assert kept is None or not standing_values.decode(kept)[1], "a kill now leaves what may be old"
+            assert kept is None or not standing_values.decode(kept).whole, "a kill now leaves what may be old"
             times.append(int(platform.image.times[at]))
             stop.set()
             await running
         assert len(set(times)) == 1
+
+
+def write_moving(folder: Path, brokers: tuple[Server, Server], place: str) -> LoadedSite:
+    """A site with two brokers; a sensor that is silent while nothing changes is behind one, a second behind
+    the other.
+    """
+    path = folder / "site.yaml"
+    text = climate_site(brokers[0].port, "c0", more=", period: 1s, reports_by_exception: true")
+    broker = f"{{id: broker, protocol: mqtt, host: 127.0.0.1, port: {brokers[0].port}, client_id: collector}}"
+    other = f"{{id: other, protocol: mqtt, host: 127.0.0.1, port: {brokers[1].port}, client_id: collector}}"
+    assert broker in text
+    sensor = "kind: environment_sensor, in: rack-1, profile: rack-climate"
+    text = text.replace(broker, f"{broker}\n  - {other}").replace("endpoint: broker", f"endpoint: {place}")
+    path.write_text(f"{text}  - {{id: c1, {sensor}, endpoint: other}}\n")
+    return load(path)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_device_said_over_one_broker_is_not_shown_once_it_is_behind_another(
+    tmp_path: Path,
+) -> None:
+    with (
+        mosquitto(tmp_path / "one", persistent=True) as one,
+        mosquitto(tmp_path / "other", persistent=True) as other,
+    ):
+        settings, said = Settings(data=tmp_path / "data", port=free_port()), False
+        for place, quality, value in (("broker", 192, 24.5), ("broker", 192, 24.5), ("other", 32, None)):
+            loaded = write_moving(tmp_path, (one, other), place)
+            platform = Platform(loaded, SystemClock(), settings, {})
+            at = platform.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(platform.run(stop))
+
+            def states() -> set[str]:
+                return {each.state for each in platform.collection.brokers()}  # noqa: B023
+
+            await until(lambda: states() == {"connected"}, "both are connected")
+            if not said:
+                await publish(one)
+                said = True
+            await until(lambda: platform.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: platform.image.quality[at] == quality, f"{place}: {quality}")  # noqa: B023
+            shown = float(platform.image.values[at])
+            assert (None if math.isnan(shown) else shown) == value
+            stop.set()
+            await running
 
 
 async def forget_sessions(broker: Server) -> None:
@@ -230,3 +321,29 @@ async def test_a_shard_shows_the_same_on_its_own_page(tmp_path: Path) -> None:
             await until(lambda: shard.live.image.quality[at] == 192, "it stands again", 60)
             await shard.spool.flush()
             assert shard.spool.stats.appended == 2, "the head judges for itself"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_shard_shows_on_its_own_page_after_a_restart_what_stood_before(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "mosquitto", persistent=True) as broker:
+        loaded = write_by_exception(tmp_path, broker)
+        head = f"http://127.0.0.1:{free_port()}"
+        role = Role(shards=1, own=1, head=head, token="a-token-for-tests-only")
+        settings = Settings(data=tmp_path / "data", port=free_port(), role=role)
+        for start, quality in (("first", 192), ("again", 192), ("forgotten", 20)):
+            if start == "forgotten":
+                await forget_sessions(broker)
+            shard = Shard(loaded, SystemClock(), settings, {}, share=Share(1, 1))
+            at = shard.live.kept.catalogue.index("c0.air_inlet_temperature")
+            stop = asyncio.Event()
+            running = asyncio.create_task(shard.run(stop))
+            await until(lambda: bool(shard.collection.brokers()), "a broker is known of")  # noqa: B023
+            await until(lambda: shard.collection.brokers()[0].state == "connected", "connected")  # noqa: B023
+            if start == "first":
+                await publish(broker)
+            await until(lambda: shard.tick.stats.ticks > 3, "some seconds are closed")  # noqa: B023
+            await until(lambda: shard.live.image.quality[at] == quality, f"{start}: {quality}")  # noqa: B023
+            assert shard.live.image.values[at] == 24.5
+            stop.set()
+            await running
+        assert shard.spool.stats.appended == 0, "the head remembers for itself"

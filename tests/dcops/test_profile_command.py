@@ -150,6 +150,19 @@ def test_every_way_of_a_profile_can_be_shown(name: str, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.startswith(f"{name}: ")
 
 
+def test_a_profile_with_a_topic_a_point_is_shown_with_its_topics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "show", "mbmd-eastron-sdm630"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "mbmd-eastron-sdm630: board_meter, 19 points",
+        "make: Eastron SDM630 through mbmd (Modbus meter gateway)",
+        "topic: mbmd/{device}",
+        "liveness: ../status, 'connected' or 'disconnected'",
+    ]
+    assert lines[5].split() == ["POINT", "TYPE", "UNIT", "TOPIC", "PATH"]
+    assert lines[6].split() == ["voltage_l1", "voltage", "V", "Voltage/L1", "the", "bare", "value"]
+
+
 def test_the_schema_fits_what_an_import_writes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)

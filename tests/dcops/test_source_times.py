@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectors.config import MqttBinding
-from collectors.mqtt_device import MqttDevice
-from collectors.payloads import PayloadDecoder
+from collectors.mqtt_device import Decoders, MqttDevice
 from dcops.site_file import load
 from ingest.batch import Batch
 from ingest.live_image import LiveImage
@@ -44,14 +43,15 @@ class Rig:
         profile = climate_profile()
         binding = MqttBinding(device="c0", first=0, broker="b", topic="t", period=1.0, profile=profile)
         binding = replace(binding, by_exception=by_exception)
-        self.device = MqttDevice(binding, PayloadDecoder(profile), self.tick.accept, self.errors)
+        device = MqttDevice(binding, Decoders(profile), self.tick.accept, self.errors, set())
+        (self.taker,) = device.takers
 
     def send(self, second: int, temperature: float, *, ahead: int = 0) -> None:
         """A message that comes so many seconds after noon from a device whose clock is ahead by some."""
         self.clock.time = NOON + second * SECOND
         stamp = (self.clock.time + ahead * SECOND) // 1_000_000
         values = {"ts": stamp, "temperature": temperature, "humidity": 40.0}
-        self.device.take(json.dumps(values).encode(), self.clock.time, retained=False)
+        self.taker.take(json.dumps(values).encode(), self.clock.time, retained=False, held=False)
         self.tick.close(self.clock.time)
 
     def close(self, second: int) -> None:
@@ -123,7 +123,7 @@ def test_one_that_was_behind_from_the_start_is_shown_as_old_as_it_says() -> None
 def test_one_whose_clock_was_never_set_is_shown_at_its_arrival(stamp: int) -> None:
     rig = Rig()
     payload = json.dumps({"ts": stamp, "temperature": 20.0, "humidity": 40.0}).encode()
-    rig.device.take(payload, NOON, retained=False)
+    rig.taker.take(payload, NOON, retained=False, held=False)
     assert rig.shown == (20.0, 0.0, GOOD)
     assert rig.errors == {"time": 1}
 
@@ -172,8 +172,8 @@ def test_what_the_broker_had_of_it_from_before_stays_from_before() -> None:
     rig = Rig(by_exception=True)
     rig.send(100, 20.0)
     old = json.dumps({"ts": NOON // 1_000_000, "temperature": 5.0, "humidity": 40.0}).encode()
-    rig.device.take(old, rig.clock.time, retained=True)
-    rig.device.take(old, rig.clock.time, retained=False, held=True)
+    rig.taker.take(old, rig.clock.time, retained=True, held=False)
+    rig.taker.take(old, rig.clock.time, retained=False, held=True)
     rig.tick.close(rig.clock.time)
     assert rig.shown == (20.0, 100.0, GOOD)
     assert rig.stored == [(20.0, 100.0), (5.0, 0.0), (5.0, 0.0)]

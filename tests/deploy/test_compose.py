@@ -52,6 +52,10 @@ def test_ports_are_on_loopback(name: str) -> None:
         assert re.fullmatch(r"127\.0\.0\.1:(\d+):\1", with_defaults(port))
 
 
+def test_dcops_answers_to_its_own_name_and_to_those_the_operator_gives_only() -> None:
+    assert SERVICES["dcops"]["environment"]["DCOPS_ALLOWED_HOSTS"] == "dcops ${DCOPS_ALLOWED_HOSTS:-}"
+
+
 @every_service
 def test_service_is_watched_bounded_and_comes_back(name: str) -> None:
     service = SERVICES[name]

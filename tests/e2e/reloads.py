@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collectors.schedule import offset_of
+from collectors.schedule import FEW, Grid
 from dcops.site_file import load
 from facility.sample import NANOSECONDS
 from facility.site import Site
@@ -58,7 +58,7 @@ class Table:
 def expected_polls(device: str, period: float, start: int, stop: int) -> int:
     """How often a device is due after ``start`` up to ``stop``."""
     step = round(period * NANOSECONDS)
-    offset = offset_of(device, step)
+    offset = Grid.of(FEW).offset(device, step)
     return (stop - offset) // step - (start - offset) // step
 
 

@@ -29,11 +29,26 @@ def broker(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-async def publish(port: int, values: list[float]) -> None:
+BARE = """\
+profile: rack-climate
+extends: rack-climate
+time: ~
+points:
+  - {name: air_inlet_temperature, topic: Temperature, path: ""}
+  - {name: relative_humidity, topic: Humidity, path: ""}
+"""
+"""The same device with a topic a point."""
+
+
+async def publish(port: int, values: list[float], *, bare: bool = False) -> None:
     """Messages without a time of their own: taken twice they would be two readings."""
     async with aiomqtt.Client("127.0.0.1", port) as client:
         for number, value in enumerate(values):
-            await client.publish(f"dcops/rack-1/c{number % 2}", json.dumps({"temperature": value}), 1)
+            topic = f"dcops/rack-1/c{number % 2}"
+            if bare:
+                await client.publish(f"{topic}/Temperature", str(value), 1)
+            else:
+                await client.publish(topic, json.dumps({"temperature": value}), 1)
 
 
 async def health(process: Running) -> dict[str, Any]:
@@ -79,34 +94,38 @@ def temperatures(data: Path) -> list[float]:
         ]
 
 
-async def kill_before_acknowledging(start: Callable[[], Running], way: Way, broker: int) -> None:
+async def kill_before_acknowledging(
+    start: Callable[[], Running], way: Way, broker: int, *, bare: bool = False
+) -> None:
     """A process takes and journals messages and is killed; no acknowledgement has reached the broker."""
     process = start()
     async with running(process):
         await connected(process)
         way.muffled = True
-        await publish(broker, VALUES)
+        await publish(broker, VALUES, bare=bare)
         await until(lambda: way.swallowed == MESSAGES, "all are journalled, and acknowledged in vain", 60)
         await process.end(signal.SIGKILL)
     way.muffled = False
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+@pytest.mark.parametrize(("options", "bare"), [((), False), ((), True), (("--workers", "2"), False)])
 async def test_what_one_process_had_journalled_before_a_kill_is_not_taken_again(
-    broker: Server, tmp_path: Path, options: tuple[str, ...]
+    broker: Server, tmp_path: Path, options: tuple[str, ...], *, bare: bool
 ) -> None:
     site = tmp_path / "site.yaml"
+    (tmp_path / "bare.yaml").write_text(BARE)
+    profiles = "profiles: [bare.yaml]\n" if bare else ""
 
     def start() -> Running:
         return Running(site, tmp_path / "one", *options, token=None)
 
     async with Way(broker.port).open() as way:
-        site.write_text(climate_site(way.port, "c0", "c1"))
-        await kill_before_acknowledging(start, way, broker.port)
+        site.write_text(climate_site(way.port, "c0", "c1") + profiles)
+        await kill_before_acknowledging(start, way, broker.port, bare=bare)
         process = start()
         async with running(process):
             await sent_again(process, MESSAGES)
-            await publish(broker.port, [40.0])
+            await publish(broker.port, [40.0], bare=bare)
             await shown(process, 40.0)
             assert await process.end() == 0
     assert temperatures(tmp_path / "one" / "data") == [*VALUES, 40.0]

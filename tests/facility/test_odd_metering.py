@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from facility.devices import DeviceKind
+from facility.devices import DeviceKind, Feed
+from facility.moves import find_moves
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from tests.facility.hall import Hall
@@ -97,3 +98,122 @@ def test_generators_that_are_silent_from_the_start_are_not_guessed_from_what_the
     hall.run(0, 60)
     assert hall.value("campus.facility_power") == pytest.approx(350e3)
     assert hall.code("campus.facility_power") == Quality.SUB_NORMAL
+
+
+class Solar(Hall):
+    """Beside 280 kW of IT and 70 kW of its own need, a roof; input B alone feeds back."""
+
+    def __init__(self, site=None):
+        super().__init__(site or solar_site())
+        self.second, self.input, self.back, self.sun = 0, 1e6, 3e5, 7e6
+
+    def shine(self, seconds, sun, *, back="read", step=10):
+        """The roof delivers ``sun`` W for a while; what is beyond 350 kW flows back over input B."""
+        for _ in range(0, seconds, step):
+            self.second += step
+            now = START + self.second * NANOSECONDS
+            hours = step / 3600
+            enters, leaves = max(350e3 - sun, 0.0), max(sun - 350e3, 0.0)
+            self.input, self.back = self.input + enters * hours, self.back + leaves * hours
+            self.sun += sun * hours
+            self.read("roof", now, active_power=sun, active_energy=self.sun)
+            self.read("utility-a", now, active_power=0.0, active_energy=5e5)
+            self.read("utility-b", now, active_power=enters - leaves, active_energy=self.input)
+            if back == "read":
+                self.read("utility-b", now, exported_energy=self.back)
+            elif back == "lost":
+                self.quality[self.site.point_index("utility-b", "exported_energy")] = Quality.BAD
+            for feed in "ab":
+                for rack in ("k1", "k2", "k3", "k4"):
+                    energy = 5e5 + 35e3 * self.second / 3600
+                    self.read(f"{rack}-pdu-{feed}", now, active_power=35e3, active_energy=energy)
+            self.tick(now)
+
+
+def solar_site():
+    site = small_site(with_taps=False)
+    both = device(
+        "utility-b",
+        DeviceKind.UTILITY_METER,
+        "b1",
+        *("active_power", "active_energy", "exported_energy"),
+        feed=Feed.B,
+        rated=1e6,
+    )
+    roof = device("roof", DeviceKind.GENERATOR, "b1", "active_power", "active_energy", rated=1e6)
+    devices = [both if each.id == "utility-b" else each for each in site.devices]
+    return replace(site, devices=(*devices, roof))
+
+
+def test_what_flows_back_over_a_facility_meter_is_not_used_in_the_data_centre():
+    hall = Solar()
+    hall.shine(10, 0.0)
+    hall.shine(900, 500e3)  # 125 kWh delivered, of which 37.5 kWh leave
+    hall.shine(900, 100e3)
+    assert hall.value("campus.facility_power") == pytest.approx(350e3)
+    assert hall.value("campus.facility_energy") == pytest.approx(175e3, rel=1e-9)
+    assert hall.value("campus.facility_energy_estimated") == 0.0
+    assert hall.code("campus.facility_energy") == Quality.GOOD
+    assert hall.value("campus.pue.3.1h.pue") == pytest.approx(1.25, rel=1e-9)
+    assert hall.code("campus.pue.3.15min.pue") == Quality.GOOD
+
+
+def test_a_counter_of_what_flows_back_that_is_lost_is_carried_by_power_and_lowers_coverage():
+    hall = Solar()
+    hall.shine(1000, 500e3)
+    hall.shine(900, 500e3, back="lost")
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * 1890 / 3600, rel=1e-9)
+    assert hall.value("campus.facility_energy_estimated") == pytest.approx(37.5e3, rel=1e-9)
+    assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=1e-9)
+    assert hall.value("campus.pue.3.15min.coverage") < 0.9
+    assert hall.code("campus.pue.3.15min.pue") == Quality.SUB_NORMAL
+    hall.shine(10, 500e3)
+    assert hall.value("campus.facility_energy_estimated") == 0.0
+    assert hall.code("campus.facility_energy") == Quality.GOOD
+
+
+def test_a_meter_that_never_answers_for_what_flows_back_is_whole_until_something_does():
+    hall = Solar()
+    hall.shine(1000, 0.0, back="never")
+    assert hall.code("campus.facility_energy") == Quality.GOOD
+    assert hall.value("campus.pue.3.15min.coverage") == pytest.approx(1.0)
+    hall.shine(100, 500e3, back="never")
+    assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
+    assert hall.value("campus.pue.3.15min.coverage") < 0.95
+
+
+def test_what_flowed_back_is_remembered_over_a_restart_and_over_a_change_of_the_site():
+    before = Solar()
+    before.shine(910, 500e3)
+    after = Solar()
+    after.second, after.input, after.back, after.sun = before.second, before.input, before.back, before.sun
+    after.derived.restore(before.derived.remember())
+    after.shine(900, 500e3)
+    assert after.value("campus.facility_energy") == pytest.approx(175e3, rel=1e-9)
+    site = after.site
+    changed = Solar(replace(site, devices=tuple(each for each in site.devices if each.id != "k1-climate")))
+    changed.second, changed.input, changed.back, changed.sun = (
+        after.second,
+        after.input,
+        after.back,
+        after.sun,
+    )
+    changed.derived.take_over(after.derived, find_moves(after.catalogue, changed.catalogue))
+    changed.shine(900, 500e3)
+    assert changed.value("campus.facility_energy") == pytest.approx(262.5e3, rel=1e-9)
+
+
+def test_more_that_flows_back_than_is_known_to_enter_makes_no_total_fall_and_is_not_good():
+    """The roof is not metered: what it delivers is missing, and what it sends away is not."""
+    site = solar_site()
+    hall = Solar(replace(site, devices=tuple(each for each in site.devices if each.id != "roof")))
+    hall.read = lambda device_id, now, **values: (
+        device_id == "roof" or Hall.read(hall, device_id, now, **values)
+    )
+    hall.shine(1000, 0.0)
+    told = hall.value("campus.facility_energy")
+    hall.shine(900, 500e3)
+    assert hall.value("campus.facility_energy") == told
+    assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
+    assert hall.code("campus.pue.3.15min.pue") == Quality.UNCERTAIN

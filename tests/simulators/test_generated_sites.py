@@ -9,8 +9,10 @@ from dcops import site_file
 from facility.devices import DeviceKind, Feed
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from simulators.errors import ScenarioError
 from simulators.plant import Plant
 from simulators.scenario import load_scenario, shipped_scenarios
+from simulators.scenario_steps import Wires
 from simulators.sitegen import PRESETS, SiteShape, generate, write_site
 from tests.simulators.sites import WINTER
 
@@ -59,7 +61,22 @@ def test_losing_feed_a_moves_its_load(tmp_path: Path) -> None:
     assert pdu_power(plant, site, Feed.B) == pytest.approx(before, rel=0.02)
 
 
+def test_a_fault_that_a_generated_site_cannot_have_is_told_with_its_line(tmp_path: Path) -> None:
+    loaded = load(PRESETS["demo"], tmp_path / "site")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "dcops_scenario: 1\nsteps:\n  - {at: 1s, do: refuse, kind: environment_sensor, share: 10%}\n"
+        f"  - {{at: 1s, do: gateway_down, endpoint: {loaded.plan.brokers[0].id}}}\n"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(str(mine), loaded.site, Wires.of(loaded.plan))
+    first, second = caught.value.problems
+    assert first.startswith(f"{mine}:3: ")
+    assert "nobody reads what publishes over MQTT; leave" in first
+    assert second.startswith(f"{mine}:4: {loaded.plan.brokers[0].id} is a broker, which no scenario stops")
+
+
 def test_every_shipped_scenario_fits_a_generated_site(tmp_path: Path) -> None:
     loaded = load(PRESETS["demo"], tmp_path / "site")
     for name in shipped_scenarios():
-        assert load_scenario(name, loaded.site, [each.id for each in loaded.plan.endpoints]).steps
+        assert load_scenario(name, loaded.site, Wires.of(loaded.plan)).steps

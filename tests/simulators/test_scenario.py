@@ -10,6 +10,7 @@ from simulators.actions import (
     ForceLoad,
     ForceValue,
     LoseFeed,
+    Refuse,
     Release,
     RestoreFeed,
     Silence,
@@ -19,14 +20,20 @@ from simulators.actions import (
 )
 from simulators.errors import ScenarioError
 from simulators.scenario import Scenario, load_scenario, read_scenario, shipped_scenarios
+from simulators.scenario_steps import Wires
 
 SECOND = 1_000_000_000
 ENDPOINTS = ("gw-1", "gw-2")
+WIRES = Wires(
+    endpoints=ENDPOINTS,
+    brokers=frozenset({"broker"}),
+    publishing=frozenset({"h1-r1-k1-climate", "h1-r1-k2-climate", "weather"}),
+)
 
 
 def read(site: Site, steps: str, seed: int = 1) -> Scenario:
     text = f"dcops_scenario: 1\nseed: {seed}\nsteps:\n" + steps
-    return read_scenario(text, "test.yaml", site, ENDPOINTS)
+    return read_scenario(text, "test.yaml", site, WIRES)
 
 
 def actions(site: Site, step: str) -> tuple[object, ...]:
@@ -35,7 +42,7 @@ def actions(site: Site, step: str) -> tuple[object, ...]:
 
 def problems(site: Site, text: str) -> tuple[str, ...]:
     with pytest.raises(ScenarioError) as caught:
-        read_scenario(text, "test.yaml", site, ENDPOINTS)
+        read_scenario(text, "test.yaml", site, WIRES)
     return caught.value.problems
 
 
@@ -53,7 +60,7 @@ def test_the_shipped_scenarios_are_the_seven_promised() -> None:
 
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_shipped_scenario_is_correct(site: Site, name: str) -> None:
-    scenario = load_scenario(name, site, ENDPOINTS)
+    scenario = load_scenario(name, site, WIRES)
     assert scenario.steps
     assert scenario.name != name
     assert scenario.description
@@ -137,6 +144,27 @@ def test_gateways_and_loads(site: Site) -> None:
     )
     assert actions(site, "{at: 1s, do: load_step, load: normal}") == (
         ForceLoad(spaces=("campus",), share=None),
+    )
+
+
+def test_what_cannot_happen_to_a_device_over_mqtt_is_told_and_not_passed_over(site: Site) -> None:
+    text = """\
+dcops_scenario: 1
+steps:
+  - {at: 1s, do: refuse, device: weather}
+  - {at: 2s, do: refuse, space: h1-r1, code: 2}
+  - {at: 3s, do: gateway_down, endpoint: [gw-1, broker]}
+  - {at: 4s, do: silent, device: weather}
+  - {at: 5s, do: stuck, device: weather}
+"""
+    nobody = "cannot refuse a read: nobody reads what publishes over MQTT"
+    assert problems(site, text) == (
+        f"test.yaml:3: weather {nobody}; leave it out, or have it be 'silent'",
+        f"test.yaml:4: h1-r1-k1-climate and 1 more {nobody}; leave them out, or have them be 'silent'",
+        "test.yaml:5: broker is a broker, which no scenario stops; have its devices be 'silent'",
+    )
+    assert actions(site, "{at: 1s, do: refuse, device: h1-r1-k1-pdu-a}") == (
+        Refuse(devices=("h1-r1-k1-pdu-a",), code=4),
     )
 
 
@@ -229,11 +257,11 @@ def test_what_is_no_scenario_is_told(site: Site, text: str, expected: str) -> No
 def test_a_file_is_found_by_its_path(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("dcops_scenario: 1\nname: Mine\nsteps: [{at: 0s, do: chiller_trip}]\n")
-    assert load_scenario(str(path), site, ENDPOINTS).name == "Mine"
+    assert load_scenario(str(path), site, WIRES).name == "Mine"
 
 
 def test_an_unknown_name_lists_what_there_is(site: Site) -> None:
     with pytest.raises(
         ScenarioError, match=r"no-such: no scenario file that can be read.*shipped ones: chiller-trip"
     ):
-        load_scenario("no-such", site, ENDPOINTS)
+        load_scenario("no-such", site, WIRES)

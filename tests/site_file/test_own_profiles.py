@@ -74,3 +74,41 @@ def test_profiles_may_be_handed_in(tmp_path: Path) -> None:
     site = SITE.replace("profile: rack-pdu", "profile: ours")
 
     assert load(write_site(tmp_path, site), extra_profiles={"ours": ours}).plan.modbus[0].profile is ours
+
+
+METER = """\
+profile: rack-climate
+kind: environment_sensor
+protocol: mqtt
+topic: "{device}"
+liveness: {topic: ../../status}
+points:
+  - {name: air_inlet_temperature, topic: controls/Temperature, path: ""}
+  - {name: relative_humidity, topic: controls/Humidity, path: ""}
+"""
+
+
+def test_a_liveness_topic_must_not_lie_above_all_levels(tmp_path: Path) -> None:
+    (tmp_path / "meter.yaml").write_text(METER)
+    folder = write_site(tmp_path, SITE + "profiles: [meter.yaml]\n")
+    with pytest.raises(SiteProblems) as raised:
+        load(folder)
+    (told,) = raised.value.problems
+    assert str(told).replace(f"{folder}/", "") == (
+        "site.yaml:12: device air: the liveness topic of profile 'rack-climate': '../../status' goes up"
+        " further than 'air' has levels; mend one of them"
+    )
+    (tmp_path / "meter.yaml").write_text(METER.replace("../../", "../"))
+    assert load(folder).plan.mqtt[0].profile.topics == ("controls/Temperature", "controls/Humidity")
+
+
+def test_a_mistake_in_a_topic_of_a_point_is_told_with_the_file_of_the_profile(tmp_path: Path) -> None:
+    (tmp_path / "meter.yaml").write_text(METER.replace("controls/Humidity", "/controls/Humidity"))
+    folder = write_site(tmp_path, SITE + "profiles: [meter.yaml]\n")
+    with pytest.raises(SiteProblems) as raised:
+        load(folder)
+    (told,) = raised.value.problems
+    assert str(told).replace(f"{folder}/", "") == (
+        "meter.yaml:8: 'topic' '/controls/Humidity' begins or ends with '/'; it follows the device's topic,"
+        " and a '/' is put between; remove that"
+    )

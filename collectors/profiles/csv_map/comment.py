@@ -19,7 +19,7 @@ _MARGIN = 1.5
 """A reply that takes as long as the map says must not be given up at that very moment."""
 
 _IDENTIFY = re.compile(
-    rf"(\d+)\s*register(?:\(s\)|s)? at ({_ADDRESS}) must (?:read|be|equal)\s*"
+    rf"(?<!\d)(\d+)\s*register(?:\(s\)|s)? at ({_ADDRESS}) must (?:read|be|equal)\s*"
     rf"(?:'([^']*)'|\"([^\"]*)\"|({_ADDRESS}))",
     re.IGNORECASE,
 )
@@ -30,7 +30,7 @@ _EXPECT = re.compile(
 )
 _OFFSETS = re.compile(r"offset from the model start", re.IGNORECASE)
 _MODEL = re.compile(r"\b(?:model )?ID\s*={1,2}\s*(\d+)", re.IGNORECASE)
-_BASES = re.compile(r"\bSunS\"?[^;]*?\bat (\d+)((?:\s*(?:,|or)\s*\d+)*)", re.IGNORECASE)
+_BASES = re.compile(r"\bSunS\"?[^;]{0,80}?\bat (\d+)((?:\s*(?:,|or)\s*\d+)*)", re.IGNORECASE)
 _LIMITS = (
     re.compile(r"\bmax_read_registers\s*=?\s*(\d+)", re.IGNORECASE),
     re.compile(
@@ -81,7 +81,7 @@ _NOT_BRIDGED = re.compile(
 )
 _TIME = r"(\d+(?:\.\d+)?)\s*(ms|msec|milliseconds|s|sec|seconds)\b"
 _TAKES = re.compile(
-    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]*?"
+    r"(?:repl(?:y|ies)|respon[ds]\w*|answers?|read)\b[^;]{0,80}?"
     r"\b(?:up to|takes?|within|timeout(?: of)?|max(?:imum|\.)?(?: of)?)"
     rf"\s+{_TIME}"
     rf"|timeout(?: of|:)?\s+{_TIME}"
@@ -131,7 +131,8 @@ _FORBIDDEN_BEYOND = re.compile(
     re.IGNORECASE,
 )
 _SWAPPED = re.compile(
-    r"(?:(\w+) )?(?:string|text)s?\b[^;]*(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
+    r"(?:\b(\w+) )?(?:string|text)s?\b[^;]{0,80}"
+    r"(?:swapped bytes|bytes swapped|byte[- ]swapped|low byte first)"
     r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?",
     re.IGNORECASE,
 )

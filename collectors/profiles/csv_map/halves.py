@@ -16,8 +16,14 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _SAID_OF_ALL = re.compile(
-    r"\b(?:two|2|separate|pairs? of)\b[^;]*\b(?:hi|high|msw)\b[^;]*\b(?:lo|low|lsw)\b", re.IGNORECASE
+    r"\b(?:two|2|separate|pairs? of|split|32[- ]?bits?)\b"
+    r"[^;]{0,80}\b(?:hi|high|msw)\b[^;]{0,80}\b(?:lo|low|lsw)\b",
+    re.IGNORECASE,
 )
+_LIMITS = frozenset(
+    {"limit", "alarm", "warning", "threshold", "trip", "set", "setpoint", "temp", "temperature"}
+)
+"""Words of a name whose upper and lower values are two numbers."""
 _WIDE = {DataType.U16: DataType.U32, DataType.S16: DataType.S32}
 _ONES = 0xFFFF
 
@@ -47,13 +53,18 @@ def joined(
             continue
         upper, lower = (at, other) if high else (other, at)
         said = of_all or any(
-            _SAID.search(f"{each.row.name.replace('_', ' ')} {each.row.description}") for each in (at, other)
+            _SAID.search(f"{each.name.replace('_', ' ')} {each.row.description}") for each in (at, other)
         )
         whole = (upper.table, min(upper.address, lower.address)) in wide
-        if said and upper.row.unit and not whole and _fit(upper, lower):
+        if not upper.row.unit or whole or not _fit(upper, lower):
+            continue
+        if said:
             name = base if base not in taken else f"{base}_32"
             found[found.index(other)] = _number(upper, lower, name, by_type, notes)
             found.pop()
+        elif not _LIMITS & set(base.split("_")):
+            rule = "if they are halves of one number, write high word and low word in their descriptions"
+            notes.add(at.row.line, f"{upper.name} and {lower.name}: kept as two numbers; {rule}")
     return found
 
 

@@ -8,16 +8,16 @@ from pathlib import PurePath
 
 from collectors.errors import ProfileError, ProfileProblem
 from collectors.profiles import DataType, ModbusProfile, Order, Table
-from collectors.profiles.csv_map import unheard
+from collectors.profiles.csv_map import assumed, unheard
 from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, read_comment
 from collectors.profiles.csv_map.draft import Draft, Entry, Hex, Value, render
 from collectors.profiles.csv_map.halves import joined
 from collectors.profiles.csv_map.kinds import guess_kind
-from collectors.profiles.csv_map.names import Namer, point_name, profile_name
+from collectors.profiles.csv_map.names import Namer, profile_name
 from collectors.profiles.csv_map.points import PointWriter
 from collectors.profiles.csv_map.registers import Notes, Place, overlapping, patterns, place, where
 from collectors.profiles.csv_map.remarks import negative_codes, read_remarks
-from collectors.profiles.csv_map.rows import MapRow, read_rows
+from collectors.profiles.csv_map.rows import read_rows
 from collectors.profiles.csv_map.unit_words import unit_symbol
 from collectors.profiles.document import Problems
 from collectors.profiles.reader import read_profile
@@ -155,12 +155,13 @@ class _Importer:
     def _places(self) -> list[Place]:
         namer = Namer()
         found = []
+        named = []
         bytes_little = self._bytes_little()
         for row in self._rows:
             remarks = read_remarks(row.description)
             remarks.swapped |= bytes_little
             name = namer.name(row.name)
-            self._note_name(row, name)
+            named.append((row, name))
             little = self._comment.words_little and not row.word_order
             at = place(
                 replace(row, word_order="little") if little else row,
@@ -183,6 +184,12 @@ class _Importer:
                 )
             self._negatives(at)
             found.append(at)
+        for line, message in (
+            *assumed.of_names(named),
+            *assumed.of_types(self._rows),
+            *assumed.of_numbering(found),
+        ):
+            self._notes.add(line, message)
         return joined(found, self._comment.caveats, self._comment.sentinels, self._notes)
 
     def _negatives(self, at: Place) -> None:
@@ -206,19 +213,10 @@ class _Importer:
             return False
         return told
 
-    def _note_name(self, row: MapRow, name: str) -> None:
-        if name == row.name:
-            return
-        why = (
-            "so that no two are alike"
-            if name != point_name(row.name)
-            else "names are small letters, digits and '_'"
-        )
-        self._notes.add(row.line, f"{row.name}: named {name}, {why}")
-
     def _kind(self) -> DeviceKind:
         symbols = [unit_symbol(row.unit, row.name) or "" for row in self._rows]
-        kind, told_by = guess_kind(self._comment.make, self._comment.source, self._file.stem, symbols)
+        names = [row.name for row in self._rows]
+        kind, told_by = guess_kind(self._comment.make, self._comment.source, self._file.stem, names, symbols)
         self._notes.add(1, f"kind {kind} guessed from {told_by}; --kind says otherwise")
         return kind
 

@@ -64,7 +64,7 @@ _NEUTRAL = frozenset(
         *("total", "totals", "tot", "sum", "system", "sys", "all", "phases", "phase", "3", "three"),
         *("net", "ac", "main", "mains", "grid", "meter", "inlet", "1", "the", "instantaneous"),
         *("value", "actual", "present", "kw", "w", "kwh", "wh", "va", "kva", "var", "kvar", "unit"),
-        *("psu", "aalc", "rpu", "instant", "real", "active"),
+        *("psu", "aalc", "rpu", "instant", "real", "active", "act"),
     }
 )
 _HEAT = frozenset({"heat", "thermal", "heating", "cooling"})
@@ -72,13 +72,13 @@ _POWER = frozenset({"power", "watts", "watt", "p", "load"})
 _IMPORT = frozenset(
     {
         *("import", "imp", "imported", "forward", "consumed", "consumption", "delivered", "ea+"),
-        *("totwhimp", "purchased", "drawn", "positive"),
+        *("totwhimp", "purchased", "drawn", "positive", "plus"),
     }
 )
 _EXPORT = frozenset(
     {
         *("export", "exp", "exported", "reverse", "returned", "received", "fed", "feed"),
-        *("generated", "generation", "produced", "sent", "totwhexp", "negative"),
+        *("generated", "generation", "produced", "sent", "totwhexp", "negative", "minus"),
     }
 )
 _NAMED = frozenset({"breaker_closed", "on_battery", "on_bypass", "running", "available", "fault", "leak"})
@@ -94,7 +94,8 @@ _SUMMARY = frozenset({"general", "common", "summary", "collective", "global", "o
 _TROUBLE = frozenset({"fault", "faults", "alarm", "alarms", "failure", "error"})
 _BESIDE_TROUBLE = frozenset({"status", "active", "present", "unit", "device", "system", "the", "of"})
 _LEAK = re.compile(
-    r"\b(?:leak|leaks|leakage|(?:water|liquid|fluid) (?:is )?(?:detected|detector|detection|alarm))\b"
+    r"\b(?:leak|leaks|leakage|(?:water|liquid|fluid) (?:is )?(?:detected|detector|detection|alarm)"
+    r"|(?:water|liquid|fluid) (?:under|on|below) (?:the |raised )?floor)\b"
 )
 _NO_LEAK = re.compile(
     r"\b(?:current|earth|ground|residual|refrigerant|gas|oil|air|fuel|not?|without|enabled?|disabled?|reset|delay"
@@ -237,8 +238,10 @@ def _energy(reading: Reading, words: frozenset[str]) -> str:
 
 
 def _apparent(reading: Reading, words: frozenset[str]) -> str:
+    # An S is the sign of apparent power as well as a phase beside R and T.
+    sign = "s" in words and not words & {"apparent", "power", "va", "kva"}
     return _first(
-        (is_phase(reading.name), "phase_apparent_power"),
+        (is_phase(reading.name) and not sign, "phase_apparent_power"),
         (not words & (_ASIDE | {"ups", "input"}), "apparent_power"),
     )
 
@@ -277,7 +280,8 @@ def _time(reading: Reading, words: frozenset[str]) -> str:
 
 
 def _flow(_reading: Reading, words: frozenset[str]) -> str:
-    return _first((not words & (_ASIDE | {"adiabatic", "spray", "humidifier"}), "flow"))
+    other = {"adiabatic", "spray", "humidifier", "air", "airflow", "gas", "fuel", "oil", "refrigerant"}
+    return _first((not words & (_ASIDE | other), "flow"))
 
 
 def _temperature(reading: Reading, words: frozenset[str]) -> str:

@@ -6,16 +6,21 @@ import unicodedata
 from facility.naming import QUALITY_SUFFIX
 
 _SIGNS = {"%": " pct ", "+": " plus ", "°": " deg ", "µ": "u", "Ω": "ohm"}
+_MINUS = re.compile(r"\(\s*[-–−]\s*\)|(?<=\w)[-−](?=\s|$)")
+"""A minus that is a sign, as in ``kWh(-)`` and ``P- total``: it parts what is fed back from what is drawn."""
+_WORD_ENDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z]{2})")
+"""Where a word ends in ``MotorCurrentHI`` and ``DCLinkVoltage``, but not in ``kWh``."""
 
 
 def point_name(written: str) -> str:
     """A valid name: small letters, digits and ``_``.
 
-    Letters lose their accents, everything else becomes ``_``; what begins with a digit gets ``r_`` before it,
-    what ends like a quality field gets ``_value`` behind it.
+    Letters lose their accents, words written together are parted at their capitals, everything else becomes
+    ``_``. What begins with a digit gets ``r_`` before it, what ends like a quality field ``_value`` behind.
     """
-    text = "".join(_SIGNS.get(letter, letter) for letter in written)
+    text = "".join(_SIGNS.get(letter, letter) for letter in _MINUS.sub(" minus ", written))
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = _WORD_ENDS.sub("_", plain)
     name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_") or "register"
     if not name[0].isalpha():
         name = f"r_{name}"

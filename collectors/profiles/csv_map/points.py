@@ -8,7 +8,7 @@ from collectors.profiles import DataType, Table
 from collectors.profiles.csv_map.draft import Entry, Value
 from collectors.profiles.csv_map.meaning import GENERAL, SINGLE, Reading, point_type, settle
 from collectors.profiles.csv_map.registers import Notes, Place, patterns, scaling, where
-from collectors.profiles.csv_map.remarks import Mention
+from collectors.profiles.csv_map.remarks import REFERENCES, Mention
 from collectors.profiles.csv_map.unit_words import unit_symbol
 from collectors.profiles.document import Problems
 from facility.devices import DeviceKind
@@ -137,7 +137,7 @@ class PointWriter:
     def _symbol(self, at: Place) -> str:
         if at.data is DataType.BIT:
             return ""
-        symbol = unit_symbol(at.row.unit, at.name)
+        symbol = unit_symbol(at.row.unit, at.name, at.remarks.words)
         if symbol is None:
             self._notes.add(
                 at.row.line, f"{at.name}: unit {at.row.unit!r} is not known; its values are kept as they are"
@@ -212,9 +212,9 @@ class PointWriter:
         if found is not None and self._serves(mention, found):
             return found
         if found is None and mention.address is None:
-            if mention.use == "percent_of":
+            if mention.use == "percent_of" and not mention.told:
                 return None  # Any word may follow "percent of"; only the name of a register is a reference.
-            rule = f"write {mention.use}_reg={mention.name}@ADDRESS or add its row"
+            rule = f"write {REFERENCES[mention.use]}_reg={mention.name}@ADDRESS or add its row"
             self._problems.add(
                 at.row.line, f"{at.row.name!r} refers to {mention.name!r}, which is no row; {rule}"
             )
@@ -223,7 +223,14 @@ class PointWriter:
 
     def _row_of(self, mention: Mention, at: Place) -> Place | None:
         """The row a description refers to."""
-        named = self._names.get(mention.name.lower()) if mention.name else None
+        named = next(
+            (
+                self._names[each]
+                for each in (mention.phrase.lower(), mention.name.lower())
+                if each in self._names
+            ),
+            None,
+        )
         return named or (self._at(mention.address, at.table) if mention.address is not None else None)
 
     def _at(self, address: int, table: Table) -> Place | None:

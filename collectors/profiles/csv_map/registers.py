@@ -1,5 +1,6 @@
 """From one row of a map to where its value lies: table, type, order, bits, patterns of no value."""
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,14 @@ from collectors.profiles import LENGTHS, DataType, Order, Table
 from collectors.profiles.csv_map.draft import Entry, Hex, number
 from collectors.profiles.csv_map.remarks import Remarks
 from collectors.profiles.csv_map.rows import MapRow
-from collectors.profiles.csv_map.words import order_of, swap_bytes, table_of, type_of, type_words
+from collectors.profiles.csv_map.words import (
+    is_time,
+    order_of,
+    swap_bytes,
+    table_of,
+    type_of,
+    type_words,
+)
 from collectors.profiles.document import Problems, one_of
 
 BIT_TABLES = frozenset({Table.COIL, Table.DISCRETE})
@@ -16,6 +24,7 @@ _PARTS = frozenset({DataType.BIT, DataType.BITS, DataType.U8, DataType.S8})
 _HALVES = {"u8": DataType.U8, "s8": DataType.S8}
 _BITS = 16
 _BYTE = 8
+_CHARACTERS = 2
 _NEAR_END = 8
 _NEARLY = 1e-6
 _LAST_ADDRESS = 0xFFFF
@@ -71,8 +80,12 @@ class Notes:
 
 
 def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: Notes) -> Place | None:
-    """Where a row lies; None, with the mistake noted, if that cannot be told."""
+    """Where a row lies; None, with a mistake or a note, if that cannot be told."""
     before = len(problems.found)
+    if is_time(row.data_type):
+        rule = "a date is not read; the device's time is not needed"
+        notes.add(row.line, f"{row.name}: left out, {row.data_type} is no number; {rule}")
+        return None
     table = table_of(row.register_type)
     if table is None:
         rule = one_of(row.register_type.lower(), Table)
@@ -99,6 +112,10 @@ def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: N
         address=row.address,
         length=LENGTHS.get(word.data, 1) if word.data else remarks.length or 0,
     )
+    if word.characters and not remarks.length:
+        found.length = (word.characters + 1) // _CHARACTERS
+        told = f"{row.data_type} taken as {word.characters} characters, {found.length} registers"
+        notes.add(row.line, f"{row.name}: {told}")
     _settle_type(found, problems, notes)
     if found.address + found.length - 1 > _LAST_ADDRESS:
         problems.add(row.line, f"{row.name!r} ends beyond address {_LAST_ADDRESS}; lower its address")
@@ -114,7 +131,7 @@ def _settle_type(at: Place, problems: Problems, notes: Notes) -> None:
         at.data, at.length = DataType.BIT, 1
         remarks.bit = None
     elif at.data is None:
-        if not remarks.length:
+        if not at.length:
             problems.add(row.line, f"{row.name!r}: a string needs its length; write len=N registers")
     elif at.data in {DataType.BIT, DataType.BITS}:
         _settle_bit(at, problems, notes)
@@ -144,14 +161,17 @@ def _settle_bit(at: Place, problems: Problems, notes: Notes) -> None:
     if remarks.bit is None:
         problems.add(row.line, f"{row.name!r}: which bit of the register is missing; write bit=0 to bit=15")
         return
+    if remarks.bit >= 2 * _BITS:
+        rule = "write the address of the register it lies in, and which of its bits 0 to 15 it is"
+        problems.add(row.line, f"{row.name!r}: bit {remarks.bit}; {rule}")
+        return
+    high_first = at.order in {Order.ABCD, Order.BADC}
     if remarks.bit >= _BITS:
-        words, bit = divmod(remarks.bit, _BITS)
-        if at.order in {Order.ABCD, Order.BADC}:
-            words = max(1, 1 - words) if words > 1 else 0
-        at.address += words
+        at.address += 0 if high_first else 1
+        bit = remarks.bit - _BITS
         notes.add(row.line, f"{row.name}: bit {remarks.bit} taken as bit {bit} of register {at.address}")
         remarks.bit = bit
-    elif _in_wide(remarks) and at.order in {Order.ABCD, Order.BADC}:
+    elif _in_wide(remarks) and high_first:
         at.address += 1
         notes.add(row.line, f"{row.name}: bit {remarks.bit} of 32 taken as one of register {at.address}")
     if remarks.bit + remarks.width > _BITS:
@@ -239,7 +259,7 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
 def _raw(value: float, row: MapRow) -> int | None:
     """The raw number of a value; None if it is none."""
     raw = (value - row.offset) / row.scale
-    return round(raw) if abs(raw - round(raw)) < _NEARLY else None
+    return round(raw) if math.isfinite(raw) and abs(raw - round(raw)) < _NEARLY else None
 
 
 def _pattern(given: int, at: Place, notes: Notes) -> int | None:

@@ -8,7 +8,7 @@ from collectors.profiles.csv_map.rows import whole
 
 _VALUE = r"(?:(?:0x|\$)[0-9A-Fa-f_]+h?|\b[0-9A-Fa-f]{2,16}h\b|-?\d+(?:\.0+)?)"
 _NO_VALUE = (
-    r"(?:the |a |an |field |value |register |sensor |probe |input |is |was )*"
+    r"(?:the |a |an |field |value |register |sensor |probe |input |is |was ){0,5}"
     r"(?:not[- ](?:available|supported|applicable|connected|present|used|implemented|valid|installed|fitted)"
     r"|n/?a\b|n\.a\.|null\b|no (?:valid )?(?:sensor|probe|value|data|reading|measurement)"
     r"|invalid|unavailable|unsupported|unimplemented|missing|absent|unplugged|disconnected|undefined"
@@ -18,16 +18,16 @@ _NO_VALUE = (
 NO_VALUE = re.compile(_NO_VALUE, re.IGNORECASE)
 
 _TROUBLE = (
-    r"(?:the |a |an |is )*(?:(?:sensor|probe|transducer|wire|cable) "
+    r"(?:the |a |an |is ){0,3}(?:(?:sensor|probe|transducer|wire|cable) "
     r"(?:failed|break|broken|open|short(?:ed)?|defect)"
     r"|(?:open|broken|shorted|faulty|failed|defective) (?:sensor|probe|transducer|wire|cable|loop|input)\b"
     r"|(?:sensor |probe )?(?:fault|failure|error)\b|short[- ]circuit|out of range|no communication|disabled"
     r"|over-?range|under-?range|over-?flow)"
 )
 """Words that mean no value of a number that is the limit of its type; of others they may be states."""
-NEGATIVE = re.compile(r"\bnegative\b[^;]*\bcodes?\b|(?<![\w.])-\d+\b", re.IGNORECASE)
+NEGATIVE = re.compile(r"\bnegative\b[^;]{0,80}\bcodes?\b|(?<![\w.])-\d+\b", re.IGNORECASE)
 """What may say that negative numbers of a measurement are codes."""
-_CODES = re.compile(r"\b(?:negative|error|state|status|reason)\b[^;]*\bcodes?\b", re.IGNORECASE)
+_CODES = re.compile(r"\b(?:negative|error|state|status|reason)\b[^;]{0,80}\bcodes?\b", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w.])(-\d+)\s*[=:]?\s*[A-Za-z(]")
 _NEGATIVE_NONE = re.compile(
     r"(?<![\w.])(-\d+)(?:\s*(?:=|:|->|→|means|indicates|is|for|when|while|if))+\s*"
@@ -70,7 +70,7 @@ _MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s
 _TROUBLE_IS = re.compile(
     rf"(?:{_NO_VALUE}|(?:error|fault)(?: value| code)?)\s*[=:]?\s*({_VALUE})(?![\w.])", re.IGNORECASE
 )
-_SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]*?\b{_NO_VALUE}", re.IGNORECASE)
+_SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]{{0,80}}?\b{_NO_VALUE}", re.IGNORECASE)
 _ALL_ONES = re.compile(r"\ball (?:ones|bits set|bits 1|0xFF|F\b)", re.IGNORECASE)
 _NONE_IS = re.compile(
     rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
@@ -122,6 +122,9 @@ _UNREADABLE = re.compile(
 _FIRMWARE = re.compile(r"\bfirmware\s*(?:>=|from|since|version)\s*\S+", re.IGNORECASE)
 _ENCODING = re.compile(r"\b(utf-?8|latin-?1|iso[- ]?8859[- ]?1)\b", re.IGNORECASE)
 
+_STATES_APART = re.compile(r"\s*[/|]\s*(?=\d+\s*[=:]\s*[^\W\d])")
+"""What parts the words of a state where it is no comma: ``0: Off / 1: On``."""
+
 _USES = {
     "scale": "exponent",
     "exponent": "exponent",
@@ -135,6 +138,10 @@ _USES = {
 }
 
 
+REFERENCES = {use: word for word, use in reversed(_USES.items())}
+"""The first word before ``_reg=`` for each use."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
     """Another register a description refers to, by name, by address or by both."""
@@ -143,6 +150,8 @@ class Mention:
     """Key of the reference in a profile: ``exponent``, ``percent_of``, ``fraction`` …."""
     name: str = ""
     address: int | None = None
+    phrase: str = ""
+    """All that stands in place of the name, for names of several words."""
     told: bool = False
     """Whether it is told as a reference, such as ``percent_reg=NAME@12``, not in passing words."""
 
@@ -256,8 +265,9 @@ def _values(part: str, found: Remarks) -> bool:
         told = re.sub(r"\([^)]*\)", "", match[1])
         found.invalid.extend(_number(each) for each in re.findall(_VALUE, told))
         return True
-    if _STATE_LIST.match(part):
-        for item in part.split(","):
+    listed = _STATES_APART.sub(",", part)
+    if _STATE_LIST.match(listed):
+        for item in listed.split(","):
             if match := _STATE_ITEM.match(item.strip()):
                 number, word = _number(match[1]), match[2].strip()
                 if number >= _LEAST_LIMIT and NO_VALUE.match(word):
@@ -290,9 +300,16 @@ def _references(part: str, found: Remarks) -> bool:
     before = len(found.mentions)
     for match in _REFERENCE.finditer(part):
         if match[2] or match[3]:
-            address = _number(match[3]) if match[3] else None
+            phrase, _, behind = part[match.start(2) if match[2] else match.end() :].partition("@")
+            at = match[3] or next(iter(re.findall(_VALUE, behind)), "")
             found.mentions.append(
-                Mention(use=_USES[match[1].lower()], name=match[2] or "", address=address, told=True)
+                Mention(
+                    use=_USES[match[1].lower()],
+                    name=match[2] or "",
+                    phrase=phrase.split(",")[0].strip(),
+                    address=_number(at) if at else None,
+                    told=True,
+                )
             )
     if fraction := _FRACTION_IN.search(part):
         found.mentions.append(Mention(use="fraction", address=_number(fraction[1])))

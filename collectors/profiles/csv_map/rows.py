@@ -4,7 +4,7 @@ import csv
 import difflib
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,9 @@ COLUMNS = (
 )
 _REQUIRED = ("name", "register_type", "address", "data_type")
 _LAST_ADDRESS = 0xFFFF
+_LONGEST_FIELD = 4_000
+"""Characters: the search for meaning in words takes a time that grows with their square."""
+_LONGEST_COMMENT = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +61,42 @@ class Remark(Protocol):
 
 def read_rows(text: str, problems: Problems, note: Remark) -> MapText:
     """The comment and the rows; rows with mistakes are left out, and columns that mean nothing."""
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    lines = list(io.StringIO(text.removeprefix("\ufeff"), newline=None))
     comments: list[str] = []
     start = 0
     while start < len(lines) and (not lines[start].strip() or lines[start].lstrip().startswith("#")):
         comments.append(lines[start].strip().lstrip("# "))
         start += 1
-    comment = " ".join(filter(None, comments))
+    comment = " ".join(" ".join(comments).split())
+    if len(comment) > _LONGEST_COMMENT:
+        problems.add(1, f"the comment has {len(comment)} characters; shorten it to {_LONGEST_COMMENT}")
+        return MapText(comment="", rows=())
     if start == len(lines):
         problems.add(1, f"there is no table; begin it with the header {','.join(COLUMNS)}")
         return MapText(comment=comment, rows=())
-    separator = ";" if lines[start].count(";") > lines[start].count(",") else ","
-    reader = csv.reader(io.StringIO("".join(lines[start:])), delimiter=separator)
-    header = [each.strip().lower() for each in next(reader)]
-    if not _check_header(header, start + 1, problems, note):
+    table = _table(lines[start:], start + 1, problems)
+    _, first = next(table, (0, []))
+    header = [each.strip().lower() for each in first]
+    if problems.found or not _check_header(header, start + 1, problems, note):
         return MapText(comment=comment, rows=())
-    rows = []
-    line = start + 1 + reader.line_num
-    for fields in reader:
-        row = _row(header, fields, line, problems)
-        line = start + 1 + reader.line_num
-        if row is not None:
-            rows.append(row)
+    rows = [row for line, fields in table if (row := _row(header, fields, line, problems)) is not None]
     if not rows and not problems.found:
         problems.add(start + 1, "the map has no rows; add one for each register")
     return MapText(comment=comment, rows=tuple(rows))
+
+
+def _table(lines: Sequence[str], first: int, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+    """(line it begins in, fields) of each row; ends with a mistake where quotes leave no rows to be told."""
+    separator = max(",;\t", key=lines[0].count)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    line = first
+    try:
+        for fields in reader:
+            yield line, [" ".join(each.split()) for each in fields]
+            line = first + reader.line_num
+    except csv.Error as error:
+        rule = 'close every quote; a quote within quotes is written ""'
+        problems.add(line, f"from here on the rows cannot be told apart: {error}; {rule}")
 
 
 def whole(text: str) -> int | None:
@@ -122,8 +136,12 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
         rule = "quote a field that holds a comma" if len(fields) > len(header) else "fill the row up"
         problems.add(line, f"the row has {len(fields)} fields, the header {len(header)}; {rule}")
         return None
-    cells = dict(zip(header, (each.strip() for each in fields), strict=True))
+    cells = dict(zip(header, fields, strict=True))
     before = len(problems.found)
+    for key, text in cells.items():
+        if len(text) > _LONGEST_FIELD:
+            problems.add(line, f"{key!r} has {len(text)} characters; shorten it to {_LONGEST_FIELD}")
+            return None
     name = cells["name"]
     if not name:
         problems.add(line, "'name' is empty; give the register a name")
@@ -161,6 +179,7 @@ def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, prob
         given = whole(text)
         value = math.nan if given is None else float(given)
     if not math.isfinite(value):
-        problems.add(line, f"{cells['name']!r}: {key} is {text!r}; it must be a number")
+        rule = "it must be a number, with a decimal point"
+        problems.add(line, f"{cells['name']!r}: {key} is {text!r}; {rule}")
         return fallback
     return value

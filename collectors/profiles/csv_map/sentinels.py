@@ -19,7 +19,7 @@ _NOT_SENTINEL = re.compile(
 )
 _TOKEN = re.compile(
     r"\b(?P<family>unsigned|signed|integer|float)s?\b"
-    r"|\b(?P<type>(?:u|s|f|i)(?:8|16|32|48|64)|u?int(?:8|16|32|64)|float(?:32|64)"
+    r"|\b(?P<type>(?:u|s|f|i)(?:8|16|32|48|64)|u?int(?:8|16|32|64)u?|float(?:32|64)"
     r"|acc(?:16|32|64)|enum(?:16|32)|bitfield(?:16|32|64))\b"
     r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)"
     r"|(?P<ones>\ball (?:ones|bits set)\b)"
@@ -101,7 +101,9 @@ def _is_told(clause: str, token: re.Match[str]) -> bool:
     """Whether the words beside a number say that it means no value."""
     beside = clause[max(0, token.start() - _NEAR) : token.end() + _NEAR]
     value = token["value"]
-    return bool(re.search(rf"(?:sentinels?|invalid)[ :=]+{value}|{value}\s*(?:=|means)", beside))
+    verbs = r"(?:deliver|return|read|show|give|send|report)(?:s|ed)?"
+    told = rf"(?:sentinels?|invalid|{verbs})[ :=]+{value}(?!\w)|(?<!\w){value}\s*(?:=|means)"
+    return bool(re.search(told, beside))
 
 
 def _types_of(word: str) -> tuple[DataType, ...]:

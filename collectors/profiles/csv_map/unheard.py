@@ -27,6 +27,15 @@ _NOT_READ = re.compile(
     r"|\bunreadable\b|\bnever (?:read|poll)",
     re.IGNORECASE,
 )
+_CODE = re.compile(
+    r"(?<![\w.])(?:0x(?:F{4}|F{8}|7F{3}|7F{7}|80{3}|80{7})|(?:F{4}|F{8}|7F{3}|7F{7}|80{3}|80{7})h)\b",
+    re.IGNORECASE,
+)
+"""The ends of types, which makers send in place of a value."""
+_NO_CODE = re.compile(
+    r"\bregisters?\b|\baddress|\boffset|\bat\b|\bend marker|\b(?:QNAN|NaN|digits?)\b", re.IGNORECASE
+)
+"""Words beside which such a number is an address or needs no telling."""
 _BRIDGE = re.compile(r"\bgaps?\b|\bholes?\b|\bsplit\b|\bpairs?\b", re.IGNORECASE)
 _REGISTERS = re.compile(r"\b(\d+) (?:registers|words|regs)\b", re.IGNORECASE)
 _AT_MOST = re.compile(r"\b(?:max|maximum|most|limit|limited|more)\b", re.IGNORECASE)
@@ -56,8 +65,18 @@ def of_comment(comment: Comment, text: str) -> Iterator[str]:
             yield f"{clause!r} is not understood; the values it is about may be wrong"
         elif _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
             yield f"nothing is forbidden by {clause!r}; write registers FROM-TO must not be read"
+        elif not _NO_CODE.search(clause) and (codes := _codes(clause, comment)):
+            rule = f"if it is, write sentinel {codes[0]}"
+            yield f"{', '.join(codes)} in {clause!r} is not taken for no value; {rule}"
         elif _is_limit(clause) and comment.max_registers == MAX_REGISTERS:
             yield f"no limit of a request is taken from {clause!r}; write at most N registers per request"
+
+
+def _codes(clause: str, comment: Comment) -> list[str]:
+    """The ends of types a clause names that no type was given."""
+    known = {pattern for patterns in comment.sentinels.values() for pattern in patterns}
+    found = dict.fromkeys(match[0] for match in _CODE.finditer(clause))
+    return [each for each in found if whole(each) not in known]
 
 
 def _is_limit(clause: str) -> bool:

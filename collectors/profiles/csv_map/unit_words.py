@@ -59,7 +59,20 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "kelvin": ("kelvin", "degk", "deg k", "°k"),
     "K": ("delta k", "diff k", "degc difference"),
     "%": ("%", "pct", "percent", "per cent", "percentage"),
-    "%RH": ("%rh", "% rh", "rh", "rh%", "%r.h.", "% r.h.", "pct rh", "%rel", "% rel. hum."),
+    "%RH": (
+        "%rh",
+        "% rh",
+        "rh",
+        "rh%",
+        "%r.h.",
+        "% r.h.",
+        "pct rh",
+        "%rel",
+        "% rel. hum.",
+        "%r.f.",
+        "% r.f.",
+        "%rf",
+    ),
     "L/s": ("l/s", "ls", "lps", "liter/s", "litre/s", "l/sec"),
     "L/min": ("l/min", "l/m", "lpm", "liter/min", "litre/min", "l/minute"),
     "L/h": ("l/h", "l/hr", "lph", "liter/h", "litre/h", "l/hour"),
@@ -107,15 +120,21 @@ _DIFFERENCES = re.compile(
 )
 
 
-def unit_symbol(written: str, name: str) -> str | None:
+_SAID_DIFFERENCE = re.compile(
+    r"\b(?:differen(?:ce|tial)|delta|superheat|subcooling|hysteresis|deadband)\b", re.IGNORECASE
+)
+
+
+def unit_symbol(written: str, name: str, words: str = "") -> str | None:
     """The symbol of a unit; "" for none, None for one that is not known.
 
-    ``K`` is a difference only where the name of the register says so, an absolute temperature else. The
-    capitals of the prefixes m and M count: mW is no MW. Degrees are differences where the name says so.
+    ``K`` is a difference only where the name or the words of the register say so, an absolute temperature
+    else. The capitals of the prefixes m and M count: mW is no MW. Degrees are differences where the name says
+    so.
     """
     plain = written.strip()
     if plain == "K":
-        return "K" if _DIFFERENCES.search(name) else "kelvin"
+        return "K" if _DIFFERENCES.search(name) or _SAID_DIFFERENCE.search(words) else "kelvin"
     found = _SYMBOLS.get(plain.lower())
     if found in _AS_DIFFERENCE and _DIFFERENCES.search(name):
         return _AS_DIFFERENCE[found]

@@ -95,6 +95,25 @@ _TYPES: dict[DataType, tuple[str, ...]] = {
 }
 _TYPE_OF = {word: data for data, words in _TYPES.items() for word in words}
 _TEXT_WORDS = frozenset({"string", "str", "ascii", "text", "char", "utf8", "string8", "string16"})
+_TEXT_OF = re.compile(r"(string|str|ascii|text|char|utf8)[\[(](\d+)[\])]")
+_TIMES = frozenset({"date", "time", "datetime", "timestamp", "dateandtime", "timedate", "utctime"})
+_UNSIGNED = frozenset({"unsigned", "u", "uint"})
+_WHOLE = frozenset({"signed", "s", "i", "int", "integer", "sint", "long", "short"})
+_FLOATING = frozenset({"float", "floating", "real", "ieee", "single", "double"})
+_FILLING = frozenset({"bit", "bits", "point", "precision", "number", "754"})
+_BY_SIZE = {
+    ("unsigned", 8): DataType.U8,
+    ("unsigned", 16): DataType.U16,
+    ("unsigned", 32): DataType.U32,
+    ("unsigned", 48): DataType.U48,
+    ("unsigned", 64): DataType.U64,
+    ("signed", 8): DataType.S8,
+    ("signed", 16): DataType.S16,
+    ("signed", 32): DataType.S32,
+    ("signed", 64): DataType.S64,
+    ("floating", 32): DataType.F32,
+    ("floating", 64): DataType.F64,
+}
 _ORDER_SUFFIX = re.compile(r"[_ -]?(le|be|big|little|swapped|sw|cdab|abcd|badc|dcba)$")
 _ORDERS: dict[Order, tuple[str, ...]] = {
     Order.ABCD: (
@@ -148,6 +167,8 @@ class TypeWord:
     """None for a text."""
     order: Order | None = None
     """Where the word itself tells it, as in ``float32_le``."""
+    characters: int | None = None
+    """Of a text whose length the word tells, as ``string[20]``."""
 
 
 def table_of(word: str) -> Table | None:
@@ -158,14 +179,36 @@ def table_of(word: str) -> Table | None:
 def type_of(word: str) -> TypeWord | None:
     """The data type a word names; None if it is unknown."""
     plain = _plain(word).replace(" ", "")
+    if text := _TEXT_OF.fullmatch(plain):
+        return TypeWord(data=None, characters=int(text[2]))
     order = None
     if plain not in _TYPE_OF and (suffix := _ORDER_SUFFIX.search(plain)):
         order = order_of(suffix[1])
         plain = plain[: suffix.start()]
     if plain in _TEXT_WORDS:
         return TypeWord(data=None)
-    data = _TYPE_OF.get(plain)
+    data = _TYPE_OF.get(plain) or _spelled_out(plain if order else word.lower())
     return None if data is None else TypeWord(data=data, order=order)
+
+
+def is_time(word: str) -> bool:
+    """Whether a data type is a date or a time: no number, and coded by every maker in a way of its own."""
+    return _plain(word).replace(" ", "") in _TIMES
+
+
+def _spelled_out(word: str) -> DataType | None:
+    """The type that single words tell: ``unsigned long``, ``16 bit unsigned integer``, ``INT32U``."""
+    told = re.findall(r"[a-z]+|\d+", word)
+    words = {each for each in told if not each.isdigit() or each == "754"}
+    sizes = [int(each) for each in told if each.isdigit() and each != "754"]
+    if not words <= _UNSIGNED | _WHOLE | _FLOATING | _FILLING or len(sizes) > 1:
+        return None
+    if words & _FLOATING and not words & (_UNSIGNED | _WHOLE):
+        return _BY_SIZE.get(("floating", sizes[0] if sizes else 64 if "double" in words else 32))
+    if words & _FLOATING or not words & (_UNSIGNED | _WHOLE):
+        return None
+    size = sizes[0] if sizes else min(16 << told.count("long"), 64)
+    return _BY_SIZE.get(("unsigned" if words & _UNSIGNED else "signed", size))
 
 
 def order_of(word: str) -> Order | None:

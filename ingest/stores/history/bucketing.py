@@ -200,8 +200,9 @@ class SparseSeries:
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """As the function of that name, of the series with fewer readings than that asks for."""
         missing = len(periods) - len(self._last)
-        self._last = np.append(self._last, np.zeros(max(0, missing), np.int64))
-        self._gap = np.append(self._gap, np.zeros(max(0, missing), np.int64))
+        if missing > 0:
+            self._last = np.append(self._last, np.zeros(missing, np.int64))
+            self._gap = np.append(self._gap, np.zeros(missing, np.int64))
         begins, count = rows.groups()
         whose = rows.series[begins]
         first, last = rows.time[begins], rows.time[begins + count - 1]

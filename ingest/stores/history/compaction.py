@@ -26,7 +26,7 @@ from ingest.stores.history.files import (
 )
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import HOUR, MINUTE, QUARTER, RAW, Retention
-from ingest.stores.history.memory import give_back
+from ingest.stores.history.memory import MUCH, give_back
 from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 from ingest.stores.history.schema import transaction
 from ingest.stores.history.sealing import Sealing
@@ -145,6 +145,8 @@ class Compaction:
             )
             if file is not None:
                 merged.append(replace(file, rank=rank, tier=tier))
+                if file.rows >= MUCH:
+                    give_back()
         with transaction(cursor):
             publish(cursor, merged)
             retire(cursor, sound)

@@ -10,6 +10,7 @@ import duckdb
 from ingest.stores.history import queries
 from ingest.stores.history.files import Folder, StoredFile, overlapping, scan
 from ingest.stores.history.levels import RAW, Level
+from ingest.stores.history.memory import MUCH, give_back
 from ingest.stores.history.ranges import MOST_ROWS, lie_apart, series_ranges
 
 _ALL_SERIES = (0, 2**32 - 1)
@@ -92,8 +93,11 @@ class Rebucketing:
             )
             query = queries.bucketed(rows, self.level, finer, by_exception=by_exception)
             file = self.folder.write(self.cursor, self.level, partition, query)
-            if file is not None:
-                yield file
+            if file is None:
+                continue
+            if file.rows >= MUCH:
+                give_back()
+            yield file
 
     def _fresh_of(self, start: int, stop: int) -> list[StoredFile]:
         return [file for file in self.fresh if file.first_time < stop and file.last_time >= start]

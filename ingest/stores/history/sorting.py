@@ -103,13 +103,15 @@ class Sorter:
 
     def _sorted(self, order: _Order) -> Sorted:
         value, quality = self._read(order)
+        found = _transposed(order)
+        if found is not None:
+            series, time, places = found
+            return Sorted(series, time, value[places], quality[places])
         series = np.repeat(order.first, order.count) + within_runs(order.count).astype(np.uint32)
         time = np.repeat(order.time, order.count)
-        found = _transposed(order)
-        if found is None:
-            found = np.lexsort((np.repeat(order.arrival, order.count), time, series))
-        series, time = series[found], time[found]
-        value, quality = value[found], quality[found]
+        places = np.lexsort((np.repeat(order.arrival, order.count), time, series))
+        series, time = series[places], time[places]
+        value, quality = value[places], quality[places]
         first = firsts(series, time)
         if not first.all():
             last = np.append(first[1:], True)
@@ -123,30 +125,42 @@ class Sorter:
         value, quality = np.empty(rows), np.empty(rows, np.uint8)
         for number in np.unique(order.block).tolist():
             own = order.block == number
-            within = within_runs(order.count[own])
-            into = np.repeat(target[own], order.count[own]) + within
-            source = np.repeat(order.start[own], order.count[own]) + within
+            count = order.count[own]
+            before = np.cumsum(count, dtype=np.int64) - count
+            every = np.arange(int(count.sum()), dtype=np.int64)
+            into = every + np.repeat(target[own] - before, count)
+            source = every + np.repeat(order.start[own] - before, count)
             value[into] = self._blocks[number].value[source]
             quality[into] = self._blocks[number].quality[source]
         return value, quality
 
 
-def _transposed(order: _Order) -> NDArray[np.int64] | None:
-    """Which reading comes at each place, if runs of the same first series are all as long and others don't
-    overlap: those of a device, one scan after the other. None if it is not so.
+def _transposed(
+    order: _Order,
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]] | None:
+    """Series and time of each reading by series and time, and its place in the order of the runs, if runs of
+    the same first series are all as long and of different times, and others don't overlap: those of a device,
+    one scan after the other. None if it is not so.
     """
     first, count = order.first, order.count
-    begins = np.flatnonzero(firsts(first))
+    new = firsts(first)
+    begins = np.flatnonzero(new)
     height = np.diff(np.append(begins, len(first)))  # scans of each device
     width = count[begins]
-    if (count != np.repeat(width, height)).any() or (
-        first[begins][1:] < first[begins][:-1].astype(np.int64) + width[:-1]
-    ).any():
+    if (
+        (count != np.repeat(width, height)).any()
+        or (first[begins][1:] < first[begins][:-1].astype(np.int64) + width[:-1]).any()
+        or (order.time[1:][~new[1:]] == order.time[:-1][~new[1:]]).any()
+    ):
         return None
     # A device's readings lie scan by scan, ``height`` rows of ``width``; they shall lie series by series.
-    base = np.cumsum(count, dtype=np.int64)[begins] - width
-    heights = np.repeat(height, width)
     column = within_runs(width)
-    step = np.repeat(width.astype(np.int64), width)
-    origin = np.repeat(base, width) + column
-    return np.repeat(origin, heights) + within_runs(heights) * np.repeat(step, heights)
+    heights = np.repeat(height, width)
+    before = np.cumsum(heights) - heights
+    run = np.arange(int(heights.sum()))
+    run += np.repeat(np.repeat(begins, width) - before, heights)
+    start = np.cumsum(count, dtype=np.int64) - count
+    places = start[run]
+    places += np.repeat(column, heights)
+    series = np.repeat(np.repeat(first[begins], width) + column.astype(np.uint32), heights)
+    return series, order.time[run], places
