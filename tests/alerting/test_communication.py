@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from alerting.alarms import Priority
+from alerting.board import AlarmBoard
 from alerting.communication_alarms import paired_devices
 from facility.quality import Quality
 from tests.alerting.plant import SECOND, T0, Plant
-from tests.alerting.silences import ALL, run
+from tests.alerting.silences import ALL, run, silent
 
 
 def test_a_device_that_stays_stale_for_three_polls_is_one_alarm(talking: Plant) -> None:
@@ -70,6 +71,18 @@ def test_a_device_that_reports_by_exception_clears_after_the_time_of_two_polls(t
 def test_devices_that_were_never_read_are_alarms_after_three_polls(plant: Plant) -> None:
     assert run(plant, 0, 60) == {30: [f"device-silent:{device}" for device in ALL]}
     assert plant.board.active()[0].message == "k01-pdu-a in Building 1 › Hall 1 › Rack 1: never read"
+
+
+def test_silent_devices_that_find_no_room_wait_until_there_is_some(plant: Plant) -> None:
+    plant.board = AlarmBoard(active_limit=2)
+    plant.watch = plant.make_watch(())
+    first = [f"device-silent:{device}" for device in ALL]
+    assert run(plant, 0, 60) == {30: first[:2]}
+    assert plant.board.held_back_total > 0
+    for at in (60, 70):
+        plant.read_device(ALL[0], at)
+        run(plant, at, at + 10)
+    assert silent(plant) == first[1:3]
 
 
 def test_a_device_with_one_current_point_is_not_silent(talking: Plant) -> None:

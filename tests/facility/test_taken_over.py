@@ -11,7 +11,8 @@ from facility.moves import NOWHERE, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from facility.sources import Instant, SourceSet
-from tests.facility.plant import START, small_site
+from tests.facility.plant import START, Bench, small_site
+from tests.facility.test_rollups import read_all
 
 
 def book_of(*points: int) -> CounterBook:
@@ -50,3 +51,20 @@ def test_what_reaches_the_sources_of_a_meter_is_remembered_where_the_meter_moves
     after.take_over_delivered(before, unmoved(build_catalogue(site)))
 
     assert after.stages[0].delivered.tolist() == before.stages[0].delivered.tolist()
+
+
+def test_what_a_device_usually_draws_is_remembered_when_the_site_changes() -> None:
+    site = small_site(with_taps=False)
+    before, after = Bench(site), Bench(site)
+    for second in range(60):
+        read_all(before, START + second * NANOSECONDS)
+        before.tick(START + second * NANOSECONDS)
+    after.derived.take_over(before.derived, unmoved(before.catalogue))
+    now = START + 90 * NANOSECONDS
+    read_all(after, now, scale=0.5, without=("k4-pdu-a", "k4-pdu-b"))
+
+    after.tick(now)
+
+    # As all others it draws half of what it did, which is more than they draw of their ratings.
+    assert after.value("campus.power") == pytest.approx(140e3, rel=0.005)
+    assert after.code("campus.power") == Quality.SUBSTITUTE
