@@ -21,6 +21,7 @@ from console.openapi import describe
 from console.parameters import read_arguments
 from console.receiving import READINGS_PATH, REPORTS_PATH, readings_handler, reports_handler
 from console.routes import Route
+from console.sending import Answer, end_if_stuck
 from console.showing import Showing
 from console.stream import Stream
 
@@ -44,6 +45,7 @@ def build_app(
     routes = showing.current.routes
     app = web.Application(middlewares=[build_guard(hosts)], client_max_size=_MAX_BODY)
     app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(end_if_stuck)
     for route in routes:
         app.router.add_get(route.path, _api_handler(route, showing))
     app.router.add_post(FORGET_PATH, forget_handler(showing))
@@ -83,7 +85,7 @@ def _description_handler(routes: tuple[Route, ...]) -> Handler:
     body = orjson.dumps(describe(routes, number))
 
     async def handle(_: web.Request) -> web.StreamResponse:
-        return compressed(web.Response(body=body, content_type="application/json"))
+        return compressed(Answer(body=body, content_type="application/json"))
 
     return handle
 

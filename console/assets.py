@@ -7,6 +7,7 @@ from importlib.resources import files
 from aiohttp import hdrs, web
 
 from console.guard import compressed
+from console.sending import Answer
 
 _TYPES = {
     ".html": "text/html",
@@ -42,5 +43,5 @@ def serve_asset(request: web.Request, asset: Asset) -> web.Response:
     if any(tag.value in (asset.etag, "*") for tag in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     return compressed(
-        web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)
+        Answer(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)
     )

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from console.errors import ApiError
 from console.models import ErrorAnswer, Refusal
+from console.sending import Answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,7 +82,7 @@ def is_loopback(address: str | None) -> bool:
 
 def json_response(body: object, status: int = 200) -> web.Response:
     """A JSON response; compressed if it is large and the client takes it. NaN becomes null."""
-    return compressed(web.Response(body=orjson.dumps(body), status=status, content_type="application/json"))
+    return compressed(Answer(body=orjson.dumps(body), status=status, content_type="application/json"))
 
 
 def compressed(response: web.Response) -> web.Response:

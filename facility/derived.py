@@ -11,7 +11,7 @@ from facility.carrying import Carrying
 from facility.catalogue import Catalogue
 from facility.counters import Finding
 from facility.energy import LONGEST_STEP
-from facility.energy_totals import Amount, DeviceCounters, SpaceEnergy, energy_totals
+from facility.energy_totals import Amount, DeviceCounters, EnergyTotals, SpaceEnergy
 from facility.kpis import COMPLETE, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
@@ -78,7 +78,7 @@ class Derived:
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
         asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
-        self._energies = energy_totals(site, catalogue, self._rollups, asked)
+        self._energies = EnergyTotals(site, catalogue, self._rollups, asked)
         self._factors = np.array([ratio.factor for ratio in self._ratios])
         self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
         self._highest = np.array([ratio.possible[1] for ratio in self._ratios])
@@ -95,11 +95,9 @@ class Derived:
         out = np.full(self._count, np.nan)
         marks = np.full(self._count, Quality.WAITING_FOR_DATA, dtype=np.uint8)
         instant = Instant(values, times, quality, now)
-        estimates = self._rollups.estimates(instant)
-        self._rollups.write(estimates.together, out, marks)
-        amounts: dict[SpaceEnergy, Amount] = {}
-        for each in self._energies:
-            amounts |= each.write(instant, estimates.of.get(each.power), out, marks)
+        estimate = self._rollups.estimate(instant)
+        self._rollups.write(estimate, out, marks)
+        amounts = self._energies.write(instant, estimate, out, marks)
         self._write_instants(amounts, out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
@@ -107,17 +105,16 @@ class Derived:
     def corrections(self) -> dict[Finding, int]:
         """How often counters did anything but advance."""
         return {
-            finding: sum(each.book.corrections[finding] for each in self._energies)
+            finding: self._energies.book.corrections[finding]
             for finding in Finding
             if finding is not Finding.ADVANCE
         }
 
     def remember(self) -> Remembered:
         """What to give to ``restore`` after a restart."""
-        counters = {each.quantity.key: each.remember() for each in self._energies}
         windows = self._windows
         return Remembered(
-            counters,
+            self._energies.remember(),
             self._ratio_names(),
             tuple(windows.rolling),
             dict(windows.fixed),
@@ -128,19 +125,15 @@ class Derived:
     @property
     def holds_back(self) -> bool:
         """Whether energies are held back until what there is to remember is kept."""
-        return any(each.holds_back for each in self._energies)
+        return self._energies.holds_back
 
     def keep(self, remembered: Remembered) -> None:
         """Be told that what was to be remembered is kept, so that a restart would go on from it."""
-        for each in self._energies:
-            if each.quantity.key in remembered.counters:
-                each.keep(remembered.counters[each.quantity.key])
+        self._energies.keep(remembered.counters)
 
     def restore(self, remembered: Remembered) -> None:
         """Go on from what was remembered, also of a site that has changed since."""
-        for each in self._energies:
-            if each.quantity.key in remembered.counters:
-                each.restore(remembered.counters[each.quantity.key])
+        self._energies.restore(remembered.counters)
         self._rollups.restore_shares(remembered.shares)
         columns = [
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
@@ -160,11 +153,7 @@ class Derived:
         remembered of the amounts is moved by what they had counted.
         """
         self._rollups.take_over(other._rollups, moves)
-        before = {each.quantity.key: each for each in other._energies}
-        steps: dict[SpaceEnergy, float] = {}
-        for each in self._energies:
-            if each.quantity.key in before:
-                steps |= each.take_over(before[each.quantity.key], moves)
+        steps = self._energies.take_over(other._energies, moves)
         names = other._ratio_names()
         places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
         upper = np.array([steps.get(ratio.upper, 0.0) for ratio in self._ratios], dtype=np.float64)

@@ -8,12 +8,13 @@ of its steps. A meter without a counter is integrated from its power, and all of
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
-from facility.moves import Moves, taken_over
+from facility.moves import taken_over
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
@@ -66,6 +67,16 @@ class CounterStates:
     """What was carried since the reading."""
     open_estimated: Floats
 
+    def part(self, place: slice) -> "CounterStates":
+        """Some of them."""
+        return CounterStates(*(getattr(self, each.name)[place] for each in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence["CounterStates"]) -> "CounterStates":
+        """All of them, behind each other."""
+        names = (each.name for each in fields(cls))
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
@@ -84,7 +95,7 @@ class Amounts:
 
 
 class CounterBook:
-    """The counters of one source set, in the order of ``points``."""
+    """Counters, in the order of ``points``: of one energy or of several, behind each other."""
 
     def __init__(
         self,
@@ -92,7 +103,7 @@ class CounterBook:
         rates: Ints,
         ratings: Floats,
         moduli: Floats,
-        rate_divisor: float,
+        rate_divisor: float | Floats,
         *,
         integrated: Bools | None = None,
         returned: Bools | None = None,
@@ -104,7 +115,7 @@ class CounterBook:
             rates: For each, the place of its power in the estimates, or -1.
             ratings: Rated power of each, NaN if unknown.
             moduli: Rollover of each, NaN if none.
-            rate_divisor: Power × seconds / divisor = amount.
+            rate_divisor: Power × seconds / divisor = amount; of all of them or of each.
             integrated: Which are no counters: their points are those of the power itself.
             returned: Which count what flows back: power carries them while it is negative.
         """
@@ -117,7 +128,6 @@ class CounterBook:
         self._directions = np.where(self._returned, -1.0, 1.0)
         self._has_rate = rates >= 0
         self._rate_at = np.maximum(rates, 0)
-        self._all_rated = bool(self._has_rate.all())
         self._greatest = np.where(np.isfinite(ratings), ratings / rate_divisor, np.inf)
         self._moduli = moduli
         self._divisor = rate_divisor
@@ -234,14 +244,14 @@ class CounterBook:
             self._open[ceased] = np.minimum(self._open, most)[ceased]
             self._open_estimated[ceased] = np.minimum(self._open_estimated, self._open)[ceased]
 
-    def weights(self, rates: Estimate | None) -> Floats:
-        """Expected load of each counter, for weighing coverage."""
-        if rates is None:
-            return np.ones(len(self.points))
-        known = rates.weights[self._rate_at]
-        if self._all_rated:
-            return known
-        return np.where(self._has_rate, known, rates.weights.mean())
+    @property
+    def lone(self) -> Bools:
+        """Which have no power that carries them: shape (counters,)."""
+        return ~self._has_rate
+
+    def weights(self, rates: Estimate) -> Floats:
+        """Expected load of each counter, for weighing coverage; of those without a power it says nothing."""
+        return rates.weights[self._rate_at]
 
     def states(self) -> CounterStates:
         """What to remember."""
@@ -278,9 +288,11 @@ class CounterBook:
         """What each has counted up to the last update; 0 if nothing is known."""
         return self._counted + self._open
 
-    def take_over(self, other: "CounterBook", moves: Moves) -> None:
-        """Go on, as if nothing had happened, from the counters of the site as it was before."""
-        places = moves.places(self.points, other.points)
+    def take_over(self, other: "CounterBook", places: Ints) -> None:
+        """Go on, as if nothing had happened, from the counters of the site as it was before.
+
+        ``places`` says where each of these is among those, or NOWHERE.
+        """
         for mine, before in (
             (self._reading, other._reading),
             (self._time, other._time),

@@ -1,20 +1,22 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from zlib import crc32
 
 import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.energy import Amounts, CounterBook, CounterStates
-from facility.moves import Moves, places_of
-from facility.pledges import Pledge, Told
+from facility.moves import NOWHERE, Moves, places_of
+from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import RollupPlan, SourceKey, members_by_space
 from facility.site import Site
-from facility.sources import Bools, Estimate, Floats, Instant, Ints, SourceSet
+from facility.sources import Bools, Estimate, Floats, Instant, Ints
 from facility.spaces import LEVELS, Level
 
 RETURNED = " returned"
@@ -68,66 +70,107 @@ class Meters:
         return len(self.places)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Energy:
+    """One energy among all of a site, and which part of everything is its own."""
+
+    quantity: EnergyQuantity
+    devices: tuple[str, ...]
+    """Whose its counters are."""
+    meters: slice
+    """Its counters in the book."""
+    powers: slice
+    """Among the sources of all rollups those that carry its counters; there may be none."""
+    spaces: tuple[str, ...]
+    totals: slice
+    """Theirs among all that is added up."""
+
+
 class EnergyTotals:
-    """One energy over all spaces that carry it."""
+    """Every energy over all spaces that carry it, in one go: one go each takes a small site longest."""
 
     def __init__(
-        self,
-        site: Site,
-        catalogue: Catalogue,
-        quantity: EnergyQuantity,
-        meters: Meters,
-        rollups: RollupPlan,
-        *,
-        asked: AbstractSet[SpaceEnergy],
+        self, site: Site, catalogue: Catalogue, rollups: RollupPlan, asked: AbstractSet[SpaceEnergy]
     ) -> None:
-        """Prepare.
+        """Prepare all that the site has counters for.
 
         Args:
             site: the site.
             catalogue: where the derived points are.
-            quantity: the energy.
-            meters: what is added up.
             rollups: the powers that carry counters.
-            asked: of which spaces the amounts are told beside being written.
+            asked: of which spaces and energies the amounts are told beside being written.
         """
-        self.quantity = quantity
-        self.power: SourceKey = (quantity.power_type_key, quantity.boundary, None)
-        self.book = _book(site, quantity, meters, rollups.sets.get(self.power))
-        self._devices = tuple(
-            f"{site.devices[at].id}{RETURNED if returned else ''}"
-            for at, returned in zip(meters.places.tolist(), meters.returned.tolist(), strict=True)
+        found = [
+            (quantity, meters)
+            for quantity in ENERGIES
+            if len(meters := _meters(site, quantity)) and site.carriers(quantity.key).any()
+        ]
+        self.book = _book(site, found, rollups)
+        members = [
+            members_by_space(site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key)
+            for quantity, meters in found
+        ]
+        ends = _ends(len(meters) for _, meters in found)
+        self._members = _joined([each.sources for each in members], ends)
+        self._starts = _joined([each.starts for each in members], _ends(len(m.sources) for m in members))
+        returned = _flags([meters.returned for _, meters in found])
+        self._returned = np.flatnonzero(returned)
+        self._entering = _joined([_entering(meters) for _, meters in found], ends)
+        self._signs = np.where(returned, -1.0, 1.0)
+        self._energies = tuple(
+            _Energy(
+                quantity=quantity,
+                devices=_names(site, meters),
+                meters=slice(*of_meters),
+                powers=rollups.place_of(_power(quantity)),
+                spaces=tuple(each.spaces),
+                totals=slice(*of_totals),
+            )
+            for (quantity, meters), each, of_meters, of_totals in zip(
+                found, members, pairwise(ends), pairwise(_ends(len(m.spaces) for m in members)), strict=True
+            )
         )
-        self._returned = np.flatnonzero(meters.returned)
-        self._entering = _entering(meters, self._returned)
-        self._signs = np.where(meters.returned, -1.0, 1.0)
-        self._members = members_by_space(
-            site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key
-        )
-        self._any_integrated = bool(meters.integrated.any())
         first = int(site.first_points[-1])
-        slots = catalogue.places(quantity.key, self._members.spaces)
+        slots = [at for e in self._energies for at in catalogue.places(e.quantity.key, e.spaces)]
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
+        self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
+        self._asked = tuple((key, at) for at, key in enumerate(self._keys) if key in asked)
+        net = [np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies]
+        self._net = _flags(net)
+        """Of which something is taken off."""
         self._told = Told(len(slots))
+        self._any_integrated = bool(self.book.integrated.any())
+        lone = self.book.lone
+        self._lone = tuple(
+            (each.meters.start + np.flatnonzero(lone[each.meters]), each.powers)
+            for each in self._energies
+            if lone[each.meters].any()
+        )
         self._updated = 0
         self._sums: Ints | None = None
-        keys = [(space, quantity.key) for space in self._members.spaces]
-        self._asked = tuple((key, at) for at, key in enumerate(keys) if key in asked)
 
     def write(
-        self, instant: Instant, power: Estimate | None, out: Floats, marks: QualityArray
+        self, instant: Instant, powers: Estimate, out: Floats, marks: QualityArray
     ) -> dict[SpaceEnergy, Amount]:
-        """Bring the counters up to now and write each space's amount and its estimated part.
+        """Bring the counters up to now and write each space's amounts and their estimated parts.
 
         After a restart an amount is not told before its counters are read, as it would seem to fall.
 
+        Args:
+            instant: what the live image holds.
+            powers: what every source of every rollup adds now.
+            out: the derived values.
+            marks: their quality.
+
         Returns:
-            the amounts of the spaces that were asked for.
+            the amounts that were asked for.
         """
-        each = self.book.update(instant, power)
-        members, starts = self._members.sources, self._members.starts
+        if not self._energies:
+            return {}
+        each = self.book.update(instant, powers if len(powers.values) else None)
+        members, starts = self._members, self._starts
         counted = np.isfinite(each.total)
-        weights = self.book.weights(power)
+        weights = self._weights(powers)
         if len(self._returned):
             self._join(each, counted, weights)
         known = np.logical_or.reduceat(counted[members], starts)
@@ -152,7 +195,8 @@ class EnergyTotals:
             integrated = np.add.reduceat(own, starts) / expected
         measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
         if len(self._returned):
-            measured &= rising <= total  # more flowed back than came in: what was told before stands
+            # More flowed back than came in: what was told before stands.
+            measured &= ~self._net | (rising <= total)
         self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
         return {
@@ -168,69 +212,102 @@ class EnergyTotals:
         np.logical_and.at(each.carried, there, each.carried[back])
         weights[back] = 0.0
 
-    def remember(self) -> DeviceCounters:
-        """What must outlive the process."""
-        members, starts = self._members.sources, self._members.starts
-        rates = np.maximum(np.add.reduceat((self.book.rates * self._signs)[members], starts), 0.0)
-        pledge = self._told.pledge(rates, self._checksums(), self._updated)
-        return DeviceCounters(self._devices, self.book.states(), tuple(self._members.spaces), pledge)
+    def remember(self) -> dict[str, DeviceCounters]:
+        """What must outlive the process, by energy."""
+        if not self._energies:
+            return {}
+        rates = np.add.reduceat((self.book.rates * self._signs)[self._members], self._starts)
+        pledge, states = (
+            self._told.pledge(np.maximum(rates, 0.0), self._checksums(), self._updated),
+            self.book.states(),
+        )
+        return {
+            e.quantity.key: DeviceCounters(e.devices, states.part(e.meters), e.spaces, pledge.part(e.totals))
+            for e in self._energies
+        }
 
     @property
     def holds_back(self) -> bool:
         """Whether amounts are held back until what there is to remember is kept."""
         return self._told.holds_back
 
-    def keep(self, remembered: DeviceCounters) -> None:
+    def keep(self, remembered: Mapping[str, DeviceCounters]) -> None:
         """What was to be remembered is kept."""
-        if remembered.pledge is not None:
-            places = places_of(self._members.spaces, remembered.spaces)
-            self._told.keep(remembered.pledge.moved(places, np.zeros(len(places))))
+        pledge = self._pledged(remembered)
+        if pledge is not None:
+            self._told.keep(pledge)
 
-    def restore(self, remembered: DeviceCounters) -> None:
+    def restore(self, remembered: Mapping[str, DeviceCounters]) -> None:
         """Go on from what was remembered, also of other devices."""
-        self.book.restore(remembered.states, places_of(self._devices, remembered.devices))
-        if remembered.pledge is not None and remembered.spaces:
-            places = places_of(self._members.spaces, remembered.spaces)
-            moved = remembered.pledge.moved(places, np.zeros(len(places)))
-            self._told.restore(moved, self._checksums())
+        known = [(e, remembered[e.quantity.key]) for e in self._energies if e.quantity.key in remembered]
+        if not known:
+            return
+        places = np.full(len(self.book.points), NOWHERE, dtype=np.int64)
+        begins = _ends(len(each.devices) for _, each in known)
+        for (energy, each), begin in zip(known, begins, strict=False):
+            places[energy.meters] = _behind(begin, places_of(energy.devices, each.devices))
+        self.book.restore(CounterStates.joined([each.states for _, each in known]), places)
+        pledge = self._pledged(remembered)
+        if pledge is not None:
+            self._told.restore(pledge, self._checksums())
+
+    def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
+        """Go on from the energies of the site as it was before.
+
+        Returns:
+            By how much the amounts of spaces are others now, as meters came, went or moved: of all that are
+            asked for and were there.
+        """
+        before = {e.quantity.key: e for e in other._energies}
+        places = np.full(len(self.book.points), NOWHERE, dtype=np.int64)
+        for energy in self._energies:
+            former = before.get(energy.quantity.key)
+            if former is not None:
+                points, others = self.book.points[energy.meters], other.book.points[former.meters]
+                places[energy.meters] = _behind(former.meters.start, moves.places(points, others))
+        self.book.take_over(other.book, places)
+        totals = places_of(self._keys, other._keys)
+        there = totals >= 0
+        steps = np.zeros(len(totals))
+        steps[there] = self._counted()[there] - other._counted()[totals[there]]
+        self._told.take_over(other._told, totals, steps)
+        return {key: float(steps[at]) for key, at in self._asked if there[at]}
+
+    def _weights(self, powers: Estimate) -> Floats:
+        """Expected load of each counter: of one without a power that of the others, on average."""
+        if not len(powers.values):
+            return np.ones(len(self.book.points))
+        weights = self.book.weights(powers)
+        for lone, others in self._lone:
+            known = powers.weights[others]
+            weights[lone] = known.mean() if len(known) else 1.0
+        return weights
+
+    def _pledged(self, remembered: Mapping[str, DeviceCounters]) -> Pledge | None:
+        """What was pledged of these spaces; None if nothing was."""
+        parts = []
+        for each in self._energies:
+            known = remembered.get(each.quantity.key)
+            if known is None or known.pledge is None or not known.spaces:
+                parts.append(no_pledge(len(each.spaces)))
+                continue
+            places = places_of(each.spaces, known.spaces)
+            parts.append(known.pledge.moved(places, np.zeros(len(places))))
+        pledge = Pledge.joined(parts)
+        return pledge if pledge.time else None
 
     def _checksums(self) -> Ints:
         """Of the counters of each space: another set of them has another one."""
         if self._sums is None:
-            each = np.array([crc32(name.encode()) for name in self._devices], dtype=np.int64)
-            self._sums = np.add.reduceat(each[self._members.sources], self._members.starts)
+            names = [name for each in self._energies for name in each.devices]
+            each = np.array([crc32(name.encode()) for name in names], dtype=np.int64)
+            self._sums = np.add.reduceat(each[self._members], self._starts)
         return self._sums
 
-    def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
-        """Go on from the same energy of the site as it was before.
-
-        Returns:
-            By how much the amounts of spaces are others now, as meters came, went or moved: of all that are
-            asked for at least.
-        """
-        self.book.take_over(other.book, moves)
-        if self._members.spaces == other._members.spaces:
-            steps_here = self._counted_by_space() - other._counted_by_space()
-            self._told.take_over(other._told, np.arange(len(steps_here)), steps_here)
-            return {key: float(steps_here[at]) for key, at in self._asked}
-        before = dict(zip(other._members.spaces, other._counted_by_space(), strict=True))
-        places = places_of(self._members.spaces, other._members.spaces)
-        moved = np.zeros(len(places))
-        steps: dict[SpaceEnergy, float] = {}
-        for at, (space, counted) in enumerate(
-            zip(self._members.spaces, self._counted_by_space(), strict=True)
-        ):
-            if space in before:
-                step = float(counted - before[space])
-                moved[at] = step
-                steps[space, self.quantity.key] = step
-        self._told.take_over(other._told, places, moved)
-        return steps
-
-    def _counted_by_space(self) -> Floats:
+    def _counted(self) -> Floats:
         counted = self.book.counted * self._signs
-        by_space: Floats = np.add.reduceat(counted[self._members.sources], self._members.starts)
-        return by_space
+        by_total: Floats = np.add.reduceat(counted[self._members], self._starts)
+        return by_total
 
     def _mark(
         self, total: Floats, estimated: Floats, measured: Bools, out: Floats, marks: QualityArray
@@ -239,21 +316,6 @@ class EnergyTotals:
         code = np.where(measured, np.uint8(Quality.GOOD), np.uint8(Quality.SUBSTITUTE))
         code = np.where(np.isfinite(total), code, np.uint8(Quality.WAITING_FOR_DATA))
         marks[self._slots] = marks[self._slots + 1] = code
-
-
-def energy_totals(
-    site: Site,
-    catalogue: Catalogue,
-    rollups: RollupPlan,
-    asked: AbstractSet[SpaceEnergy],
-) -> list[EnergyTotals]:
-    """Every energy that the site has counters for; ``asked`` as ``EnergyTotals`` takes it."""
-    found = []
-    for quantity in ENERGIES:
-        meters = _meters(site, quantity)
-        if len(meters) and site.carriers(quantity.key).any():
-            found.append(EnergyTotals(site, catalogue, quantity, meters, rollups, asked=asked))
-    return found
 
 
 def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
@@ -275,8 +337,17 @@ def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
     return Meters(np.concatenate([forth, back])[order], points[order], kinds == 1, kinds == 2)  # noqa: PLR2004
 
 
-def _entering(meters: Meters, returned: Ints) -> Ints:
+def _names(site: Site, meters: Meters) -> tuple[str, ...]:
+    """By which counters are remembered."""
+    return tuple(
+        f"{site.devices[at].id}{RETURNED if returned else ''}"
+        for at, returned in zip(meters.places.tolist(), meters.returned.tolist(), strict=True)
+    )
+
+
+def _entering(meters: Meters) -> Ints:
     """Of each counter that counts back, the one of the same meter that does not."""
+    returned = meters.returned
     forth = np.flatnonzero(~meters.returned)
     order = np.argsort(meters.places[forth], kind="stable")
     ordered = forth[order]
@@ -284,29 +355,61 @@ def _entering(meters: Meters, returned: Ints) -> Ints:
     return found
 
 
-def _book(site: Site, quantity: EnergyQuantity, meters: Meters, powers: SourceSet | None) -> CounterBook:
-    """The counters with the power that carries each."""
-    place = np.full(len(site.devices), -1, dtype=np.int64)
-    rates = np.full(len(meters), -1, dtype=np.int64)
-    if powers is not None:
-        place[powers.places] = np.arange(len(powers))
-        rates = np.where(
-            meters.integrated, np.searchsorted(powers.points, meters.points), place[meters.places]
-        )
-    offsets = (meters.points - site.first_points[meters.places]).tolist()
-    moduli = [
-        site.devices[at].points[offset].modulus or np.nan
-        for at, offset in zip(meters.places.tolist(), offsets, strict=True)
-    ]
+def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan) -> CounterBook:
+    """The counters of each energy, with the power that carries each."""
+    rates, moduli = [np.empty(0, dtype=np.int64)], list[float]()
+    for quantity, meters in found:
+        rates.append(_carried_by(site, meters, rollups, _power(quantity)))
+        offsets = (meters.points - site.first_points[meters.places]).tolist()
+        moduli += [
+            site.devices[at].points[offset].modulus or np.nan
+            for at, offset in zip(meters.places.tolist(), offsets, strict=True)
+        ]
+    counts = [len(meters) for _, meters in found]
+    places = np.concatenate([np.empty(0, dtype=np.int64), *(meters.places for _, meters in found)])
     return CounterBook(
-        meters.points,
-        rates,
-        _ratings(site, meters.places),
+        np.concatenate([np.empty(0, dtype=np.int64), *(meters.points for _, meters in found)]),
+        np.concatenate(rates),
+        _ratings(site, places),
         np.array(moduli, dtype=np.float64),
-        quantity.rate_divisor,
-        integrated=meters.integrated,
-        returned=meters.returned,
+        np.repeat(np.array([each.rate_divisor for each, _ in found], dtype=np.float64), counts),
+        integrated=_flags([meters.integrated for _, meters in found]),
+        returned=_flags([meters.returned for _, meters in found]),
     )
+
+
+def _power(quantity: EnergyQuantity) -> SourceKey:
+    return (quantity.power_type_key, quantity.boundary, None)
+
+
+def _carried_by(site: Site, meters: Meters, rollups: RollupPlan, key: SourceKey) -> Ints:
+    """Of each counter the place of its power among the sources of all rollups, or a negative one."""
+    powers = rollups.sets.get(key)
+    if powers is None:
+        return np.full(len(meters), NOWHERE, dtype=np.int64)
+    place = np.full(len(site.devices), NOWHERE, dtype=np.int64)
+    place[powers.places] = np.arange(len(powers))
+    own = np.searchsorted(powers.points, meters.points)
+    return _behind(rollups.place_of(key).start, np.where(meters.integrated, own, place[meters.places]))
+
+
+def _behind(begin: int, places: Ints) -> Ints:
+    """Places in what begins there; what is nowhere stays so."""
+    return np.where(places >= 0, places + begin, NOWHERE)
+
+
+def _ends(counts: Iterable[int]) -> list[int]:
+    """Where each of some things behind each other begins, and where the last one ends."""
+    return list(accumulate(counts, initial=0))
+
+
+def _flags(parts: Sequence[Bools]) -> Bools:
+    return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
+
+
+def _joined(parts: Sequence[Ints], begins: Sequence[int]) -> Ints:
+    moved = (part + begin for part, begin in zip(parts, begins, strict=False))
+    return np.concatenate([np.empty(0, dtype=np.int64), *moved])
 
 
 def _ratings(site: Site, places: Ints) -> Floats:

@@ -1,6 +1,6 @@
 """Where the points of a site were before it changed: so that all that is known moves along."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -105,8 +105,11 @@ def _fields_found(before: Group, now: Group) -> Iterator[tuple[int, int, int]]:
             yield now.first + offset, before.first + at, 1
 
 
-def places_of(devices: Sequence[str], before: Sequence[str]) -> Ints:
-    """Where each of these devices stood in a list of devices before, or NOWHERE; shape (devices,)."""
+def places_of(devices: Sequence[Hashable], before: Sequence[Hashable]) -> Ints:
+    """Where each of these devices stood in a list of devices before, or NOWHERE; shape (devices,).
+
+    What else has a name can be looked up likewise.
+    """
     if devices == before:
         return np.arange(len(devices), dtype=np.int64)
     known = {device: at for at, device in enumerate(before)}

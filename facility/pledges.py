@@ -7,6 +7,7 @@ then, at most. Until the next one is kept nothing that rests on an estimate is t
 such amounts go on from what the pledge allows by then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,6 +53,29 @@ class Pledge:
             leaning=there & self.leaning[places],
             members=np.where(there, self.members[places], 0),
         )
+
+    def part(self, place: slice) -> "Pledge":
+        """The same of some of its spaces."""
+        return Pledge(
+            self.time, self.amounts[place], self.rates[place], self.leaning[place], self.members[place]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Pledge"]) -> "Pledge":
+        """What was pledged at one time of some spaces each, behind each other."""
+        return cls(
+            max((each.time for each in parts), default=0),
+            np.concatenate([np.empty(0), *(each.amounts for each in parts)]),
+            np.concatenate([np.empty(0), *(each.rates for each in parts)]),
+            np.concatenate([np.empty(0, dtype=np.bool_), *(each.leaning for each in parts)]),
+            np.concatenate([np.empty(0, dtype=np.int64), *(each.members for each in parts)]),
+        )
+
+
+def no_pledge(count: int) -> Pledge:
+    """Of so many spaces of which nothing was pledged."""
+    unknown, none = np.full(count, np.nan), np.zeros(count)
+    return Pledge(0, unknown, none, none.astype(np.bool_), none.astype(np.int64))
 
 
 class Told:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from facility.catalogue import Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
-from facility.moves import Moves, places_of, taken_over
+from facility.estimates import Estimator
+from facility.moves import NOWHERE, Moves, places_of, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import QUANTITIES, Aggregate, Quantity
 from facility.site import Site
@@ -45,15 +46,6 @@ class _Joined:
     """Among those of all sets."""
     starts: Ints
     slots: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Estimates:
-    """What every source of every set adds at one time."""
-
-    of: Mapping[SourceKey, Estimate]
-    together: Estimate
-    """Set after set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,51 +113,64 @@ class RollupPlan:
             members = members_by_space(site, sources.places, chosen, quantity.key)
             slots = np.array(catalogue.places(quantity.key, members.spaces), dtype=np.int64) - first
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
+        adding = {key: each for key, each in self.sets.items() if each.additive}
+        ordered = adding | self.sets
+        ends = np.cumsum([0, *(len(each) for each in ordered.values())]).tolist()
+        self._places = {key: slice(*pair) for key, pair in zip(ordered, pairwise(ends), strict=True)}
+        self._points = np.concatenate([each.points for each in ordered.values()])
+        self._adding = slice(0, ends[len(adding)])
+        """What is added up; the rest is compared."""
+        self._estimator = Estimator(tuple(adding.values()))
         self._named = tuple(self._name_sets(site))
-        ends = np.cumsum([0, *(len(each) for each in self.sets.values())]).tolist()
-        self._places = {key: slice(*pair) for key, pair in zip(self.sets, pairwise(ends), strict=True)}
-        self._points = np.concatenate([each.points for each in self.sets.values()])
         self._sums = self._join(sums=True)
         self._highest = self._join(sums=False)
 
-    def estimates(self, instant: Instant) -> Estimates:
-        """What every source of every set adds now."""
+    def place_of(self, key: SourceKey) -> slice:
+        """Where the sources of a set stand among those of all sets; of one that is not there, nowhere."""
+        return self._places.get(key, slice(0, 0))
+
+    def estimate(self, instant: Instant) -> Estimate:
+        """What every source of every set adds now, set after set."""
         seen = look_at(self._points, instant)
-        found = {
-            key: each.estimate(seen.part(self._places[key]), instant)
-            for key, each in self.sets.items()
-            if len(each)
-        }
-        weights = np.concatenate([np.empty(0), *(each.weights for each in found.values())])
-        return Estimates(found, Estimate(seen.values, seen.quality, seen.covered, seen.ages, weights))
+        weights = np.ones(len(self._points))
+        weights[self._adding] = self._estimator.estimate(seen.part(self._adding), instant)
+        return Estimate(seen.values, seen.quality, seen.covered, seen.ages, weights)
 
     def shares(self) -> dict[str, DeviceShares]:
         """What each source usually draws of its rating, by rollup."""
-        return {name: DeviceShares(devices, sources.shares()) for name, sources, devices in self._named}
+        shares = self._estimator.shares
+        return {name: DeviceShares(devices, shares[place].copy()) for name, place, devices in self._named}
 
     def restore_shares(self, shares: Mapping[str, DeviceShares]) -> None:
         """Go on from what was learned before, also of other devices."""
-        for name, sources, devices in self._named:
+        restored = self._estimator.shares.copy()
+        for name, place, devices in self._named:
             if name in shares:
                 known = np.full(len(devices), np.nan)
                 taken_over(known, shares[name].shares, places_of(devices, shares[name].devices))
-                sources.restore_shares(known)
+                restored[place] = known
+        self._estimator.restore_shares(restored)
 
     def take_over(self, other: "RollupPlan", moves: Moves) -> None:
         """Go on from what the plan of the site as it was before has learned."""
+        places = np.full(self._adding.stop, NOWHERE, dtype=np.int64)
         for key, sources in self.sets.items():
-            if key in other.sets:
-                sources.take_over(other.sets[key], moves)
+            former = other.sets.get(key)
+            if sources.additive and former is not None:
+                found = moves.places(sources.points, former.points)
+                places[self._places[key]] = np.where(found >= 0, found + other._places[key].start, NOWHERE)
+                sources.take_over_delivered(former, moves)
+        self._estimator.take_over(other._estimator, places)
 
-    def _name_sets(self, site: Site) -> Iterator[tuple[str, SourceSet, tuple[str, ...]]]:
-        """Each set that learns once, by the first rollup that uses it, with the ids of its devices."""
+    def _name_sets(self, site: Site) -> Iterator[tuple[str, slice, tuple[str, ...]]]:
+        """The place of each set that learns, by the first rollup that uses it, and the ids of its devices."""
         names: dict[SourceKey, str] = {}
         for total in self._totals:
             names.setdefault(total.key, total.quantity.key)
         for key, name in names.items():
             sources = self.sets[key]
             if sources.additive:
-                yield name, sources, tuple(site.devices[at].id for at in sources.devices)
+                yield name, self._places[key], tuple(site.devices[at].id for at in sources.devices)
 
     def _join(self, *, sums: bool) -> list[_Joined]:
         """All totals that are sums, or all that are not, as many together as stay in the cache."""

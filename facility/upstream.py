@@ -1,7 +1,8 @@
 """Which meters upstream feed nothing but the sources of a set: what they read bounds what is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,35 @@ class ParentStage:
         """Prepare what is asked for each second."""
         object.__setattr__(self, "inside", self.group >= 0)
         object.__setattr__(self, "place", np.maximum(self.group, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedStage:
+    """Stages of several sets of sources, set behind set."""
+
+    stage: ParentStage
+    parts: tuple[ParentStage, ...]
+    """Of each set its own; what is learned is the same in both."""
+
+
+def join_stages(stages: Sequence[ParentStage | None], counts: Sequence[int]) -> JoinedStage:
+    """One stage over all sets, of which each has so many sources and a stage of its own or none."""
+    own = [
+        each or ParentStage(np.full(count, -1), np.empty(0, dtype=np.int64), np.empty(0))
+        for each, count in zip(stages, counts, strict=True)
+    ]
+    ends = np.cumsum([0, *(len(each.meters) for each in own)]).tolist()
+    groups = [np.where(each.inside, each.group + begin, -1) for each, begin in zip(own, ends, strict=False)]
+    joined = ParentStage(
+        np.concatenate(groups),
+        np.concatenate([each.meters for each in own]),
+        np.concatenate([each.delivered for each in own]),
+    )
+    parts = tuple(
+        ParentStage(each.group, each.meters, joined.delivered[first:last])
+        for each, (first, last) in zip(own, pairwise(ends), strict=True)
+    )
+    return JoinedStage(joined, parts)
 
 
 def parent_stages(site: Site, sources: Ints) -> tuple[ParentStage, ...]:

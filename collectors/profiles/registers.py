@@ -34,13 +34,18 @@ class Defaults:
     invalid: Mapping[DataType, frozenset[int]] = field(default_factory=dict)
     max_registers: int = MAX_REGISTERS
     forbidden: tuple[Span, ...] = ()
+    table_meant: bool = True
+    """Whether ``table`` is what was written: a stand-in for a word that is none makes no more mistakes."""
 
 
 def read_defaults(top: Section) -> Defaults:
     """What holds for all values of a profile; mistakes are noted in its section."""
-    table = top.choice("table", Table)
+    written_table = top.choice("table", Table)
+    table_meant = written_table is not None or not top.has("table")
+    table = written_table if table_meant else Table.HOLDING
     return Defaults(
         table=table,
+        table_meant=table_meant,
         order=top.choice("order", Order, Order.ABCD) or Order.ABCD,
         invalid=_invalid_by_type(top),
         max_registers=top.integer("max_registers", MAX_REGISTERS, 1, MAX_REGISTERS),
@@ -66,7 +71,9 @@ def read_register(entry: Section, name: str, defaults: Defaults, scale: float, o
     width = entry.integer("width", 1, 1, _BITS_OF_REGISTER)
     half = entry.choice("half", Half, Half.LOW) or Half.LOW
     if data is not None:
-        _check_part(entry, table, data, bit, width)
+        if defaults.table_meant or entry.has("table"):
+            _check_bit(entry, table, data, bit)
+        _check_part(entry, data, bit, width)
     register = Register(
         table=table,
         address=entry.integer("address", 0, 0, LAST_ADDRESS, required=True),
@@ -119,7 +126,7 @@ def bits_of(data: DataType, width: int) -> int:
     return _BITS_OF_REGISTER * Register(table=Table.HOLDING, address=0, data=data).length
 
 
-def _check_part(entry: Section, table: Table, data: DataType, bit: int | None, width: int) -> None:
+def _check_bit(entry: Section, table: Table, data: DataType, bit: int | None) -> None:
     fields = {DataType.BIT, DataType.BITS}
     if table in BIT_TABLES:
         if data is not DataType.BIT:
@@ -130,6 +137,9 @@ def _check_part(entry: Section, table: Table, data: DataType, bit: int | None, w
         entry.note("which bit of the register is missing; add 'bit: 0' (least significant) to 'bit: 15'")
     elif data not in fields and bit is not None:
         entry.note(f"'bit' goes with 'data: bit', not with {data!s}; leave it out", "bit")
+
+
+def _check_part(entry: Section, data: DataType, bit: int | None, width: int) -> None:
     if data is DataType.BITS and not entry.has("width"):
         entry.note("how many bits is missing; add 'width', such as 'width: 4'")
     elif data is not DataType.BITS and entry.has("width"):

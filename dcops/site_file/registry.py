@@ -187,9 +187,9 @@ def _take_known(
         if old is not entry and (old is None or old.values is not entry.values or entry.broken)
     ]
     known.written += len(entries) - len(others)
-    known.entries.update(zip(words, entries, strict=True))
-    known.namespace.update(known.entries)
-    known.items.update(zip(words, map(same.get, words), strict=True))  # type: ignore[arg-type]  # see above
+    for word, entry in zip(words, entries, strict=True):  # not at one go: others have their turn in between
+        known.entries[word] = known.namespace[word] = entry
+        known.items[word] = same.get(word)  # type: ignore[assignment]  # see above
     return others
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 import yaml
 
 from collectors.commissioning.matching import blocks_of
@@ -47,7 +46,6 @@ def _expected(check: IdentityCheck) -> list[int]:
     return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
 
 
-@pytest.mark.skipif(not CASES, reason="the library has no cases")
 async def test_each_real_device_is_named_within_the_bound_of_requests() -> None:
     devices = dict(enumerate(map(bank, CASES), 1))
     units = {unit: device for unit, (_, device) in devices.items()}
@@ -55,5 +53,5 @@ async def test_each_real_device_is_named_within_the_bound_of_requests() -> None:
         found = await scan(gateway.port, *units, profiles=tuple(PROFILES.values()))
     wrong = {devices[unit.unit][0]: best(unit) for unit in found.units if best(unit) != devices[unit.unit][0]}
     assert wrong == {}
-    assert len(found.units) == len(CASES)
+    assert len(found.units) == len(CASES) > 0
     assert found.requests <= len(CASES) * 101

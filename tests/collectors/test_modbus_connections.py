@@ -259,7 +259,7 @@ async def test_endpoints_that_swallow_connections_keep_no_other_from_being_conne
 
     async with raw_server(answer_and_close) as server, black_hole() as nowhere:
         dead = [
-            ModbusEndpoint(id=f"dead {at}", host="127.0.0.1", port=nowhere, timeout=0.5) for at in range(40)
+            ModbusEndpoint(id=f"dead {at}", host="127.0.0.1", port=nowhere, timeout=2.0) for at in range(8)
         ]
         good = ModbusEndpoint(id="gw", host="127.0.0.1", port=server.port)
         plan = CollectionPlan(endpoints=(*dead, good), modbus=(binding(1, period=0.5),))

@@ -139,7 +139,6 @@ async def served(server: ModbusTcpServer | ModbusTlsServer) -> AsyncIterator[int
 
 
 PEERS = [tcp, udp, rtu_tcp, serial, tls]
-RTU_PEERS = [rtu_tcp, serial]
 
 
 def bound(unit: int, first: int = 0) -> ModbusBinding:

@@ -45,6 +45,24 @@ def modbus(text: str) -> ModbusProfile:
     return profile
 
 
+@pytest.mark.parametrize(
+    ("word", "mend"),
+    [("holdin", "did you mean 'holding'?"), ("4x", "use one of coil, discrete, holding, input")],
+)
+def test_a_misspelt_table_is_one_mistake_whatever_lies_in_it(word: str, mend: str) -> None:
+    text = METER.replace("table: holding", f"table: {word}").replace("bit: 4}", "typo: 1}")
+    with pytest.raises(ProfileError) as caught:
+        read_profile(
+            f"{text}texts: [{{name: serial, address: 90, length: 4}}]\n"
+            "identity: [{address: 80, equals: 7}]\nforbidden: [{from: 70, to: 71}]\n",
+            "meter.yaml",
+        )
+    assert tuple(map(str, caught.value.problems)) == (
+        f"meter.yaml:6: 'table' is '{word}'; {mend}",
+        "meter.yaml:13: unknown key 'typo'; did you mean 'type'?",
+    )
+
+
 def test_a_modbus_profile_is_read_whole() -> None:
     profile = modbus(METER)
     assert (profile.name, profile.kind) == ("meter", DeviceKind.BOARD_METER)

@@ -10,8 +10,10 @@ from collectors.config import ModbusProtocol
 from collectors.health import DeviceState
 from collectors.lessons import Lessons
 from collectors.modbus.rtu import checksum
+from collectors.modbus.silence import Silences
 from tests.collectors.conftest import Request, answer_well, binding, raw_server, small_profile, until
-from tests.collectors.driving import SECOND, Drive, Registers, profile_of
+from tests.collectors.driving import SECOND, START, Drive, Registers, profile_of
+from tests.collectors.links import READ
 from tests.collectors.rig import at, collecting, collecting_from
 from tests.streams import stream_server
 
@@ -51,10 +53,36 @@ def test_a_read_that_keeps_silent_costs_no_other_value_and_is_asked_for_seldom(
     assert (it.reader.polls_done, it.reader.polls_failed) == (31, 1)
 
 
+def test_a_silent_read_is_asked_for_once_an_hour_in_the_end() -> None:
+    it, device = drive({100})
+    for _ in range(2):
+        it.scan(device)
+    pauses = []
+    for _ in range(12):
+        found = it.clock.time
+        while (100, 1) not in it.scan(device):
+            it.clock.time += 9 * SECOND
+        pauses.append((it.clock.time - found) // SECOND)
+    # Scans are ten seconds apart here: it is asked for with the first one after its pause.
+    assert pauses == [11, 21, 41, 81, 161, 321, 641, 1281, 2561, 3601, 3601, 3601]
+
+
+def test_after_its_device_was_away_a_silent_read_is_asked_for_at_once_and_soon_again() -> None:
+    silences = Silences("device-1")
+    silences.suspect(READ)
+    for _ in range(9):
+        silences.prove(READ, START)
+    assert not silences.is_due(READ, START + 2559 * SECOND)
+    silences.hurry()
+    assert silences.is_due(READ, START)
+    silences.prove(READ, START)
+    assert [silences.is_due(READ, START + second * SECOND) for second in (19, 20)] == [False, True]
+
+
 def test_a_silent_read_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "collectors")
     it, device = drive({100})
-    for _ in range(12):
+    for _ in range(40):
         it.scan(device)
     health = it.reader.health()
     assert (health.state, health.silent) == (DeviceState.SUSPECT, 1)

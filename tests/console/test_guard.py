@@ -3,12 +3,19 @@ import gzip
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from console.app import build_app
 from console.guard import Hosts, allowed_hosts
+from console.sending import Answer
 from console.server import serve
 from console.showing import Showing
 from tests.console.pages import serving
@@ -155,6 +162,72 @@ async def test_a_reader_that_takes_nothing_is_dropped(plant: Plant, monkeypatch:
         assert len(connections) == 1
         writer.transport.abort()
         assert reader
+
+
+async def test_a_reader_that_takes_nothing_of_an_answer_is_dropped_and_the_answer_let_go(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("console.sending.STALLED", 0.2)
+    caplog.set_level(logging.INFO, "console.sending")
+    view = replace(plant.view(), site=replace(plant.site, name="x" * 50_000_000))
+    async with TestClient(TestServer(build_app(Showing(view)))) as client:
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1024)
+        writer.write(b"GET /api/v1/nodes HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await wait_until(lambda: client.server.runner.server.connections)
+        await wait_until(lambda: not client.server.runner.server.connections)
+        assert [record.message for record in caplog.records] == [
+            "127.0.0.1 dropped from /api/v1/nodes: it took nothing for 0 s"
+        ]
+        writer.transport.abort()
+        assert len(await read_all(client, "/api/v1/nodes")) > 50_000_000
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel has no such timeout")
+async def test_who_asks_on_and_on_and_takes_nothing_is_cut_off(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is small, but what is not taken of them would stay."""
+    monkeypatch.setattr("console.sending.UNTAKEN", 0.5)
+    async with serving(plant) as port:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(0)
+            await loop.sock_connect(client, ("127.0.0.1", port))
+            asking = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100
+            async with asyncio.timeout(PATIENCE):
+                with suppress(ConnectionError):
+                    while True:
+                        await loop.sock_sendall(client, asking)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+        ):
+            assert answer.status == 200
+
+
+async def test_a_reader_that_takes_its_time_gets_all_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.sending.STALLED", 0.001)
+    left = [900, 900, 600, 599, 1]
+    sent = asyncio.get_running_loop().create_future()
+
+    class Transport:
+        def get_write_buffer_size(self) -> int:
+            if len(left) == 1:
+                sent.set_result(None)
+            return left.pop()
+
+        def abort(self) -> None:
+            dropped.append(True)
+
+    dropped: list[bool] = []
+    asker = cast("web.BaseRequest", SimpleNamespace(transport=Transport(), remote="x", path="/"))
+    left.reverse()
+    with pytest.raises(aiohttp.ClientConnectionResetError):
+        await Answer.watch(asker, sent)
+    assert (left, dropped) == ([1, 599, 600], [True])
+    await Answer.watch(asker, sent)
+    assert (left, dropped) == ([], [True])
 
 
 @pytest.mark.parametrize("sent", [b"BLAH\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\x00y\r\n\r\n"])

@@ -11,6 +11,9 @@ from facility.spaces import Level, Space
 from tests.facility.hall import Hall
 from tests.facility.plant import START, Bench, device, small_site
 
+HOUR = 3600
+DAY = 24 * HOUR
+
 
 def test_pue_is_the_ratio_of_energies_and_incomplete_until_its_window_is_covered():
     hall = Hall(small_site(with_taps=False))
@@ -81,13 +84,16 @@ def test_windows_and_counters_go_on_after_a_restart():
     assert after.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=1e-9)
 
 
-def test_a_new_month_begins_in_local_time():
-    hall = Hall(small_site(with_taps=False))
-    day = 86400
-    hall.run(30 * day, 31 * day + 600, step=600)
-    # 2026-02-01T00:00Z is 31 days after the start; two boundaries lie in this run's last ten minutes.
+@pytest.mark.parametrize(
+    ("timezone", "after_utc"), [("UTC", 0), ("Europe/Paris", -1 * HOUR), ("America/New_York", 5 * HOUR)]
+)
+def test_a_new_month_begins_in_local_time(timezone, after_utc):
+    hall = Hall(replace(small_site(with_taps=False), timezone=timezone))
+    month = 31 * DAY + after_utc  # from 2026-01-01T00:00Z until the local 2026-02-01T00:00
+    hall.run(30 * DAY, month + 600, step=600)
     assert hall.value("campus.pue.3.month.coverage") == pytest.approx(1.0)
-    assert hall.value("campus.pue.3.year.coverage") == pytest.approx((day + 600) / (31 * day + 600), rel=1e-3)
+    of_year = (DAY + after_utc + 600) / (31 * DAY + 600)
+    assert hall.value("campus.pue.3.year.coverage") == pytest.approx(of_year, rel=1e-3)
 
 
 def test_energy_published_never_falls():

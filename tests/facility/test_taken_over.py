@@ -7,7 +7,7 @@ from facility.catalogue import build_catalogue
 from facility.counters import Finding
 from facility.devices import Boundary
 from facility.energy import CounterBook
-from facility.moves import Moves, unmoved
+from facility.moves import NOWHERE, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from facility.sources import Instant, SourceSet
@@ -33,7 +33,7 @@ def test_a_zero_that_passes_costs_nothing_also_if_the_counter_moves_meanwhile() 
     read(before, 0, 500.0, 1000.0)
     read(before, 10, 510.0, 0.0)  # the second one falls
     after = book_of(0, 4)  # the first one is another now, the second lies further behind
-    after.take_over(before, Moves(np.array([4]), np.array([1]), np.array([1])))
+    after.take_over(before, np.array([NOWHERE, 1]))
 
     read(after, 20, 7.0, 1020.0)
 
@@ -44,9 +44,9 @@ def test_a_zero_that_passes_costs_nothing_also_if_the_counter_moves_meanwhile() 
 def test_what_reaches_the_sources_of_a_meter_is_remembered_where_the_meter_moves() -> None:
     site = small_site(with_taps=True)
     before, after = (SourceSet(site, "active_power", Boundary.IT_RACK, None) for _ in range(2))
-    assert before._stages
-    before._stages[0].delivered[:] = np.linspace(0.95, 0.97, len(before._stages[0].delivered))
+    assert before.stages
+    before.stages[0].delivered[:] = np.linspace(0.95, 0.97, len(before.stages[0].delivered))
 
-    after.take_over(before, unmoved(build_catalogue(site)))
+    after.take_over_delivered(before, unmoved(build_catalogue(site)))
 
-    assert after._stages[0].delivered.tolist() == before._stages[0].delivered.tolist()
+    assert after.stages[0].delivered.tolist() == before.stages[0].delivered.tolist()

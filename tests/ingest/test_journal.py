@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from ingest.journal import Journal
 from ingest.journal_entries import Backlog
 from ingest.journal_limits import JournalLimits
 from ingest.loss import Loss
+from tests.ingest.disks import small_disk
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, grid_batch, sample
 
 STORES = ("a", "b")
@@ -279,33 +279,19 @@ def test_a_folder_without_write_permission_is_said(tmp_path: Path) -> None:
         open_journal(folder).append([grid_batch(0)])
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_full_disk_is_said_and_nothing_before_it_is_lost(small_disk: Path) -> None:
-    journal = open_journal(small_disk)
-    noise = np.random.default_rng(1)
-    made = [batch(NOON, sample(GRID, NOON, noise.normal(size=10_000).tolist())) for _ in range(100)]
-    for appended, each in enumerate(made):  # noqa: B007 - how far it came is looked at below
-        try:
-            journal.append([each])
-        except JournalUnavailableError as error:
-            assert "disk is full" in str(error)  # noqa: PT017 - when it comes is not known beforehand
-            break
-    assert 3 < appended < 99
-    assert len(journal.read("a", 10_000_000)) == appended
+def test_a_full_disk_is_said_and_nothing_before_it_is_lost(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        journal = open_journal(disk)
+        noise = np.random.default_rng(1)
+        made = [batch(NOON, sample(GRID, NOON, noise.normal(size=10_000).tolist())) for _ in range(100)]
+        for appended, each in enumerate(made):  # noqa: B007 - how far it came is looked at below
+            try:
+                journal.append([each])
+            except JournalUnavailableError as error:
+                assert "disk is full" in str(error)  # noqa: PT017 - when it comes is not known beforehand
+                break
+        assert 3 < appended < 99
+        assert len(journal.read("a", 10_000_000)) == appended
 
 
 def test_every_append_is_synchronised_with_the_disk(tmp_path: Path) -> None:

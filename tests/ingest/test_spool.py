@@ -69,6 +69,20 @@ async def test_waiters_are_told_of_new_data(tmp_path: Path) -> None:
         await asyncio.wait_for(waiter, 60)
 
 
+async def test_waiters_are_told_of_what_is_flushed_and_of_what_a_store_takes(tmp_path: Path) -> None:
+    spool = make(tmp_path / "journal.db")
+    spool.put(grid_batch(0))
+    waiter = asyncio.create_task(spool.changed())
+    await asyncio.sleep(0)
+    assert await spool.flush()
+    await asyncio.wait_for(waiter, 60)
+    waiter = asyncio.create_task(spool.changed())
+    await asyncio.sleep(0)
+    await spool.advance("a", 1)
+    await asyncio.wait_for(waiter, 60)
+    await spool.close()
+
+
 async def test_what_waits_at_the_stop_is_journalled_by_close(tmp_path: Path) -> None:
     spool = make(tmp_path / "journal.db")
     spool.put(grid_batch(0))

@@ -1,0 +1,241 @@
+"""What stands for the sources of totals that are missing.
+
+A source whose reading can't be used is, in this order: what its parent meter has left for it; its usual
+share of what complete neighbours draw, less what its twin on the other feed took over; its last value for
+a while; or left out. Each is marked, and none counts as covered.
+"""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+
+from facility.moves import taken_over
+from facility.neighbours import Neighbours
+from facility.quality import FIRST_GOOD, Quality, QualityArray
+from facility.sample import NANOSECONDS
+from facility.sources import Bools, Floats, Instant, Ints, Look, SourceSet
+from facility.upstream import ParentStage, join_stages
+
+HOLD_SECONDS = 900.0
+"""How long a last value may stand in when nothing better is known."""
+_SHARE_SMOOTHING = 0.02
+_BELIEVED_DELIVERED_SHARE = (0.9, 1.02)
+"""What of a meter's reading may reach the sources below it; beyond that the meter or the map is wrong."""
+_LOWEST_LEARNED_UTILISATION = 0.02
+"""Below this share of the expected load a parent teaches nothing: its reading is mostly its own losses."""
+_PARENT_SHORTFALL = 0.02
+"""How far a parent may lie below its known children before it is not believed."""
+_BACKWARDS = 0.02
+"""Share of its rating from which what seems to flow back from a load says that a meter is wired wrongly."""
+_LEAST_BACKWARDS = 50.0
+"""W."""
+_LEAST_WEIGHT = 1e-9
+
+
+class Estimator:
+    """The sources of all sets that are added up, set behind set, worked out in one go.
+
+    Nothing of one set tells anything of another: neighbours, loads and parents are those of its own.
+    """
+
+    def __init__(self, sets: Sequence[SourceSet]) -> None:
+        """Prepare. What reaches the sources of the sets' parents is learned here, and told there too."""
+        counts = [len(each) for each in sets]
+        self._ratings: Floats = np.concatenate([np.empty(0), *(each.ratings for each in sets)])
+        self._standby = _flags([each.standby for each in sets])
+        self._drawing = np.repeat(np.array([each.drawing for each in sets], dtype=np.bool_), counts)
+        self._loads = _apart([each.loads for each in sets], counts)
+        self._load_count = len(self._loads)
+        self._neighbours = Neighbours(
+            [
+                _apart(groups, [int(each.max(initial=-1)) + 1 for each in groups])
+                for groups in zip(*(each.alike for each in sets), strict=True)
+            ]
+        )
+        joined = [join_stages(each, counts) for each in zip_longest(*(each.stages for each in sets))]
+        self._stages = tuple(each.stage for each in joined)
+        for number, each in enumerate(sets):
+            each.stages = tuple(stage.parts[number] for stage in joined[: len(each.stages)])
+        self._whole = False
+        """Whether all could be used the last time."""
+        self._shares = np.full(len(self._ratings), np.nan)
+        self._expected = self._expect()
+        self._last = np.full(len(self._ratings), np.nan)
+        self._last_at = np.zeros(len(self._ratings), dtype=np.int64)
+
+    @property
+    def shares(self) -> Floats:
+        """What each source usually draws, as far as learned; NaN where nothing was."""
+        return self._shares
+
+    def restore_shares(self, shares: Floats) -> None:
+        """Go on from what was learned; NaN where nothing was."""
+        self._shares = shares
+        self._expected = self._expect()
+
+    def estimate(self, seen: Look, instant: Instant) -> Floats:
+        """What each source adds now, by what all of them show, is written there; returns expected loads."""
+        readings, usable = seen.readings, seen.usable
+        result, result_quality = seen.values, seen.quality
+        self._refuse_backwards(seen)
+        if usable.all():
+            self._learn_shares(readings, usable)
+            self._last, self._last_at = result.copy(), np.full_like(self._last_at, instant.now)
+            self._whole = True
+        else:
+            self._note_neighbours()
+            complete = self._of_load(~usable) == 0
+            self._learn_shares(readings, complete)
+            self._neighbours.note(readings, complete, self._expected)
+            for stage in self._stages:
+                self._fill_from_parents(stage, instant, result, result_quality)
+            self._fill_from_neighbours(readings, complete, result, result_quality)
+            self._note_known(result, instant.now)
+            self._fill_held(instant.now, result, result_quality)
+        self._learn_delivered(instant, usable, readings)
+        return self._expected
+
+    def take_over(self, other: "Estimator", places: Ints) -> None:
+        """Go on from what was learned and last known of the site as it was before.
+
+        ``places`` says where each source is among those, or NOWHERE. What reaches the sources of parents
+        moves with their sets.
+        """
+        other._note_neighbours()
+        taken_over(self._shares, other._shares, places)
+        self._expected = self._expect()
+        taken_over(self._last, other._last, places)
+        taken_over(self._last_at, other._last_at, places)
+        self._neighbours.take_over(other._neighbours, places)
+
+    def _note_neighbours(self) -> None:
+        """Remember what neighbours drew as long as all of them could be used, before that is no longer so."""
+        if self._whole:
+            self._neighbours.note(self._last, np.ones(len(self._last), dtype=np.bool_), self._expected)
+            self._whole = False
+
+    def _refuse_backwards(self, seen: Look) -> None:
+        """A load that seems to deliver has a meter whose current transformers are the wrong way round."""
+        with np.errstate(invalid="ignore"):
+            backwards = seen.readings < -np.maximum(_BACKWARDS * self._ratings, _LEAST_BACKWARDS)
+        backwards &= seen.usable & self._drawing
+        if backwards.any():
+            seen.usable[backwards] = seen.covered[backwards] = False
+            seen.values[backwards] = np.nan
+            seen.quality[backwards] = Quality.UNCERTAIN
+
+    def _expect(self) -> Floats:
+        """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
+        a share changes.
+        """
+        shares = np.where(np.isfinite(self._shares), self._shares, np.where(self._standby, 0.0, 1.0))
+        return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
+
+    def _of_load(self, amounts: Floats | Bools) -> Floats:
+        """For each source, the sum over all sources that supply the same load."""
+        total = np.bincount(self._loads, amounts, self._load_count)[self._loads]
+        return total.astype(np.float64, copy=False)
+
+    def _level(self, readings: Floats, complete: Bools) -> Floats:
+        """What complete neighbours draw now per unit of expected load, for each source; NaN if none."""
+        level = self._neighbours.level(readings, complete, self._expected)
+        return np.where(self._standby, 1.0, level)
+
+    def _learn_shares(self, readings: Floats, complete: Bools) -> None:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = readings / (self._ratings * self._level(readings, complete))
+        learn = complete & np.isfinite(share) & (share >= 0)
+        known = np.isfinite(self._shares)
+        blended = self._shares + _SHARE_SMOOTHING * (share - self._shares)
+        self._shares = np.where(learn, np.where(known, blended, share), self._shares)
+        self._expected = self._expect()
+
+    def _fill_from_parents(
+        self, stage: ParentStage, instant: Instant, result: Floats, marks: QualityArray
+    ) -> None:
+        inside, group, count = stage.inside, stage.place, len(stage.meters)
+        missing = np.isnan(result) & inside
+        if not missing.any():
+            return
+        known = np.bincount(group, np.where(inside & ~missing, np.nan_to_num(result), 0.0), count)
+        meter = instant.values[stage.meters]
+        lowest, highest = _BELIEVED_DELIVERED_SHARE
+        believed = (instant.quality[stage.meters] >= FIRST_GOOD) & np.isfinite(meter)
+        believed &= (stage.delivered >= lowest) & (stage.delivered <= highest)
+        # Less than what is seen to flow out below it: the parent is dead, wrong or of another time.
+        believed &= meter >= known * (1.0 - _PARENT_SHORTFALL)
+        left = np.maximum(meter * np.minimum(stage.delivered, 1.0) - known, 0.0)
+        weights = self._expected
+        missing_weight = np.bincount(group, np.where(missing, weights, 0.0), count)
+        fill = missing & believed[group]
+        part = np.divide(weights, missing_weight[group], out=np.zeros_like(weights), where=fill)
+        result[fill] = (left[group] * part)[fill]
+        marks[fill] = Quality.SUBSTITUTE
+
+    def _fill_from_neighbours(
+        self, readings: Floats, complete: Bools, result: Floats, marks: QualityArray
+    ) -> None:
+        missing = np.isnan(result)
+        if not missing.any():
+            return
+        level = np.where(self._standby, 1.0, self._neighbours.reached(readings, complete, self._expected))
+        usual = self._shares * self._ratings * level
+        taught = self._rest(usual, missing, result)
+        known = self._of_load(np.where(missing, 0.0, result))
+        known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
+        like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
+        like_the_others[self._standby] = np.nan
+        guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
+        fill = missing & np.isfinite(guess)
+        result[fill] = guess[fill]
+        marks[fill] = Quality.SUBSTITUTE
+
+    def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:
+        """What the missing sources of each load must supply together to make up its usual sum."""
+        known = self._of_load(np.where(missing, 0.0, result))
+        rest = np.maximum(self._of_load(usual) - known, 0.0)
+        of_missing = self._of_load(np.where(missing, usual, 0.0))
+        return rest * np.divide(usual, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
+
+    def _note_known(self, result: Floats, now: int) -> None:
+        """Remember each load all of whose sources are measured or estimated."""
+        settled = self._of_load(np.isnan(result)) == 0
+        self._last[settled] = result[settled]
+        self._last_at[settled] = now
+
+    def _fill_held(self, now: int, result: Floats, marks: QualityArray) -> None:
+        missing = np.isnan(result)
+        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
+        recent = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        if not (missing & recent).any():
+            return
+        held = self._rest(self._last, missing, result)
+        fill = missing & recent & np.isfinite(held)
+        result[fill] = held[fill]
+        marks[fill] = Quality.LAST_USABLE
+
+    def _learn_delivered(self, instant: Instant, usable: Bools, readings: Floats) -> None:
+        weights = self._expected
+        for stage in self._stages:
+            inside, group, count = stage.inside, stage.place, len(stage.meters)
+            absent = np.bincount(group, inside & ~usable, count)
+            known = np.bincount(group, np.where(inside & usable, readings, 0.0), count)
+            expected = np.bincount(group, np.where(inside, weights, 0.0), count)
+            meter = instant.values[stage.meters]
+            learn = (absent == 0) & (instant.quality[stage.meters] >= FIRST_GOOD) & (meter > 0)
+            learn &= known > _LOWEST_LEARNED_UTILISATION * expected
+            share = np.divide(known, meter, out=np.ones_like(known), where=learn)
+            share = np.minimum(np.maximum(share, 0.0), 2.0)
+            stage.delivered[learn] += _SHARE_SMOOTHING * (share - stage.delivered)[learn]
+
+
+def _apart(parts: Sequence[Ints], counts: Sequence[int]) -> Ints:
+    """Numbers of several things behind each other, of which each has so many: no two share one."""
+    begins = np.cumsum([0, *counts])
+    moved = (part + begin for part, begin in zip(parts, begins.tolist(), strict=False))
+    return np.concatenate([np.empty(0, dtype=np.int64), *moved])
+
+
+def _flags(parts: Sequence[Bools]) -> Bools:
+    return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
