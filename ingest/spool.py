@@ -80,7 +80,11 @@ class SpoolStats:
 
 
 class Spool:
-    """Batches in from the tick, entries out to the stores."""
+    """Batches in from the tick, entries out to the stores.
+
+    Two threads meet here. The event loop's runs everything down to ``_tell_settled``. The journal's runs
+    ``_flush`` and all behind it, and what is handed to ``_on_thread``: it alone touches the journal.
+    """
 
     def __init__(
         self,
@@ -299,8 +303,15 @@ class Spool:
         self._changed.set()
         self._changed.clear()
 
+    def _tell_settled(self) -> None:
+        through, lost = self._waiting.settled()
+        if through > self._settled or lost:
+            self._settled = max(through, self._settled)
+            for listener in self._listeners:
+                listener(self._settled, lost)
+
     def _flush(self) -> bool:
-        """On the journal's thread: append what waits now. False if the journal cannot be used."""
+        """Append what waits now. False if the journal cannot be used."""
         batches: tuple[Batch, ...] = ()
         try:
             # While the journal is away one batch is enough to try it.
@@ -329,13 +340,6 @@ class Spool:
             self._waiting.catalogue_taken()
         return self._waiting.first(limit)
 
-    def _tell_settled(self) -> None:
-        through, lost = self._waiting.settled()
-        if through > self._settled or lost:
-            self._settled = max(through, self._settled)
-            for listener in self._listeners:
-                listener(self._settled, lost)
-
     def _trim(self) -> None:
         with contextlib.suppress(JournalUnavailableError):
             if self._ageing.reached is None:
@@ -362,7 +366,7 @@ class Spool:
         self._waiting.tell_loss()
 
     def _refresh(self) -> None:
-        """On the journal's thread: take a new snapshot of how things stand."""
+        """Take a new snapshot of how things stand, for the loop's thread to read."""
         journal, former, now = self._journal, self._snapshot, self._clock.now()
         size, backlogs = former.size, former.backlogs
         with contextlib.suppress(JournalUnavailableError):

@@ -14,6 +14,7 @@ from collectors.modbus import Answer, Fault
 from collectors.modbus.frames import Request
 from collectors.modbus.layout import GroupPlan, Requests, moved_request
 from collectors.modbus.silence import Silences
+from collectors.modbus.trial import NO_READS, Trial
 from collectors.planning import Block, Group, split_block
 from facility.quality import Quality, QualityArray
 
@@ -37,39 +38,6 @@ _MOST_SPLITS = 16
 """Splits a scan may cost; what is left is split in the next one, so that neighbours do not wait."""
 _BLIND_SPLITS = 4
 """As long as nothing was answered, for then the device may just not be ready."""
-
-
-_NO_READS: frozenset[int] = frozenset()
-
-
-class _Trial:
-    """What came up in reading a group: made when something is refused or asked for again, so mostly never."""
-
-    __slots__ = ("again", "failures", "halves", "lacks", "refused", "scan", "splits", "turn", "unfinished")
-
-    def __init__(self) -> None:
-        self.scan = 0
-        """Counts the scans."""
-        self.turn = 0
-        """Counts what was asked for again."""
-        self.failures: dict[Block, tuple[int, int]] = {}
-        """Of each block the scans in a row with a failure, and the last of them."""
-        self.splits: tuple[tuple[Block, int], ...] = ()
-        """Blocks split while learning, and the first place of the second part."""
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """Forget what came up in one scan."""
-        self.again = _NO_READS
-        """Reads that ask again for what was refused."""
-        self.refused: tuple[tuple[Block, int], ...] = ()
-        """Values alone that were refused, and with what."""
-        self.halves = _NO_READS
-        """Reads that were split into later ones."""
-        self.unfinished = False
-        """Whether splitting goes on in the next scan."""
-        self.lacks: Quality | None = None
-        """Set if the device seems not to have something that was asked for."""
 
 
 def quality_of(code: int) -> Quality:
@@ -119,7 +87,7 @@ class GroupReader:
         self._payloads: tuple[Payload, ...] = ()
         self._costs: tuple[ReadCost, ...] = ()
         self._past_costs: tuple[ReadCost, ...] = ()
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
         self.lay_out()
 
     @property
@@ -282,7 +250,7 @@ class GroupReader:
     def decode(self) -> tuple[NDArray[np.float64], QualityArray]:
         """Values and quality of the group's points; every read of the scan has been answered."""
         self.wait = self.group.every
-        halves = _NO_READS if self._trial is None else self._trial.halves
+        halves = NO_READS if self._trial is None else self._trial.halves
         if not halves:
             return self.decoder.decode(self._payloads)
         kept = [at for at in range(len(self._blocks)) if at not in halves]
@@ -328,12 +296,12 @@ class GroupReader:
         """A read of each value alone, whatever has been learned of it."""
         return tuple(moved_request(self._unit, block, self._shift) for block in self._plan.single_values())
 
-    def _trying(self) -> _Trial:
+    def _trying(self) -> Trial:
         if self._trial is None:
-            self._trial = _Trial()
+            self._trial = Trial()
         return self._trial
 
-    def _ask_for_less(self, trial: _Trial, at: int, code: int) -> None:
+    def _ask_for_less(self, trial: Trial, at: int, code: int) -> None:
         """Read a refused block in two parts, unless it is one value."""
         block = self._blocks[at]
         parts = split_block(self._plan.profile, block)
@@ -355,7 +323,7 @@ class GroupReader:
         self._costs = tuple(known[text] if text in known else ReadCost(text) for text in texts)
         self._past_costs = tuple(known[text] for text in known.keys() - set(texts) if known[text].count)
 
-    def _may_lack(self, trial: _Trial, code: int, at: int) -> bool:
+    def _may_lack(self, trial: Trial, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""
         if code != FAILURE:
             return code in _REFUSALS
@@ -367,7 +335,7 @@ class GroupReader:
         trial.failures[block] = count, trial.scan
         return count >= _STUBBORN
 
-    def _unlearn(self, trial: _Trial) -> bool:
+    def _unlearn(self, trial: Trial) -> bool:
         """Refused values that were asked for again and were answered are there again."""
         answered = [at for at in trial.again if not isinstance(self._payloads[at], Quality)]
         there = {self._plan.address(point) for at in answered for point in self._blocks[at].points}
@@ -380,7 +348,7 @@ class GroupReader:
         refused = [at for at, code in enumerate(self._layout.codes) if code]
         return refused, [each for each in self._plan.addresses() if each in self._lesson.cuts]
 
-    def _learn_cuts(self, trial: _Trial) -> bool:
+    def _learn_cuts(self, trial: Trial) -> bool:
         """A split whose parts were answered whole was needed for itself: the device reads not across it."""
         refused = {block for block, _ in trial.refused}
         for at in range(len(self._layout.blocks), len(self._blocks)):
