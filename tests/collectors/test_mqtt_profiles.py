@@ -2,9 +2,11 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
+from collectors import profiles
 from collectors.errors import ProfileError
 from collectors.mqtt_connection import Arrival
 from collectors.profiles import Liveness, MqttProfile, PayloadField, PayloadQuality
@@ -144,6 +146,13 @@ def test_a_meter_behind_mbmd_has_a_topic_a_reading() -> None:
     assert rig.shown() == {"power_l1": (1234.5, 192), "import": (12_345_670.0, 192), "power": (0.0, 192)}
     rig.take("../status", "disconnected")
     assert rig.last == (0, 19, [24] * 19)
+
+
+def test_every_mqtt_profile_of_a_real_device_is_read_above() -> None:
+    library = Path(profiles.__file__).parent / "library"
+    names = {file.stem for file in library.glob("*.yaml")}
+    found = {name for name, each in shipped().items() if name in names and isinstance(each, MqttProfile)}
+    assert found == {"mbmd-eastron-sdm630", "shelly-pro-3em", "tasmota-energy"}
 
 
 def test_a_venus_device_tells_values_and_that_it_is_gone() -> None:
