@@ -30,7 +30,7 @@ _QUALITY_OF_EXCEPTION = {
 }
 _REFUSALS = frozenset({2, 3})
 """Exceptions that are about what was asked for, so that asking for less may help."""
-FAILURE = 4
+_FAILURE = 4
 """The device failed; but some answer so to what they do not have."""
 _STUBBORN = 3
 """After so many scans in a row with a failure, a block is taken to hold what the device does not have."""
@@ -325,7 +325,7 @@ class GroupReader:
 
     def _may_lack(self, trial: Trial, code: int, at: int) -> bool:
         """Whether the device seems not to have something of a block."""
-        if code != FAILURE:
+        if code != _FAILURE:
             return code in _REFUSALS
         if at >= len(self._layout.blocks):
             return True
