@@ -10,6 +10,7 @@ import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.energy import Amounts, CounterBook, CounterStates
+from facility.meters import Meters, entering, meters_of, names_of, ratings_of
 from facility.moves import NOWHERE, Moves, places_of
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
@@ -17,10 +18,7 @@ from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import RollupPlan, SourceKey, members_by_space
 from facility.site import Site
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
-from facility.spaces import LEVELS, Level
 
-RETURNED = " returned"
-"""Follows a device's id where its counter of what flows back is remembered; no id has a space in it."""
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
 
@@ -50,24 +48,6 @@ class DeviceCounters:
     """Of which ``pledge`` is."""
     pledge: Pledge | None = None
     """What was, or may have been, told of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """What is added up to an energy: counters, and powers of meters that have none. Arrays in point order."""
-
-    places: Ints
-    """Of each one's device among the site's."""
-    points: Ints
-    """Index of the counter over the whole site, or of the power."""
-    integrated: Bools
-    """Which are powers."""
-    returned: Bools
-    """Which count what flows back, to be taken off."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +83,7 @@ class EnergyTotals:
         found = [
             (quantity, meters)
             for quantity in ENERGIES
-            if len(meters := _meters(site, quantity)) and site.carriers(quantity.key).any()
+            if len(meters := meters_of(site, quantity)) and site.carriers(quantity.key).any()
         ]
         self.book = _book(site, found, rollups)
         members = [
@@ -115,12 +95,12 @@ class EnergyTotals:
         self._starts = _joined([each.starts for each in members], _ends(len(m.sources) for m in members))
         returned = _flags([meters.returned for _, meters in found])
         self._returned = np.flatnonzero(returned)
-        self._entering = _joined([_entering(meters) for _, meters in found], ends)
+        self._entering = _joined([entering(meters) for _, meters in found], ends)
         self._signs = np.where(returned, -1.0, 1.0)
         self._energies = tuple(
             _Energy(
                 quantity=quantity,
-                devices=_names(site, meters),
+                devices=names_of(site, meters),
                 meters=slice(*of_meters),
                 powers=rollups.place_of(_power(quantity)),
                 spaces=tuple(each.spaces),
@@ -318,43 +298,6 @@ class EnergyTotals:
         marks[self._slots] = marks[self._slots + 1] = code
 
 
-def _meters(site: Site, quantity: EnergyQuantity) -> Meters:
-    """The counters of a boundary, the powers of those of its meters that have none, and what counts back."""
-    inside = site.counting_in(quantity.boundary)
-    places, points = site.points_of(quantity.type_key)
-    places, points = places[inside[places]], points[inside[places]]
-    others, powers = site.points_of(quantity.power_type_key)
-    lone = inside[others] & ~np.isin(others, places)
-    forth = np.concatenate([places, others[lone]])
-    back, exports = forth[:0], points[:0]
-    if quantity.returned_type_key is not None:
-        back, exports = site.points_of(quantity.returned_type_key)
-        paired = np.isin(back, forth)
-        back, exports = back[paired], exports[paired]
-    points = np.concatenate([points, powers[lone], exports])
-    order = np.argsort(points)
-    kinds = np.repeat([0, 1, 2], [len(places), int(lone.sum()), len(back)])[order]
-    return Meters(np.concatenate([forth, back])[order], points[order], kinds == 1, kinds == 2)  # noqa: PLR2004
-
-
-def _names(site: Site, meters: Meters) -> tuple[str, ...]:
-    """By which counters are remembered."""
-    return tuple(
-        f"{site.devices[at].id}{RETURNED if returned else ''}"
-        for at, returned in zip(meters.places.tolist(), meters.returned.tolist(), strict=True)
-    )
-
-
-def _entering(meters: Meters) -> Ints:
-    """Of each counter that counts back, the one of the same meter that does not."""
-    returned = meters.returned
-    forth = np.flatnonzero(~meters.returned)
-    order = np.argsort(meters.places[forth], kind="stable")
-    ordered = forth[order]
-    found: Ints = ordered[np.searchsorted(meters.places[ordered], meters.places[returned])]
-    return found
-
-
 def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan) -> CounterBook:
     """The counters of each energy, with the power that carries each."""
     rates, moduli = [np.empty(0, dtype=np.int64)], list[float]()
@@ -370,7 +313,7 @@ def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: R
     return CounterBook(
         np.concatenate([np.empty(0, dtype=np.int64), *(meters.points for _, meters in found)]),
         np.concatenate(rates),
-        _ratings(site, places),
+        ratings_of(site, places),
         np.array(moduli, dtype=np.float64),
         np.repeat(np.array([each.rate_divisor for each, _ in found], dtype=np.float64), counts),
         integrated=_flags([meters.integrated for _, meters in found]),
@@ -410,12 +353,3 @@ def _flags(parts: Sequence[Bools]) -> Bools:
 def _joined(parts: Sequence[Ints], begins: Sequence[int]) -> Ints:
     moved = (part + begin for part, begin in zip(parts, begins, strict=False))
     return np.concatenate([np.empty(0, dtype=np.int64), *moved])
-
-
-def _ratings(site: Site, places: Ints) -> Floats:
-    """Most power each meter can carry, W: its own rating, else that of the rack it stands in, else NaN."""
-    spaces = site.device_spaces[places]
-    in_rack = site.space_levels[spaces] == LEVELS.index(Level.RACK)
-    of_rack = np.where(in_rack & (site.space_ratings[spaces] != 0), site.space_ratings[spaces], np.nan)
-    own = site.columns.rated_power[places]
-    return np.where(np.isfinite(own) & (own != 0), own, of_rack)
