@@ -18,6 +18,7 @@ from dcops.stages import stage
 from simulators.plant import Plant
 from simulators.plant.load import LoadKind
 from simulators.scenario import read_scenario
+from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 from simulators.sitegen import SiteShape, generate, write_site
 from tests.servers.processes import free_port
@@ -83,8 +84,7 @@ async def running_hall(
     start = time.time_ns()
     clock = SteadyClock(start, speed)
     plant = Plant(loaded.site, 1, start, load=load_kind)
-    endpoints = [endpoint.id for endpoint in loaded.plan.endpoints]
-    steps = read_scenario(scenario, "scenario.yaml", loaded.site, endpoints) if scenario else None
+    steps = read_scenario(scenario, "scenario.yaml", loaded.site, Wires.of(loaded.plan)) if scenario else None
     simulation = Simulation(
         loaded.site,
         loaded.plan,

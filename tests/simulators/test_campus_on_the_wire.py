@@ -22,6 +22,7 @@ from simulators.clock import ManualClock, ScaledClock
 from simulators.errors import ListenError
 from simulators.plant import LoadKind, Plant
 from simulators.scenario import read_scenario
+from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 from simulators.sitegen import PRESETS, SiteShape, generate, write_site
 from tests.servers.processes import free_port
@@ -195,7 +196,7 @@ async def test_devices_that_refuse_do_so_with_their_code_until_they_are_let_answ
     site = campus.site
     text = "dcops_scenario: 1\nsteps:\n  - {at: 1s, do: refuse, kind: rack_pdu, code: 6}\n"
     text += f"  - {{at: 2s, do: refuse, device: {PANEL}}}\n  - {{at: 3s, do: answer, devices: '*'}}\n"
-    first, second, third = read_scenario(text, "faults.yaml", site, []).steps
+    first, second, third = read_scenario(text, "faults.yaml", site, Wires(endpoints=())).steps
     async with campus.served(), campus.client(PDU) as pdu, campus.client(PANEL) as panel:
         for action in (*first.actions, *second.actions):
             await campus.simulation.apply(action)
@@ -208,13 +209,12 @@ async def test_devices_that_refuse_do_so_with_their_code_until_they_are_let_answ
 
 
 async def test_a_share_of_the_endpoints_may_go_down(campus: Campus) -> None:
-    endpoints = [each.id for each in campus.plan.endpoints]
     text = "dcops_scenario: 1\nsteps:\n  - {at: 0s, do: gateway_down, endpoint: '*', share: 10%}\n"
-    (step,) = read_scenario(text, "faults.yaml", campus.site, endpoints).steps
+    (step,) = read_scenario(text, "faults.yaml", campus.site, Wires.of(campus.plan)).steps
     async with campus.served():
         for action in step.actions:
             await campus.simulation.apply(action)
-        cut = 0
+        endpoints, cut = Wires.of(campus.plan).endpoints, 0
         for endpoint in endpoints:
             async with campus.client(endpoint) as client:
                 client.writer.write(struct.pack(">HHHBBHH", 1, 0, 6, 1, 3, 0, 1))
@@ -226,7 +226,7 @@ async def test_a_tenth_of_a_larger_campus_is_dead_and_the_rest_answers(tmp_path:
     campus = Campus(tmp_path, PRESETS["campus-10k"])
     pdus = [each.id for each in campus.site.devices if each.kind is DeviceKind.RACK_PDU]
     text = "dcops_scenario: 1\nsteps:\n  - {at: 0s, do: silent, kind: rack_pdu, share: 10%}\n"
-    (step,) = read_scenario(text, "faults.yaml", campus.site, []).steps
+    (step,) = read_scenario(text, "faults.yaml", campus.site, Wires(endpoints=())).steps
     assert len(pdus) == 90
     async with campus.served():
         for action in step.actions:

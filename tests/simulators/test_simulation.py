@@ -18,6 +18,7 @@ from simulators.plant import LoadKind, Plant
 from simulators.playback import Playback
 from simulators.recording import Recording
 from simulators.scenario import Scenario, read_scenario
+from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 from tests.servers.processes import free_port
 from tests.simulators.sites import WINTER, build_plan
@@ -45,7 +46,7 @@ def plan_of(site: Site) -> CollectionPlan:
 
 def scenario(site: Site, *steps: str) -> Scenario:
     text = "dcops_scenario: 1\nsteps:\n" + "".join(f"  - {step}\n" for step in steps)
-    return read_scenario(text, "test.yaml", site, ["gateway"])
+    return read_scenario(text, "test.yaml", site, Wires(endpoints=("gateway",)))
 
 
 async def test_our_collector_reads_everything_there_is(site: Site) -> None:
