@@ -1,17 +1,17 @@
 """Energies of spaces: the counters of a boundary below each, added up and never falling."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from zlib import crc32
 
 import numpy as np
 
 from facility.catalogue import Catalogue
 from facility.energy import Amounts, CounterBook, CounterStates
+from facility.joining import flags, renumbered, stretches
 from facility.meters import Meters, entering, meters_of, names_of, ratings_of
-from facility.moves import NOWHERE, Moves, places_of
+from facility.moves import NOWHERE, Moves, behind, places_of
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
@@ -90,24 +90,24 @@ class EnergyTotals:
             members_by_space(site, meters.places, np.ones(len(meters), dtype=np.bool_), quantity.key)
             for quantity, meters in found
         ]
-        ends = _ends(len(meters) for _, meters in found)
-        self._members = _joined([each.sources for each in members], ends)
-        self._starts = _joined([each.starts for each in members], _ends(len(m.sources) for m in members))
-        returned = _flags([meters.returned for _, meters in found])
+        counts = [len(meters) for _, meters in found]
+        self._members = renumbered([each.sources for each in members], counts)
+        self._starts = renumbered([each.starts for each in members], [len(m.sources) for m in members])
+        returned = flags(meters.returned for _, meters in found)
         self._returned = np.flatnonzero(returned)
-        self._entering = _joined([entering(meters) for _, meters in found], ends)
+        self._entering = renumbered([entering(meters) for _, meters in found], counts)
         self._signs = np.where(returned, -1.0, 1.0)
         self._energies = tuple(
             _Energy(
                 quantity=quantity,
                 devices=names_of(site, meters),
-                meters=slice(*of_meters),
+                meters=of_meters,
                 powers=rollups.place_of(_power(quantity)),
                 spaces=tuple(each.spaces),
-                totals=slice(*of_totals),
+                totals=of_totals,
             )
             for (quantity, meters), each, of_meters, of_totals in zip(
-                found, members, pairwise(ends), pairwise(_ends(len(m.spaces) for m in members)), strict=True
+                found, members, stretches(counts), stretches(len(m.spaces) for m in members), strict=True
             )
         )
         first = int(site.first_points[-1])
@@ -115,8 +115,7 @@ class EnergyTotals:
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
         self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
         self._asked = tuple((key, at) for at, key in enumerate(self._keys) if key in asked)
-        net = [np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies]
-        self._net = _flags(net)
+        self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
         self._any_integrated = bool(self.book.integrated.any())
@@ -223,9 +222,9 @@ class EnergyTotals:
         if not known:
             return
         places = np.full(len(self.book.points), NOWHERE, dtype=np.int64)
-        begins = _ends(len(each.devices) for _, each in known)
-        for (energy, each), begin in zip(known, begins, strict=False):
-            places[energy.meters] = _behind(begin, places_of(energy.devices, each.devices))
+        joined = stretches(len(each.devices) for _, each in known)
+        for (energy, each), own in zip(known, joined, strict=True):
+            places[energy.meters] = behind(own.start, places_of(energy.devices, each.devices))
         self.book.restore(CounterStates.joined([each.states for _, each in known]), places)
         pledge = self._pledged(remembered)
         if pledge is not None:
@@ -244,7 +243,7 @@ class EnergyTotals:
             former = before.get(energy.quantity.key)
             if former is not None:
                 points, others = self.book.points[energy.meters], other.book.points[former.meters]
-                places[energy.meters] = _behind(former.meters.start, moves.places(points, others))
+                places[energy.meters] = behind(former.meters.start, moves.places(points, others))
         self.book.take_over(other.book, places)
         totals = places_of(self._keys, other._keys)
         there = totals >= 0
@@ -316,8 +315,8 @@ def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: R
         ratings_of(site, places),
         np.array(moduli, dtype=np.float64),
         np.repeat(np.array([each.rate_divisor for each, _ in found], dtype=np.float64), counts),
-        integrated=_flags([meters.integrated for _, meters in found]),
-        returned=_flags([meters.returned for _, meters in found]),
+        integrated=flags(meters.integrated for _, meters in found),
+        returned=flags(meters.returned for _, meters in found),
     )
 
 
@@ -333,23 +332,4 @@ def _carried_by(site: Site, meters: Meters, rollups: RollupPlan, key: SourceKey)
     place = np.full(len(site.devices), NOWHERE, dtype=np.int64)
     place[powers.places] = np.arange(len(powers))
     own = np.searchsorted(powers.points, meters.points)
-    return _behind(rollups.place_of(key).start, np.where(meters.integrated, own, place[meters.places]))
-
-
-def _behind(begin: int, places: Ints) -> Ints:
-    """Places in what begins there; what is nowhere stays so."""
-    return np.where(places >= 0, places + begin, NOWHERE)
-
-
-def _ends(counts: Iterable[int]) -> list[int]:
-    """Where each of some things behind each other begins, and where the last one ends."""
-    return list(accumulate(counts, initial=0))
-
-
-def _flags(parts: Sequence[Bools]) -> Bools:
-    return np.concatenate([np.empty(0, dtype=np.bool_), *parts])
-
-
-def _joined(parts: Sequence[Ints], begins: Sequence[int]) -> Ints:
-    moved = (part + begin for part, begin in zip(parts, begins, strict=False))
-    return np.concatenate([np.empty(0, dtype=np.int64), *moved])
+    return behind(rollups.place_of(key).start, np.where(meters.integrated, own, place[meters.places]))

@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from facility.joining import flags, renumbered
 from facility.moves import taken_over
 from facility.neighbours import Neighbours
 from facility.quality import FIRST_GOOD, Quality, QualityArray
@@ -43,13 +44,13 @@ class Estimator:
         """Prepare. What reaches the sources of the sets' parents is learned here, and told there too."""
         counts = [len(each) for each in sets]
         self._ratings: Floats = np.concatenate([np.empty(0), *(each.ratings for each in sets)])
-        self._standby = _flags([each.standby for each in sets])
+        self._standby = flags(each.standby for each in sets)
         self._drawing = np.repeat(np.array([each.drawing for each in sets], dtype=np.bool_), counts)
-        self._loads = _apart([each.loads for each in sets], counts)
+        self._loads = renumbered([each.loads for each in sets], counts)
         self._load_count = len(self._loads)
         self._neighbours = Neighbours(
             [
-                _apart(groups, [int(each.max(initial=-1)) + 1 for each in groups])
+                renumbered(groups, [int(each.max(initial=-1)) + 1 for each in groups])
                 for groups in zip(*(each.alike for each in sets), strict=True)
             ]
         )
@@ -228,14 +229,3 @@ class Estimator:
             share = np.divide(known, meter, out=np.ones_like(known), where=learn)
             share = np.minimum(np.maximum(share, 0.0), 2.0)
             stage.delivered[learn] += _SHARE_SMOOTHING * (share - stage.delivered)[learn]
-
-
-def _apart(parts: Sequence[Ints], counts: Sequence[int]) -> Ints:
-    """Numbers of several things behind each other, of which each has so many: no two share one."""
-    begins = np.cumsum([0, *counts])
-    moved = (part + begin for part, begin in zip(parts, begins.tolist(), strict=False))
-    return np.concatenate([np.empty(0, dtype=np.int64), *moved])
-
-
-def _flags(parts: Sequence[Bools]) -> Bools:
-    return np.concatenate([np.empty(0, dtype=np.bool_), *parts])

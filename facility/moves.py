@@ -105,12 +105,14 @@ def _fields_found(before: Group, now: Group) -> Iterator[tuple[int, int, int]]:
             yield now.first + offset, before.first + at, 1
 
 
-def places_of(devices: Sequence[Hashable], before: Sequence[Hashable]) -> Ints:
-    """Where each of these devices stood in a list of devices before, or NOWHERE; shape (devices,).
+def places_of(names: Sequence[Hashable], before: Sequence[Hashable]) -> Ints:
+    """Where each of these names, of devices or others, stood in a list before, or NOWHERE; shape (names,)."""
+    if names == before:
+        return np.arange(len(names), dtype=np.int64)
+    known = {name: at for at, name in enumerate(before)}
+    return np.array([known.get(name, NOWHERE) for name in names], dtype=np.int64)
 
-    What else has a name can be looked up likewise.
-    """
-    if devices == before:
-        return np.arange(len(devices), dtype=np.int64)
-    known = {device: at for at, device in enumerate(before)}
-    return np.array([known.get(device, NOWHERE) for device in devices], dtype=np.int64)
+
+def behind(begin: int, places: Ints) -> Ints:
+    """Places in a list as they are where it begins there in a longer one; what is NOWHERE stays so."""
+    return np.where(places >= 0, places + begin, NOWHERE)

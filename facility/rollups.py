@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from facility.catalogue import Catalogue, sources_of
 from facility.devices import Boundary, DeviceKind
 from facility.estimates import Estimator
-from facility.moves import NOWHERE, Moves, places_of, taken_over
+from facility.joining import stretches
+from facility.moves import NOWHERE, Moves, behind, places_of, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import QUANTITIES, Aggregate, Quantity
 from facility.site import Site
@@ -115,10 +115,9 @@ class RollupPlan:
             self._totals.append(Total(quantity, key, members.sources, members.starts, members.spaces, slots))
         adding = {key: each for key, each in self.sets.items() if each.additive}
         ordered = adding | self.sets
-        ends = np.cumsum([0, *(len(each) for each in ordered.values())]).tolist()
-        self._places = {key: slice(*pair) for key, pair in zip(ordered, pairwise(ends), strict=True)}
+        self._places = dict(zip(ordered, stretches(map(len, ordered.values())), strict=True))
         self._points = np.concatenate([each.points for each in ordered.values()])
-        self._adding = slice(0, ends[len(adding)])
+        self._adding = slice(0, sum(map(len, adding.values())))
         """What is added up; the rest is compared."""
         self._estimator = Estimator(tuple(adding.values()))
         self._named = tuple(self._name_sets(site))
@@ -158,7 +157,7 @@ class RollupPlan:
             former = other.sets.get(key)
             if sources.additive and former is not None:
                 found = moves.places(sources.points, former.points)
-                places[self._places[key]] = np.where(found >= 0, found + other._places[key].start, NOWHERE)
+                places[self._places[key]] = behind(other._places[key].start, found)
                 sources.take_over_delivered(former, moves)
         self._estimator.take_over(other._estimator, places)
 

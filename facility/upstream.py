@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.joining import stretches
 from facility.site import Site
 
 Ints = NDArray[np.int64]
@@ -51,16 +51,16 @@ def join_stages(stages: Sequence[ParentStage | None], counts: Sequence[int]) -> 
         each or ParentStage(np.full(count, -1), np.empty(0, dtype=np.int64), np.empty(0))
         for each, count in zip(stages, counts, strict=True)
     ]
-    ends = np.cumsum([0, *(len(each.meters) for each in own)]).tolist()
-    groups = [np.where(each.inside, each.group + begin, -1) for each, begin in zip(own, ends, strict=False)]
+    places = stretches(len(each.meters) for each in own)
+    groups = [np.where(e.inside, e.group + at.start, -1) for e, at in zip(own, places, strict=True)]
     joined = ParentStage(
         np.concatenate(groups),
         np.concatenate([each.meters for each in own]),
         np.concatenate([each.delivered for each in own]),
     )
     parts = tuple(
-        ParentStage(each.group, each.meters, joined.delivered[first:last])
-        for each, (first, last) in zip(own, pairwise(ends), strict=True)
+        ParentStage(each.group, each.meters, joined.delivered[place])
+        for each, place in zip(own, places, strict=True)
     )
     return JoinedStage(joined, parts)
 
