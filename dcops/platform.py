@@ -87,11 +87,9 @@ class Platform:
         self._clock = clock
         self._settings = settings
         self._environ = environ
-        role = settings.role
         self._plan = plan = loaded.plan_with_passwords(environ)
-        self.live = live = LiveSite(
-            loaded, plan, self.board, shards=role.elsewhere(plan), sources=self._sources
-        )
+        shards = settings.role.elsewhere(plan)
+        self.live = live = LiveSite(loaded, plan, self.board, shards=shards, sources=self._sources)
         """What is computed of the site as it is loaded now."""
         self.cpu = CpuStages()
         self.loop = LoopWatch(clock)
@@ -110,15 +108,7 @@ class Platform:
         self.cpu.also("tick", lambda: self.tick.stats.cpu, holding=("rollups", "alarms"))
         self.spool.before_commit(self.tick.hurry)
         self._recorder = self._recording_to(settings.record) if settings.record is not None else None
-        self._collecting = Collecting(
-            plan,
-            KeptCatalogue(live.catalogue),
-            settings=settings,
-            clock=clock,
-            tick=self.tick,
-            spool=self.spool,
-            takers=self._takers(),
-        )
+        self._collecting = self._collect()
         self.collection = self._collecting.own
         self._crew = self._collecting.crew
         self._collecting_all = self._collecting.all
@@ -130,22 +120,36 @@ class Platform:
         self._keepsakes = Keepsakes(self.spool, self.board, lambda: self.live, clock, lambda: self._notifiers)
         self._pipeline = self._registry()
         self.reloader = Reloader(self, settings.load, loaded, clock)
-        self._readiness = Readiness(
-            totals=self._collecting_all.totals,
-            polled_elsewhere=role.is_head,
-            signal=self.signal,
-            tick_period=settings.tick_period,
-            spool=self.spool,
-            site=self.reloader.detail,
-            deliveries=self.deliveries,
-            clock=clock,
-        )
+        self._readiness = self._judge_readiness()
         self._pages = Showing(self._view(live))
         self._disk = DiskSpace(settings.data)
         self._own_alarms = PlatformAlarms(self.board)
         self._conditions = self._find_conditions(loaded.journal.memory)
         self.stopping = StopBudget()
         self._former = Freeing()
+
+    def _collect(self) -> Collecting:
+        return Collecting(
+            self._plan,
+            KeptCatalogue(self.live.catalogue),
+            settings=self._settings,
+            clock=self._clock,
+            tick=self.tick,
+            spool=self.spool,
+            takers=self._takers(),
+        )
+
+    def _judge_readiness(self) -> Readiness:
+        return Readiness(
+            totals=self._collecting_all.totals,
+            polled_elsewhere=self._settings.role.is_head,
+            signal=self.signal,
+            tick_period=self._settings.tick_period,
+            spool=self.spool,
+            site=self.reloader.detail,
+            deliveries=self.deliveries,
+            clock=self._clock,
+        )
 
     def _look_inside(self) -> Workings:
         return Workings(
