@@ -48,16 +48,17 @@ class _Reporter:
 
     device: int
     letters: tuple[_Letter, ...]
-    online: tuple[Message, Message] | None
-    """What its liveness topic says of it: when it is offline, and when it is online. None without one."""
+    liveness: Mapping[bool, Message]
+    """What its liveness topic says of it by whether it is online; empty without one."""
     told: bool | None = None
-    """Which of them it says."""
+    """What it said last, if anything."""
 
     def news(self, *, silent: bool) -> Iterator[_Letter | Message]:
         """What is published when it is due. For one that falls silent its broker says that it is offline."""
-        if self.online is not None and self.told is not (not silent):
-            self.told = not silent
-            yield self.online[self.told]
+        online = not silent
+        if self.liveness and self.told is not online:
+            self.told = online
+            yield self.liveness[online]
         if not silent:
             yield from self.letters
 
@@ -237,11 +238,16 @@ def _reporter(site: Site, binding: MqttBinding) -> _Reporter:
         first += count
     liveness = profile.liveness
     if liveness is None:
-        return _Reporter(site.device_index[binding.device], tuple(letters), None)
+        return _Reporter(site.device_index[binding.device], tuple(letters), {})
     topic = topic_of(binding.topic, liveness.topic).whole
     shared = liveness.topic.startswith("../")  # a gateway's, which is there even if a device is not
-    offline, online = (
-        Message(topic=topic, payload=liveness_payload(liveness, online=each), qos=_QOS, retain=True)
-        for each in (shared, True)
-    )
-    return _Reporter(site.device_index[binding.device], tuple(letters), (offline, online))
+    told = {
+        online: Message(
+            topic=topic,
+            payload=liveness_payload(liveness, online=online or shared),
+            qos=_QOS,
+            retain=True,
+        )
+        for online in (False, True)
+    }
+    return _Reporter(site.device_index[binding.device], tuple(letters), told)
