@@ -88,27 +88,28 @@ points:
 """
 
 
-def test_a_liveness_topic_must_not_lie_above_all_levels(tmp_path: Path) -> None:
-    (tmp_path / "meter.yaml").write_text(METER)
-    folder = write_site(tmp_path, SITE + "profiles: [meter.yaml]\n")
+def mistake(folder: Path, meter: str) -> str:
+    """The only one of a site with this profile."""
+    (folder / "meter.yaml").write_text(meter)
+    site = write_site(folder, SITE + "profiles: [meter.yaml]\n")
     with pytest.raises(SiteProblems) as raised:
-        load(folder)
+        load(site)
     (told,) = raised.value.problems
-    assert str(told).replace(f"{folder}/", "") == (
+    return str(told).replace(f"{site}/", "")
+
+
+def test_a_liveness_topic_must_not_lie_above_all_levels(tmp_path: Path) -> None:
+    assert mistake(tmp_path, METER) == (
         "site.yaml:12: device air: the liveness topic of profile 'rack-climate': '../../status' goes up"
         " further than 'air' has levels; mend one of them"
     )
     (tmp_path / "meter.yaml").write_text(METER.replace("../../", "../"))
+    folder = write_site(tmp_path, SITE + "profiles: [meter.yaml]\n")
     assert load(folder).plan.mqtt[0].profile.topics == ("controls/Temperature", "controls/Humidity")
 
 
 def test_a_mistake_in_a_topic_of_a_point_is_told_with_the_file_of_the_profile(tmp_path: Path) -> None:
-    (tmp_path / "meter.yaml").write_text(METER.replace("controls/Humidity", "/controls/Humidity"))
-    folder = write_site(tmp_path, SITE + "profiles: [meter.yaml]\n")
-    with pytest.raises(SiteProblems) as raised:
-        load(folder)
-    (told,) = raised.value.problems
-    assert str(told).replace(f"{folder}/", "") == (
+    assert mistake(tmp_path, METER.replace("controls/Humidity", "/controls/Humidity")) == (
         "meter.yaml:8: 'topic' '/controls/Humidity' begins or ends with '/'; it follows the device's topic,"
         " and a '/' is put between; remove that"
     )
