@@ -10,7 +10,7 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_SWITCH_SECONDS = 0.0002
+_SWITCH_SECONDS = 0.00001
 """How long a thread computes before it hands over to a loop that waits; usually it is 5 ms."""
 
 
