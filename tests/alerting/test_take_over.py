@@ -77,6 +77,42 @@ def test_an_alarm_of_three_phases_goes_on_until_all_are_back() -> None:
     assert [alarm.cleared is None for alarm in plant.history()] == [True, False]
 
 
+def test_an_alarm_of_the_first_point_of_all_goes_on() -> None:
+    first = f"- {{name: much, point: active_power, high: 5 kW, {TEXT}}}"
+    plant = Plant()
+    assert plant.catalogue.index("k01-pdu-a.active_power") == 0
+    plant.use(first)
+    assert plant.step("k01-pdu-a.active_power", 6000.0, 0)
+    plant = succeed(plant, first, "k02-climate", at=7)
+    assert plant.active() == ["much:k01-pdu-a.active_power"]
+    assert [alarm.cleared for alarm in plant.history()] == [None]
+    assert not plant.step("k01-pdu-a.active_power", 4000.0, 10)
+    assert [alarm.cleared for alarm in plant.history()] == [None, T0 + 10 * SECOND]
+
+
+def test_an_alarm_of_the_first_point_of_all_goes_on_after_a_restart() -> None:
+    first = f"- {{name: much, point: active_power, high: 5 kW, {TEXT}}}"
+    plant = Plant()
+    plant.use(first)
+    plant.step("k01-pdu-a.active_power", 6000.0, 0)
+    later = Plant()
+    later.board.restore(plant.board.snapshot())
+    later.use(first)
+    later.watch.resume(T0 + 100 * SECOND)
+    assert (later.active(), later.told) == (["much:k01-pdu-a.active_power"], [])
+
+
+def test_an_alarm_of_what_becomes_the_first_point_of_all_goes_on() -> None:
+    first = f"- {{name: much, point: active_power, high: 5 kW, {TEXT}}}"
+    plant = Plant()
+    plant.use(first)
+    assert plant.step("k01-pdu-b.active_power", 6000.0, 0)
+    plant = succeed(plant, first, "k01-pdu-a", at=7)
+    assert plant.catalogue.index("k01-pdu-b.active_power") == 0
+    assert plant.active() == ["much:k01-pdu-b.active_power"]
+    assert [alarm.cleared for alarm in plant.history()] == [None]
+
+
 def test_an_alarm_of_a_device_that_is_gone_is_cleared() -> None:
     plant = Plant()
     plant.use(PHASES)
