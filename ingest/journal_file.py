@@ -3,6 +3,7 @@ it is of a newer version, and says what is wrong.
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import shutil
@@ -28,6 +29,8 @@ _PRAGMAS = (
     "secure_delete = OFF",
     f"journal_size_limit = {64 << 20}",
 )
+_LOCKED = (510, 0x4000_0002)
+"""How many bytes from where on SQLite locks of a file that it writes."""
 _SIDE_FILES = ("", "-wal", "-shm")
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNLIKE = ("no such column", "no such table", "unsupported file format")
@@ -162,7 +165,7 @@ class JournalFile:
         """See that the file has its name still; it may be closed by that.
 
         One that somebody has removed or replaced goes on as if nothing were amiss, and all of it is gone once
-        it is closed: so it is written to its place anew.
+        it is closed: so it is written to its place anew, unless that is another process's by now.
         """
         if self._opened is None:
             return
@@ -173,6 +176,8 @@ class JournalFile:
         if not self._told_astray:
             _log.error("journal %s was removed or replaced while in use: it is written anew", self.path)
         self._told_astray = True
+        if _is_held(self.path):
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _remove(self._salvaged)
@@ -335,6 +340,18 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return info.st_dev, info.st_ino
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process holds a file as a journal is held: it has locked what SQLite locks of it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, *_LOCKED)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _text(data: bytes) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,31 @@ def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path) -> None:
     assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
     kept = tmp_path / "data" / "journal.db.foreign-1"
     assert powers(Journal(kept, catalogue(), ("a",))) == [1007.0]
+
+
+def test_a_file_that_another_process_has_begun_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    fill(journal, 2)
+    (tmp_path / "journal.db").unlink()
+    (tmp_path / "journal.db-wal").unlink()
+    begin = (
+        "import sys; from pathlib import Path; from tests.ingest.test_journal_removed import *\n"
+        "other = open_journal(Path(sys.argv[1])); fill(other, 1)\n"
+        "print('begun', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", begin, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"begun\n"
+        before = (tmp_path / "journal.db").stat().st_ino
+        journal.trim(NOON)
+        assert (tmp_path / "journal.db").stat().st_ino == before
+        assert powers(journal) == [1000.0, 1001.0]
+        other.communicate()
+    journal.trim(NOON)
+    journal.close()
+    assert powers(open_journal(tmp_path)) == [1000.0, 1001.0]
+    assert (tmp_path / "journal.db.foreign-1").exists()
 
 
 def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(tmp_path: Path) -> None:
