@@ -88,7 +88,7 @@ def test_another_server_on_the_port_is_not_taken_for_the_one_that_is_started(tmp
     """InfluxDB finds out late: a database made in the other one is not there once that is gone."""
     with (
         processes.influxd(tmp_path / "one") as one,
-        pytest.raises(processes.ServerError, match="answers on .* already"),
+        pytest.raises(processes.ServerError, match=r"answers on .* already"),
     ):
         processes.influxd(tmp_path / "other", port=one.port).start()
 
