@@ -178,15 +178,15 @@ class JournalFile:
         self._told_astray = True
         if _is_held(self.path):
             return
+        anew = Path(f"{self.path}.anew")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _remove(self._salvaged)
-            self.write("VACUUM INTO ?", str(self._salvaged))
-            synchronise(self._salvaged)
-        except (
-            sqlite3.Error,
-            OSError,
-        ) as error:  # closed, it would be gone: it stays open until there is room
+            anew.unlink(missing_ok=True)
+            self.write("VACUUM INTO ?", str(anew))
+            synchronise(anew)
+            anew.replace(self._salvaged)  # which must be whole: a start puts it in place
+        except (sqlite3.Error, OSError) as error:
+            # Closed, it would be gone: it stays open until there is room.
             _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
             return
         self.close()
