@@ -271,6 +271,23 @@ async def test_when_the_queue_is_full_the_oldest_are_dropped_and_counted(
     assert notifier.outcomes[Outcome.SENT] == 3
 
 
+async def test_what_was_under_way_when_the_queue_filled_is_dropped_first(
+    receiver: Receiver, sending: Sending
+) -> None:
+    options = NotifierOptions(queue_limit=3, backoff=Backoff(first=60.0, cap=60.0))
+    await receiver.start()
+    receiver.hang = True
+    (notifier,) = sending.to(receiver, options=options)
+    sending.board.raise_alarm(numbered(0))
+    await until(lambda: notifier.waiting == 0 and len(notifier.untold) == 1)
+    for number in range(1, 4):
+        sending.board.raise_alarm(numbered(number))
+    await receiver.stop()
+    await until(lambda: notifier.lost)
+    assert [alarm.id for alarm in notifier.untold] == [numbered(n).id for n in (1, 2, 3)]
+    assert notifier.outcomes[Outcome.DROPPED] == 1
+
+
 async def test_many_alarms_go_in_messages_of_limited_size(receiver: Receiver, sending: Sending) -> None:
     (notifier,) = sending.to(receiver, options=NotifierOptions(batch=40))
     for number in range(100):
