@@ -7,7 +7,7 @@ future would be taken as active, and one that begins there as none.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +38,8 @@ class AlertmanagerOptions:
     """Where runbook anchors lead."""
     timeout: float = 10.0
     """Seconds."""
+    spaces: Callable[[str], Mapping[str, str]] = field(default=lambda _: {}, repr=False)
+    """By level, the ids of the spaces that a space is in, and its own: labels to group and silence by."""
 
 
 class Alertmanager:
@@ -90,6 +92,7 @@ def alert_of(alarm: Alarm, options: AlertmanagerOptions, now: int) -> dict[str, 
         "severity": SEVERITIES[alarm.priority],
         "category": str(alarm.category),
         "instance": options.site,
+        **options.spaces(alarm.space),
     }
     return {
         "labels": {name: value for name, value in labels.items() if value},

@@ -8,12 +8,14 @@ it is, and neither raises nor clears. Only entries that disagree cost more than 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Alarm, Category
 from alerting.board import AlarmBoard
+from alerting.gaps import Gap
 from alerting.messages import Excess, process_message
 from alerting.rules import Direction
 from alerting.selection import RulePlan
@@ -68,6 +70,11 @@ class Evaluation:
         for each in self._watches:
             each.step(now)
 
+    def leave_out(self, gap: Gap) -> None:
+        """Delays do not run in this time."""
+        for each in self._watches:
+            each.leave_out(gap)
+
     def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
         """Go on from alarms an earlier run left active; returned are those no rule watches any more."""
         by_name = {watch.name: watch for watch in self._watches}
@@ -116,6 +123,8 @@ class _RuleWatch:
         self._standing: dict[str, _Standing] = {}
         self._scratch = np.zeros(plan.points.size, dtype=np.bool_)
         self._timers = Timers(plan.points.size)
+        self._outdated: dict[int, Alarm] = {}
+        """Alarms that an earlier edition of the rule raised."""
 
     @property
     def name(self) -> str:
@@ -127,6 +136,8 @@ class _RuleWatch:
 
     def step(self, now: int) -> None:
         disagreeing = self._disagreeing()
+        if self._outdated:
+            self._amend(now)
         if not disagreeing.size and not self._timers.positions.size:
             return
         disagrees = self._scratch
@@ -137,16 +148,24 @@ class _RuleWatch:
         disagrees[disagreeing] = False
         self._fire(self._timers.due(self._delays()))
 
+    def leave_out(self, gap: Gap) -> None:
+        self._timers.gap = gap
+
     def adopt(self, alarm: Alarm) -> bool:
         point = self._author.point(alarm)
         at = int(np.searchsorted(self._plan.points, point))
         if at == self._plan.points.size or self._plan.points[at] != point:
             return False
         standing = self._standing.get(self._author.owner(self._plan, at))
-        if standing is not None:
-            return standing.alarm_id == alarm.id
-        self._join(at, alarm.id)
-        self._up = np.flatnonzero(self._active)
+        if standing is not None and standing.alarm_id != alarm.id:
+            return False
+        if standing is None:
+            self._join(at, alarm.id)
+            self._up = np.flatnonzero(self._active)
+        rule = self._plan.rule
+        said = (alarm.priority, alarm.limit, alarm.action, alarm.runbook)
+        if said != (rule.priority, float(self._plan.limits[at]), rule.action, rule.runbook):
+            self._outdated[at] = alarm
         return True
 
     def take_over(self, other: "_RuleWatch", moves: Moves) -> None:
@@ -174,6 +193,20 @@ class _RuleWatch:
         falling = self._up[self._back(self._buffer[self._up], plan.clears[self._up])]
         return np.sort(np.concatenate((rising, falling)))
 
+    def _amend(self, now: int) -> None:
+        """Tell anew, as the rule is now, of alarms that hold by it, too; the others end by themselves."""
+        for at, alarm in list(islice(self._outdated.items(), MOST_A_TICK)):
+            if self._board.get(alarm.id) is not alarm:
+                del self._outdated[at]
+                continue
+            value, limit = self._buffer[at : at + 1], self._plan.limits[at : at + 1]
+            good = is_good(self._image.quality[self._plan.points[at : at + 1]])
+            if bool(good[0]) and bool(self._beyond(value, limit)[0]):
+                del self._outdated[at]
+                self._board.amend(
+                    self._author.alarm(self._plan, at, float(value[0]), float(limit[0]), now), now
+                )
+
     def _effective_times(self, positions: Ints, now: int) -> Ints:
         """Until when what was read holds: the reading's time, or now where silence means no change."""
         times = self._image.times[self._plan.points[positions]]
@@ -195,7 +228,7 @@ class _RuleWatch:
         for at in clearing:
             self._clear(int(self._timers.positions[at]), int(self._timers.seen[at]))
         raising = due[~is_up]
-        room = self._board.room()
+        room = self._board.room(self._plan.rule.priority)
         if raising.size > room:
             self._board.hold_back(raising.size - room)
         raising = raising[: min(room, MOST_A_TICK)]

@@ -60,17 +60,14 @@ class Keepsakes:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
             return
-        try:
-            if figures is not None:
-                self._live().derived.restore(decode(figures))
-            if alarms is not None:
-                self._board.restore(alarms)
-            if untold is not None:
-                self._untold = dict(read_untold(untold))
-            if standing is not None:
+        _take_up(figures, lambda body: self._live().derived.restore(decode(body)))
+        _take_up(alarms, self._board.restore)
+        _take_up(untold, lambda body: self._untold.update(read_untold(body)))
+        if standing is not None:
+            try:
                 await self._standing.restore(standing)
-        except (MemoryUnreadableError, SnapshotError) as error:
-            _log.warning("starting without what was remembered: %s", error)
+            except MemoryUnreadableError as error:
+                _log.warning("starting without what was remembered: %s", error)
         self._restored = True
 
     def hand_on(self) -> None:
@@ -121,3 +118,13 @@ class Keepsakes:
     def _alarm_changes(self) -> tuple[int, ...]:
         changed = self._board.raised_total + self._board.cleared_total
         return changed, *(len(each.untold) for each in self._notifiers())
+
+
+def _take_up(body: bytes | None, restore: Callable[[bytes], None]) -> None:
+    """Restore one thing, if it was kept and can be read: what is wrong with it costs nothing else."""
+    if body is None:
+        return
+    try:
+        restore(body)
+    except (MemoryUnreadableError, SnapshotError) as error:
+        _log.warning("starting without what was remembered: %s", error)
