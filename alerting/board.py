@@ -11,6 +11,7 @@ import orjson
 from alerting.alarms import Alarm, Category, Priority, alarm_from_record
 from alerting.chatter import SUFFIX, Chatter
 from alerting.errors import SnapshotError
+from alerting.written import Written
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class AlarmBoard:
         self._listeners: list[Listener] = []
         self._full = False
         self._chatter = Chatter()
+        self._written = Written()
         self.raised_total = 0
         self.cleared_total = 0
         self.held_back_total = 0
@@ -116,7 +118,8 @@ class AlarmBoard:
 
     def snapshot(self) -> bytes:
         """The board as JSON, to be kept across a restart."""
-        active, recent = list(self._active.values()), list(self._recent)
+        written = self._written((*self._active.values(), *self._recent))
+        active, recent = written[: len(self._active)], written[len(self._active) :]
         held = sorted(self._chatter.held)
         return orjson.dumps(
             {"version": SNAPSHOT_VERSION, "active": active, "recent": recent, "chattering": held}

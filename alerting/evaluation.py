@@ -227,23 +227,32 @@ class _RuleWatch:
         clearing = due[is_up][:MOST_A_TICK]
         for at in clearing:
             self._clear(int(self._timers.positions[at]), int(self._timers.seen[at]))
-        raising = due[~is_up]
-        room = self._board.room(self._plan.rule.priority)
-        if raising.size > room:
-            self._board.hold_back(raising.size - room)
-        raising = raising[: min(room, MOST_A_TICK)]
-        for at in raising:
-            self._raise(int(self._timers.positions[at]), int(self._timers.seen[at]))
-        self._timers.drop(np.concatenate((clearing, raising)))
+        raising = due[~is_up][:MOST_A_TICK]
+        raised = [
+            self._raise(int(self._timers.positions[at]), int(self._timers.seen[at])) for at in raising.tolist()
+        ]
+        if not all(raised):
+            self._board.hold_back(raised.count(False))
+        self._timers.drop(np.concatenate((clearing, raising[raised])))
         self._up = np.flatnonzero(self._active)
 
-    def _raise(self, position: int, time: int) -> None:
-        """Raise the alarm, unless one of the same owner stands: three phases too high are one thing to do."""
+    def _raise(self, position: int, time: int) -> bool:
+        """Raise the alarm, unless one of the same owner stands: three phases too high are one thing to do.
+
+        False if there is no room for it.
+        """
+        standing = self._standing.get(self._author.owner(self._plan, position))
+        if standing is not None:
+            self._join(position, standing.alarm_id)
+            return True
+        if not self._board.room(self._plan.rule.priority):
+            return False
         value = float(self._buffer[position])
         limit = float(self._plan.limits[position])
         alarm = self._author.alarm(self._plan, position, value, limit, time)
-        if self._join(position, alarm.id):
-            self._board.raise_alarm(alarm)
+        self._join(position, alarm.id)
+        self._board.raise_alarm(alarm)
+        return True
 
     def _clear(self, position: int, time: int) -> None:
         """Clear the alarm of the position's owner when this is the last of its points to be back."""
@@ -255,13 +264,11 @@ class _RuleWatch:
             del self._standing[owner]
             self._board.clear(standing.alarm_id, time)
 
-    def _join(self, position: int, alarm_id: str) -> bool:
-        """Count a point among those that hold its owner's alarm up; True if it is the first."""
+    def _join(self, position: int, alarm_id: str) -> None:
+        """Count a point among those that hold its owner's alarm up."""
         self._active[position] = True
         owner = self._author.owner(self._plan, position)
-        first = owner not in self._standing
         self._standing.setdefault(owner, _Standing(alarm_id, set())).positions.add(position)
-        return first
 
 
 class _Author:

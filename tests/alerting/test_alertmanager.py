@@ -139,7 +139,7 @@ async def test_a_server_that_is_down_at_the_start_shows_what_is_active_later(
     sending.board.clear(numbered(2).id, time.time_ns())
     server.start()
     await until(lambda: devices(server) == ["cdu-1", "cdu-3"])
-    assert not sending.notifier.lost
+    await until(lambda: not sending.notifier.lost)
 
 
 @pytest.mark.parametrize("sending", [3600.0], indirect=True)

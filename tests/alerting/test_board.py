@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
 from alerting.errors import SnapshotError
+from alerting.written import Written
 from tests.alerting.plant import SECOND, T0, make_alarm
 
 
@@ -203,3 +205,13 @@ def test_an_alarm_that_is_amended_ends_and_begins() -> None:
         (Priority.LOW, None),
     ]
     assert board.active() == (other,)
+
+
+def test_what_is_saved_is_written_once_however_often_it_is_saved() -> None:
+    written = Written()
+    alarm, other = make_alarm(), make_alarm("leak:cdu-1.leak")
+    (first,) = written([alarm])
+    assert orjson.dumps([first]) == orjson.dumps([alarm])
+    assert written([other, alarm])[1] is first
+    written([other])
+    assert written([alarm])[0] is not first

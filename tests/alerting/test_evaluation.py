@@ -385,3 +385,18 @@ def test_a_value_at_its_limit_is_told_as_it_is(plant: Plant) -> None:
     plant.use(high(limit="27 °C").replace("{value} {limit}", "{value}, limit {limit}"))
     plant.step(INLET, 27.0, 0)
     assert plant.board.active()[0].message.endswith("27.0 °C, limit 27.0 °C")
+
+
+def test_points_that_join_an_alarm_that_stands_need_no_room(plant: Plant) -> None:
+    plant.board = AlarmBoard(active_limit=1)
+    plant.use(f"- {{name: full, point: phase_current, high: 80 A, {TEXT}}}".replace("low", "high"))
+    for phase in (1, 2, 3):
+        plant.read(f"k01-pdu-a.current_l{phase}", 90.0, 0)
+    plant.tick(0)
+    plant.tick(1)
+    assert len(plant.active()) == 1
+    assert plant.board.held_back_total == 0
+    plant.read("k02-pdu-a.current_l1", 90.0, 2)
+    plant.tick(2)
+    assert len(plant.active()) == 1
+    assert plant.board.held_back_total == 1
