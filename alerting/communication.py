@@ -234,6 +234,7 @@ class Communication:
             self._drop_groups([at for at in self._groups.standing() if told[groups[at].members].all()], now)
 
     def _clear_groups(self, silent: Flags, now: int) -> None:
+        self._silent.restart(silent & self._outages.back(silent), now)
         for at in self._outages.end(silent, now):
             self._board.clear(f"{NETWORK_SILENT}:{self._outages.spaces[at]}", now)
             self._silent.restart(silent & self._outages.devices(at), now)

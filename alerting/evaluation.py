@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MOST_A_TICK = 1_000
+MOST_A_TICK = 500
 """How many alarms one rule raises, or clears, in one tick; the rest follows in the next ones."""
 
 _BEYOND: dict[Direction, Callable[[Floats, Floats], Flags]] = {
@@ -229,7 +229,8 @@ class _RuleWatch:
             self._clear(int(self._timers.positions[at]), int(self._timers.seen[at]))
         raising = due[~is_up][:MOST_A_TICK]
         raised = [
-            self._raise(int(self._timers.positions[at]), int(self._timers.seen[at])) for at in raising.tolist()
+            self._raise(int(self._timers.positions[at]), int(self._timers.seen[at]))
+            for at in raising.tolist()
         ]
         if not all(raised):
             self._board.hold_back(raised.count(False))

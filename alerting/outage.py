@@ -45,6 +45,7 @@ class Outages:
         self.raised: Flags = np.zeros(len(self.spaces), dtype=np.bool_)
         self._began: Ints = np.zeros(len(self.spaces), dtype=np.int64)
         self._returned: Ints = np.zeros(len(self.spaces), dtype=np.int64)
+        self._were_dead: Flags = np.zeros(count, dtype=np.bool_)
         self._alive_since: Ints = np.zeros(count, dtype=np.int64)
         self._proven: Ints = np.zeros(count, dtype=np.int64)
         """When each endpoint had last answered for as long as proves it, while an alarm stood."""
@@ -148,6 +149,19 @@ class Outages:
         if not self.raised.any():
             self._alive_since[:], self._proven[:] = 0, 0
         return over
+
+    def back(self, silent: Flags) -> Flags:
+        """Which devices are behind endpoints that an alarm spoke for and that have come back since the last call.
+
+        Their neighbours on the endpoint answer first, and they are given the time to do so, too.
+        """
+        if not self.raised.any():
+            self._were_dead[:] = False
+            return np.zeros(silent.size, dtype=np.bool_)
+        dead = self.dead(silent)
+        back = self._were_dead & ~dead & self._spoken_for()
+        self._were_dead = dead
+        return self._devices_of(back)
 
     def covered(self, silent: Flags) -> Flags:
         """Which devices the alarms speak for: those of dead endpoints, where one stands."""

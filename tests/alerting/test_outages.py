@@ -161,6 +161,23 @@ def test_on_a_reload_the_alarm_of_a_building_goes_on(campus: Plant) -> None:
     assert silent(campus) == ["network-silent:b2"]
 
 
+def test_a_building_that_comes_back_device_by_device_is_told_of_no_device(campus: Plant) -> None:
+    campus.endpoints = {each: f"gw-{each[:5]}" for each in campus.endpoints}
+    campus.watch = campus.make_watch(())
+    campus.tick(1)
+    campus.lose(*of(campus, "b2"))
+    assert run(campus, 25, 100) == {55: ["network-silent:b2"]}
+    for at in range(100, 200, 10):
+        heard(
+            campus, at, "b1", "b3", *(each for each in of(campus, "b2") if at >= 120 or each.endswith("-a"))
+        )
+        run(campus, at, at + 10)
+    assert [(each.id, each.cleared is None) for each in campus.told] == [
+        ("network-silent:b2", True),
+        ("network-silent:b2", False),
+    ]
+
+
 @pytest.fixture
 def gateway() -> Plant:
     """Behind one gateway two PDUs that are polled every 10 s and a sensor that is polled every minute."""
