@@ -161,12 +161,16 @@ def _notifier(
     channel: Channel
     if isinstance(config, AlertmanagerConfig):
         channel = Alertmanager(
-            session, AlertmanagerOptions(url=config.url, site=known.name, spaces=known.levels)
+            session,
+            AlertmanagerOptions(url=config.url, site=known.name, runbook=config.runbook, spaces=known.levels),
         )
         options = NotifierOptions(name=config.name, refresh=REFRESH)
     else:
         secret = _secret(config.secret, environ)
-        channel = Webhook(session, WebhookOptions(url=config.url, site=known.name, secret=secret))
+        channel = Webhook(
+            session,
+            WebhookOptions(url=config.url, site=known.name, runbook=config.runbook, secret=secret),
+        )
         options = NotifierOptions(name=config.name)
     return Notifier(channel, known.active, options, Random())  # noqa: S311 - spreads retries
 

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from random import Random
 
 import aiohttp
@@ -19,7 +20,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions, Outcome
 from alerting.errors import Unreachable
 from alerting.posting import post
-from alerting.webhook import Webhook, WebhookOptions, sign
+from alerting.webhook import Webhook, WebhookOptions, sign, webhook_body
 from tests.alerting.plant import T0, make_alarm
 from tests.alerting.receiver import Receiver, until
 from tests.servers.processes import free_port
@@ -122,6 +123,16 @@ async def test_raised_and_cleared_arrive_in_order_as_json(receiver: Receiver, se
     }
     assert receiver.headers[0]["Content-Type"] == "application/json"
     assert "X-Dcops-Signature" not in receiver.headers[0]
+
+
+def test_a_site_that_says_where_its_runbook_is_gets_a_link_with_each_event() -> None:
+    alarm = make_alarm()
+    own = replace(alarm, runbook="https://wiki.example/cage")
+    events = json.loads(webhook_body("s", [alarm, own], "https://wiki.example/runbook"))["events"]
+    assert [event["runbook"] for event in events] == [
+        "https://wiki.example/runbook#it-inlet-hot",
+        "https://wiki.example/cage",
+    ]
 
 
 async def test_the_signature_is_the_hmac_sha256_of_the_body(receiver: Receiver, sending: Sending) -> None:
