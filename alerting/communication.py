@@ -205,10 +205,10 @@ class Communication:
 
     def _raise_groups(self, silent: Flags, due: Flags, now: int) -> None:
         self._raise_outages(silent, due, now)
-        told = self._groups.covered() | self._outages.covered(silent)
+        told, unseen = self._groups.covered(), self._outages.covered(silent)
         for at in self._groups.lost(silent, due):
             group = self._groups.groups[at]
-            if told[group.members].all():
+            if told[group.members].all() or unseen[group.members].any():
                 continue
             alarm = self._author.group(group, _usual(self._silent.since[group.members]), now)
             if not self._has_room(alarm.priority):

@@ -178,6 +178,19 @@ def test_a_building_that_comes_back_device_by_device_is_told_of_no_device(campus
     ]
 
 
+def test_gateways_that_come_back_one_after_the_other_are_no_lost_feed(campus: Plant) -> None:
+    campus.endpoints = {each: f"gw-{each[:5]}" for each in campus.endpoints}
+    campus.watch = campus.make_watch(())
+    campus.tick(1)
+    campus.lose(*of(campus, "b2"))
+    run(campus, 25, 100)
+    for at in range(100, 200, 10):
+        back = [each for each in of(campus, "b2-k1") if at >= 120 or each.endswith("-a")]
+        heard(campus, at, "b1", "b3", *back, *(of(campus, "b2") if at >= 130 else ()))
+        run(campus, at, at + 10)
+    assert {each.rule for each in campus.told} == {"network-silent"}
+
+
 @pytest.fixture
 def gateway() -> Plant:
     """Behind one gateway two PDUs that are polled every 10 s and a sensor that is polled every minute."""
