@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from alerting.alarms import Alarm
@@ -10,6 +11,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
 from alerting.untold import read_untold, write_untold
+from alerting.written import Written
 from dcops.live_site import LiveSite
 from dcops.memory import MemoryUnreadableError, decode, encode
 from dcops.standing_keeping import StandingKeeping
@@ -44,6 +46,7 @@ class Keepsakes:
     ) -> None:
         self._notifiers = notifiers
         self._untold: dict[str, Sequence[Alarm]] = {}
+        self._written: defaultdict[str, Written] = defaultdict(Written)
         self._spool = spool
         self._board = board
         self._live = live
@@ -110,7 +113,7 @@ class Keepsakes:
             await self._save_alarms()
 
     async def _save_alarms(self) -> None:
-        alarms, untold = self._board.snapshot(), write_untold(self._notifiers())
+        alarms, untold = self._board.snapshot(), write_untold(self._notifiers(), self._written.__getitem__)
         # A kill in between may have somebody told twice, but nobody not at all.
         await self._spool.save_state(_UNTOLD, untold)
         await self._spool.save_state(_ALARMS, alarms)
