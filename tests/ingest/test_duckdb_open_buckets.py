@@ -7,7 +7,6 @@ import pytest
 
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, queries
-from ingest.stores.history.rebucketing import Rebucketing
 from tests.ingest.histories import ENERGY, MINUTE, NAN, POWER, entry, meter, rows, steady
 from tests.ingest.plant import GRID, K1_PDU, NOON, SECOND, StillClock, sample
 
