@@ -1,7 +1,7 @@
 """The embedded history at the size of a campus: CPU by step, memory, questions, and how it starts.
 
-Every series is read once a period, a second's readings a write, as fast as they can be written; the clock shows
-the plant's time. Steps are timed by the CPU time of the thread they run in.
+Every series is read once a period, a second's readings a write, as fast as they can be written; the clock
+shows the plant's time. Steps are timed by the CPU time of the thread they run in.
 """
 
 import asyncio
