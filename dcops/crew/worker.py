@@ -24,6 +24,7 @@ from collectors.shares import Share, read_share
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.report import Condition, Reporter
 from dcops.garbage import spare_what_lives
+from dcops.large_pages import use_large_pages
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
 from dcops.running import run_async, stop_on_signal
@@ -176,10 +177,15 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         sender = Sender(index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex)
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
-        settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
+        loop = asyncio.get_running_loop()
+        settling = (
+            loop.call_later(_SETTLED_SECONDS, spare_what_lives),
+            loop.call_later(_SETTLED_SECONDS, loop.run_in_executor, None, use_large_pages),
+        )
         async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
             await worker.run(reader, stop)
-        settled.cancel()
+        for each in settling:
+            each.cancel()
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):
