@@ -1,6 +1,7 @@
 """``dcops simulate SITE``: serve the devices of a site on the wire."""
 
 import argparse
+import asyncio
 import ssl
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import uvloop
 from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
 from dcops.garbage import no_search
+from dcops.large_pages import use_large_pages
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds
 from dcops.pace import Pace
@@ -25,6 +27,8 @@ from simulators.scenario import Scenario, load_scenario
 from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 
+_GATHERING_SECONDS = 30.0
+"""When what is in memory by then goes into large pages: by then whoever reads all devices is connected."""
 _EXAMPLE = """examples:
   dcops simulate site/ --broker
   dcops simulate site/ --scenario chiller-trip --seed 7
@@ -103,7 +107,10 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
             if server.endpoint.protocol is ModbusProtocol.RTU:
                 print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
+        loop = asyncio.get_running_loop()
+        gathering = loop.call_later(_GATHERING_SECONDS, loop.run_in_executor, None, use_large_pages)
         await stop.wait()
+        gathering.cancel()
     print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
     return 0
 
