@@ -103,7 +103,9 @@ async def test_an_alarm_appears_with_place_and_action_and_goes(
     assert text(browser, ".alarm .priority") == "▲ HIGH"
     assert text(browser, ".alarm .place") == "Building 1 › Hall 1 › Row 1 › R1.02"
     assert "Check containment" in text(browser, ".alarm .action")
-    assert text(browser, ".alarm .runbook") == "Runbook: docs/runbook.md#inlet-high"
+    assert text(browser, ".alarm .runbook") == "Runbook: inlet-high"
+    link = browser.find_element(By.CSS_SELECTOR, ".alarm .runbook")
+    assert link.get_attribute("href") == f"http://127.0.0.1:{port}/runbook#inlet-high"
     assert text(browser, '#alarm-counts [data-priority="high"] b') == "1"
     assert "▲" in text(browser, f'.cell[data-node="{RACK}"] .cell-name')
     plant.board.clear(f"inlet-high:{RACK}-climate.air_inlet_temperature", plant.clock.time)
