@@ -91,3 +91,28 @@ async def test_names_from_right_to_left_do_not_turn_a_place_round(browser: Chrom
     assert [name for name, *_ in sorted(found, key=lambda each: (each[1], each[2]))] == [
         name for name, *_ in found
     ]
+
+
+async def test_on_a_wall_whose_browser_is_zoomed_alarms_and_names_stay_in_sight(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    plant.board.raise_alarm(alarm("b1-h1-r1-cdu", "b1-h1-r1"))
+    await show(browser, port, width=1100, height=620)
+    await until(browser, lambda: text(browser, ".alarm .message"))
+    places = "return document.querySelector('.alarm .message').getBoundingClientRect().bottom"
+    assert browser.execute_script(places) < 620
+    cut = (
+        "return [...document.querySelectorAll('.row .name > :last-child')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    )
+    assert browser.execute_script(cut) == []
+
+
+async def test_the_history_of_a_device_takes_all_the_room_there_is(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    await show(browser, port, width=1920, node="#ups-a")
+    await until(browser, lambda: text(browser, "#node-title") == "ups-a")
+    wide = "return ['.chart', '#detail'].map(e => document.querySelector(e).getBoundingClientRect().width)"
+    chart, whole = browser.execute_script(wide)
+    assert chart == whole
