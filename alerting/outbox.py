@@ -23,7 +23,9 @@ class Outbox:
         self._limit = limit
         self._latest = latest
         self._waiting: OrderedDict[_Key, Alarm] = OrderedDict()
-        self._raised: dict[Priority, dict[_Key, None]] = {priority: {} for priority in _LEAST_FIRST}
+        self._raised: dict[Priority, OrderedDict[_Key, None]] = {
+            priority: OrderedDict() for priority in _LEAST_FIRST
+        }
         self._ended: dict[_Key, None] = {}
         """Of those that came and ended while they waited, the keys of the ends."""
         self.dropped = 0
@@ -52,6 +54,8 @@ class Outbox:
             self._waiting[key] = alarm
             self._waiting.move_to_end(key, last=False)
             self._note(key, alarm)
+            if alarm.cleared is None:
+                self._raised[alarm.priority].move_to_end(key, last=False)
         while len(self._waiting) > self._limit:
             self._drop()
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from alerting.alarms import Alarm
 from alerting.board import AlarmBoard
@@ -27,6 +27,8 @@ _UNTOLD = "untold"
 _SAVE_SECONDS = 60.0
 _SOONEST_SECONDS = 10.0
 """The same, if energies wait for it."""
+PATIENCE = 5.0
+"""Seconds that a start waits for what was remembered."""
 _ALARM_SECONDS = 1.0
 """Between two looks whether alarms have changed and are to be saved."""
 
@@ -49,29 +51,45 @@ class Keepsakes:
         self._board = board
         self._live = live
         self._clock = clock
-        self._standing = StandingKeeping(spool, lambda: (live().silence, live().image))
+        self._standing = StandingKeeping(spool, lambda: (live().silence, live().image), clock)
         self._restored = False
 
     async def restore(self) -> None:
-        """Take up what an earlier run remembered. What can't be read is begun anew, which is said."""
+        """Take up what an earlier run remembered. What can't be read is begun anew, which is said.
+
+        A journal that does not answer soon is made anew of what is sound in it: that may take minutes, and
+        devices are read and alarms raised meanwhile. It is asked again when all of this is to be saved.
+        """
         try:
-            figures = await self._spool.load_state(_FIGURES)
-            alarms = await self._spool.load_state(_ALARMS)
-            untold = await self._spool.load_state(_UNTOLD)
-            standing = await self._standing.load()
-        except JournalUnavailableError as error:
+            async with asyncio.timeout(PATIENCE):
+                figures = await self._spool.load_state(_FIGURES)
+                alarms = await self._spool.load_state(_ALARMS)
+                untold = await self._spool.load_state(_UNTOLD)
+                standing = await self._standing.load()
+        except (JournalUnavailableError, TimeoutError) as error:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
+            self._live().derived.withhold_energies(withheld=True)
             return
-        _take_up(figures, lambda body: self._live().derived.restore(decode(body)))
-        _take_up(alarms, self._board.restore)
-        _take_up(untold, lambda body: self._untold.update(read_untold(body)))
-        if standing is not None:
-            try:
+        self._live().derived.withhold_energies(withheld=False)
+        for body, take_up in (
+            (figures, self._take_up_figures),
+            (alarms, self._board.restore),
+            (untold, self._take_up_untold),
+        ):
+            with _begun_anew():
+                if body is not None:
+                    take_up(body)
+        with _begun_anew():
+            if standing is not None:
                 await self._standing.restore(standing)
-            except MemoryUnreadableError as error:
-                _log.warning("starting without what was remembered: %s", error)
         self._restored = True
+
+    def _take_up_figures(self, body: bytes) -> None:
+        self._live().derived.restore(decode(body))
+
+    def _take_up_untold(self, body: bytes) -> None:
+        self._untold = dict(read_untold(body))
 
     def hand_on(self) -> None:
         """Give each notifier what an earlier run had still to send; to be called once they are there."""
@@ -110,10 +128,12 @@ class Keepsakes:
             await asyncio.sleep(_ALARM_SECONDS)
             changes = self._alarm_changes()
             now = loop.time()
-            if now >= due or (now >= soonest and self._live().derived.holds_back):
+            if not self._restored:
+                await self.save()
+            elif now >= due or (now >= soonest and self._live().derived.holds_back):
                 await self.save()
                 due, soonest, saved = now + _SAVE_SECONDS, now + _SOONEST_SECONDS, changes
-            elif changes != saved and self._restored:
+            elif changes != saved:
                 with contextlib.suppress(JournalUnavailableError):
                     await self._save_alarms()
                     saved = changes
@@ -123,11 +143,10 @@ class Keepsakes:
         return changed, *(len(each.untold) for each in self._notifiers())
 
 
-def _take_up(body: bytes | None, restore: Callable[[bytes], None]) -> None:
-    """Restore one thing, if it was kept and can be read: what is wrong with it costs nothing else."""
-    if body is None:
-        return
+@contextlib.contextmanager
+def _begun_anew() -> Iterator[None]:
+    """Do without something that cannot be read: the rest is none the worse for it."""
     try:
-        restore(body)
+        yield
     except (MemoryUnreadableError, SnapshotError) as error:
         _log.warning("starting without what was remembered: %s", error)

@@ -13,6 +13,7 @@ from alerting.rules import Rule
 from alerting.watch import AlarmWatch
 from facility.catalogue import build_catalogue
 from facility.devices import Boundary, Device, DeviceKind, Feed, PointSpec
+from facility.moves import find_moves
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
 from facility.site import Site
@@ -131,6 +132,19 @@ class Plant:
         parsed = self.parse(text)
         assert [str(problem) for problem in parsed.problems] == []
         self.watch = self.make_watch(parsed.rules)
+
+    def reloaded(self, site: Site, rules: str, at: float) -> "Plant":
+        """A plant of another state of the site, that goes on from this one and has its board."""
+        after = Plant(site)
+        moves = find_moves(self.catalogue, after.catalogue)
+        for here, there, count in moves.runs:
+            for name in ("values", "times", "quality"):
+                getattr(after, name)[here : here + count] = getattr(self, name)[there : there + count]
+        after.board, after.told, after.endpoints = self.board, self.told, self.endpoints
+        after.use(rules)
+        after.watch.take_over(self.watch, moves)
+        after.watch.resume(T0 + round(at * SECOND))
+        return after
 
     def read(self, series: str, value: float, at: float, quality: int = Quality.GOOD) -> None:
         """A reading of one point with its source time."""

@@ -282,6 +282,23 @@ async def test_when_the_queue_is_full_the_first_are_kept_and_what_is_dropped_is_
     assert notifier.outcomes[Outcome.SENT] == 3
 
 
+async def test_what_was_under_way_when_the_queue_filled_stays_the_first(
+    receiver: Receiver, sending: Sending
+) -> None:
+    options = NotifierOptions(queue_limit=3, backoff=Backoff(first=60.0, cap=60.0))
+    await receiver.start()
+    receiver.hang = True
+    (notifier,) = sending.to(receiver, options=options)
+    sending.board.raise_alarm(numbered(0))
+    await until(lambda: receiver.attempts == 1)
+    for number in range(1, 4):
+        sending.board.raise_alarm(numbered(number))
+    await receiver.stop()
+    await until(lambda: notifier.lost)
+    assert [alarm.id for alarm in notifier.untold] == [numbered(n).id for n in (0, 1, 2)]
+    assert notifier.outcomes[Outcome.DROPPED] == 1
+
+
 async def test_a_redirect_is_told_with_where_it_leads_and_not_followed(
     receiver: Receiver, sending: Sending
 ) -> None:
