@@ -17,6 +17,12 @@ def test_a_device_that_stays_stale_for_three_polls_is_one_alarm(talking: Plant) 
     assert run(talking, 25, 100) == {55: ["device-silent:k01-climate"]}
 
 
+def test_a_clock_that_is_set_ahead_does_not_make_three_polls_of_five_seconds(talking: Plant) -> None:
+    talking.lose("k01-climate")
+    assert run(talking, 25, 31) == {}
+    assert run(talking, 3630, 3700) == {3655: ["device-silent:k01-climate"]}
+
+
 def test_a_device_that_comes_back_within_the_delay_is_no_alarm(talking: Plant) -> None:
     talking.lose("k01-climate")
     assert run(talking, 25, 54) == {}
