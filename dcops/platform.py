@@ -286,7 +286,11 @@ class Platform:
         """Notifiers: the last to stop, after what they have not told is saved."""
         async with aiohttp.ClientSession() as session:
             self._notifiers = build_notifiers(
-                self.live.loaded, session=session, active=self.board.active, environ=self._environ
+                self.live.loaded,
+                session=session,
+                active=self.board.active,
+                site=lambda: self.live.loaded.site,
+                environ=self._environ,
             )
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)

@@ -125,7 +125,9 @@ class Shard:
             pace=PACE,
         )
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
-        self._memory = ShardMemory(StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image)))
+        self._memory = ShardMemory(
+            StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image), clock)
+        )
         self._loop = LoopWatch(clock)
         self._workings = self._look_inside()
         self._pipeline = self._registry()
@@ -267,6 +269,8 @@ class Shard:
                 _log.debug("no report: %s", error)
                 anew = True  # a head that starts anew is told everything
             else:
+                if anew:
+                    self.delivery.try_again()
                 anew = False
                 self._obey(answer)
             await asyncio.sleep(REPORT_SECONDS)

@@ -38,9 +38,9 @@ def build_site() -> Site:
         Space(id="k02", level=Level.RACK, parent="h1", name="Rack 2"),
     )
     devices = (
-        _pdu("k01-pdu-a", "k01", Feed.A),
-        _pdu("k01-pdu-b", "k01", Feed.B),
-        _pdu("k02-pdu-a", "k02", Feed.A, rated_current=None),
+        pdu("k01-pdu-a", "k01", Feed.A),
+        pdu("k01-pdu-b", "k01", Feed.B),
+        pdu("k02-pdu-a", "k02", Feed.A, rated_current=None),
         _device("k01-climate", DeviceKind.ENVIRONMENT_SENSOR, "k01", CLIMATE_POINTS),
         _device("k02-climate", DeviceKind.ENVIRONMENT_SENSOR, "k02", CLIMATE_POINTS),
         _device("weather", DeviceKind.ENVIRONMENT_SENSOR, "campus", WEATHER_POINTS),
@@ -58,7 +58,7 @@ def two_rows() -> Site:
         for row in rows
         for rack in (1, 2, 3)
     )
-    devices = tuple(_pdu(f"{rack.id}-{feed.lower()}", rack.id, feed) for rack in racks for feed in Feed)
+    devices = tuple(pdu(f"{rack.id}-{feed.lower()}", rack.id, feed) for rack in racks for feed in Feed)
     return Site(name="North campus", spaces=(*build_site().spaces[:3], *rows, *racks), devices=devices)
 
 
@@ -79,7 +79,7 @@ def _device(
     )
 
 
-def _pdu(device_id: str, space: str, feed: Feed, rated_current: float | None = 100.0) -> Device:
+def pdu(device_id: str, space: str, feed: Feed, rated_current: float | None = 100.0) -> Device:
     return Device(
         id=device_id,
         kind=DeviceKind.RACK_PDU,

@@ -181,3 +181,49 @@ def test_an_endpoint_that_was_heard_before_the_change_is_back_two_polls_after_th
     plant.read_device("k01-climate", 80)
     plant.tick(80)
     assert plant.active(Category.COMMUNICATION) == []
+
+
+def test_an_alarm_of_a_rule_that_is_more_urgent_now_is_told_anew() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high().replace("priority: low", "priority: high"), "k01-pdu-a", at=5)
+    assert [(a.priority, a.cleared) for a in plant.told] == [("low", None)]
+    plant.tick(6)
+    assert [(a.priority, a.raised, a.cleared) for a in plant.told[1:]] == [
+        ("low", T0, T0 + 6 * SECOND),
+        ("high", T0 + 6 * SECOND, None),
+    ]
+    plant.tick(7)
+    assert len(plant.told) == 3
+
+
+def test_an_alarm_that_a_new_limit_still_holds_up_is_told_anew_with_it() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high(limit="26 °C"), "k01-pdu-a", at=5)
+    plant.tick(6)
+    assert [(a.limit, a.cleared) for a in plant.told[1:]] == [(27.0, T0 + 6 * SECOND), (26.0, None)]
+
+
+def test_an_alarm_that_a_new_limit_does_not_hold_up_ends() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high(limit="30 °C"), "k01-pdu-a", at=5)
+    plant.step(INLET, 28.0, 10)
+    assert plant.active() == []
+    assert [(a.limit, a.cleared is None) for a in plant.told] == [(27.0, True), (27.0, False)]
+
+
+def test_an_alarm_of_which_nothing_is_heard_keeps_what_it_says_until_something_is() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant.lose("k01-climate")
+    plant = succeed(plant, high(limit="26 °C"), "k01-pdu-a", at=5)
+    plant.tick(6)
+    assert len(plant.history()) == 1
+    plant.step(INLET, 27.5, 7)
+    assert [a.limit for a in plant.history()] == [27.0, 27.0, 26.0]
