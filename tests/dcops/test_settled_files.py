@@ -95,6 +95,12 @@ def test_a_file_written_just_now_by_whatever_clock_has_to_stay_for_a_quarter_of_
     assert desk.waits == [0.25]
 
 
+def test_a_file_dated_ahead_by_another_machine_is_not_waited_for(desk: Desk) -> None:
+    desk.write(desk.table, "ahead", NOW + 86_400 * SECOND)
+    assert desk.settle() == "ahead"
+    assert desk.waits == []
+
+
 def test_what_reading_takes_is_part_of_the_moment(desk: Desk) -> None:
     desk.write(desk.table, "fresh", NOW)
     desk.read_takes = 0.2
