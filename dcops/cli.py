@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from dcops.errors import FULL, in_words
 from dcops.standard_streams import let_go, reader_left
 
 _COMMANDS = {
@@ -53,6 +54,12 @@ def main(arguments: Sequence[str] | None = None, loaded: Callable[[], None] = la
         if not reader_left():
             raise
         let_go()
+        return 1
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        let_go()
+        print(f"dcops: what is printed finds no room: {in_words(error)}", file=sys.stderr)
         return 1
     return code
 

@@ -361,3 +361,14 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert done.stderr == (
         f"dcops simulate: {tmp_path}/no.pem: no such file or directory; check the path and its permissions\n"
     )
+
+
+def test_a_full_disk_behind_the_output_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "dcops", "profile", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "dcops: what is printed finds no room: no space left on device;"
+        " free some space, or choose another disk\n",
+    )
