@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None, loaded: Callable[[], None] = la
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         try:
-            chosen = _parser(given).parse_args(given)
+            parser = _parser(given)
+            chosen, more = parser.parse_known_args(given)
+            if more:
+                words = f"dcops {chosen.command}"
+                parser.error(f"unrecognized arguments: {' '.join(more)}; see '{words} --help'")
             loaded()
             code: int = chosen.run(chosen)
         finally:

@@ -5,12 +5,15 @@ processor finds most of them only after it has looked up where their page is, in
 together what it is asked to, from 6.1 on; elsewhere, and where it has no large pages, nothing changes.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+SETTLING = (20.0, 60.0)
+"""Seconds after the start: connections stand, and what reads all devices has read them a few times."""
 LARGE = 2 << 20
 """Bytes."""
 _COLLAPSE = 25
@@ -22,6 +25,17 @@ _RESIDENT = re.compile(r"Rss: +(\d+) kB$")
 _KIB = 1024
 _USED = 0.9
 """Share of a mapping that must be in use: the rest of it takes memory, too, from then on."""
+
+
+@contextlib.contextmanager
+def gathered_as_it_settles(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Put what the start leaves in memory into large pages, in a thread beside the loop."""
+    calls = [loop.call_later(each, loop.run_in_executor, None, use_large_pages) for each in SETTLING]
+    try:
+        yield
+    finally:
+        for each in calls:
+            each.cancel()
 
 
 def use_large_pages() -> int:

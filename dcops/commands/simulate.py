@@ -11,9 +11,9 @@ import uvloop
 from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
 from dcops.garbage import no_search
-from dcops.large_pages import use_large_pages
+from dcops.large_pages import gathered_as_it_settles
 from dcops.logs import configure
-from dcops.options import add_verbose, positive, seconds
+from dcops.options import add_verbose, positive, seconds, whole
 from dcops.pace import Pace
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
@@ -27,8 +27,6 @@ from simulators.scenario import Scenario, load_scenario
 from simulators.scenario_steps import Wires
 from simulators.simulation import Simulation
 
-_GATHERING_SECONDS = 30.0
-"""When what is in memory by then goes into large pages: by then whoever reads all devices is connected."""
 _EXAMPLE = """examples:
   dcops simulate site/ --broker
   dcops simulate site/ --scenario chiller-trip --seed 7
@@ -51,7 +49,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
-    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument("--seed", type=whole, default=1, help="seed of all randomness (default: 1)")
     parser.add_argument(
         "--speed", type=positive, default=1.0, help="simulated seconds per second (default: 1)"
     )
@@ -107,10 +105,8 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
             if server.endpoint.protocol is ModbusProtocol.RTU:
                 print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
-        loop = asyncio.get_running_loop()
-        gathering = loop.call_later(_GATHERING_SECONDS, loop.run_in_executor, None, use_large_pages)
-        await stop.wait()
-        gathering.cancel()
+        with gathered_as_it_settles(asyncio.get_running_loop()):
+            await stop.wait()
     print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
     return 0
 
@@ -129,6 +125,9 @@ def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> 
                 "--tls-key and --tls-client-ca are of devices with a certificate; give --tls-certificate too"
             )
         return None
+    for file in (certificate, key, client_ca):
+        if file is not None:
+            file.open("rb").close()  # the library does not name what it can't read
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key)

@@ -23,8 +23,8 @@ from collectors.config import CollectionPlan
 from collectors.shares import Share, read_share
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.report import Condition, Reporter
-from dcops.garbage import spare_what_lives
-from dcops.large_pages import use_large_pages
+from dcops.garbage import spared_as_it_settles
+from dcops.large_pages import gathered_as_it_settles
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
 from dcops.running import run_async, stop_on_signal
@@ -39,8 +39,6 @@ SEND_SECONDS = 0.01
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
 REPORT_SECONDS = 5.0
-_SETTLED_SECONDS = 30.0
-"""After the start what lives is what stays."""
 
 
 class Worker:
@@ -178,14 +176,9 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
         loop = asyncio.get_running_loop()
-        settling = (
-            loop.call_later(_SETTLED_SECONDS, spare_what_lives),
-            loop.call_later(_SETTLED_SECONDS, loop.run_in_executor, None, use_large_pages),
-        )
-        async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
-            await worker.run(reader, stop)
-        for each in settling:
-            each.cancel()
+        with spared_as_it_settles(loop.call_later), gathered_as_it_settles(loop):
+            async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
+                await worker.run(reader, stop)
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):

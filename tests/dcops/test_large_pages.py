@@ -1,13 +1,16 @@
 """What is in use goes into large pages, where the kernel has them, and stays what it is."""
 
+import asyncio
 import ctypes
 import mmap
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from dcops.large_pages import LARGE, in_use, use_large_pages
+from dcops.large_pages import LARGE, gathered_as_it_settles, in_use, use_large_pages
 
 SIZE = 16 * LARGE
 
@@ -72,3 +75,22 @@ Rss:                4096 kB
         (0x5600A0000000, 0x5600A1000000),
         (0x7F0000000000, 0x7F0000400000),
     ]
+
+
+def test_it_is_done_in_a_thread_twice_as_the_start_settles_and_not_after_the_end() -> None:
+    waits: list[tuple[float, object]] = []
+    cancelled: list[float] = []
+
+    class Loop:
+        def run_in_executor(self, executor: None, work: object) -> None:
+            waits.append((0.0, work))
+
+        def call_later(self, seconds: float, call: object, *args: object) -> asyncio.TimerHandle:
+            assert (call, args) == (self.run_in_executor, (None, use_large_pages))
+            waits.append((seconds, call))
+            return cast("asyncio.TimerHandle", SimpleNamespace(cancel=lambda: cancelled.append(seconds)))
+
+    with gathered_as_it_settles(cast("asyncio.AbstractEventLoop", Loop())):
+        assert [seconds for seconds, _ in waits] == [20.0, 60.0]
+        assert cancelled == []
+    assert cancelled == [20.0, 60.0]
