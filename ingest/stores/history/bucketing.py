@@ -73,35 +73,41 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
     begins = np.flatnonzero(firsts(rows.series, time))
     usable = (rows.quality >= FIRST_UNCERTAIN) & ~np.isnan(rows.value)
     found = _all_usable(rows, begins) if usable.all() else _some_usable(rows, begins, usable)
-    return _rows(
-        rows.series[begins],
+    whose = rows.series[begins]
+    return BucketRows(
+        whose,
         time[begins] * length,
-        found,
-        periods,
-        (rows.time[begins], rows.time[np.append(begins[1:], len(rows)) - 1] if len(rows) else rows.time),
+        found.minimum,
+        found.maximum,
+        found.total,
+        found.last,
+        found.usable.astype(np.uint32),
+        _covered(whose, found.usable, periods),
+        found.worst.astype(np.uint8),
+        rows.time[begins],
+        rows.time[np.append(begins[1:], len(rows)) - 1] if len(rows) else rows.time,
     )
 
 
-def combined(earlier: BucketRows, later: BucketRows, length: int, periods: NDArray[np.uint32]) -> BucketRows:
+def combined(earlier: BucketRows, later: BucketRows, length: int) -> BucketRows:
     """One bucket of each series and time, of the buckets that two files have parts of.
 
     Args:
         earlier: what came first, by series and time.
         later: what came then, likewise.
         length: of each, ms.
-        periods: as of ``bucketed``, and known by now.
 
     Returns:
-        The buckets, likewise. One is doubtful where what came later does not lie behind what came first: it
-        may be the same reading.
+        The buckets, likewise; what they cover is left to ``covered_anew``. One is doubtful where what came
+        later does not lie behind what came first: it may be the same reading.
     """
     key, later_key = _key(earlier, length), _key(later, length)
     if np.array_equal(key, later_key):  # as nearly always: of the same series, in the same minute
-        return _added(earlier, later, periods)
+        return _added(earlier, later)
     _, ours, theirs = np.intersect1d(key, later_key, assume_unique=True, return_indices=True)
     every = joined(
         [
-            _added(earlier[ours], later[theirs], periods),
+            _added(earlier[ours], later[theirs]),
             earlier[np.delete(np.arange(len(earlier)), ours)],
             later[np.delete(np.arange(len(later)), theirs)],
         ]
@@ -115,43 +121,22 @@ def _key(rows: BucketRows, length: int) -> NDArray[np.int64]:
     return key
 
 
-def _added(earlier: BucketRows, later: BucketRows, periods: NDArray[np.uint32]) -> BucketRows:
+def _added(earlier: BucketRows, later: BucketRows) -> BucketRows:
     """The same buckets, made of what is in either."""
     none, no_more = earlier.usable == 0, later.usable == 0
     total = np.where(no_more, earlier.total, earlier.total + later.total)
     worst = np.where(no_more, earlier.quality, np.minimum(earlier.quality, later.quality))
     worst = np.where(none, later.quality, worst)
-    found = _Figures(
-        earlier.usable.astype(np.int64) + later.usable,
-        np.fmin(earlier.minimum, later.minimum),
-        np.fmax(earlier.maximum, later.maximum),
-        np.where(none, later.total, total),
-        np.where(no_more, earlier.last, later.last),
-        np.where(none & no_more, np.minimum(earlier.quality, later.quality), worst),
-    )
-    ended = np.where(later.began <= earlier.ended, DOUBTFUL, later.ended)
-    return _rows(later.series, later.time, found, periods, (earlier.began, ended))
-
-
-def _rows(
-    series: NDArray[np.uint32],
-    time: NDArray[np.int64],
-    found: "_Figures",
-    periods: NDArray[np.uint32],
-    readings: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> BucketRows:
-    """``readings`` are the times of the first and last reading of each."""
-    return BucketRows(
-        series,
-        time,
-        found.minimum,
-        found.maximum,
-        found.total,
-        found.last,
-        found.usable.astype(np.uint32),
-        _covered(series, found.usable, periods),
-        found.worst.astype(np.uint8),
-        *readings,
+    return replace(
+        later,
+        minimum=np.fmin(earlier.minimum, later.minimum),
+        maximum=np.fmax(earlier.maximum, later.maximum),
+        total=np.where(none, later.total, total),
+        last=np.where(no_more, earlier.last, later.last),
+        usable=earlier.usable + later.usable,
+        quality=np.where(none & no_more, np.minimum(earlier.quality, later.quality), worst),
+        began=earlier.began,
+        ended=np.where(later.began <= earlier.ended, DOUBTFUL, later.ended),
     )
 
 

@@ -52,11 +52,12 @@ class Passage:
     def take(self, made: BucketRows, periods: NDArray[np.uint32], *, of_derived: bool) -> BucketRows:
         """Add the buckets of a part of the table, which comes behind the one before; returns what closes."""
         former = self._former.get(of_derived)
-        if former is not None and len(made):
-            place = int(np.searchsorted(former.series, made.series[-1], side="right"))
-            made = combined(covered_anew(former[:place], periods), made, self._length, periods)
-            self._former[of_derived] = former[place:]
-        return self._closed(made, of_derived=of_derived)
+        if former is None or not len(made):
+            return self._closed(made, of_derived=of_derived)
+        place = int(np.searchsorted(former.series, made.series[-1], side="right"))
+        self._former[of_derived] = former[place:]
+        made = combined(former[:place], made, self._length)
+        return covered_anew(self._closed(made, of_derived=of_derived), periods)
 
     def end_partition(self, *, of_derived: bool) -> None:
         """The next part begins at the first series again."""
@@ -72,7 +73,7 @@ class Passage:
         for kind in (False, True):
             rest = self._former.pop(kind, None)
             if rest is not None:
-                yield self._closed(covered_anew(rest, periods), of_derived=kind)
+                yield covered_anew(self._closed(rest, of_derived=kind), periods)
 
     def left(self, former: OpenBuckets, files: Sequence[StoredFile]) -> OpenBuckets:
         """What is open from now on, after these files were made of the table."""
