@@ -69,7 +69,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             if not said:
                 taken = error.errno == errno.EADDRINUSE
                 mend = "free the port or choose another" if taken else "correct the host"
-                place, why = host_and_port(host, port), os.strerror(error.errno) if taken else error
+                place, why = host_and_port(host, port), os.strerror(errno.EADDRINUSE) if taken else error
                 _LOGGER.warning("console can't listen on %s: %s; %s; trying on", place, why, mend)
             said = True
             await asyncio.sleep(_RETRY)

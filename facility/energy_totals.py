@@ -118,6 +118,8 @@ class EnergyTotals:
         self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
+        self.withheld = False
+        """What an earlier run has counted is not known yet: no amount is told before."""
         self._any_integrated = bool(self.book.integrated.any())
         lone = self.book.lone
         self._lone = tuple(
@@ -163,6 +165,8 @@ class EnergyTotals:
         told = known
         if self.book.awaited.any():
             told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
+        if self.withheld:
+            told = np.zeros_like(known)
         self._told.published = np.where(told, rising, self._told.published)
         weights = weights[members]
         expected = np.add.reduceat(weights, starts)
@@ -250,6 +254,7 @@ class EnergyTotals:
         steps = np.zeros(len(totals))
         steps[there] = self._counted()[there] - other._counted()[totals[there]]
         self._told.take_over(other._told, totals, steps)
+        self.withheld = other.withheld
         return {key: float(steps[at]) for key, at in self._asked if there[at]}
 
     def _weights(self, powers: Estimate) -> Floats:

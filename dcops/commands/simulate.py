@@ -1,6 +1,7 @@
 """``dcops simulate SITE``: serve the devices of a site on the wire."""
 
 import argparse
+import asyncio
 import ssl
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import uvloop
 from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
 from dcops.garbage import no_search
+from dcops.large_pages import gathered_as_it_settles
 from dcops.logs import configure
 from dcops.options import add_verbose, positive, seconds, whole
 from dcops.pace import Pace
@@ -103,7 +105,8 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
             if server.endpoint.protocol is ModbusProtocol.RTU:
                 print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
-        await stop.wait()
+        with gathered_as_it_settles(asyncio.get_running_loop()):
+            await stop.wait()
     print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
     return 0
 

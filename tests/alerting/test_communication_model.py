@@ -10,7 +10,7 @@ from alerting.board import AlarmBoard
 from facility.quality import Quality
 from tests.alerting.plant import SECOND, T0, Plant, two_rows
 
-TICKS, CALM = 2_500, 300
+TICKS, CALM = 3_000, 900
 STALE = 25
 MOST_UNTOLD = 3 * 10 + 5
 """Seconds that a device may be silent with no alarm up that speaks for it: three polls, counted anew after an
@@ -70,9 +70,11 @@ class Losses:
                 self.up.remove(alarm.id)
         spoken_for = {each for alarm in self.plant.board.active() for each in self.members(alarm)}
         for at, each in enumerate(self.ids):
-            is_silent = self.plant.quality[self.plant.site.first_points[at]] != Quality.GOOD
+            quality = self.plant.quality[self.plant.site.first_points[at]]
+            is_silent = quality != Quality.GOOD
+            most = MOST_UNTOLD + (30 if quality == Quality.WAITING_FOR_DATA else 0)
             self.untold[each] = self.untold[each] + 1 if is_silent and each not in spoken_for else 0
-            assert self.untold[each] <= MOST_UNTOLD, f"{each} is silent and nobody is told"
+            assert self.untold[each] <= most, f"{each} is silent and nobody is told"
 
     def members(self, alarm: Alarm) -> list[str]:
         match alarm.rule:
@@ -81,7 +83,7 @@ class Losses:
             case "endpoint-silent":
                 return [each for each in self.ids if self.gateways[each] == alarm.device]
             case "network-silent":
-                return self.ids
+                return [each for each in self.ids if self.is_in(each, alarm.device)]
             case "feed-silent":
                 feed = alarm.point[-1]
                 return [each for each in self.ids if each.endswith(feed) and self.is_in(each, alarm.device)]

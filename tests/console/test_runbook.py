@@ -56,7 +56,7 @@ async def test_steps_are_a_list_and_nothing_of_markdown_is_left(client: TestClie
     assert "`" not in text
     assert "](" not in text
     leak = text.partition('<h3 id="leak">leak</h3>')[2].partition("<h3")[0]
-    assert leak.startswith("\n<p>A leak detector is wet.</p>\n<ol><li>Go and look.")
+    assert leak.startswith("\n<p>A leak detector is wet.</p>\n<ol>\n<li>Go and look.")
     assert "<strong>No alarm of the plant can be raised</strong>" in text
     assert "<code>df -h</code>" in text
 

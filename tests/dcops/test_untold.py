@@ -15,6 +15,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions
 from alerting.errors import SnapshotError, Unreachable
 from alerting.untold import read_untold, write_untold
+from alerting.written import Written
 from dcops import keepsakes
 from dcops.keepsakes import Keepsakes
 from dcops.live_site import LiveSite
@@ -148,11 +149,26 @@ async def test_a_kill_between_what_is_saved_leaves_no_alarm_up_that_nobody_was_t
     await second.spool.close()
 
 
+async def test_figures_that_cannot_be_read_cost_no_alarm(tmp_path: Path) -> None:
+    first = Process(tmp_path, Channel(away=True))
+    await first.keepsakes.restore()
+    first.board.raise_alarm(HOT)
+    await first.keepsakes.save()
+    await first.spool.save_state("figures", b"nonsense")
+    await first.spool.close()
+    second = Process(tmp_path, Channel(away=False))
+    await second.keepsakes.restore()
+    second.keepsakes.hand_on()
+    assert [alarm.id for alarm in second.board.active()] == [HOT.id]
+    assert [alarm.id for alarm in second.notifier.untold] == [HOT.id]
+    await second.spool.close()
+
+
 def test_what_is_no_list_of_alarms_is_said() -> None:
     for body in (b"nonsense", b"[]", b'{"version": 1, "waiting": {"pager": [{"id": "x"}]}}'):
         with pytest.raises(SnapshotError, match="still to be sent"):
             read_untold(body)
-    later = write_untold(()).replace(b'"version":1', b'"version":2')
+    later = write_untold((), lambda _: Written()).replace(b'"version":1', b'"version":2')
     with pytest.raises(SnapshotError, match="version 2"):
         read_untold(later)
 
