@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
@@ -116,3 +117,31 @@ async def test_the_history_of_a_device_takes_all_the_room_there_is(
     wide = "return ['.chart', '#detail'].map(e => document.querySelector(e).getBoundingClientRect().width)"
     chart, whole = browser.execute_script(wide)
     assert chart == whole
+
+
+@pytest.mark.parametrize("width", [390, 1100, 1366, 1920])
+async def test_in_a_flood_no_count_and_no_load_is_cut_off(
+    plant: Plant, browser: Chrome, port: int, width: int
+) -> None:
+    for number in range(996):
+        plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, id=f"inlet-high:{number}"))
+    plant.silent = {f"{RACK}-pdu-a", f"{RACK}-pdu-b"}
+    for _ in range(3):
+        plant.set(f"{RACK}-pdu-a", active_power=142e3, active_energy=1e9)
+        plant.read_all()
+        plant.tick(10.0)
+    await show(browser, port, width=width)
+    row = '.row[data-node="campus"] .alarms'
+    await until(browser, lambda: text(browser, row) == "▲\u202f996")
+    await until(browser, lambda: text(browser, f'.cell[data-node="{RACK}"] .cell-value').startswith("≈1"))
+    cut = (
+        "return [...document.querySelectorAll('.row .alarms, .cell')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    )
+    assert browser.execute_script(cut) == []
+    for number in range(996, 12_279):
+        plant.board.raise_alarm(alarm(f"{RACK}-climate", RACK, id=f"inlet-high:{number}"))
+    plant.tick()
+    await until(browser, lambda: text(browser, row) == "▲\u202f12k")
+    assert browser.find_element(By.CSS_SELECTOR, row).get_attribute("title") == "12,279 alarms"
+    assert browser.execute_script(cut) == []

@@ -367,10 +367,8 @@ def test_a_full_disk_behind_the_output_is_told_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "dcops", "profile", "list"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (
-        1,
-        (
-            "dcops: what is printed finds no room: no space left on device;"
-            " free some space, or choose another disk\n"
-        ),
+    assert done.returncode == 1
+    assert done.stderr == (
+        "dcops: what is printed finds no room: no space left on device;"
+        " free some space, or choose another disk\n"
     )
