@@ -265,3 +265,67 @@ def test_power_that_has_ceased_leaves_nothing_behind_when_the_counter_stands():
     meter.read(30, 5_020_000.0)
     assert meter.at(30, power=0.0) == (20_000.0, 0.0)
     assert meter.at(60, power=0.0) == (20_000.0, 0.0)
+
+
+@pytest.mark.parametrize("stop", [5, 3600])
+def test_a_counter_in_whole_mwh_loses_nothing_of_a_step_over_a_restart(stop):
+    """100 kW: a step each ten hours, the first after six. dcops is restarted in the middle of the third."""
+    meter, watts, hour = Meter(rating=130e3), 100e3, 3600
+
+    def look(first, last):
+        for second in range(first, last + 1, 60):
+            meter.read(second, (5e9 + 0.4e6 + watts * second / hour) // 1e6 * 1e6)
+            found = meter.at(second, power=watts)
+        return found
+
+    assert look(0, 20 * hour) == (pytest.approx(2.0e6, abs=2e3), 0.0)
+    states = meter.book.states()
+    meter = Meter(rating=130e3)
+    meter.book.restore(states, np.array([0]))
+    total, estimated = look(20 * hour + stop, 25 * hour)
+    assert total >= 2.0e6
+    assert estimated == 0.0
+    assert look(25 * hour + 60, 26 * hour + 60) == (pytest.approx(2.6e6, abs=2e3), 0.0)
+
+
+def test_a_counter_that_begins_anew_while_it_is_silent_leaves_what_power_came_to():
+    """Half an hour at 1.8 MW is 900 kWh; the new meter has 5 kWh on it when it is heard first."""
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    for second in range(100, 1801, 100):
+        meter.at(second, power=1.8e6, code=Quality.SUBSTITUTE)
+    meter.read(1800, 5000.0)
+    assert meter.at(1800, power=1.8e6) == (900_000.0, 895_000.0)
+    meter.read(1810, 10_000.0)
+    assert meter.at(1810, power=1.8e6) == (905_000.0, 895_000.0)
+
+
+@pytest.mark.parametrize("start", [1000.0, 1_000_000.0])
+@pytest.mark.parametrize("readings", [1, 3])
+def test_a_wrong_high_reading_costs_nothing(start, readings):
+    meter = Meter()
+    meter.read(0, start)
+    meter.at(0)
+    meter.at(10)
+    for at in range(readings):
+        meter.read(10 + at, 50_000_000.0)
+        meter.at(10 + at)
+    meter.read(20, start + 20_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+    meter.read(30, start + 30_000.0)
+    assert meter.at(30) == (30_000.0, 0.0)
+
+
+def test_a_meter_of_unknown_rating_that_was_replaced_during_a_stop_counts_no_other_meters_energy():
+    """360 kW over ten hours is 3.6 MWh; the other meter has 500 GWh on it."""
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0, power=360e3)
+    meter.read(10, 1_001_000.0)
+    meter.at(10, power=360e3)
+    after = Meter(rating=math.nan)
+    after.book.restore(meter.book.states(), np.array([0]))
+    after.read(36_010, 500e9)
+    assert after.at(36_010, power=360e3)[0] == pytest.approx(1000.0)
+    assert after.book.corrections == {Finding.GLITCH: 1}
