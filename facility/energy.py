@@ -120,10 +120,10 @@ class CounterBook:
             started = fresh & unseen
             self._reading[started] = reading[started]
             self._time[started] = self._moved_at[started] = read_at[started]
-            self._advance(fresh & ~unseen, reading, read_at)
+            self._advance(fresh & ~unseen, reading, read_at, power)
             self._time[unseen & ~started & np.isfinite(power)] = instant.now
         elif fresh.any():
-            self._advance(fresh, reading, read_at)
+            self._advance(fresh, reading, read_at, power)
         read = (good & np.isfinite(self._reading)) | (self.integrated & power_read)
         self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
@@ -300,7 +300,7 @@ class CounterBook:
         has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at] * self._directions, np.nan), has & rates.covered[at]
 
-    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
+    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> None:
         seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
         judged = np.maximum(seconds, LEAST_SECONDS)
         is_seen = (self._highest_power > 0) & ~self._resumed
@@ -310,9 +310,14 @@ class CounterBook:
         limit = greatest * PLAUSIBLE_FACTOR * judged + CARRIED_FACTOR * self._open
         plain = fresh & (step >= 0) & (step <= limit) & ~self._just_reset
         moved = plain & (step > 0)
-        # Most of a coarse counter's first step was before it was read first.
-        first = moved & self._still & (self._last_step == 0.0) & (self._open > 0.0)
-        self._counted[moved] += np.where(first, np.minimum(step, self._open), step)[moved]
+        self._counted[moved] += step[moved]
+        first = moved & (self._last_step == 0.0) & (self._gaps.since == 0)
+        if first.any():
+            # Most of a coarse counter's first step was before it was read first.
+            since = np.maximum(read_at - np.maximum(self._time, self._carried_to), 0) / NANOSECONDS
+            carried = self._open + np.maximum(power, 0.0) / self._divisor * since
+            first &= (carried > 0.0) & (self._still | (step > CARRIED_FACTOR * carried))
+            self._counted[first] += np.minimum(carried - step, 0.0)[first]
         self._last_step[moved] = step[moved]
         seldom = moved & (seconds >= LEAST_SECONDS)
         self._own_rate[fresh] = np.nan

@@ -105,7 +105,7 @@ class EnergyTotals:
         self._updated = 0
         self._sums: Ints | None = None
         self._beside = np.zeros(len(slots))
-        """What each has counted beside its meters: by those that went, less what those that came had counted."""
+        """What each has counted besides: by meters that went, less what those that came had counted."""
         self._beside_estimated = np.zeros(len(slots))
         self._begun = np.zeros(len(slots), dtype=np.bool_)
         """Of which something is known, whatever their meters say now."""

@@ -329,3 +329,26 @@ def test_a_meter_of_unknown_rating_that_was_replaced_during_a_stop_counts_no_oth
     after.read(36_010, 500e9)
     assert after.at(36_010, power=360e3)[0] == pytest.approx(1000.0)
     assert after.book.corrections == {Finding.GLITCH: 1}
+
+
+def test_of_a_step_in_the_first_ten_seconds_only_what_power_came_to_is_counted():
+    """6.4 kW for 10 s is 18 Wh; the counter goes on by 100 Wh, most of it from before it was read first."""
+    meter = Meter(rating=20e3)
+    meter.read(0, 99_988_900.0)
+    meter.at(0, power=6.4e3)
+    meter.at(10, power=6.4e3)
+    meter.read(10, 99_989_000.0)
+    assert meter.at(10, power=6.4e3) == (pytest.approx(17.8, abs=0.1), 0.0)
+    meter.read(20, 99_989_100.0)
+    assert meter.at(20, power=6.4e3)[0] == pytest.approx(117.8, abs=0.1)
+
+
+def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.at(10)
+    after = Meter()
+    after.book.restore(meter.book.states(), np.array([0]))
+    after.read(3600, 4_600_000.0)
+    assert after.at(3600) == (3_600_000.0, 0.0)

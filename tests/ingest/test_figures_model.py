@@ -30,7 +30,7 @@ from ingest.staleness import StalenessPlan
 from ingest.tick import Tick
 from tests.ingest.plant import NOON, SECOND, StillClock
 
-PERIOD, STEP, LAST = 10, 5, 7200
+PERIOD, STEP, LAST = 10, 5, 6000
 RATED = 20_000.0
 MINUTE = 60
 
@@ -188,13 +188,13 @@ def happen(world: World) -> None:
     """Decide on silences, wrong readings, a stop or a kill, and a meter that moves or goes."""
     random, meters = world.random, list(world.meters.values())
     for meter in random.sample(meters, min(len(meters), random.randint(0, 3))):
-        begin = random.randrange(100, 5000, STEP)
-        meter.silent.append((begin, begin + random.choice([40, 600, 2400])))
+        begin = random.randrange(100, 4000, STEP)
+        meter.silent.append((begin, min(begin + random.choice([40, 600, 2400]), LAST - 200)))
     for meter in random.sample(meters, min(len(meters), random.randint(0, 2))):
-        at = random.randrange(300, 6000, PERIOD) + meter.offset
+        at = random.randrange(300, 5500, PERIOD) + meter.offset
         meter.glitches[at] = random.choice([0.0, 3e12])
     if random.random() < 0.7:
-        begin = random.randrange(1000, 4000, STEP)
+        begin = random.randrange(1000, 3500, STEP)
         world.stops.append((begin, begin + random.choice([30, 300, 1500]), random.random() < 0.5))
     _, site = world.sites[0]
     pdus = [each for each in site.devices if each.kind is DeviceKind.RACK_PDU]
@@ -205,7 +205,7 @@ def happen(world: World) -> None:
         if random.random() < 0.7 and racks:
             rack = random.choice(racks)
             others.insert(0, replace(gone, space=rack, serves=(rack,), feed=None))
-        at = world.stops[0][1] if world.stops and random.random() < 0.5 else 4500
+        at = world.stops[0][1] if world.stops and random.random() < 0.5 else 4200
         world.sites.append((at, replace(site, devices=tuple(others))))
 
 
@@ -295,12 +295,15 @@ def run(world: World) -> Iterator[tuple[int, Platform]]:
         yield second, platform
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_figures_are_those_of_a_slow_model_that_knows_the_truth(seed: int) -> None:
     world = build(seed)
     told: dict[str, float] = {}
     good = 0
     for second, platform in run(world):
+        if any(killed and second == end for _, end, killed in world.stops):
+            # How far a coarse counter was carried since it was last remembered is forgotten.
+            told = {series: energy - MINUTE * RATED / 3600 for series, energy in told.items()}
         check_powers(platform)
         check_energies_rise(platform, told)
         if second % 30 == 0:
@@ -353,7 +356,8 @@ def check_pue(world: World, platform: Platform, second: int) -> int:
     Nobody knows when a meter was moved of which nothing was heard meanwhile.
     """
     good = 0
-    for space in spaces_with(platform, "facility_energy"):
+    metered = set(spaces_with(platform, "energy"))
+    for space in metered.intersection(spaces_with(platform, "facility_energy")):
         for window, length in (("15min", 900), ("1h", 3600)):
             pue, code = platform.told(f"{space}.pue.3.{window}.pue")
             begin = max(second - length, 2 * PERIOD)
