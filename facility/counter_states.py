@@ -24,6 +24,8 @@ class Fallen:
     time: int
     counted: float
     estimated: float
+    rolled: bool
+    """Whether it seemed to roll over."""
 
     def undone_by(self, current: float, time: int, greatest: float) -> bool:
         """Whether a later reading goes on from here as if nothing had happened."""

@@ -359,14 +359,13 @@ class CounterBook:
             self._last_step[at] = current - previous
             self._counted[at] += self._open[at]
             return
-        if delta.finding in {Finding.RESET, Finding.GLITCH}:
-            self._just_reset[at] = delta.finding is Finding.RESET
-            if before is None or not before.may_return(time):
-                self._fallen[at] = Fallen(
-                    previous, int(self._time[at]), float(self._counted[at]), float(self._estimated[at])
-                )
         if delta.finding is not Finding.ADVANCE:
             self.corrections[delta.finding] += 1
+            self._just_reset[at] = delta.finding is Finding.RESET
+            if before is None or before.rolled or not before.may_return(time):
+                counted, estimated = float(self._counted[at]), float(self._estimated[at])
+                rolled = delta.finding is Finding.ROLLOVER
+                self._fallen[at] = Fallen(previous, int(self._time[at]), counted, estimated, rolled)
         if delta.amount is None:
             self._keep_carried(at)
             return

@@ -352,3 +352,20 @@ def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
     after.book.restore(meter.book.states(), np.array([0]))
     after.read(3600, 4_600_000.0)
     assert after.at(3600) == (3_600_000.0, 0.0)
+
+
+def test_a_passing_zero_just_before_a_rollover_is_none():
+    """At 0 it seems to have rolled over by 20 kWh; ten seconds later it goes on as before, then really rolls."""
+    meter = Meter(modulus=2.0**32)
+    meter.read(0, 2.0**32 - 20_000)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 2.0**32 - 10_000)
+    assert meter.at(20) == (10_000.0, 0.0)
+    meter.read(30, 2_000.0)
+    assert meter.at(30) == (22_000.0, 0.0)
+    meter.read(40, 0.0)
+    meter.at(40)
+    meter.read(50, 12_000.0)
+    assert meter.at(50) == (32_000.0, 0.0)

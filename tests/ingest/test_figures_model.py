@@ -192,7 +192,7 @@ def happen(world: World) -> None:
         meter.silent.append((begin, min(begin + random.choice([40, 600, 2400]), LAST - 200)))
     for meter in random.sample(meters, min(len(meters), random.randint(0, 2))):
         at = random.randrange(300, 5500, PERIOD) + meter.offset
-        meter.glitches[at] = random.choice([0.0, 3e12])
+        meter.glitches[at] = 3e12 if meter.modulus else random.choice([0.0, 3e12])
     if random.random() < 0.7:
         begin = random.randrange(1000, 3500, STEP)
         world.stops.append((begin, begin + random.choice([30, 300, 1500]), random.random() < 0.5))
@@ -205,7 +205,7 @@ def happen(world: World) -> None:
         if random.random() < 0.7 and racks:
             rack = random.choice(racks)
             others.insert(0, replace(gone, space=rack, serves=(rack,), feed=None))
-        at = world.stops[0][1] if world.stops and random.random() < 0.5 else 4200
+        at = world.stops[0][1] if world.stops and random.random() < 0.5 else 5000
         world.sites.append((at, replace(site, devices=tuple(others))))
 
 
