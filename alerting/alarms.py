@@ -53,6 +53,10 @@ class Alarm:
     runbook: str = ""
     """Anchor in the runbook, or a URL."""
 
+    def runbook_at(self, base: str) -> str:
+        """Address of its section where the runbook is at ``base``; empty if it has none."""
+        return self.runbook if not self.runbook or "://" in self.runbook else f"{base}#{self.runbook}"
+
     def as_record(self) -> dict[str, str | float | int | None]:
         """Plain values by field name, for JSON."""
         return asdict(self)

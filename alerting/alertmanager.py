@@ -7,7 +7,7 @@ future would be taken as active, and one that begins there as none.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,8 @@ REFRESH = 60.0
 HOLD = 5 * REFRESH
 """Seconds an alert stays active without one."""
 
+RUNBOOK = "docs/runbook.md"
+
 SEVERITIES = {Priority.HIGH: "critical", Priority.MEDIUM: "warning", Priority.LOW: "info"}
 """The label ``severity``, as Prometheus users know it."""
 
@@ -34,10 +36,12 @@ class AlertmanagerOptions:
     url: str = field(repr=False)
     """Base address, such as http://127.0.0.1:9093; may hold user and password."""
     site: str
-    runbook: str = "docs/runbook.md"
-    """Where runbook anchors lead."""
+    runbook: str = ""
+    """Where runbook anchors lead; empty for the file of the distribution."""
     timeout: float = 10.0
     """Seconds."""
+    spaces: Callable[[str], Mapping[str, str]] = field(default=lambda _: {}, repr=False)
+    """By level, the ids of the spaces that a space is in, and its own: labels to group and silence by."""
 
 
 class Alertmanager:
@@ -90,6 +94,7 @@ def alert_of(alarm: Alarm, options: AlertmanagerOptions, now: int) -> dict[str, 
         "severity": SEVERITIES[alarm.priority],
         "category": str(alarm.category),
         "instance": options.site,
+        **options.spaces(alarm.space),
     }
     return {
         "labels": {name: value for name, value in labels.items() if value},
@@ -100,12 +105,11 @@ def alert_of(alarm: Alarm, options: AlertmanagerOptions, now: int) -> dict[str, 
 
 
 def _annotations(alarm: Alarm, options: AlertmanagerOptions) -> dict[str, str]:
-    runbook = alarm.runbook if "://" in alarm.runbook else f"{options.runbook}#{alarm.runbook}"
     annotations = {
         "summary": alarm.message,
         "description": f"{alarm.message}. {alarm.action}",
         "action": alarm.action,
-        "runbook": runbook if alarm.runbook else "",
+        "runbook": alarm.runbook_at(options.runbook or RUNBOOK),
     }
     if alarm.value is not None:
         annotations["value"] = f"{alarm.value:g} {alarm.unit}".strip()

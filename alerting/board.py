@@ -9,7 +9,9 @@ from dataclasses import replace
 import orjson
 
 from alerting.alarms import Alarm, Category, Priority, alarm_from_record
+from alerting.chatter import SUFFIX, Chatter
 from alerting.errors import SnapshotError
+from alerting.written import Written
 
 _log = logging.getLogger(__name__)
 
@@ -17,6 +19,8 @@ Listener = Callable[[Alarm], None]
 """Told of each alarm when it is raised (``cleared`` is None) and again when it clears. Never blocks."""
 
 SNAPSHOT_VERSION = 1
+_TENTHS_KEPT = {Priority.LOW: 2, Priority.MEDIUM: 1, Priority.HIGH: 0}
+"""Tenths of the places that an alarm of this priority leaves to those of a higher one."""
 
 
 class AlarmBoard:
@@ -28,6 +32,8 @@ class AlarmBoard:
         self._active_limit = active_limit
         self._listeners: list[Listener] = []
         self._full = False
+        self._chatter = Chatter()
+        self._written = Written()
         self.raised_total = 0
         self.cleared_total = 0
         self.held_back_total = 0
@@ -46,8 +52,8 @@ class AlarmBoard:
         return tuple(self._recent)
 
     def get(self, alarm_id: str) -> Alarm | None:
-        """The active alarm of that id, if there is one."""
-        return self._active.get(alarm_id)
+        """The active alarm of that id, if there is one; None, too, of one whose condition has ended."""
+        return None if self._chatter.is_gone(alarm_id) else self._active.get(alarm_id)
 
     def counts(self) -> dict[tuple[Category, Priority], int]:
         """How many alarms are active in each category and priority; zeros included."""
@@ -56,9 +62,10 @@ class AlarmBoard:
             counts[alarm.category, alarm.priority] += 1
         return counts
 
-    def room(self) -> int:
-        """How many more alarms can be active at once."""
-        return max(0, self._active_limit - len(self._active))
+    def room(self, priority: Priority) -> int:
+        """How many more alarms of a priority can be active at once; some places are kept for graver ones."""
+        kept = self._active_limit * _TENTHS_KEPT[priority] // 10
+        return max(0, self._active_limit - kept - len(self._active))
 
     def hold_back(self, count: int) -> None:
         """Note that alarms found no room; they are raised when there is some."""
@@ -68,18 +75,41 @@ class AlarmBoard:
             _log.warning("alarm board is full with %d active alarms, %d held back", len(self._active), count)
 
     def raise_alarm(self, alarm: Alarm) -> None:
-        """Put an alarm up. One that is up already stays as it is."""
+        """Put an alarm up. One that is up already stays as it is; one that comes and goes stays up, too."""
         if alarm.id in self._active:
+            if self._chatter.is_gone(alarm.id):
+                self._chatter.came(alarm.id, alarm.raised)
             return
+        if self._chatter.came(alarm.id, alarm.raised):
+            alarm = replace(alarm, message=alarm.message + SUFFIX)
         self._active[alarm.id] = alarm
         self.raised_total += 1
         self._tell(alarm)
 
     def clear(self, alarm_id: str, time: int) -> None:
-        """Take an alarm down, at the time (ns, UTC) its condition ended. Nothing happens if it is not up."""
-        alarm = self._active.pop(alarm_id, None)
-        if alarm is None:
-            return
+        """Take an alarm down, at the time (ns, UTC) its condition ended. Nothing happens if it is not up.
+
+        One that has come and gone too often goes later, see ``settle``.
+        """
+        if alarm_id in self._active and not self._chatter.went(alarm_id, time):
+            self._end(alarm_id, time)
+
+    def settle(self, now: int) -> None:
+        """Take down what came and went and has now (ns, UTC) stayed away; to be called at each tick."""
+        for alarm_id, time in self._chatter.over(now):
+            if alarm_id in self._active:
+                self._end(alarm_id, time)
+
+    def amend(self, alarm: Alarm, now: int) -> None:
+        """Put another alarm of the same id in the place of one that is up: it ends, and the other begins."""
+        if alarm.id in self._active:
+            self._end(alarm.id, now)
+            self._active[alarm.id] = alarm
+            self.raised_total += 1
+            self._tell(alarm)
+
+    def _end(self, alarm_id: str, time: int) -> None:
+        alarm = self._active.pop(alarm_id)
         self._full = False
         ended = replace(alarm, cleared=max(time, alarm.raised))
         self._recent.append(ended)
@@ -88,8 +118,12 @@ class AlarmBoard:
 
     def snapshot(self) -> bytes:
         """The board as JSON, to be kept across a restart."""
-        active, recent = list(self._active.values()), list(self._recent)
-        return orjson.dumps({"version": SNAPSHOT_VERSION, "active": active, "recent": recent})
+        written = self._written((*self._active.values(), *self._recent))
+        active, recent = written[: len(self._active)], written[len(self._active) :]
+        held = sorted(self._chatter.held)
+        return orjson.dumps(
+            {"version": SNAPSHOT_VERSION, "active": active, "recent": recent, "chattering": held}
+        )
 
     def restore(self, snapshot: bytes) -> None:
         """Take over what an earlier board saved; nobody is told anew.
@@ -102,12 +136,14 @@ class AlarmBoard:
             version = content["version"]
             active = [alarm_from_record(record) for record in content["active"]]
             recent = [alarm_from_record(record) for record in content["recent"]]
+            held = [str(each) for each in content.get("chattering", ())]
         except (ValueError, TypeError, KeyError) as error:
             raise SnapshotError(f"saved alarms cannot be read: {error!r}; they are found anew") from error
         if version != SNAPSHOT_VERSION:
             raise SnapshotError(f"saved alarms are of version {version}, not {SNAPSHOT_VERSION}")
         self._active.update((alarm.id, alarm) for alarm in active[: self._active_limit])
         self._recent.extend(recent)
+        self._chatter.take_up(held)
 
     def _tell(self, alarm: Alarm) -> None:
         for listener in self._listeners:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from alerting.alarms import Alarm
+from alerting.alarms import Alarm, Priority
 from alerting.board import AlarmBoard
 from alerting.communication_alarms import (
     DEVICE_BLIND,
@@ -19,7 +19,8 @@ from alerting.communication_alarms import (
     CommunicationAuthor,
 )
 from alerting.evaluation import MOST_A_TICK, Image
-from alerting.outage import Outage
+from alerting.gaps import Gap
+from alerting.outage import Outages
 from alerting.persistence import Persistence
 from alerting.rules import seconds
 from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, named, shard_groups
@@ -44,6 +45,11 @@ def _nanoseconds(periods: NDArray[np.float64]) -> Ints:
     """Seconds as ``seconds`` gives them; there are few different ones."""
     different, places = np.unique(periods, return_inverse=True)
     return np.array([seconds(each) for each in different.tolist()], dtype=np.int64)[places]
+
+
+def _usual(times: Ints) -> int:
+    """Since when most are so: the middle one, for one of them may have been dead for a year."""
+    return int(np.sort(times)[times.size // 2])
 
 
 class Communication:
@@ -87,11 +93,11 @@ class Communication:
         behind = endpoint_groups(reached)
         feeds = feed_groups(site, self._ids, behind)
         elsewhere = shard_groups(named(self._ids, shards))
-        self._groups = SilenceGroups((*elsewhere, *behind, *feeds), periods)
+        self._groups = SilenceGroups((*elsewhere, *behind, *feeds), periods, self._longest(site) * periods)
         if shards:
             here = {device: endpoint for device, endpoint in endpoints.items() if device not in shards}
             reached = named(self._ids, here)
-        self._outage = Outage(reached, periods)
+        self._outages = Outages(site, self._devices, reached, periods)
 
     def watch(self, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC)."""
@@ -101,14 +107,22 @@ class Communication:
         self._clear_groups(silent, now)
         due = self._silent.take(silent, now)
         self._raise_groups(silent, due | (self._silent.raised & silent), now)
-        covered = self._groups.covered() | self._outage.covered(silent)
+        covered = self._groups.covered() | self._outages.covered(silent)
         self._clear(self._silent.raised & covered, self._silent, DEVICE_SILENT, now)
-        self._raise(due & ~covered, self._silent, DEVICE_SILENT, now)
+        due &= ~covered
+        if due.any():
+            due &= ~self._groups.undecided(silent, self._newest(), self._silent.since, now)
+        self._raise(due, self._silent, DEVICE_SILENT, now)
         self._raise(self._blind.take(self._blind_now() & ~silent, now), self._blind, DEVICE_BLIND, now)
         if self._silent.returning() or self._blind.returning():
-            newest: Ints = np.maximum.reduceat(self._image.times[: self._end], self._firsts)
+            newest = self._newest()
             self._clear(self._silent.over(newest, now), self._silent, DEVICE_SILENT, now)
             self._clear(self._blind.over(newest, now), self._blind, DEVICE_BLIND, now)
+
+    def leave_out(self, gap: Gap) -> None:
+        """Delays do not run in this time."""
+        self._silent.leave_out(gap)
+        self._blind.leave_out(gap)
 
     def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
         """Go on from alarms an earlier run left active; returned are those of devices that are no more."""
@@ -119,8 +133,8 @@ class Communication:
                 self._silent.raised[at] = True
             elif alarm.rule == DEVICE_BLIND and at is not None:
                 self._blind.raised[at] = True
-            elif alarm.rule == NETWORK_SILENT:
-                self._outage.raised = True
+            elif alarm.rule == NETWORK_SILENT and self._outages.adopt(alarm.device):
+                continue
             elif not self._groups.adopt(alarm.id):
                 left.append(alarm)
         return tuple(left)
@@ -139,7 +153,7 @@ class Communication:
         self._silent.take_over(other._silent, places)
         self._blind.take_over(other._blind, places)
         self._groups.take_over(other._groups)
-        self._outage.take_over(other._outage)
+        self._outages.take_over(other._outages)
 
     def _place(self, device: str) -> int | None:
         """Of a device that is watched; None if it is not."""
@@ -152,6 +166,23 @@ class Communication:
     @property
     def _end(self) -> int:
         return self._author.site.point_count
+
+    def _newest(self) -> Ints:
+        """Time of the last reading of each device; 0 if there was none."""
+        newest: Ints = np.maximum.reduceat(self._image.times[: self._end], self._firsts)
+        return newest
+
+    def _longest(self, site: Site) -> Ints:
+        """In how many polls all points of each device are read."""
+        known: dict[int, int] = {}
+        polls = np.ones(len(self._ids), dtype=np.int64)
+        for at, index in enumerate(self._devices.tolist()):
+            points = site.devices[index].points
+            longest = known.get(id(points))
+            if longest is None:
+                longest = known[id(points)] = max(point.every for point in points)
+            polls[at] = longest
+        return polls
 
     def _silent_now(self) -> Flags:
         best = np.maximum.reduceat(self._image.quality[: self._end], self._firsts)
@@ -173,31 +204,40 @@ class Communication:
         return points[~_SEEING[self._image.quality[points]]]
 
     def _raise_groups(self, silent: Flags, due: Flags, now: int) -> None:
-        if self._outage.begins(silent, due) and self._has_room():
-            self._outage.raised = True
-            dead = int(self._outage.dead(silent).sum())
-            self._board.raise_alarm(self._author.network(dead, self._outage.endpoints, now))
-            told = self._outage.covered(silent)
-            groups = self._groups.groups
-            self._drop_groups([at for at in self._groups.standing() if told[groups[at].members].all()], now)
-        told = self._groups.covered() | self._outage.covered(silent)
+        self._raise_outages(silent, due, now)
+        told, unseen = self._groups.covered(), self._outages.covered(silent)
         for at in self._groups.lost(silent, due):
             group = self._groups.groups[at]
-            if told[group.members].all():
+            if told[group.members].all() or unseen[group.members].any():
                 continue
-            if not self._has_room():
-                return
+            alarm = self._author.group(group, _usual(self._silent.since[group.members]), now)
+            if not self._has_room(alarm.priority):
+                continue
             self._groups.raised[at] = True
             told[group.members] = True
-            since = int(self._silent.since[group.members].min())
-            self._board.raise_alarm(self._author.group(group, since, now))
+            self._board.raise_alarm(alarm)
             self._drop_groups(self._groups.within(at), now)
 
+    def _raise_outages(self, silent: Flags, due: Flags, now: int) -> None:
+        """Raise those that are due, the larger first, and take down what they speak for."""
+        while (at := self._outages.begins(silent, due)) is not None and self._has_room(Priority.HIGH):
+            self._outages.put_up(at, now)
+            dead = self._outages.count_dead(at, silent)
+            since = _usual(self._silent.since[self._outages.devices(at) & silent])
+            space, endpoints = self._outages.spaces[at], int(self._outages.sizes[at])
+            self._board.raise_alarm(self._author.network(space, dead, endpoints, since, now))
+            for inner in self._outages.within(at):
+                self._outages.withdraw(inner)
+                self._board.clear(f"{NETWORK_SILENT}:{self._outages.spaces[inner]}", now)
+            told = self._outages.covered(silent)
+            groups = self._groups.groups
+            self._drop_groups([at for at in self._groups.standing() if told[groups[at].members].all()], now)
+
     def _clear_groups(self, silent: Flags, now: int) -> None:
-        if self._outage.ends(silent, now):
-            self._outage.raised = False
-            self._board.clear(f"{NETWORK_SILENT}:{self._author.site.spaces[0].id}", now)
-            self._silent.restart(silent, now)
+        self._silent.restart(silent & self._outages.back(silent), now)
+        for at in self._outages.end(silent, now):
+            self._board.clear(f"{NETWORK_SILENT}:{self._outages.spaces[at]}", now)
+            self._silent.restart(silent & self._outages.devices(at), now)
         over = self._groups.found(silent, now)
         self._drop_groups(over, now)
         for at in over:
@@ -210,15 +250,15 @@ class Communication:
             self._groups.raised[at] = False
             self._board.clear(self._groups.groups[at].alarm_id, now)
 
-    def _has_room(self) -> bool:
-        if not self._board.room():
+    def _has_room(self, priority: Priority) -> bool:
+        if not self._board.room(priority):
             self._board.hold_back(1)
             return False
         return True
 
     def _raise(self, which: Flags, condition: Persistence, rule: str, now: int) -> None:
         places = np.flatnonzero(which)
-        room = self._board.room()
+        room = self._board.room(Priority.LOW)
         if places.size > room:
             self._board.hold_back(places.size - room)
         write: Callable[[int, int], Alarm] = self._silence if rule == DEVICE_SILENT else self._blindness

@@ -41,7 +41,9 @@ class CommunicationAuthor:
     def silent(self, device_id: str, last: int, now: int) -> Alarm:
         """A device of which nothing is current; ``last`` is its last reading (ns), 0 if there was none."""
         device = self.site.device(device_id)
-        heard = f"no reading since {moment(last, self.site)}" if last else "never read"
+        heard = (
+            f"no reading since {moment(last, self.site)}" if last else "no reading since dcops was started"
+        )
         via = self._endpoints.get(device_id)
         reached = f" Check the endpoint {via} if its other devices are slow too." if via else ""
         return self._alarm(
@@ -70,21 +72,25 @@ class CommunicationAuthor:
             return self._shard(group, since, now)
         return self._feed(group, since, now) if group.kind else self._endpoint(group, since, now)
 
-    def network(self, dead: int, endpoints: int, now: int) -> Alarm:
-        """So many of all the endpoints lost at once."""
-        campus = self.site.spaces[0]
+    def network(self, space: str, dead: int, endpoints: int, since: int, now: int) -> Alarm:
+        """So many of all the endpoints of a space lost at once; the first devices since ``since`` (ns)."""
+        where = self.site.space(space)
+        is_site = where.parent is None
         return _silence(
             NETWORK_SILENT,
-            campus.id,
-            campus.id,
+            space,
+            space,
             priority=Priority.HIGH,
             message=(
-                f"{campus.name or campus.id}: {dead} of {endpoints} endpoints silent; "
-                "most of the site cannot be seen"
+                f"{place(self.site, space)}: {dead} of {endpoints} endpoints silent, stale since "
+                f"{moment(since, self.site)}; {'most of the site' if is_site else 'it'} cannot be seen"
             ),
             action=(
                 "Check the network of the machine that dcops runs on - link, switch, VLAN, firewall - "
                 "before any single gateway."
+                if is_site
+                else f"Check the network of this {where.level} - switch, uplink - and whether it has power "
+                "at all; watch it on site until it is back."
             ),
             now=now,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from alerting.alarms import Alarm
 from alerting.errors import Refused, Unreachable
+from alerting.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 
@@ -64,12 +65,13 @@ class NotifierOptions:
     name: str = ""
     """What the site calls it; the channel's name if empty. Two of a site must differ."""
     queue_limit: int = 10_000
-    """Alarms kept while the channel is away; beyond that the oldest are dropped and counted."""
+    """Alarms kept while the channel is away; beyond that some are dropped and counted, see ``Outbox``."""
     batch: int = 200
     """Most alarms in one message."""
     backoff: Backoff = field(default_factory=Backoff)
     refresh: float | None = None
-    """Seconds between messages that repeat every active alarm; None if the channel needs none."""
+    """Seconds between messages that repeat every active alarm; None if the channel needs none. Where they
+    are repeated only the last state of an alarm matters, and states before it are not sent any more."""
 
 
 class Notifier:
@@ -87,14 +89,17 @@ class Notifier:
         self._active = active
         self._options = options
         self._random = random
-        self._queue: deque[Alarm] = deque()
+        self._queue = Outbox(options.queue_limit, latest=options.refresh is not None)
         self._under_way: Sequence[Alarm] = ()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._refresh_at = 0.0
         self._failures = 0
-        self._refusing = False
+        self.refusing = False
+        """Whether the last attempt was refused for good."""
+        self.error = ""
+        """What the channel answered to the last attempt; empty if that went well."""
         self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
 
     @property
@@ -104,8 +109,8 @@ class Notifier:
 
     @property
     def waiting(self) -> int:
-        """How many alarms are queued."""
-        return len(self._queue)
+        """How many alarms are still to be sent."""
+        return len(self._under_way) + len(self._queue)
 
     @property
     def untold(self) -> tuple[Alarm, ...]:
@@ -119,15 +124,15 @@ class Notifier:
 
     def offer(self, alarm: Alarm) -> None:
         """Queue an alarm; never blocks."""
-        self._queue.append(alarm)
-        self._trim()
+        self._queue.add(alarm)
+        self._count_dropped()
         self._idle.clear()
         self._wake.set()
 
     def take_up(self, alarms: Sequence[Alarm]) -> None:
         """Send first what an earlier run could not."""
-        self._queue.extendleft(reversed(alarms))
-        self._trim()
+        self._queue.put_back(alarms)
+        self._count_dropped()
         if self._queue:
             self._idle.clear()
             self._wake.set()
@@ -167,51 +172,58 @@ class Notifier:
         now = asyncio.get_running_loop().time()
         if self._options.refresh is not None and now >= self._refresh_at:
             for batch in _batches(self._active(), self._options.batch):
-                if not await self._attempt(batch):
+                if await self._attempt(batch):
                     return False
             self._refresh_at = now + self._options.refresh
-        batch = [self._queue.popleft() for _ in range(min(self._options.batch, len(self._queue)))]
+        batch = self._queue.take(self._options.batch)
         if not batch:
             return True
         self._under_way = batch
-        done = await self._attempt(batch)
+        left = await self._attempt(batch)
         self._under_way = ()
-        if not done:
-            self._queue.extendleft(reversed(batch))
-            self._trim()
-        return done
+        self._queue.put_back(left)
+        self._count_dropped()
+        return not left
 
-    async def _attempt(self, batch: Sequence[Alarm]) -> bool:
-        """One try; True if these alarms are done with."""
+    async def _attempt(self, batch: Sequence[Alarm]) -> Sequence[Alarm]:
+        """One try; returns which of these alarms are still to be sent.
+
+        What is refused is tried by halves, so that one alarm that a receiver cannot take costs no other.
+        """
         try:
             await self._channel.send(batch)
         except Unreachable as error:
             self.outcomes[Outcome.FAILED] += len(batch)
             self._failures += 1
+            self.error = str(error)
             if self._failures == 1:
                 _log.warning("%s does not take alarms: %s; trying again", self.name, error)
-            return False
+            return batch
         except Refused as error:
-            self.outcomes[Outcome.REFUSED] += len(batch)
-            if not self._refusing:
-                self._refusing = True
-                _log.error("%s refused %d alarms for good: %s", self.name, len(batch), error)
+            if len(batch) > 1:
+                half = len(batch) // 2
+                left = await self._attempt(batch[:half])
+                return [*left, *batch[half:]] if left else await self._attempt(batch[half:])
+            self.outcomes[Outcome.REFUSED] += 1
+            self.error = str(error)
+            if not self.refusing:
+                self.refusing = True
+                _log.error("%s refused alarm %s for good: %s", self.name, batch[0].id, error)
             self._back()
-            return True
+            return ()
         self.outcomes[Outcome.SENT] += len(batch)
-        self._refusing = False
+        self.refusing = False
+        self.error = ""
         self._back()
-        return True
+        return ()
 
     def _back(self) -> None:
         if self._failures:
             _log.info("%s answers again after %d failures", self.name, self._failures)
         self._failures = 0
 
-    def _trim(self) -> None:
-        while len(self._queue) > self._options.queue_limit:
-            self._queue.popleft()
-            self.outcomes[Outcome.DROPPED] += 1
+    def _count_dropped(self) -> None:
+        self.outcomes[Outcome.DROPPED] = self._queue.dropped
 
 
 def _batches(alarms: Sequence[Alarm], size: int) -> Iterator[list[Alarm]]:

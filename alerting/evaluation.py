@@ -8,12 +8,14 @@ it is, and neither raises nor clears. Only entries that disagree cost more than 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerting.alarms import Alarm, Category
 from alerting.board import AlarmBoard
+from alerting.gaps import Gap
 from alerting.messages import Excess, process_message
 from alerting.rules import Direction
 from alerting.selection import RulePlan
@@ -27,7 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MOST_A_TICK = 1_000
+MOST_A_TICK = 500
 """How many alarms one rule raises, or clears, in one tick; the rest follows in the next ones."""
 
 _BEYOND: dict[Direction, Callable[[Floats, Floats], Flags]] = {
@@ -67,6 +69,11 @@ class Evaluation:
         """Raise and clear what is due by the readings there are at ``now`` (ns, UTC)."""
         for each in self._watches:
             each.step(now)
+
+    def leave_out(self, gap: Gap) -> None:
+        """Delays do not run in this time."""
+        for each in self._watches:
+            each.leave_out(gap)
 
     def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
         """Go on from alarms an earlier run left active; returned are those no rule watches any more."""
@@ -116,6 +123,8 @@ class _RuleWatch:
         self._standing: dict[str, _Standing] = {}
         self._scratch = np.zeros(plan.points.size, dtype=np.bool_)
         self._timers = Timers(plan.points.size)
+        self._outdated: dict[int, Alarm] = {}
+        """Alarms that an earlier edition of the rule raised."""
 
     @property
     def name(self) -> str:
@@ -127,6 +136,8 @@ class _RuleWatch:
 
     def step(self, now: int) -> None:
         disagreeing = self._disagreeing()
+        if self._outdated:
+            self._amend(now)
         if not disagreeing.size and not self._timers.positions.size:
             return
         disagrees = self._scratch
@@ -137,16 +148,24 @@ class _RuleWatch:
         disagrees[disagreeing] = False
         self._fire(self._timers.due(self._delays()))
 
+    def leave_out(self, gap: Gap) -> None:
+        self._timers.gap = gap
+
     def adopt(self, alarm: Alarm) -> bool:
         point = self._author.point(alarm)
         at = int(np.searchsorted(self._plan.points, point))
         if at == self._plan.points.size or self._plan.points[at] != point:
             return False
         standing = self._standing.get(self._author.owner(self._plan, at))
-        if standing is not None:
-            return standing.alarm_id == alarm.id
-        self._join(at, alarm.id)
-        self._up = np.flatnonzero(self._active)
+        if standing is not None and standing.alarm_id != alarm.id:
+            return False
+        if standing is None:
+            self._join(at, alarm.id)
+            self._up = np.flatnonzero(self._active)
+        rule = self._plan.rule
+        said = (alarm.priority, alarm.limit, alarm.action, alarm.runbook)
+        if said != (rule.priority, float(self._plan.limits[at]), rule.action, rule.runbook):
+            self._outdated[at] = alarm
         return True
 
     def take_over(self, other: "_RuleWatch", moves: Moves) -> None:
@@ -174,6 +193,20 @@ class _RuleWatch:
         falling = self._up[self._back(self._buffer[self._up], plan.clears[self._up])]
         return np.sort(np.concatenate((rising, falling)))
 
+    def _amend(self, now: int) -> None:
+        """Tell anew, as the rule is now, of alarms that hold by it, too; the others end by themselves."""
+        for at, alarm in list(islice(self._outdated.items(), MOST_A_TICK)):
+            if self._board.get(alarm.id) is not alarm:
+                del self._outdated[at]
+                continue
+            value, limit = self._buffer[at : at + 1], self._plan.limits[at : at + 1]
+            good = is_good(self._image.quality[self._plan.points[at : at + 1]])
+            if bool(good[0]) and bool(self._beyond(value, limit)[0]):
+                del self._outdated[at]
+                self._board.amend(
+                    self._author.alarm(self._plan, at, float(value[0]), float(limit[0]), now), now
+                )
+
     def _effective_times(self, positions: Ints, now: int) -> Ints:
         """Until when what was read holds: the reading's time, or now where silence means no change."""
         times = self._image.times[self._plan.points[positions]]
@@ -194,23 +227,33 @@ class _RuleWatch:
         clearing = due[is_up][:MOST_A_TICK]
         for at in clearing:
             self._clear(int(self._timers.positions[at]), int(self._timers.seen[at]))
-        raising = due[~is_up]
-        room = self._board.room()
-        if raising.size > room:
-            self._board.hold_back(raising.size - room)
-        raising = raising[: min(room, MOST_A_TICK)]
-        for at in raising:
+        raising = due[~is_up][:MOST_A_TICK]
+        raised = [
             self._raise(int(self._timers.positions[at]), int(self._timers.seen[at]))
-        self._timers.drop(np.concatenate((clearing, raising)))
+            for at in raising.tolist()
+        ]
+        if not all(raised):
+            self._board.hold_back(raised.count(False))
+        self._timers.drop(np.concatenate((clearing, raising[raised])))
         self._up = np.flatnonzero(self._active)
 
-    def _raise(self, position: int, time: int) -> None:
-        """Raise the alarm, unless one of the same owner stands: three phases too high are one thing to do."""
+    def _raise(self, position: int, time: int) -> bool:
+        """Raise the alarm, unless one of the same owner stands: three phases too high are one thing to do.
+
+        False if there is no room for it.
+        """
+        standing = self._standing.get(self._author.owner(self._plan, position))
+        if standing is not None:
+            self._join(position, standing.alarm_id)
+            return True
+        if not self._board.room(self._plan.rule.priority):
+            return False
         value = float(self._buffer[position])
         limit = float(self._plan.limits[position])
         alarm = self._author.alarm(self._plan, position, value, limit, time)
-        if self._join(position, alarm.id):
-            self._board.raise_alarm(alarm)
+        self._join(position, alarm.id)
+        self._board.raise_alarm(alarm)
+        return True
 
     def _clear(self, position: int, time: int) -> None:
         """Clear the alarm of the position's owner when this is the last of its points to be back."""
@@ -222,13 +265,11 @@ class _RuleWatch:
             del self._standing[owner]
             self._board.clear(standing.alarm_id, time)
 
-    def _join(self, position: int, alarm_id: str) -> bool:
-        """Count a point among those that hold its owner's alarm up; True if it is the first."""
+    def _join(self, position: int, alarm_id: str) -> None:
+        """Count a point among those that hold its owner's alarm up."""
         self._active[position] = True
         owner = self._author.owner(self._plan, position)
-        first = owner not in self._standing
         self._standing.setdefault(owner, _Standing(alarm_id, set())).positions.add(position)
-        return first
 
 
 class _Author:

@@ -19,21 +19,32 @@ _FINE = 10.0
 _ACRONYMS = frozenset(["ups", "rpp", "pdu", "cdu", "crah", "tcs", "fws", "chw", "cw", "l1", "l2", "l3"])
 
 
-def amount(value: float, unit: str) -> str:
-    """A value with its unit, short: ``81.5 kW``, ``27.0 °C``, ``1`` for a state."""
+_MOST_DECIMALS = 3
+"""More than these are shown of no value."""
+
+
+def amount(value: float, unit: str, finer: int = 0) -> str:
+    """A value with its unit, short: ``81.5 kW``, ``27.0 °C``, ``1`` for a state; ``finer`` adds decimals."""
     if not isfinite(value):
         return "no value"
     if unit in _PREFIXED:
         for factor, prefix in _PREFIXES:
             if abs(value) >= factor:
-                return (
-                    f"{value / factor:.2f} {prefix}{unit}"
-                    if abs(value) < _FINE * factor
-                    else (f"{value / factor:.1f} {prefix}{unit}")
-                )
+                decimals = finer + (2 if abs(value) < _FINE * factor else 1)
+                return f"{value / factor:.{decimals}f} {prefix}{unit}"
     if unit in ("1", ""):
         return f"{value:g}"
-    return f"{value:.1f} {unit}"
+    return f"{value:.{1 + finer}f} {unit}"
+
+
+def amounts(value: float, limit: float, unit: str) -> tuple[str, str]:
+    """A value and its limit, with as many decimals, within reason, as it takes to tell them apart."""
+    texts = amount(value, unit), amount(limit, unit)
+    for finer in range(1, _MOST_DECIMALS):
+        if texts[0] != texts[1] or value == limit:
+            break
+        texts = amount(value, unit, finer), amount(limit, unit, finer)
+    return texts
 
 
 def place(site: Site, space_id: str) -> str:
@@ -59,15 +70,16 @@ def process_message(rule: Rule, site: Site, excess: Excess) -> str:
     """The rule's template, filled in."""
     device = site.device(excess.owner) if excess.owner in site.device_index else None
     space = device.space if device is not None else excess.owner
+    value, limit = amounts(excess.value, excess.limit, excess.unit)
     return rule.message.format(
         device=excess.owner,
         name=name_of(site, excess.owner),
         place=place(site, space),
         point=words(excess.point),
-        value=amount(excess.value, excess.unit),
-        limit=amount(excess.limit, excess.unit),
+        value=value,
+        limit=limit,
         kind=words(device.kind) if device is not None else "",
-        feed=device.feed or "" if device is not None else "",
+        feed=(device.feed or "not known") if device is not None else "",
     )
 
 

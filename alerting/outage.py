@@ -1,64 +1,218 @@
-"""Most endpoints of a site silent at once, which is one cause: the network between them and dcops."""
+"""Most endpoints of a place silent at once, which is one cause: its network, or its power.
+
+A place is the whole site, or a building, hall or row with enough endpoints of its own. An endpoint stands in
+every space that all of its devices stand in.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerting.silence_groups import Named
+from facility.sample import NANOSECONDS
+from facility.site import Site
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 LEAST_OF_AN_OUTAGE = 5
 """Fewer dead endpoints than this are told one by one."""
+PROVEN = 600 * NANOSECONDS
+"""What answers for so long while the alarm of its place stands is told of by itself when it dies again."""
 
 
-class Outage:
-    """Whether the alarm about the network stands. A dead endpoint is one whose devices are all silent."""
+class Outages:
+    """At which places the alarm about the network stands. An endpoint whose devices are all silent is dead.
 
-    def __init__(self, endpoints: Named, periods: Ints) -> None:
-        """``endpoints`` of the devices, whose ``periods`` are in ns: shape (devices,)."""
+    Of the site it begins with more than half of the endpoints and ends with no more than a quarter; of any
+    other place with nine tenths and with half.
+    """
+
+    def __init__(self, site: Site, devices: Ints, endpoints: Named, periods: Ints) -> None:
+        """Args.
+
+        Args:
+            site: what it is about.
+            devices: indices of the devices that are watched; all else is told of them in this order.
+            endpoints: what is behind each of them.
+            periods: ns between two readings of each.
+        """
         count = len(endpoints.names)
         self._of = np.where(endpoints.numbers >= 0, endpoints.numbers, count)
         self._sizes = np.bincount(self._of, minlength=count + 1)[:-1]
         self._back = 2 * int(periods.min(initial=np.iinfo(np.int64).max // 2))
-        self._returned = 0
-        self.raised = False
+        self._names = endpoints.names
+        self._find_places(site, devices)
+        self.raised: Flags = np.zeros(len(self.spaces), dtype=np.bool_)
+        self._began: Ints = np.zeros(len(self.spaces), dtype=np.int64)
+        self._returned: Ints = np.zeros(len(self.spaces), dtype=np.int64)
+        self._were_dead: Flags = np.zeros(count, dtype=np.bool_)
+        self._alive_since: Ints = np.zeros(count, dtype=np.int64)
+        self._proven: Ints = np.zeros(count, dtype=np.int64)
+        """When each endpoint had last answered for as long as proves it, while an alarm stood."""
 
-    def take_over(self, other: "Outage") -> None:
-        """Go on from the outage of the site as it was before."""
-        self.raised, self._returned = other.raised, other._returned
+    def _find_places(self, site: Site, devices: Ints) -> None:
+        """The places, the larger first, and which endpoints stand in which."""
+        reached = np.flatnonzero(self._of < self._sizes.size)
+        lines = site.lineage[site.device_spaces[devices[reached]]]
+        inside = lines >= 0
+        codes = (self._of[reached][:, None] * len(site.spaces) + lines)[inside]
+        found, counts = np.unique(codes, return_counts=True)
+        ends, spaces = np.divmod(found, len(site.spaces))
+        whole = counts == self._sizes[ends]
+        ends, spaces = ends[whole], spaces[whole]
+        sizes = np.bincount(spaces, minlength=len(site.spaces))
+        large = np.flatnonzero(sizes >= LEAST_OF_AN_OUTAGE)
+        order = large[np.lexsort((site.space_levels[large], -sizes[large]))]
+        numbers = np.full(len(site.spaces), -1, dtype=np.int64)
+        numbers[order] = np.arange(order.size)
+        kept = numbers[spaces] >= 0
+        self._ends, self._places = ends[kept], numbers[spaces[kept]]
+        """Endpoint and place of each pair of which the one stands in the other."""
+        self.spaces = tuple(site.spaces[at].id for at in order.tolist())
+        self.sizes: Ints = sizes[order]
+        """How many endpoints stand in each place."""
+        self._is_site = np.equal(site.space_levels[order], 0)
+        above = site.lineage[order]
+        self._above = [numbers[line[line >= 0][1:]] for line in above]
 
-    @property
-    def endpoints(self) -> int:
-        """How many there are."""
-        return self._sizes.size
+    def take_over(self, other: "Outages") -> None:
+        """Go on from the outages of the site as it was before."""
+        before = {space: at for at, space in enumerate(other.spaces)}
+        for at, space in enumerate(self.spaces):
+            was = before.get(space)
+            if was is not None:
+                self.raised[at], self._began[at] = other.raised[was], other._began[was]
+                self._returned[at] = other._returned[was]
+        if other.raised.any():
+            there = {name: at for at, name in enumerate(other._names)}
+            places = np.array([there.get(name, -1) for name in self._names], dtype=np.int64)
+            known = places >= 0
+            self._alive_since[known] = other._alive_since[places[known]]
+            self._proven[known] = other._proven[places[known]]
+
+    def adopt(self, space: str) -> bool:
+        """Take the alarm of a place as raised; False if it is none."""
+        if space not in self.spaces:
+            return False
+        self.raised[self.spaces.index(space)] = True
+        return True
 
     def dead(self, silent: Flags) -> Flags:
         """Which endpoints have silent devices alone: shape (endpoints,)."""
         return np.equal(np.bincount(self._of[silent], minlength=self._sizes.size + 1)[:-1], self._sizes)
 
-    def begins(self, silent: Flags, due: Flags) -> bool:
-        """Whether more than half of the endpoints (and at least LEAST_OF_AN_OUTAGE) are now dead."""
-        if self.raised or self.endpoints < LEAST_OF_AN_OUTAGE or not due.any():
-            return False
-        dead = self.dead(silent)
-        count = int(dead.sum())
-        is_due = bool((self._devices_of(dead) & due).any())
-        return is_due and count >= LEAST_OF_AN_OUTAGE and 2 * count > self.endpoints
+    def count_dead(self, at: int, silent: Flags) -> int:
+        """How many endpoints of a place are dead."""
+        return int(self._count(self.dead(silent))[at])
 
-    def ends(self, silent: Flags, now: int) -> bool:
-        """Whether, for two polls, no more than a quarter of the endpoints has been dead."""
-        if not self.raised:
-            return False
-        if 4 * int(self.dead(silent).sum()) > self.endpoints:
-            self._returned = 0
-            return False
-        self._returned = min(self._returned or now, now)  # the clock may have been set back
-        return now - self._returned >= self._back
+    def begins(self, silent: Flags, due: Flags) -> int | None:
+        """The largest place, if any, of which the alarm is due now."""
+        if not self.spaces or not due.any():
+            return None
+        dead = self.dead(silent)
+        counts = self._count_untold(dead)
+        many = np.where(self._is_site, 2 * counts > self.sizes, 10 * counts >= 9 * self.sizes)
+        many &= ~self.raised & (counts >= LEAST_OF_AN_OUTAGE)
+        if not many.any():
+            return None
+        are_due = np.bincount(self._of[due], minlength=self._sizes.size + 1)[:-1] > 0
+        many &= self._count_untold(dead & are_due) > 0
+        return int(np.argmax(many)) if many.any() else None
+
+    def put_up(self, at: int, now: int) -> None:
+        """Let the alarm of a place stand from now on."""
+        self.raised[at], self._began[at], self._returned[at] = True, now, 0
+
+    def withdraw(self, at: int) -> None:
+        """Let the alarm of a place stand no longer."""
+        self.raised[at] = False
+
+    def within(self, at: int) -> list[int]:
+        """Places inside this one of which the alarm stands."""
+        return [each for each in np.flatnonzero(self.raised).tolist() if at in self._above[each]]
+
+    def end(self, silent: Flags, now: int) -> list[int]:
+        """Places where, for two polls, so few endpoints have been dead that the alarm ends; it then stands
+        no longer.
+        """
+        if not self.raised.any():
+            return []
+        dead = self.dead(silent)
+        self._note_alive(~dead, now)
+        counts = self._count(dead)
+        few = self.raised & np.where(self._is_site, 4 * counts <= self.sizes, 2 * counts <= self.sizes)
+        self._returned[~few] = 0
+        self._returned[few & (self._returned == 0)] = now
+        np.minimum(self._returned, now, out=self._returned)  # the clock may have been set back
+        over: list[int] = np.flatnonzero(few & (now - self._returned >= self._back)).tolist()
+        self.raised[over] = False
+        if not self.raised.any():
+            self._alive_since[:], self._proven[:] = 0, 0
+        return over
+
+    def back(self, silent: Flags) -> Flags:
+        """Which devices are behind endpoints an alarm spoke for that have come back since the last call.
+
+        Their neighbours on the endpoint answer first, and they are given the time to do so, too.
+        """
+        if not self.raised.any():
+            self._were_dead[:] = False
+            return np.zeros(silent.size, dtype=np.bool_)
+        dead = self.dead(silent)
+        back = self._were_dead & ~dead & self._spoken_for()
+        self._were_dead = dead
+        return self._devices_of(back)
 
     def covered(self, silent: Flags) -> Flags:
-        """Which devices its alarm speaks for: those of dead endpoints, while it stands."""
-        return self._devices_of(self.dead(silent)) if self.raised else np.zeros(silent.size, dtype=np.bool_)
+        """Which devices the alarms speak for: those of dead endpoints, where one stands."""
+        if not self.raised.any():
+            return np.zeros(silent.size, dtype=np.bool_)
+        return self._devices_of(self.dead(silent) & self._spoken_for())
 
-    def _devices_of(self, dead: Flags) -> Flags:
-        return np.append(dead, False)[self._of]
+    def devices(self, at: int) -> Flags:
+        """Which devices are behind the endpoints of a place."""
+        inside = np.zeros(self._sizes.size, dtype=np.bool_)
+        inside[self._ends[self._places == at]] = True
+        return self._devices_of(inside)
+
+    def _note_alive(self, alive: Flags, now: int) -> None:
+        for times in (self._alive_since, self._proven, self._began):
+            np.minimum(times, now, out=times)  # the clock may have been set back
+        self._alive_since[~alive] = 0
+        self._alive_since[alive & (self._alive_since == 0)] = now
+        self._proven[alive & (now - self._alive_since >= PROVEN)] = now
+
+    def _count_untold(self, which: Flags) -> Ints:
+        """How many of these endpoints stand in each place, without those that a larger one speaks for."""
+        counts = self._count(which)
+        spoken: dict[int, Flags] = {}
+        for at in np.flatnonzero(self.raised).tolist():  # the larger first
+            spoken[at] = self._spoken_by(at)
+            for larger in self._above[at].tolist():
+                if larger in spoken:
+                    spoken[at] |= spoken[larger]
+            inside = [place for place, above in enumerate(self._above) if at in above]
+            counts[inside] = self._count(which & ~spoken[at])[inside]
+        return counts
+
+    def _spoken_by(self, at: int) -> Flags:
+        """Which endpoints the alarm of a place speaks for, if it stands."""
+        spoken = np.zeros(self._sizes.size, dtype=np.bool_)
+        here = self._ends[self._places == at]
+        spoken[here[self._proven[here] <= self._began[at]]] = True
+        return spoken
+
+    def _spoken_for(self) -> Flags:
+        """Which endpoints stand where an alarm does, and have not proved since then that they are fine."""
+        spoken = np.zeros(self._sizes.size, dtype=np.bool_)
+        if self.raised.any():
+            pairs = self.raised[self._places] & (self._proven[self._ends] <= self._began[self._places])
+            spoken[self._ends[pairs]] = True
+        return spoken
+
+    def _count(self, which: Flags) -> Ints:
+        """How many of these endpoints stand in each place."""
+        return np.bincount(self._places[which[self._ends]], minlength=len(self.spaces))
+
+    def _devices_of(self, endpoints: Flags) -> Flags:
+        return np.append(endpoints, False)[self._of]

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.gaps import Gap
 from facility.moves import taken_over
 
 Ints = NDArray[np.int64]
@@ -38,6 +39,11 @@ class Persistence:
         np.minimum(self.since, now, out=self.since)  # the clock may have been set back
         self._returned[bad] = _NEVER
         return bad & ~self.raised & (now - self.since >= self._delays)
+
+    def leave_out(self, gap: Gap) -> None:
+        """Begin so much later what has begun: the time was not seen to pass."""
+        self.since[self.since != _NEVER] += gap.length
+        self._returned[self._returned != _NEVER] += gap.length
 
     def returning(self) -> bool:
         """Whether the readings' times matter: some raised device is no longer bad."""

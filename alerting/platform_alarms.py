@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
+from alerting.gaps import Gaps
 
 JOURNAL_DROPPING = "journal-dropping"
 JOURNAL_UNAVAILABLE = "journal-unavailable"
@@ -88,6 +89,7 @@ class PlatformAlarms:
         self._ended: dict[str, int] = {}
         """Since when each one that was due does not hold."""
         self._due: set[str] = set()
+        self._gaps = Gaps()
 
     def watch(self, conditions: Iterable[Condition], space: str, now: int) -> None:
         """Raise and clear what is due at ``now`` (ns, UTC).
@@ -100,6 +102,10 @@ class PlatformAlarms:
             space: id of the space the alarms are shown at.
             now: time of the tick.
         """
+        gap = self._gaps.step(now)
+        if gap is not None:
+            for times in (self._began, self._ended):
+                times.update({key: time + gap.length for key, time in times.items()})
         shown: set[tuple[str, str]] = set()
         up: set[str] = set()
         for each in conditions:
@@ -133,7 +139,7 @@ class PlatformAlarms:
     def _raise(self, each: Condition, space: str, now: int) -> None:
         if self._board.get(each.alarm_id) is not None:
             return
-        if not self._board.room():
+        if not self._board.room(each.priority):
             self._board.hold_back(1)
             return
         self._board.raise_alarm(

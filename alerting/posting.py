@@ -8,7 +8,9 @@ from yarl import URL
 
 from alerting.errors import Refused, Unreachable
 
-_BUSY = frozenset({408, 425, 429})
+_CONTENT = frozenset({400, 413, 415, 422})
+"""Answers that are about the message: it is no better the next time. Any other may be, once somebody has
+mended the address, the token or the receiver."""
 _EXCERPT = 200
 
 
@@ -25,8 +27,9 @@ async def post(
         seconds: how long it may take altogether.
 
     Raises:
-        Unreachable: no answer, or an answer that asks to try later.
-        Refused: any other answer but success.
+        Unreachable: no answer, or one that says nothing about the message, such as a redirect, which is not
+            followed.
+        Refused: the receiver does not take this message.
     """
     try:
         async with session.post(
@@ -36,18 +39,32 @@ async def post(
             timeout=aiohttp.ClientTimeout(total=seconds),
             allow_redirects=False,
         ) as response:
-            excerpt = (await response.content.read(_EXCERPT)).decode(errors="replace").strip()
+            excerpt = " ".join((await response.content.read(_EXCERPT)).decode(errors="replace").split())
             status = response.status
+            location = response.headers.get("Location", "")
     except TimeoutError:
         raise Unreachable(f"{url.origin()}: no answer within {seconds:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{url.origin()}: {_reason(error)}") from None
     if status < 300:  # noqa: PLR2004 - HTTP
         return
-    told = f"{url.origin()}: status {status}: {excerpt}" if excerpt else f"{url.origin()}: status {status}"
-    if status >= 500 or status in _BUSY:  # noqa: PLR2004 - HTTP
-        raise Unreachable(told)
-    raise Refused(told)
+    told = f"{url.origin()}: status {status}"
+    if 300 <= status < 400:  # noqa: PLR2004 - HTTP
+        told += f", it redirects{_elsewhere(url, location)} and that is not followed: give the final address"
+    elif excerpt:
+        told += f": {excerpt}"
+    if status in _CONTENT:
+        raise Refused(told)
+    raise Unreachable(told)
+
+
+def _elsewhere(url: URL, location: str) -> str:
+    """Where a redirect leads, without what may hold a token."""
+    try:
+        there = url.join(URL(location)).origin()
+    except ValueError:
+        return ""
+    return f" to {there}" if location and there != url.origin() else ""
 
 
 def _reason(error: aiohttp.ClientError | OSError) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facility.columns import feed_code, feed_of, kind_of
 from facility.devices import DeviceKind, Feed
+from facility.sample import NANOSECONDS
 from facility.site import Site
 
 Ints = NDArray[np.int64]
@@ -24,6 +25,8 @@ FEED_SILENT = "feed-silent"
 
 LEAST_OF_A_FEED = 3
 """Fewer devices of a feed than this are told one by one."""
+MOST_UNDECIDED = 300 * NANOSECONDS
+"""Longest time that an alarm of one device waits for one that speaks for many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,8 +182,14 @@ class _OnFeeds:
 class SilenceGroups:
     """Which groups are lost. The larger come first, so that a hall speaks for its rows."""
 
-    def __init__(self, groups: Iterable[Group], periods: Ints) -> None:
-        """``periods`` (ns) of all devices: shape (devices,)."""
+    def __init__(self, groups: Iterable[Group], periods: Ints, longest: Ints) -> None:
+        """Args, shape (devices,).
+
+        Args:
+            groups: all of them.
+            periods: ns between two readings of each device.
+            longest: ns in which all of its points are read.
+        """
         self.groups = tuple(sorted(groups, key=lambda group: -group.members.size))
         self.raised: Flags = np.zeros(len(self.groups), dtype=np.bool_)
         self._places = {group.alarm_id: at for at, group in enumerate(self.groups)}
@@ -188,9 +197,12 @@ class SilenceGroups:
         self._sizes = np.array([group.members.size for group in self.groups], dtype=np.int64)
         self._flat = np.concatenate([np.empty(0, np.int64), *(group.members for group in self.groups)])
         self._starts = np.cumsum(self._sizes) - self._sizes
+        self._periods = periods
         self._back: Ints = np.empty(0, dtype=np.int64)
+        self._slowest: Ints = np.empty(0, dtype=np.int64)
         if self.groups:
             self._back = 2 * np.minimum.reduceat(periods[self._flat], self._starts)
+            self._slowest = np.maximum.reduceat(longest[self._flat], self._starts)
         self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
 
     def adopt(self, alarm_id: str) -> bool:
@@ -226,6 +238,30 @@ class SilenceGroups:
             return []
         lost = np.flatnonzero(~self.raised & self._all(silent) & (self._count(due) > 0))
         return [int(at) for at in lost if not any(silent[each].all() for each in self.groups[at].unless)]
+
+    def undecided(self, silent: Flags, newest: Ints, since: Ints, now: int) -> Flags:
+        """Which devices may yet turn out to be silent together with all others of a group.
+
+        That is so while nothing of the group has been read since they missed a poll, because the others are
+        read less often; at most until those would be stale, and never for longer than MOST_UNDECIDED.
+
+        Args:
+            silent: shape (devices,).
+            newest: ns, time of the last reading of each device.
+            since: ns, since when each one is silent; 0 if it is not.
+            now: ns.
+        """
+        undecided = np.zeros(self._devices, dtype=np.bool_)
+        if not self.groups:
+            return undecided
+        heard = np.maximum.reduceat(newest[self._flat], self._starts)
+        missed = newest + self._periods
+        wait = np.minimum(3 * self._slowest, MOST_UNDECIDED)
+        wait[self.raised | self._all(silent)] = 0
+        waits = np.repeat(wait, self._sizes) > (now - since)[self._flat]
+        together = waits & (np.repeat(heard, self._sizes) <= missed[self._flat]) & silent[self._flat]
+        undecided[self._flat[together]] = True
+        return undecided
 
     def within(self, at: int) -> list[int]:
         """Raised groups, besides this one, all of whose members are members of this one."""

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.gaps import Gap
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -20,6 +22,8 @@ class Timers:
         """Which entries have a timer: shape (entries,)."""
         self.positions: Ints = np.empty(0, dtype=np.int64)
         self.seen: Ints = np.empty(0, dtype=np.int64)
+        self.gap: Gap | None = None
+        """Time in which timers have stood still, if there was any."""
         self._since: Ints = np.empty(0, dtype=np.int64)
         self._still: Flags = np.empty(0, dtype=np.bool_)
 
@@ -38,6 +42,10 @@ class Timers:
         # Nor do timers run on or back while the clock by which readings are stamped is set back.
         moved = (still | (times < seen)) & good
         since = np.where(moved, since + (times - seen), since)
+        if self.gap is not None:
+            middle, length = self.gap.middle, self.gap.length
+            over = ~moved & good & (seen <= middle) & (times > middle) & (times - seen > length // 2)
+            since = np.where(over, since + length, since)
         keep = (good & disagrees) | (running & ~good)
         self.positions = positions[keep]
         self.seen = np.where(good, times, seen)[keep]
@@ -62,6 +70,7 @@ class Timers:
         self.seen = other.seen[kept]
         self._since = other._since[kept]
         self._still = other._still[kept]
+        self.gap = other.gap
         self.running[self.positions] = True
 
     def drop(self, places: Ints) -> None:

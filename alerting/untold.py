@@ -1,20 +1,21 @@
 """What notifiers have not sent yet, as bytes: so that a restart keeps nobody from being told."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
 from alerting.alarms import Alarm, alarm_from_record
 from alerting.delivery import Notifier
 from alerting.errors import SnapshotError
+from alerting.written import Written
 
 VERSION = 1
 
 
-def write_untold(notifiers: Iterable[Notifier]) -> bytes:
-    """What each of them still has to send, as JSON."""
-    waiting = {each.name: list(each.untold) for each in notifiers}
+def write_untold(notifiers: Iterable[Notifier], written: Callable[[str], Written]) -> bytes:
+    """What each of them still has to send, as JSON; ``written`` is what was written of it before, by name."""
+    waiting = {each.name: written(each.name)(each.untold) for each in notifiers}
     return orjson.dumps({"version": VERSION, "waiting": waiting})
 
 

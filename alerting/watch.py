@@ -9,6 +9,7 @@ from alerting.alarms import Category
 from alerting.board import AlarmBoard
 from alerting.communication import Communication
 from alerting.evaluation import Evaluation, Image
+from alerting.gaps import Gaps
 from alerting.rules import Rule
 from alerting.selection import plan_rules
 from facility.catalogue import Catalogue
@@ -46,6 +47,7 @@ class AlarmWatch:
         for plan in plans:
             watched[plan.points[plan.points < site.point_count]] = True
         self._board = board
+        self._gaps = Gaps()
         self._process = Evaluation(plans, site, catalogue, board, image)
         self._communication = Communication(
             site,
@@ -58,8 +60,13 @@ class AlarmWatch:
 
     def watch(self, now: int) -> None:
         """Evaluate what the image holds at ``now`` (ns, UTC): once a tick."""
+        gap = self._gaps.step(now)
+        if gap is not None:
+            self._process.leave_out(gap)
+            self._communication.leave_out(gap)
         self._process.watch(now)
         self._communication.watch(now)
+        self._board.settle(now)
 
     def tell_of(self, site: Site) -> None:
         """From now on tell of devices as this site does, whose devices differ in their names at most."""
@@ -70,6 +77,7 @@ class AlarmWatch:
         """Go on, delays and all, from the watch over the site as it was before; ``resume`` then sees to
         what nothing watches any more.
         """
+        self._gaps = other._gaps
         self._process.take_over(other._process, moves)
         self._communication.take_over(other._communication, moves)
 

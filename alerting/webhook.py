@@ -1,7 +1,8 @@
 """A webhook: alarms raised and cleared, as JSON, to an address of the site's choice.
 
 The body is ``{"site": …, "events": [{"event": "raised" | "cleared", "alarm": {…}}]}``, events in order, alarm
-fields as in ``alerting.alarms.Alarm``, times in ns since the epoch. With a secret, the header
+fields as in ``alerting.alarms.Alarm``, times in ns since the epoch. If the site says where its runbook is,
+``runbook`` in the event is the address of the alarm's section. With a secret, the header
 ``X-Dcops-Signature`` holds ``sha256=`` and the HMAC-SHA256 of the body in hex, as GitHub signs its own.
 """
 
@@ -28,6 +29,8 @@ class WebhookOptions:
     """May hold a token."""
     site: str
     secret: str | None = field(default=None, repr=False)
+    runbook: str = ""
+    """Where the runbook is read; empty if nobody said."""
     timeout: float = 10.0
     """Seconds."""
 
@@ -47,16 +50,20 @@ class Webhook:
 
     async def send(self, alarms: Sequence[Alarm]) -> None:
         """See ``alerting.delivery.Channel``."""
-        body = webhook_body(self._options.site, alarms)
+        body = webhook_body(self._options.site, alarms, self._options.runbook)
         secret = self._options.secret
         headers = {SIGNATURE: sign(body, secret)} if secret is not None else {}
         await post(self._session, self._url, body, headers=headers, seconds=self._options.timeout)
 
 
-def webhook_body(site: str, alarms: Sequence[Alarm]) -> bytes:
-    """The JSON that carries these alarms."""
+def webhook_body(site: str, alarms: Sequence[Alarm], runbook: str = "") -> bytes:
+    """The JSON that carries these alarms, with the addresses of their sections if the runbook has one."""
     events = [
-        {"event": "raised" if alarm.cleared is None else "cleared", "alarm": alarm.as_record()}
+        {
+            "event": "raised" if alarm.cleared is None else "cleared",
+            "alarm": alarm.as_record(),
+            **({"runbook": alarm.runbook_at(runbook)} if runbook else {}),
+        }
         for alarm in alarms
     ]
     return json.dumps({"site": site, "events": events}, ensure_ascii=False).encode()

@@ -3,32 +3,25 @@
 import asyncio
 import contextlib
 import gc
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_SWITCH_SECONDS = 0.0002
-"""How long a thread computes before it hands over to a loop that waits; usually it is 5 ms."""
-
 
 @contextlib.contextmanager
-def loop_first() -> Iterator[None]:
-    """Let the event loop have its turn before a thread that computes.
+def collector_rests() -> Iterator[None]:
+    """Let no garbage collection look through all that is made meanwhile: it would stop everything.
 
-    The garbage collector, which would stop everything to look through all that is made, rests meanwhile. What
-    was made by then stays for long, and is looked through no more.
+    What was made by then stays for long, and is looked through no more.
     """
-    interval, collecting = sys.getswitchinterval(), gc.isenabled()
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    collecting = gc.isenabled()
     gc.disable()
     try:
         yield
         gc.freeze()
     finally:
-        sys.setswitchinterval(interval)
         if collecting:
             gc.enable()
 

@@ -6,8 +6,25 @@ everything up for a third of a second each time, and takes nearly half of the ti
 
 import atexit
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+SETTLING = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
+"""Seconds after the start. After the last every connection stands and every device has been read a few times,
+as a rule. A search through all that the start makes of a campus would take some 50 ms."""
+
+
+class Wait(Protocol):
+    """A call that is to come."""
+
+    def cancel(self) -> object:
+        """It need not come."""
+        ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Wait]
+"""As an event loop does."""
 
 
 @contextmanager
@@ -24,8 +41,22 @@ def no_search() -> Iterator[None]:
         atexit.register(gc.unfreeze)
 
 
+@contextmanager
+def spared_as_it_settles(call_later: CallLater) -> Iterator[None]:
+    """Leave out of the search what the start makes, time and again until it is over.
+
+    ``call_later`` has something called after so many seconds.
+    """
+    calls = [call_later(seconds, spare_what_lives) for seconds in SETTLING]
+    try:
+        yield
+    finally:
+        for each in calls:
+            each.cancel()
+
+
 def spare_what_lives() -> None:
-    """From now on leave out of the search all that is there: to be called once everything has begun."""
+    """From now on leave out of the search all that is there."""
     gc.freeze()
 
 

@@ -85,7 +85,9 @@ class OutOfTouch:
     def _look(self, now: int) -> Touch:
         lost: set[str] = set()
         missed: set[str] = set()
+        told: set[str] = set()
         for source in self._sources():
+            told.add(source.name)
             behind = self._behind.get(source.name, set())
             if source.in_touch:
                 away = self._away.pop(source.name, None)
@@ -101,6 +103,8 @@ class OutOfTouch:
                 self._away[source.name] = min(since, now), before
                 if now - since >= PATIENCE:
                     lost |= behind
+        for name in self._restarted - told:  # nobody has said yet how it does
+            lost |= self._behind[name]
         return Touch(lost, missed)
 
 
@@ -143,7 +147,7 @@ def sources_of(own: Collection, members: Sequence[Member]) -> Iterator[Source]:
     """Brokers and processes, as far as this process knows of them."""
     yield from map(_broker, own.brokers())
     for member in members:
-        yield Source(member.name, member.health().state in {CollectorState.HEARD, CollectorState.EXPECTED})
+        yield Source(member.name, member.health().state is CollectorState.HEARD)
         yield from (_broker(each) for each in member.endpoints() if each.protocol == "mqtt")
 
 

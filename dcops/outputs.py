@@ -24,6 +24,7 @@ from dcops.site_file import (
 )
 from facility.catalogue import Catalogue
 from facility.clock import Clock
+from facility.site import Site
 from ingest.delivery import Delivery, Pace
 from ingest.spool import Spool
 from ingest.stores import ReadableStore, Store
@@ -129,28 +130,49 @@ def build_notifiers(
     *,
     session: aiohttp.ClientSession,
     active: Callable[[], Sequence[Alarm]],
+    site: Callable[[], Site],
     environ: Mapping[str, str],
 ) -> list[Notifier]:
-    """The notifiers a site names; ``active`` says which alarms are."""
-    return [_notifier(each, loaded.site.name, session, active, environ) for each in loaded.notifiers]
+    """The notifiers a site names; ``active`` says which alarms are, ``site`` what the site is by now."""
+    known = _Known(loaded.site.name, active, lambda space: _levels(site(), space))
+    return [_notifier(each, known, session, environ) for each in loaded.notifiers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What every notifier may ask."""
+
+    name: str
+    """Of the site, as it was at the start."""
+    active: Callable[[], Sequence[Alarm]]
+    levels: Callable[[str], Mapping[str, str]]
+
+
+def _levels(site: Site, space: str) -> Mapping[str, str]:
+    """By level, the ids of a space below the campus and of those it is in; empty if it is there no more."""
+    if space not in site.space_index:
+        return {}
+    return {str(each.level): each.id for each in site.ancestors(space) if each.parent is not None}
 
 
 def _notifier(
-    config: NotifierConfig,
-    site: str,
-    session: aiohttp.ClientSession,
-    active: Callable[[], Sequence[Alarm]],
-    environ: Mapping[str, str],
+    config: NotifierConfig, known: _Known, session: aiohttp.ClientSession, environ: Mapping[str, str]
 ) -> Notifier:
     channel: Channel
     if isinstance(config, AlertmanagerConfig):
-        channel = Alertmanager(session, AlertmanagerOptions(url=config.url, site=site))
+        channel = Alertmanager(
+            session,
+            AlertmanagerOptions(url=config.url, site=known.name, runbook=config.runbook, spaces=known.levels),
+        )
         options = NotifierOptions(name=config.name, refresh=REFRESH)
     else:
         secret = _secret(config.secret, environ)
-        channel = Webhook(session, WebhookOptions(url=config.url, site=site, secret=secret))
+        channel = Webhook(
+            session,
+            WebhookOptions(url=config.url, site=known.name, runbook=config.runbook, secret=secret),
+        )
         options = NotifierOptions(name=config.name)
-    return Notifier(channel, active, options, Random())  # noqa: S311 - spreads retries
+    return Notifier(channel, known.active, options, Random())  # noqa: S311 - spreads retries
 
 
 def _secret(ref: SecretRef | None, environ: Mapping[str, str]) -> str | None:

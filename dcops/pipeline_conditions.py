@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alerting import platform_alarms as rules
 from alerting.alarms import Priority
-from alerting.delivery import Notifier, NotifierOptions
+from alerting.delivery import Notifier, NotifierOptions, Outcome
 from alerting.messages import moment
 from alerting.platform_alarms import Condition
 from collectors.health import CollectorHealth
@@ -184,19 +184,27 @@ class PipelineConditions:
         return f"Bring store {delivery.name} back: check whether it runs, its disk, address and credentials."
 
     def _notifier(self, notifier: Notifier) -> Condition:
+        answer = f" ({notifier.error})" if notifier.error else ""
+        lost = notifier.outcomes[Outcome.REFUSED]
+        waiting = (
+            f"Alarms do not reach {notifier.name}{answer}: {notifier.waiting} wait, and beyond"
+            f" {NotifierOptions().queue_limit} the least urgent are dropped. Anyone who relies on it"
+            " sees none now"
+        )
+        refused = (
+            f"{notifier.name} refuses alarms{answer}: {lost} since the start, and they are not sent again."
+            " Anyone who relies on it has not seen them"
+        )
+        mend = "bring it back" if not notifier.refusing else "correct its address, or what it accepts"
         return Condition(
             rule=rules.NOTIFIER_FAILING,
             part=notifier.name,
             cause="notifier",
-            holds=notifier.lost,
+            holds=notifier.lost or notifier.refusing,
             priority=Priority.HIGH,
-            tell=lambda: (
-                f"Alarms do not reach {notifier.name}: {notifier.waiting} wait, and beyond"
-                f" {NotifierOptions().queue_limit} the oldest are dropped. Anyone who relies on it"
-                " sees none now"
-            ),
-            action=f"Watch the alarm list on the page, and bring {notifier.name} back.",
-            on_delay=self._real.ns(5 * MINUTE),
+            tell=lambda: refused if notifier.refusing else waiting,
+            action=f"Watch the alarm list on the page; {mend}: {notifier.name}.",
+            on_delay=0 if notifier.refusing else self._real.ns(5 * MINUTE),
             off_delay=self._real.ns(MINUTE),
         )
 

@@ -23,26 +23,17 @@ from console.ticks import TickSignal
 from dcops.background import Freeing
 from dcops.collecting import Collecting, Takers
 from dcops.cpu_stages import CpuStages
-from dcops.crew.metrics import MemberMetrics
 from dcops.disk_space import DiskSpace
 from dcops.journalling import open_spool
 from dcops.keepsakes import Keepsakes
 from dcops.live_site import LiveSite, Successor
 from dcops.loop_watch import LoopWatch
-from dcops.metrics import (
-    AlarmMetrics,
-    BuildMetrics,
-    CollectionMetrics,
-    CorrectionMetrics,
-    HistoryMetrics,
-    NotificationMetrics,
-    SiteMetrics,
-    registered,
-)
+from dcops.metrics import AlarmMetrics, CorrectionMetrics, HistoryMetrics, NotificationMetrics, registered
 from dcops.out_of_touch import Source, sources_of
 from dcops.outputs import build_notifiers, build_stores, deliver_to
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
-from dcops.process_health import ProcessMetrics, Workings
+from dcops.pipeline_metrics import pipeline_metrics
+from dcops.process_health import Workings
 from dcops.readiness import Readiness
 from dcops.reloading import Reloader
 from dcops.scrape import Scrape
@@ -58,7 +49,7 @@ from facility.clock import Clock
 from facility.moves import find_moves, unmoved
 from ingest.catalogues import KeptCatalogue
 from ingest.live_image import LiveImage
-from ingest.metrics import DeliveryMetrics, JournalMetrics, StoringMetrics, TickMetrics
+from ingest.metrics import StoringMetrics
 from ingest.stores.duckdb import DuckHistory
 from ingest.storing import ByException
 from ingest.tick import Tick
@@ -295,7 +286,11 @@ class Platform:
         """Notifiers: the last to stop, after what they have not told is saved."""
         async with aiohttp.ClientSession() as session:
             self._notifiers = build_notifiers(
-                self.live.loaded, session=session, active=self.board.active, environ=self._environ
+                self.live.loaded,
+                session=session,
+                active=self.board.active,
+                site=lambda: self.live.loaded.site,
+                environ=self._environ,
             )
             for notifier in self._notifiers:
                 self.board.listen(notifier.offer)
@@ -382,21 +377,19 @@ class Platform:
         )
 
     def _registry(self) -> CollectorRegistry:
-        metrics: list[Collector] = [
-            BuildMetrics(),
-            SiteMetrics(lambda: self.reloader.state),
-            TickMetrics(self.tick),
+        shared = pipeline_metrics(
+            self._workings,
+            collection=self._collecting_all,
+            state=lambda: self.reloader.state,
+            members=self._crew.members,
+        )
+        own: tuple[Collector, ...] = (
             StoringMetrics(self.by_exception),
-            JournalMetrics(self.spool),
-            DeliveryMetrics(self.deliveries, self.spool, self._clock),
             HistoryMetrics(self.history),
-            CollectionMetrics(self._collecting_all),
-            *([MemberMetrics(self._crew.members)] if self._crew.members else []),
             AlarmMetrics(self.board),
             NotificationMetrics(lambda: self._notifiers),
             CorrectionMetrics(lambda: self.live.derived.corrections()),  # noqa: PLW0108 - of the site of then
-            ProcessMetrics(self._workings),
-        ]
-        registry = registered(metrics)
+        )
+        registry = registered((*shared, *own))
         ProcessCollector(registry=registry)
         return registry

@@ -16,7 +16,7 @@ from collectors.changes import PlanChange
 from console.site import SiteRefusedError
 from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.times import write_time
-from dcops.background import apart, loop_first
+from dcops.background import apart, collector_rests
 from dcops.reload_state import ReloadState, waits_for_restart
 from dcops.removals import ManyRemovedError, refuse_many_removed
 from dcops.settled_files import FilesChangingError, read_settled
@@ -170,7 +170,7 @@ class Reloader(Generic[ReadyT]):
         began, self.state.tried = time.monotonic(), self._clock.now()
         before = self._running.live.loaded
         try:
-            with loop_first():
+            with collector_rests():
                 successor = await apart(lambda: self._read(load, before, removing))
                 await self._running.go_over(successor)
         except SiteProblems as problems:

@@ -21,8 +21,8 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 _MANY_POLLS = 5_000.0
 """A second."""
-SWITCH_SECONDS = 0.0005
-"""How long a thread that writes or sorts holds up an event loop that wants its turn; usually it is 5 ms."""
+SWITCH_SECONDS = 0.00002
+"""How long a thread that computes holds up an event loop that wants its turn; usually it is 5 ms."""
 _WORLD = (DcopsError, SimulationError, OSError, TimeoutError)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from dcops import standing_values
 from dcops.out_of_touch import Silence
+from facility.clock import Clock
 from ingest.errors import JournalUnavailableError
 from ingest.live_image import LiveImage
 from ingest.spool import Spool
@@ -20,10 +21,11 @@ _KEY = "standing"
 class StandingKeeping:
     """Saves and restores it, for whoever has a journal and a live image."""
 
-    def __init__(self, spool: Spool, shown: Callable[[], tuple[Silence, LiveImage]]) -> None:
+    def __init__(self, spool: Spool, shown: Callable[[], tuple[Silence, LiveImage]], clock: Clock) -> None:
         """``shown`` is what is shown at present, and what marks of it is not current."""
         self._spool = spool
         self._shown = shown
+        self._clock = clock
 
     async def load(self) -> bytes | None:
         """What an earlier run has saved.
@@ -49,6 +51,7 @@ class StandingKeeping:
                 len(remembered.values) - len(values),
             )
         silence.restore(image, values, whole=remembered.whole)
+        image.set_back(self._clock.now())  # the clock was ahead then: what comes now is no older than that
         if remembered.whole:
             with contextlib.suppress(JournalUnavailableError):
                 body = standing_values.encode(replace(remembered, whole=False))

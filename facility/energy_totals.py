@@ -95,6 +95,8 @@ class EnergyTotals:
         self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
+        self.withheld = False
+        """What an earlier run has counted is not known yet: no amount is told before."""
         self._any_integrated = bool(self.book.integrated.any())
         lone = self.book.lone
         self._lone = tuple(
@@ -147,6 +149,8 @@ class EnergyTotals:
         told = known
         if self.book.awaited.any():
             told = known & ~np.logical_or.reduceat(self.book.awaited[members], starts)
+        if self.withheld:
+            told = np.zeros_like(known)
         self._told.published = np.where(told, rising, self._told.published)
         weights = weights[members]
         expected = np.add.reduceat(weights, starts)
@@ -252,6 +256,7 @@ class EnergyTotals:
         totals = places_of(self._keys, other._keys)
         self._go_on(slice(0, len(totals)), Counted(*other._counted()), totals)
         self._told.take_over(other._told, totals)
+        self.withheld = other.withheld
 
     def _go_on(self, totals: slice, before: Counted, places: Ints) -> None:
         """Let some totals go on from what was counted of spaces, by the place of each among those."""

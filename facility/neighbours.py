@@ -1,6 +1,6 @@
 """What the neighbours of a source draw: those in its hall; where all of them are silent, farther ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,45 +12,50 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+_LEAST_SHARE = 1e-9
+"""Of the weight of a group; what is less is what rounding has left."""
+
+
 class Neighbours:
     """Groups of sources that are alike, nearest first; all arrays have shape (sources,).
 
-    A level is what the complete sources of a group draw per unit of their expected load.
+    A level is what complete sources draw per unit of their expected load: at the first distance those of the
+    group; farther out those of it that are not in the group before, which is silent where one looks so far.
+    With it the level would be another one as soon as it falls silent, though nobody draws more or less.
     """
 
     def __init__(self, groups: Sequence[Ints]) -> None:
-        """``groups`` has the number of each source's group, once for each distance."""
+        """``groups`` has the number of each source's group, once for each distance; each group is part of
+        one of the next distance.
+        """
         self._groups = tuple(groups)
         count = len(groups[0]) if groups else 0
         self._counts = tuple(int(each.max(initial=-1)) + 1 for each in groups)
         self.known = [np.full(count, np.nan) for _ in groups]
         """The level of each distance when that of the nearest was last known."""
 
-    def level(self, readings: Floats, complete: Bools, expected: Floats, distance: int = 0) -> Floats:
-        """The present level of one distance; NaN where no source of the group is complete."""
-        group, count = self._groups[distance], self._counts[distance]
-        drawn = np.bincount(group, np.where(complete, readings, 0.0), count)
-        weight = np.bincount(group, np.where(complete, expected, 0.0), count)
-        level = np.full(count, np.nan)
-        np.divide(np.maximum(drawn, 0.0), weight, out=level, where=weight > 0)
-        return level[group]
+    def level(self, readings: Floats, complete: Bools, expected: Floats) -> Floats:
+        """The present level of the nearest; NaN where no source of the group is complete."""
+        return next(self._levels(readings, complete, expected))
 
     def note(self, readings: Floats, complete: Bools, expected: Floats) -> None:
         """Remember the levels of all distances where that of the nearest is known."""
-        known = np.isfinite(self.level(readings, complete, expected))
-        for distance, kept in enumerate(self.known):
-            kept[known] = self.level(readings, complete, expected, distance)[known]
+        levels = list(self._levels(readings, complete, expected))
+        known = np.isfinite(levels[0])
+        for kept, level in zip(self.known, levels, strict=True):
+            kept[known] = level[known]
 
     def reached(self, readings: Floats, complete: Bools, expected: Floats) -> Floats:
         """The level of the nearest, and where it is not known what it was, moved as that of farther ones has.
 
         Where it never was known that of farther ones stands for it.
         """
-        found = self.level(readings, complete, expected)
+        levels = self._levels(readings, complete, expected)
+        found = next(levels)
         for distance in range(1, len(self._groups)):
             if np.isfinite(found).all():
                 break
-            farther = self.level(readings, complete, expected, distance)
+            farther = next(levels)
             with np.errstate(invalid="ignore", divide="ignore"):
                 moved = self.known[0] * farther / self.known[distance]
             found = np.where(np.isfinite(found), found, np.where(np.isfinite(moved), moved, farther))
@@ -60,3 +65,17 @@ class Neighbours:
         """Go on from those of the site as it was before."""
         for mine, before in zip(self.known, other.known, strict=False):
             taken_over(mine, before, places)
+
+    def _levels(self, readings: Floats, complete: Bools, expected: Floats) -> Iterator[Floats]:
+        """The present level of each distance, nearest first; NaN where no source is complete."""
+        drawing, weighing = np.where(complete, readings, 0.0), np.where(complete, expected, 0.0)
+        nearer_drawn = nearer_weight = np.zeros(len(readings))
+        for group, count in zip(self._groups, self._counts, strict=True):
+            drawn = np.bincount(group, drawing, count)[group].astype(np.float64, copy=False)
+            weight = np.bincount(group, weighing, count)[group].astype(np.float64, copy=False)
+            rest = weight - nearer_weight
+            level = np.full(len(readings), np.nan)
+            farther = np.maximum(drawn - nearer_drawn, 0.0)
+            np.divide(farther, rest, out=level, where=rest > _LEAST_SHARE * weight)
+            yield level
+            nearer_drawn, nearer_weight = drawn, weight

@@ -101,6 +101,8 @@ class Delivery:
         self._backlog_due = 0
         self._backlog_points = min(self._pace.points, _LEAST_BACKLOG)
         self._backlog_reached: int | None = None
+        self._answers = asyncio.Event()
+        """Somebody else has heard from the store since the latest try began."""
 
     @property
     def name(self) -> str:
@@ -121,6 +123,7 @@ class Delivery:
         """Deliver what is and what comes, until cancelled. What is under way then may be written twice."""
         while True:
             seen = self._spool.stats.backlogs
+            self._answers.clear()
             try:
                 due = await self._deliver_due()
             except JournalUnavailableError:
@@ -128,10 +131,14 @@ class Delivery:
             except StoreUnavailableError as error:
                 self._lost(error)
                 self._live_due = 0
-                await self._pause(self._delay(error))
+                await self._rest(self._delay(error))
             else:
                 if due is None or due > self._clock.now():
                     await self._changed_or(due, seen)
+
+    def try_again(self) -> None:
+        """Who waits because the store is away need not wait longer: it was heard from."""
+        self._answers.set()
 
     async def finish(self) -> None:
         """Write what is left once, the newest first, without waiting or trying again; for an orderly stop
@@ -214,6 +221,15 @@ class Delivery:
             await asyncio.sleep(0)  # now they are waiting: what changes from here on wakes them
             if self._spool.stats.backlogs is seen:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    async def _rest(self, seconds: float) -> None:
+        """Return after so long, or once the store was heard from."""
+        waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.ensure_future(self._answers.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waits:
                 each.cancel()

@@ -31,6 +31,8 @@ _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
+_CHECKED_SHARE = 10
+"""After a look through the whole file there is none until one in so many bytes of it is new."""
 _IDENTITY = re.compile("[0-9a-f]{32}")
 
 
@@ -59,6 +61,8 @@ class Journal:
         self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
+        self._check_from = 0
+        """Bytes ever appended from which on it is worth to look through the file again."""
         self._identity = ""
         self._file = JournalFile(path, self)
         self._catalogues = JournalCatalogues(self._file, KeptCatalogue(catalogue))
@@ -108,7 +112,10 @@ class Journal:
         return self._file.run(self._file.size)
 
     def trim(self, now: int) -> None:
-        """Let go of what all stores have, then of the oldest until the bounds are kept."""
+        """Let go of what all stores have, then of the oldest until the bounds are kept. A file that was
+        removed is written anew before.
+        """
+        self._file.run(self._file.keep_place)
         self._file.run(lambda: self._trim(now))
 
     def written(self) -> int:
@@ -141,6 +148,7 @@ class Journal:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
             self._identity = self._load_identity()
+            self._check_from = 0
             self._catalogues.forget()
             self._catalogues.keep()
             self._load_marks()
@@ -192,6 +200,15 @@ class Journal:
         for gone in kept.keys() - set(self._stores):
             self._file.write("DELETE FROM cursor WHERE store = ?", gone)
             self._file.write("DELETE FROM meta WHERE key = ?", SPANS + gone)
+            lacked = amount(kept[gone].add(kept[gone].mark, start).gaps(self._end)).points
+            if lacked:
+                _log.warning(
+                    "journal %s: the site has no store %s any more; %d readings that it lacks are not kept"
+                    " for it",
+                    self._file.path,
+                    gone,
+                    lacked,
+                )
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
@@ -222,7 +239,7 @@ class Journal:
             return []
         entries = self._entries(gap.first, gap.last.position, max_points)
         if not entries:
-            self._move({store: taken.add(gap.first, gap.last)})
+            self._move(store, taken.add(gap.first, gap.last))
         return entries
 
     def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
@@ -232,19 +249,19 @@ class Journal:
             start = self._live_start(start, window)
         entries = self._entries(start, end.position, max_points)
         if not entries and start.position < end.position:
-            self._move({store: taken.add(start, end)})
+            self._move(store, taken.add(start, end))
         return LiveEntries(start.position, entries)
 
     def _live_start(self, start: Mark, window: int) -> Mark:
-        """Where the newest ``window`` ns begin, if there is more than that after ``start``."""
+        """Where the newest ``window`` ns begin, if there is more than that after ``start``.
+
+        What seems to be younger than the newest came before the clock was set back: it is no news either.
+        """
         newest = self._file.numbers("SELECT accepted FROM batch ORDER BY position DESC LIMIT 1")
-        oldest = self._file.numbers(
-            "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", start.position
-        )
-        if newest is None or oldest is None or newest[0] - oldest[0] <= window:
+        if newest is None:
             return start
-        older = "WHERE position > ? AND accepted < ? ORDER BY position DESC LIMIT 1"
-        return self._mark(older, start.position, newest[0] - window) or start
+        others = "WHERE position > ? AND accepted NOT BETWEEN ? AND ? ORDER BY position DESC LIMIT 1"
+        return self._mark(others, start.position, newest[0] - window, newest[0] + window) or start
 
     def _entries(self, after: Mark, last: int, max_points: int) -> list[JournalEntry]:
         """Those after a mark up to ``last``: one if there is any, and more up to so many points."""
@@ -273,10 +290,16 @@ class Journal:
         return entries
 
     def _check_order(self) -> None:
-        """See whether something that seems to be missing is only not found, as rows lie in no order."""
+        """See whether something that seems to be missing is only not found, as rows lie in no order.
+
+        That takes minutes where there are many gigabytes, and the next that is missing is not far then.
+        """
+        if self._end.size < self._check_from:
+            return
         found = self._file.one("PRAGMA quick_check(1)")
         if found is None or found[0] != "ok":
             raise DamagedContentError(f"not all of it is found: {found and found[0]}")
+        self._check_from = self._end.size + self._file.size() // _CHECKED_SHARE
 
     def _leave_out(self, positions: Sequence[int]) -> None:
         self.corrupt += len(positions)
@@ -295,25 +318,18 @@ class Journal:
             first = self._mark("WHERE position <= ? ORDER BY position DESC LIMIT 1", after) or first
         grown = taken.add(first, last)
         if grown != taken:
-            self._move({store: grown})
+            self._move(store, grown)
 
-    def _move(self, moved: dict[str, Taken]) -> None:
+    def _move(self, store: str, taken: Taken) -> None:
+        """Note what a store has from now on."""
         with self._file.unhurried():  # what a store is given again it has already
-            for store, taken in moved.items():
-                mark = taken.mark
-                self._file.write(
-                    "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
-                    store,
-                    mark.position,
-                    mark.points,
-                    mark.size,
-                )
-                if taken.spans:
-                    spans = encode_spans(taken)
-                    self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
-                elif self._taken[store].spans:
-                    self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
-        self._taken.update(moved)
+            self._file.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", store, *taken.mark)
+            if taken.spans:
+                spans = encode_spans(taken)
+                self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
+            elif self._taken[store].spans:
+                self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
+        self._taken[store] = taken
 
     def _backlog(self, store: str) -> Backlog:
         taken, end = self._taken[store], self._end
@@ -330,17 +346,20 @@ class Journal:
         self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
         while (found := self._excess(now)) is not None:
             excess, accepted = found
-            behind = {store: t for store, t in self._taken.items() if t.mark.position < excess.position}
-            lost = {
-                store: (amount(t.gaps(excess)).points, self._backlog(store)) for store, t in behind.items()
-            }
-            self._move({store: taken.add(taken.mark, excess) for store, taken in behind.items()})
-            for store, (points, backlog) in lost.items():
-                since = accepted if backlog.oldest is None else backlog.oldest
-                self.losses.add(store, points, since, accepted, now)
+            for store in self._stores:
+                self._deprive(store, excess, accepted, now)
             self._delete(excess.position)
         self.losses.settle(now)
         self._file.vacuum(_PAGES_A_TRIM)
+
+    def _deprive(self, store: str, excess: Mark, accepted: int, now: int) -> None:
+        """Let a store never get what it lacks up to a place; the last of that was accepted then."""
+        taken = self._taken[store]
+        if taken.mark.position >= excess.position:
+            return
+        lost, since = amount(taken.gaps(excess)).points, self._backlog(store).oldest
+        self._move(store, taken.add(taken.mark, excess))
+        self.losses.add(store, lost, accepted if since is None else since, accepted, now)
 
     def _excess(self, now: int) -> tuple[Mark, int] | None:
         """Up to where the oldest must go and when the last of them was accepted; None if none must."""

@@ -3,7 +3,9 @@ it is of a newer version, and says what is wrong.
 """
 
 import contextlib
+import fcntl
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -27,6 +29,8 @@ _PRAGMAS = (
     "secure_delete = OFF",
     f"journal_size_limit = {64 << 20}",
 )
+_LOCKED = (510, 0x4000_0002)
+"""How many bytes from where on SQLite locks of a file that it writes."""
 _SIDE_FILES = ("", "-wal", "-shm")
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNLIKE = ("no such column", "no such table", "unsupported file format")
@@ -72,6 +76,9 @@ class JournalFile:
         """Damaged files put aside since the start."""
         self._owner = owner
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        """Which file is open, whatever its name says meanwhile."""
+        self._told_astray = False
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Open the file if need be and do some work on it; on a new file if this one is damaged.
@@ -154,9 +161,43 @@ class JournalFile:
         # One step frees one page, and execute() takes one step.
         self._open_connection.executescript(f"PRAGMA incremental_vacuum({pages})")
 
+    def keep_place(self) -> None:
+        """See that the file has its name still; it may be closed by that.
+
+        One that somebody has removed or replaced goes on as if nothing were amiss, and all of it is gone once
+        it is closed: so it is written to its place anew, unless that is another process's by now.
+        """
+        if self._opened is None:
+            return
+        if _identity(self.path) == self._opened:
+            if _identity(Path(f"{self.path}-wal")) is None:
+                self.close()  # which puts all that the removed log held into the file
+            return
+        if not self._told_astray:
+            _log.error("journal %s was removed or replaced while in use: it is written anew", self.path)
+        self._told_astray = True
+        if _is_held(self.path):
+            return
+        anew = Path(f"{self.path}.anew")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            anew.unlink(missing_ok=True)
+            self.write("VACUUM INTO ?", str(anew))
+            synchronise(anew)
+            anew.replace(self._salvaged)  # which must be whole: a start puts it in place
+        except (sqlite3.Error, OSError) as error:
+            # Closed, it would be gone: it stays open until there is room.
+            _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
+            return
+        self.close()
+        if self.path.exists():  # what lies beside it is of the one that was in use
+            self.path.replace(self._free_name("foreign"))
+        self._finish_salvage()
+        self._told_astray = False
+
     def close(self) -> None:
         """Close the file if it is open."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._opened = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -204,6 +245,7 @@ class JournalFile:
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        self._opened = _identity(self.path)
         if version < 0:
             raise DamagedContentError(f"there is no version {version}")
         if version:
@@ -280,6 +322,36 @@ def whole(row: Row) -> tuple[int, ...]:
     if any(type(each) is not int for each in row):
         raise DamagedContentError(f"{row} are no whole numbers")
     return row
+
+
+def synchronise(path: Path) -> None:
+    """Have all of a file on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tells a file from all others there are; None if there is none of that name."""
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process holds a file as a journal is held: it has locked what SQLite locks of it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, *_LOCKED)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _text(data: bytes) -> str:

@@ -4,7 +4,6 @@ A damaged page costs what lies on it and nothing else. Positions and the identit
 were, so a store that has taken a batch is not given it again.
 """
 
-import os
 import re
 import sqlite3
 import uuid
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from ingest.catalogues import digest
 from ingest.cursors import Mark, Taken, encode_spans
+from ingest.journal_file import synchronise
 from ingest.journal_rows import (
     SPANS,
     BatchRow,
@@ -89,7 +89,7 @@ def salvage(source: Path, target: Path, catalogue: bytes, room: int) -> Salvaged
             _write_rest(survey, file, catalogue)
             result = _settle(survey, file)
             file.execute("COMMIT")
-    _synchronise(target)
+    synchronise(target)
     return result
 
 
@@ -218,11 +218,3 @@ def _missing(file: sqlite3.Connection, after: Mark | None) -> int:
         missing += 0 if reached is None else max(0, total - points - reached)
         reached = total
     return missing
-
-
-def _synchronise(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -34,6 +34,8 @@ class Reception:
             accept: shows readings and keeps them for the journal.
             number: of the batch that holds what was accepted last.
         """
+        self.readings = 0
+        """Taken since the start: what is sent again is not taken again."""
         self._accept = accept
         self._number = number
         self._settled = 0
@@ -80,6 +82,7 @@ class Reception:
         if key in self._under_way:
             return self._under_way[key][1]
         self._accept(batch)
+        self.readings += batch.point_count
         number = self._number()
         if number <= self._settled:  # nothing of it was taken: it has no readings, or all were refused
             self._keep(key)

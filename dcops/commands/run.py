@@ -10,7 +10,7 @@ from pathlib import Path
 from dcops.crew.secrets import TokenError
 from dcops.crew.shard import Shard
 from dcops.crew.usage import RoleError, read_role
-from dcops.garbage import no_search, spare_nothing, spare_what_lives
+from dcops.garbage import no_search, spare_nothing, spared_as_it_settles
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform
@@ -20,9 +20,6 @@ from dcops.site_file import LoadedSite, SiteReader
 from dcops.stopping import leave
 from dcops.system_clock import SystemClock
 
-_SETTLING_SECONDS = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
-"""After the last every connection stands and every device has been read a few times, as a rule. A search
-through all that the start makes of a campus would take some 50 ms."""
 _EXAMPLE = """examples:
   dcops run site/
   dcops run site.yaml --data /var/lib/dcops --host 0.0.0.0 --port 8080
@@ -131,13 +128,10 @@ async def _serve(
             platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
         else:
             platform = Platform(loaded, clock, settings, os.environ)
-    loop = asyncio.get_running_loop()
-    settling = [loop.call_later(seconds, spare_what_lives) for seconds in _SETTLING_SECONDS]
-    async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
-        if early.came:  # the files may have changed after they were read
-            platform.reloader.request()
-        await platform.run(stop)
-    for each in settling:
-        each.cancel()
+    with spared_as_it_settles(asyncio.get_running_loop().call_later):
+        async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
+            if early.came:  # the files may have changed after they were read
+                platform.reloader.request()
+            await platform.run(stop)
     left_behind += platform.stopping.left_behind
     return 0

@@ -86,11 +86,12 @@ class Head:
         sender = parcel.sender
         member = self._member(sender.index, sender.count)
         self._check(member, sender.catalogue, parcel.sent)
-        member.readings += sum(batch.point_count for _, batch in parcel.entries)
         entries = [
             (position, self._known.translate(sender.catalogue, batch)) for position, batch in parcel.entries
         ]
+        before = self._reception.readings
         waits = self._reception.take(replace(parcel, entries=entries))
+        member.readings += self._reception.readings - before
         self._hurry()
         try:
             await self._reception.kept(waits, KEEP_SECONDS)

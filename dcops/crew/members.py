@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import nan
 from typing import Generic, TypeVar
 
@@ -18,6 +18,7 @@ from collectors.health import (
     DeviceState,
     DeviceTally,
     EndpointHealth,
+    EndpointState,
 )
 from dcops.crew.report import (
     Details,
@@ -96,6 +97,7 @@ class Member:
         """What the processes have counted that were this one before."""
         self._lateness_before = Durations()
         self._heard: int | None = None
+        self._told: int | None = None
         self._ahead = nan
         self._endpoints = Lines(read_endpoints, _NO_ENDPOINTS)
         self._devices = Lines(read_devices, _NO_DEVICES)
@@ -105,6 +107,12 @@ class Member:
     def report(self) -> Report | None:
         """What it told last; None before it did."""
         return self._report
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what it told last is of now; nothing that is not there is told otherwise."""
+        self._told = self._latest(self._told)
+        return self._told is None or not self._is_long_ago(self._told)
 
     @property
     def totals(self) -> CollectionTotals:
@@ -128,6 +136,7 @@ class Member:
     def take(self, report: Report) -> None:
         """Keep what it tells of itself."""
         self.hear(report.condition.sent)
+        self._told = self._heard
         if report.condition.process not in self._processes:
             self._before, self._lateness_before = self.totals, self.lateness
         self._watch_for_rivals(report.condition.process)
@@ -183,7 +192,8 @@ class Member:
         self._processes.append(process)
 
     def _rivalry(self) -> str:
-        if self._rivals_at is None or self._clock.now() - self._rivals_at > RIVAL_SECONDS * NANOSECONDS:
+        self._rivals_at = at = self._latest(self._rivals_at)
+        if at is None or self._clock.now() - at > RIVAL_SECONDS * NANOSECONDS:
             return ""
         return f"two processes collect as {self.name}, and its devices are read twice; stop one of them"
 
@@ -192,14 +202,25 @@ class Member:
             return CollectorState.SILENT
         if self.error:
             return CollectorState.REFUSED
+        self._heard = self._latest(self._heard)
         if self._heard is None:
             return CollectorState.EXPECTED
-        silent = self._clock.now() - self._heard > SILENT_SECONDS * NANOSECONDS
-        return CollectorState.SILENT if silent else CollectorState.HEARD
+        return CollectorState.SILENT if self._is_long_ago(self._heard) else CollectorState.HEARD
+
+    def _is_long_ago(self, time: int) -> bool:
+        return self._clock.now() - time > SILENT_SECONDS * NANOSECONDS
+
+    def _latest(self, time: int | None) -> int | None:
+        """The time, unless the clock was set back meanwhile: nothing has happened later than now."""
+        return None if time is None else min(time, self._clock.now())
 
 
 class CrewCollection:
-    """All collecting of a site seen as one: this process's own and what the members told of theirs."""
+    """All collecting of a site seen as one: this process's own and what the members told of theirs.
+
+    How devices and endpoints do of one that is not heard nobody knows: they count as suspect and down, and
+    have no figures.
+    """
 
     def __init__(self, own: Collection, members: Sequence[Member]) -> None:
         self._own = own
@@ -213,11 +234,11 @@ class CrewCollection:
         """The devices one by one."""
         yield from self._own.each_device()
         for member in self._members:
-            yield from member.devices()
+            yield from _devices(member)
 
     def device(self, device: str) -> DeviceHealth | None:
         """Health of one device; None if nobody collects it."""
-        theirs = (each for member in self._members for each in member.devices() if each.device == device)
+        theirs = (each for member in self._members for each in _devices(member) if each.device == device)
         return self._own.device(device) or next(theirs, None)
 
     def endpoints(self) -> tuple[EndpointHealth, ...]:
@@ -232,13 +253,13 @@ class CrewCollection:
         """The endpoints one by one."""
         yield from self._own.each_endpoint()
         for member in self._members:
-            yield from member.endpoints()
+            yield from _endpoints(member)
 
     def each_figures(self) -> Iterator[EndpointFigures]:
         """The endpoints in columns, those of each process at once."""
         yield from self._own.each_figures()
         for member in self._members:
-            yield figures_of(member.endpoints())
+            yield figures_of(member.endpoints() if member.is_current else ())
 
     @property
     def lateness(self) -> Durations:
@@ -247,7 +268,7 @@ class CrewCollection:
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse."""
-        parts = (self._own.tally(), *(member.report.tally for member in self._members if member.report))
+        parts = (self._own.tally(), *map(_tally, self._members))
         states: Counter[DeviceState] = Counter()
         for part in parts:
             states.update(part.states)
@@ -305,6 +326,36 @@ class CrewCollection:
                 if device is not None:
                     return elsewhere
         return self._own.forget(device) + elsewhere
+
+
+def _devices(member: Member) -> tuple[DeviceHealth, ...]:
+    """How its devices do."""
+    found = member.devices()
+    if member.is_current:
+        return found
+    error = f"{member.name} is not heard"
+    return tuple(replace(each, state=DeviceState.SUSPECT, last_error=error) for each in found)
+
+
+def _endpoints(member: Member) -> tuple[EndpointHealth, ...]:
+    """How its endpoints do."""
+    found = member.endpoints()
+    if member.is_current:
+        return found
+    error = f"{member.name} is not heard"
+    return tuple(
+        replace(each, state=EndpointState.DOWN, connected_since=None, last_error=error) for each in found
+    )
+
+
+def _tally(member: Member) -> DeviceTally:
+    """How many of its devices are in which state."""
+    if member.report is None:
+        return DeviceTally(states={}, refused=0, identity_changes=0)
+    found = member.report.tally
+    if member.is_current:
+        return found
+    return replace(found, states={DeviceState.SUSPECT: sum(found.states.values())})
 
 
 def added(*parts: CollectionTotals) -> CollectionTotals:

@@ -26,15 +26,16 @@ from console.showing import Showing, Shown
 from console.ticks import TickSignal
 from dcops.collecting import Collecting
 from dcops.cpu_stages import CpuStages
-from dcops.crew.metrics import MemberMetrics, ShardMetrics, ShardScrape
+from dcops.crew.metrics import ShardMetrics, ShardScrape
 from dcops.crew.report import Condition, Reporter
 from dcops.crew.shard_memory import ShardMemory
 from dcops.crew.shard_site import ShardSite, ShardSuccessor
 from dcops.journalling import open_spool
 from dcops.loop_watch import LoopWatch
-from dcops.metrics import BuildMetrics, CollectionMetrics, SiteMetrics, registered
+from dcops.metrics import registered
 from dcops.out_of_touch import Source, sources_of
-from dcops.process_health import ProcessMetrics, Workings
+from dcops.pipeline_metrics import pipeline_metrics
+from dcops.process_health import Workings
 from dcops.reloading import Reloader
 from dcops.serving import serving
 from dcops.settings import Settings
@@ -48,7 +49,6 @@ from facility.moves import find_moves
 from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery, Pace
 from ingest.errors import StoreUnavailableError
-from ingest.metrics import DeliveryMetrics, JournalMetrics, TickMetrics
 from ingest.point_exposition import PointExposition
 from ingest.stores import History
 from ingest.stores.dead_letters import DeadLetters
@@ -125,7 +125,9 @@ class Shard:
             pace=PACE,
         )
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
-        self._memory = ShardMemory(StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image)))
+        self._memory = ShardMemory(
+            StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image), clock)
+        )
         self._loop = LoopWatch(clock)
         self._workings = self._look_inside()
         self._pipeline = self._registry()
@@ -267,6 +269,8 @@ class Shard:
                 _log.debug("no report: %s", error)
                 anew = True  # a head that starts anew is told everything
             else:
+                if anew:
+                    self.delivery.try_again()
                 anew = False
                 self._obey(answer)
             await asyncio.sleep(REPORT_SECONDS)
@@ -324,19 +328,13 @@ class Shard:
 
     def _registry(self) -> CollectorRegistry:
         """How the shard does."""
-        return registered(
-            (
-                BuildMetrics(),
-                SiteMetrics(lambda: self.reloader.state),
-                ShardMetrics(self.share),
-                ProcessMetrics(self._workings),
-                TickMetrics(self.tick),
-                JournalMetrics(self.spool),
-                DeliveryMetrics((self.delivery,), self.spool, self._clock),
-                CollectionMetrics(self.collection),
-                MemberMetrics(self._crew.members),
-            )
+        shared = pipeline_metrics(
+            self._workings,
+            collection=self.collection,
+            state=lambda: self.reloader.state,
+            members=self._crew.members,
         )
+        return registered((*shared, ShardMetrics(self.share)))
 
     async def _no_history(self, series: str, start: int, stop: int, step: int | None) -> History:
         self._refuse(series, start, stop, step)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 
+from dcops.keepsakes import PATIENCE
 from dcops.memory import MemoryUnreadableError
 from dcops.standing_keeping import StandingKeeping
 from ingest.errors import JournalUnavailableError
@@ -21,10 +22,11 @@ class ShardMemory:
         self._restored = False
 
     async def restore(self) -> None:
-        """Take up what an earlier run remembered; later, if the journal can't be read now."""
+        """Take up what an earlier run remembered; later, if the journal can't be read now, or not soon."""
         try:
-            body = await self._standing.load()
-        except JournalUnavailableError as error:
+            async with asyncio.timeout(PATIENCE):
+                body = await self._standing.load()
+        except (JournalUnavailableError, TimeoutError) as error:
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
             return
         self._restored = True

@@ -23,7 +23,7 @@ from collectors.config import CollectionPlan
 from collectors.shares import Share, read_share
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.report import Condition, Reporter
-from dcops.garbage import spare_what_lives
+from dcops.garbage import spared_as_it_settles
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
 from dcops.running import run_async, stop_on_signal
@@ -38,8 +38,6 @@ SEND_SECONDS = 0.01
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a parent that does not read; what comes then is dropped and counted."""
 REPORT_SECONDS = 5.0
-_SETTLED_SECONDS = 30.0
-"""After the start what lives is what stays."""
 
 
 class Worker:
@@ -176,10 +174,9 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         sender = Sender(index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex)
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
-        settled = asyncio.get_running_loop().call_later(_SETTLED_SECONDS, spare_what_lives)
-        async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
-            await worker.run(reader, stop)
-        settled.cancel()
+        with spared_as_it_settles(asyncio.get_running_loop().call_later):
+            async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
+                await worker.run(reader, stop)
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):

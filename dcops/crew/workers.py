@@ -36,6 +36,9 @@ STEADY_SECONDS = 60.0
 """One that ran for so long is started again after the first of these."""
 HUNG_SECONDS = 60.0
 """A worker says something every five seconds. One that is silent for so long hangs, and is ended."""
+_LOOKS = 6
+"""So often it is looked at in that time, so that it is not this process that stood still, and has yet to hear
+what was said."""
 END_SECONDS = 2.0
 """To hand over what was read, at the end; then it is killed."""
 _BUFFER = 1 << 20
@@ -146,14 +149,17 @@ class Workers:
             raise
         self._writers[index] = writer
         writer.write(frame(Kind.PLAN, self._orders[index - 1]))
-        listening = asyncio.ensure_future(self._listen(member, reader, writer))
+        heard = asyncio.Event()
+        listening = asyncio.ensure_future(self._listen(member, reader, writer, heard))
+        hanging = asyncio.ensure_future(_hanging(heard))
         try:
-            await asyncio.shield(listening)
-            return f"ended with {await process.wait()}"
+            await asyncio.wait({listening, hanging}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                return f"has said nothing for {HUNG_SECONDS:.0f} s and is ended"
+            listening.result()
+            return await _ending(process)
         except (FrameError, BatchCorruptError, ParcelVersionError, ReportUnreadableError) as error:
             return f"says what cannot be understood: {error}"
-        except TimeoutError:
-            return f"has said nothing for {HUNG_SECONDS:.0f} s and is ended"
         except Exception as error:  # noqa: BLE001 - the others collect on
             _log.exception("what %s brought cannot be taken", member.name)
             return f"brought what cannot be taken: {type(error).__name__}: {error}"
@@ -163,20 +169,22 @@ class Workers:
             raise
         finally:
             del self._writers[index]
+            hanging.cancel()
             listening.cancel()
             writer.close()
             await _end(process)
 
     async def _listen(
-        self, member: Member, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        member: Member,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        heard: asyncio.Event,
     ) -> None:
-        """Take what a worker hands over, until it is gone.
-
-        Raises:
-            TimeoutError: it hangs.
-        """
-        while (found := await _heard(reader)) is not None:
+        """Take what a worker hands over, until it is gone; ``heard`` is set with each frame."""
+        while (found := await read_frame(reader)) is not None:
             kind, body = found
+            heard.set()
             if kind is Kind.READINGS:
                 self._take(member, body)
             elif kind is Kind.REPORT:
@@ -208,9 +216,22 @@ class Workers:
         ]
 
 
-async def _heard(reader: asyncio.StreamReader) -> tuple[Kind, bytes] | None:
-    async with asyncio.timeout(HUNG_SECONDS):
-        return await read_frame(reader)
+async def _hanging(heard: asyncio.Event) -> None:
+    """Return once nothing was heard for too long."""
+    quiet = 0
+    while quiet < _LOOKS:
+        await asyncio.sleep(HUNG_SECONDS / _LOOKS)
+        quiet = 0 if heard.is_set() else quiet + 1
+        heard.clear()
+
+
+async def _ending(process: Process) -> str:
+    """How a process ended that has closed its line; it may hang at its end, and is not waited for longer."""
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            return f"ended with {await process.wait()}"
+    except TimeoutError:
+        return f"closed its line, did not end within {END_SECONDS:.0f} s and is ended"
 
 
 async def _end(process: Process) -> None:

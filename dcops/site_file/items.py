@@ -194,6 +194,7 @@ class AlertmanagerItem(Item):
     kind: Literal["alertmanager"]
     name: Id = "alertmanager"
     url: Url
+    runbook: Url | None = None
 
 
 class WebhookItem(Item):
@@ -202,5 +203,6 @@ class WebhookItem(Item):
     kind: Literal["webhook"]
     name: Id = "webhook"
     url: Url
+    runbook: Url | None = None
     secret_env: EnvName | None = None
     secret_file: Text | None = None

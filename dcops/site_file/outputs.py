@@ -89,6 +89,8 @@ class AlertmanagerConfig:
 
     name: str
     url: str
+    runbook: str = ""
+    """Where the runbook is read; empty if only its sections are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,8 @@ class WebhookConfig:
 
     name: str
     url: str
+    runbook: str = ""
+    """As above."""
     secret: SecretRef | None = None
     """Signs the body if given."""
 
@@ -198,11 +202,13 @@ def read_notifiers(entries: Iterable[Entry], folder: Path, findings: Findings) -
     found: list[NotifierConfig] = []
     for entry, item in _read(entries, _NOTIFIERS, "notifier", findings):
         if isinstance(item, AlertmanagerItem):
-            found.append(AlertmanagerConfig(name=item.name, url=item.url))
+            found.append(AlertmanagerConfig(name=item.name, url=item.url, runbook=item.runbook or ""))
         else:
             check_one_place(entry, "secret", "notifier", findings)
             secret = secret_ref(item.secret_env, item.secret_file, folder)
-            found.append(WebhookConfig(name=item.name, url=item.url, secret=secret))
+            found.append(
+                WebhookConfig(name=item.name, url=item.url, runbook=item.runbook or "", secret=secret)
+            )
     return tuple(found)
 
 

@@ -15,6 +15,9 @@ _OUT_OF_TIME = frozenset({408, 504})
 _REFUSED = frozenset({400, 422})
 _DROPPED = re.compile(r"\bdropped=(\d+)")
 _SHOWN = 300
+_ADDRESS = "correct the address: its port, http or https, and what stands before the store"
+_ASTRAY = ("unsupported path requested", "Client sent an HTTP request to an HTTPS server")
+"""What VictoriaMetrics and all servers written in Go say with 400 of a request that is not for the store."""
 
 
 class RequestTooLargeError(StoreError):
@@ -49,6 +52,8 @@ def answer_error(
         return RequestTooLargeError(message)
     if status in _REFUSED and is_page(said):
         return not_a_store(place, f"HTTP {status}, {shown}")
+    if status in _REFUSED and any(each in said for each in _ASTRAY):
+        return StoreUnavailableError(message, mend=_ADDRESS)
     if status in _REFUSED:
         dropped = _DROPPED.search(said)
         return RequestRefusedError(message, int(dropped[1]) if dropped else 0)
@@ -64,8 +69,7 @@ def is_page(said: str) -> bool:
 
 def not_a_store(place: str, said: str) -> StoreUnavailableError:
     """The error of an answer that is not from a store: it is no judgement on what was sent."""
-    mend = "correct the address: its port, http or https, and what stands before the store"
-    return StoreUnavailableError(f"{place} answers with a web page ({said})", mend=mend)
+    return StoreUnavailableError(f"{place} answers with a web page ({said})", mend=_ADDRESS)
 
 
 def seconds(header: str | None, now: datetime) -> float | None:

@@ -52,8 +52,7 @@ class DeadLetters:
             with suppress(FileNotFoundError):
                 if path.stat().st_size + len(body) > self._limit:
                     self._put_aside(store, path)
-            with path.open("ab") as file:
-                file.write(body)
+            _append(path, body)
         except OSError as error:
             self.lost[store] = self.lost.get(store, 0) + len(lines)
             if not self._failing:
@@ -69,6 +68,20 @@ class DeadLetters:
             with former.open("rb") as file:
                 self.lost[store] = self.lost.get(store, 0) + sum(not line.startswith(b"#") for line in file)
         path.replace(former)
+
+
+def _append(path: Path, body: bytes) -> None:
+    """Add to a file, or leave it as it was: behind half a line the next one could not be read."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        rest = memoryview(body)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
 
 
 def _commented(lines: Sequence[RefusedLine], now: int) -> Iterator[bytes]:

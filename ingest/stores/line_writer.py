@@ -7,7 +7,7 @@ so that they cost the others nothing.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ingest.errors import RefusedLine, StoreRejectedError, StoreSlowError
+from ingest.errors import RefusedLine, StoreRejectedError, StoreSlowError, StoreUnavailableError
 from ingest.line_protocol import Lines
 from ingest.stores.answers import RequestRefusedError, RequestTooLargeError
 
@@ -20,6 +20,7 @@ _GROWTH = 16
 _LEAST_BYTES = 8 << 10
 """Of a request to a store that does not answer in time."""
 _MOST_SUSPECTS = 20_000
+_MEND = "it refuses all it was ever sent: correct the address, or see its own log"
 
 Post = Callable[[bytes], None]
 """Sends lines; raises RequestTooLargeError, RequestRefusedError or StoreUnavailableError."""
@@ -36,6 +37,8 @@ class LineWriter:
         self._most_bytes = request_bytes
         self._tries = 0
         self._suspects: set[bytes] = set()
+        self._is_known = False
+        """Whether the store has shown that it understands lines: it took some, or counted what it refused."""
 
     def write(self, lines: Iterable[Lines]) -> None:
         """Write all lines.
@@ -50,6 +53,9 @@ class LineWriter:
             for request in self._requests(each):
                 self._tries = 0
                 refused += self._send(request)
+        if len(refused) > 1 and not self._is_known:
+            # Lines of many kinds are not all wrong: what answers is no store, or not the one that is meant.
+            raise StoreUnavailableError(refused[0].reason, mend=_MEND)
         self._remember(suspect, refused)
         if refused:
             raise StoreRejectedError(refused[0].reason, refused)
@@ -92,7 +98,9 @@ class LineWriter:
                 self.request_bytes = min(self.request_bytes, max(_LEAST_BYTES, len(body) // 2))
             raise
         except RequestRefusedError as error:
+            self._is_known = self._is_known or error.dropped > 0
             return self._search(lines, error)
+        self._is_known = True
         if 2 * len(body) > self.request_bytes:
             self.request_bytes = min(self._most_bytes, self.request_bytes + self.request_bytes // _GROWTH)
         return []

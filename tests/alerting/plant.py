@@ -13,6 +13,7 @@ from alerting.rules import Rule
 from alerting.watch import AlarmWatch
 from facility.catalogue import build_catalogue
 from facility.devices import Boundary, Device, DeviceKind, Feed, PointSpec
+from facility.moves import find_moves
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
 from facility.site import Site
@@ -37,9 +38,9 @@ def build_site() -> Site:
         Space(id="k02", level=Level.RACK, parent="h1", name="Rack 2"),
     )
     devices = (
-        _pdu("k01-pdu-a", "k01", Feed.A),
-        _pdu("k01-pdu-b", "k01", Feed.B),
-        _pdu("k02-pdu-a", "k02", Feed.A, rated_current=None),
+        pdu("k01-pdu-a", "k01", Feed.A),
+        pdu("k01-pdu-b", "k01", Feed.B),
+        pdu("k02-pdu-a", "k02", Feed.A, rated_current=None),
         _device("k01-climate", DeviceKind.ENVIRONMENT_SENSOR, "k01", CLIMATE_POINTS),
         _device("k02-climate", DeviceKind.ENVIRONMENT_SENSOR, "k02", CLIMATE_POINTS),
         _device("weather", DeviceKind.ENVIRONMENT_SENSOR, "campus", WEATHER_POINTS),
@@ -57,7 +58,7 @@ def two_rows() -> Site:
         for row in rows
         for rack in (1, 2, 3)
     )
-    devices = tuple(_pdu(f"{rack.id}-{feed.lower()}", rack.id, feed) for rack in racks for feed in Feed)
+    devices = tuple(pdu(f"{rack.id}-{feed.lower()}", rack.id, feed) for rack in racks for feed in Feed)
     return Site(name="North campus", spaces=(*build_site().spaces[:3], *rows, *racks), devices=devices)
 
 
@@ -78,7 +79,7 @@ def _device(
     )
 
 
-def _pdu(device_id: str, space: str, feed: Feed, rated_current: float | None = 100.0) -> Device:
+def pdu(device_id: str, space: str, feed: Feed, rated_current: float | None = 100.0) -> Device:
     return Device(
         id=device_id,
         kind=DeviceKind.RACK_PDU,
@@ -131,6 +132,19 @@ class Plant:
         parsed = self.parse(text)
         assert [str(problem) for problem in parsed.problems] == []
         self.watch = self.make_watch(parsed.rules)
+
+    def reloaded(self, site: Site, rules: str, at: float) -> "Plant":
+        """A plant of another state of the site, that goes on from this one and has its board."""
+        after = Plant(site)
+        moves = find_moves(self.catalogue, after.catalogue)
+        for here, there, count in moves.runs:
+            for name in ("values", "times", "quality"):
+                getattr(after, name)[here : here + count] = getattr(self, name)[there : there + count]
+        after.board, after.told, after.endpoints = self.board, self.told, self.endpoints
+        after.use(rules)
+        after.watch.take_over(self.watch, moves)
+        after.watch.resume(T0 + round(at * SECOND))
+        return after
 
     def read(self, series: str, value: float, at: float, quality: int = Quality.GOOD) -> None:
         """A reading of one point with its source time."""

@@ -23,6 +23,9 @@ class Receiver:
         self.port = port
         self.status = 200
         self.hang = False
+        self.location = "/elsewhere"
+        self.refused = ""
+        """Id of an alarm that makes a message a bad one."""
         self.attempts = 0
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
@@ -44,6 +47,7 @@ class Receiver:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/hooks/{token}", self._take)
+        app.router.add_post("/api/v2/alerts", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -58,8 +62,10 @@ class Receiver:
         if self.hang:
             await asyncio.Event().wait()
         body = await request.read()
+        if self.refused and self.refused.encode() in body:
+            return web.Response(status=400, text="so it is")
         if self.status == 200:
             self.bodies.append(body)
             self.headers.append(dict(request.headers))
-        headers = {"Location": "/elsewhere"} if self.status == 302 else {}
+        headers = {"Location": self.location} if self.status == 302 else {}
         return web.Response(status=self.status, text="so it is", headers=headers)

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,8 +21,8 @@ from alerting.alertmanager import Alertmanager, AlertmanagerOptions, alert_of
 from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions
 from tests.alerting.plant import SECOND, T0, make_alarm
-from tests.alerting.receiver import until
-from tests.servers.processes import Server, alertmanager
+from tests.alerting.receiver import Receiver, until
+from tests.servers.processes import Server, alertmanager, free_port
 
 OPTIONS = AlertmanagerOptions(url="http://127.0.0.1:9093", site="North campus")
 
@@ -32,6 +33,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
     found = alertmanager(tmp_path / "alertmanager")
     yield found
     found.stop()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """In the place of a server; not started yet."""
+    found = Receiver(free_port())
+    yield found
+    await found.stop()
 
 
 def alerts(server: Server) -> list[dict[str, Any]]:
@@ -130,7 +139,7 @@ async def test_a_server_that_is_down_at_the_start_shows_what_is_active_later(
     sending.board.clear(numbered(2).id, time.time_ns())
     server.start()
     await until(lambda: devices(server) == ["cdu-1", "cdu-3"])
-    assert not sending.notifier.lost
+    await until(lambda: not sending.notifier.lost)
 
 
 @pytest.mark.parametrize("sending", [3600.0], indirect=True)
@@ -178,3 +187,40 @@ def test_a_runbook_that_is_a_url_stays_one() -> None:
     assert isinstance(annotations, dict)
     assert annotations["runbook"] == "https://wiki.example/hot"
     assert "value" not in annotations
+
+
+def test_an_alert_is_labelled_with_the_spaces_it_is_in() -> None:
+    options = replace(OPTIONS, spaces={"k01": {"building": "b1", "hall": "h1", "rack": "k01"}}.__getitem__)
+    labels = alert_of(make_alarm(), options, T0)["labels"]
+    assert isinstance(labels, dict)
+    assert {level: labels[level] for level in ("building", "hall", "rack")} == {
+        "building": "b1",
+        "hall": "h1",
+        "rack": "k01",
+    }
+
+
+async def test_what_ended_while_the_server_was_away_is_never_shown_as_active(receiver: Receiver) -> None:
+    board = AlarmBoard()
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{receiver.port}"
+        channel = Alertmanager(session, AlertmanagerOptions(url=url, site="North campus"))
+        options = NotifierOptions(refresh=60.0, batch=2, backoff=Backoff(first=0.02, cap=0.1))
+        notifier = Notifier(channel, board.active, options, Random(1))  # noqa: S311 - jitter
+        board.listen(notifier.offer)
+        for number in range(5):
+            board.raise_alarm(numbered(number))
+        for number in range(4):
+            board.clear(numbered(number).id, time.time_ns() - SECOND)
+        task = asyncio.create_task(notifier.run(), name="notifier")
+        await until(lambda: notifier.lost)
+        await receiver.start()
+        assert await notifier.flush(60)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    sent = [alert for body in receiver.bodies for alert in json.loads(body)]
+    now = datetime.now(UTC)
+    active = {each["labels"]["device"] for each in sent if datetime.fromisoformat(each["endsAt"]) > now}
+    assert active == {"cdu-4"}
+    assert {each["labels"]["device"] for each in sent} == {f"cdu-{number}" for number in range(5)}

@@ -70,7 +70,9 @@ def test_a_device_that_reports_by_exception_clears_after_the_time_of_two_polls(t
 
 def test_devices_that_were_never_read_are_alarms_after_three_polls(plant: Plant) -> None:
     assert run(plant, 0, 60) == {30: [f"device-silent:{device}" for device in ALL]}
-    assert plant.board.active()[0].message == "k01-pdu-a in Building 1 › Hall 1 › Rack 1: never read"
+    assert plant.board.active()[0].message == (
+        "k01-pdu-a in Building 1 › Hall 1 › Rack 1: no reading since dcops was started"
+    )
 
 
 def test_silent_devices_that_find_no_room_wait_until_there_is_some(plant: Plant) -> None:

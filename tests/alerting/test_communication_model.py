@@ -10,7 +10,7 @@ from alerting.board import AlarmBoard
 from facility.quality import Quality
 from tests.alerting.plant import SECOND, T0, Plant, two_rows
 
-TICKS, CALM = 2_500, 300
+TICKS, CALM = 3_000, 900
 STALE = 25
 MOST_UNTOLD = 3 * 10 + 5
 """Seconds that a device may be silent with no alarm up that speaks for it: three polls, counted anew after an
@@ -81,7 +81,7 @@ class Losses:
             case "endpoint-silent":
                 return [each for each in self.ids if self.gateways[each] == alarm.device]
             case "network-silent":
-                return self.ids
+                return [each for each in self.ids if self.is_in(each, alarm.device)]
             case "feed-silent":
                 feed = alarm.point[-1]
                 return [each for each in self.ids if each.endswith(feed) and self.is_in(each, alarm.device)]

@@ -347,3 +347,56 @@ def test_a_clock_that_is_set_back_delays_no_alarm(plant: Plant) -> None:
     assert [plant.step(INLET, 28.0, at) for at in (40, 50, 60)] == [False, False, True]
     assert [plant.step(INLET, 20.0, at) for at in (70, 100)] == [True, True]
     assert [plant.step(INLET, 20.0, at) for at in (0, 29, 30)] == [True, True, False]
+
+
+def test_delays_do_not_run_while_the_clock_is_set_ahead(plant: Plant) -> None:
+    """An hour that nobody has seen neither raises nor clears."""
+    plant.use(high(", on_delay: 60s, off_delay: 60s"))
+    for at in range(31):
+        plant.read(INLET, 28.0, 10 * (at // 10))
+        plant.tick(at)
+    ahead = 3600
+    for at in range(31, 70):
+        plant.read(INLET, 28.0, 10 * (at // 10) + (ahead if at >= 40 else 0))
+        plant.tick(at + ahead)
+        assert plant.active() == []
+    plant.read(INLET, 28.0, 70 + ahead)
+    plant.tick(70 + ahead)
+    assert len(plant.active()) == 1
+
+
+def test_an_alarm_does_not_end_by_a_clock_that_is_set_ahead(plant: Plant) -> None:
+    plant.use(high(", off_delay: 60s"))
+    plant.step(INLET, 28.0, 0)
+    for at in (1, 2, 3):
+        plant.step(INLET, 20.0, at)
+    assert plant.step(INLET, 20.0, 3604)
+    assert plant.step(INLET, 20.0, 3660)
+    assert not plant.step(INLET, 20.0, 3662)
+
+
+def test_a_value_and_its_limit_are_told_apart(plant: Plant) -> None:
+    plant.use(high(limit="27 °C").replace("{value} {limit}", "{value}, limit {limit}"))
+    plant.step(INLET, 27.04, 0)
+    assert plant.board.active()[0].message.endswith("27.04 °C, limit 27.00 °C")
+
+
+def test_a_value_at_its_limit_is_told_as_it_is(plant: Plant) -> None:
+    plant.use(high(limit="27 °C").replace("{value} {limit}", "{value}, limit {limit}"))
+    plant.step(INLET, 27.0, 0)
+    assert plant.board.active()[0].message.endswith("27.0 °C, limit 27.0 °C")
+
+
+def test_points_that_join_an_alarm_that_stands_need_no_room(plant: Plant) -> None:
+    plant.board = AlarmBoard(active_limit=1)
+    plant.use(f"- {{name: full, point: phase_current, high: 80 A, {TEXT}}}".replace("low", "high"))
+    for phase in (1, 2, 3):
+        plant.read(f"k01-pdu-a.current_l{phase}", 90.0, 0)
+    plant.tick(0)
+    plant.tick(1)
+    assert len(plant.active()) == 1
+    assert plant.board.held_back_total == 0
+    plant.read("k02-pdu-a.current_l1", 90.0, 2)
+    plant.tick(2)
+    assert len(plant.active()) == 1
+    assert plant.board.held_back_total == 1

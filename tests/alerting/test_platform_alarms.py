@@ -159,3 +159,12 @@ def test_the_watch_over_the_plant_leaves_them_alone() -> None:
     own.watch([replace(DOWN, on_delay=0)], "campus", T0)
     plant.watch.resume(T0)
     assert plant.active(Category.PLATFORM) == ["store-unavailable:influxdb"]
+
+
+def test_delays_do_not_run_while_the_clock_is_set_ahead() -> None:
+    bench = Bench()
+    for second in range(5):
+        assert bench.at(second, *AWAY) == []
+    for second in range(3600, 3896, 59):
+        assert bench.at(second, *AWAY) == []
+    assert bench.at(3896, *AWAY) == ["store-unavailable:influxdb"]

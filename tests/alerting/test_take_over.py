@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from alerting.alarms import Category
-from facility.moves import find_moves
 from tests.alerting.plant import SECOND, T0, Plant, build_site
 from tests.alerting.test_evaluation import CURRENT, INLET, TEXT, high
 
@@ -15,16 +14,9 @@ PHASES = f"- {{name: full, point: phase_current, high: 80 A, {TEXT}}}"
 def succeed(before: Plant, rules: str, *gone: str, at: float) -> Plant:
     """A plant whose first devices are gone, so that all points have moved; its board goes on."""
     site = build_site()
-    after = Plant(replace(site, devices=tuple(each for each in site.devices if each.id not in gone)))
-    moves = find_moves(before.catalogue, after.catalogue)
-    for here, there, count in moves.runs:
-        for name in ("values", "times", "quality"):
-            getattr(after, name)[here : here + count] = getattr(before, name)[there : there + count]
-    after.board, after.told, after.endpoints = before.board, before.told, before.endpoints
-    after.use(rules)
-    after.watch.take_over(before.watch, moves)
-    after.watch.resume(T0 + round(at * SECOND))
-    return after
+    return before.reloaded(
+        replace(site, devices=tuple(each for each in site.devices if each.id not in gone)), rules, at
+    )
 
 
 def test_a_delay_that_runs_goes_on() -> None:
@@ -75,6 +67,52 @@ def test_an_alarm_of_three_phases_goes_on_until_all_are_back() -> None:
     plant.tick(20)
     assert plant.active() == []
     assert [alarm.cleared is None for alarm in plant.history()] == [True, False]
+
+
+def phases_first() -> Plant:
+    """A plant whose very first points are three phases, which are too high."""
+    site = build_site()
+    first = site.devices[0]
+    points = tuple(sorted(first.points, key=lambda each: not each.name.startswith("current")))
+    plant = Plant(replace(site, devices=(replace(first, points=points), *site.devices[1:])))
+    assert plant.catalogue.index("k01-pdu-a.current_l1") == 0
+    plant.use(PHASES)
+    for phase in (1, 2, 3):
+        plant.read(f"k01-pdu-a.current_l{phase}", 90.0, 0)
+    plant.tick(0)
+    return plant
+
+
+def test_an_alarm_of_the_first_points_of_all_goes_on_until_all_are_back() -> None:
+    before = phases_first()
+    plant = before.reloaded(before.site, PHASES, at=1)
+    plant.read("k01-pdu-a.current_l1", 10.0, 10)
+    plant.read("k01-pdu-a.current_l2", 10.0, 10)
+    plant.tick(10)
+    assert plant.active() == ["full:k01-pdu-a.current_l1"]
+    plant.read("k01-pdu-a.current_l3", 10.0, 20)
+    plant.tick(20)
+    assert plant.active() == []
+    assert [alarm.cleared for alarm in plant.history()] == [None, T0 + 20 * SECOND]
+
+
+def test_an_alarm_of_a_point_that_is_gone_is_cleared_and_those_left_raise_their_own() -> None:
+    plant = phases_first()
+    pdu = plant.site.devices[0]
+    left = replace(pdu, points=tuple(each for each in pdu.points if each.name != "current_l1"))
+    plant = plant.reloaded(replace(plant.site, devices=(left, *plant.site.devices[1:])), PHASES, at=7)
+    assert plant.active() == []
+    plant.tick(8)
+    assert plant.active() == ["full:k01-pdu-a.current_l2"]
+    assert [alarm.cleared for alarm in plant.history()] == [None, T0 + 7 * SECOND, None]
+
+
+def test_an_alarm_of_the_first_point_of_all_goes_on_after_a_restart() -> None:
+    later = Plant(phases_first().site)
+    later.board.restore(phases_first().board.snapshot())
+    later.use(PHASES)
+    later.watch.resume(T0 + 100 * SECOND)
+    assert (later.active(), later.told) == (["full:k01-pdu-a.current_l1"], [])
 
 
 def test_an_alarm_of_a_device_that_is_gone_is_cleared() -> None:
@@ -143,3 +181,49 @@ def test_an_endpoint_that_was_heard_before_the_change_is_back_two_polls_after_th
     plant.read_device("k01-climate", 80)
     plant.tick(80)
     assert plant.active(Category.COMMUNICATION) == []
+
+
+def test_an_alarm_of_a_rule_that_is_more_urgent_now_is_told_anew() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high().replace("priority: low", "priority: high"), "k01-pdu-a", at=5)
+    assert [(a.priority, a.cleared) for a in plant.told] == [("low", None)]
+    plant.tick(6)
+    assert [(a.priority, a.raised, a.cleared) for a in plant.told[1:]] == [
+        ("low", T0, T0 + 6 * SECOND),
+        ("high", T0 + 6 * SECOND, None),
+    ]
+    plant.tick(7)
+    assert len(plant.told) == 3
+
+
+def test_an_alarm_that_a_new_limit_still_holds_up_is_told_anew_with_it() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high(limit="26 °C"), "k01-pdu-a", at=5)
+    plant.tick(6)
+    assert [(a.limit, a.cleared) for a in plant.told[1:]] == [(27.0, T0 + 6 * SECOND), (26.0, None)]
+
+
+def test_an_alarm_that_a_new_limit_does_not_hold_up_ends() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant = succeed(plant, high(limit="30 °C"), "k01-pdu-a", at=5)
+    plant.step(INLET, 28.0, 10)
+    assert plant.active() == []
+    assert [(a.limit, a.cleared is None) for a in plant.told] == [(27.0, True), (27.0, False)]
+
+
+def test_an_alarm_of_which_nothing_is_heard_keeps_what_it_says_until_something_is() -> None:
+    plant = Plant()
+    plant.use(high())
+    plant.step(INLET, 28.0, 0)
+    plant.lose("k01-climate")
+    plant = succeed(plant, high(limit="26 °C"), "k01-pdu-a", at=5)
+    plant.tick(6)
+    assert len(plant.history()) == 1
+    plant.step(INLET, 27.5, 7)
+    assert [a.limit for a in plant.history()] == [27.0, 27.0, 26.0]

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from random import Random
 
 import aiohttp
@@ -19,7 +20,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions, Outcome
 from alerting.errors import Unreachable
 from alerting.posting import post
-from alerting.webhook import Webhook, WebhookOptions, sign
+from alerting.webhook import Webhook, WebhookOptions, sign, webhook_body
 from tests.alerting.plant import T0, make_alarm
 from tests.alerting.receiver import Receiver, until
 from tests.servers.processes import free_port
@@ -124,6 +125,16 @@ async def test_raised_and_cleared_arrive_in_order_as_json(receiver: Receiver, se
     assert "X-Dcops-Signature" not in receiver.headers[0]
 
 
+def test_a_site_that_says_where_its_runbook_is_gets_a_link_with_each_event() -> None:
+    alarm = make_alarm()
+    own = replace(alarm, runbook="https://wiki.example/cage")
+    events = json.loads(webhook_body("s", [alarm, own], "https://wiki.example/runbook"))["events"]
+    assert [event["runbook"] for event in events] == [
+        "https://wiki.example/runbook#it-inlet-hot",
+        "https://wiki.example/cage",
+    ]
+
+
 async def test_the_signature_is_the_hmac_sha256_of_the_body(receiver: Receiver, sending: Sending) -> None:
     await receiver.start()
     sending.to(receiver, secret=SECRET)
@@ -189,7 +200,7 @@ async def test_loss_and_return_are_each_told_once(
     )
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 429, 408])
+@pytest.mark.parametrize("status", [500, 502, 503, 429, 408, 401, 403, 404, 302])
 async def test_a_busy_receiver_is_tried_again(receiver: Receiver, sending: Sending, status: int) -> None:
     await receiver.start()
     receiver.status = status
@@ -201,7 +212,7 @@ async def test_a_busy_receiver_is_tried_again(receiver: Receiver, sending: Sendi
     assert receiver.events == [("raised", numbered(1).id)]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 413, 302])
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
 async def test_what_is_refused_is_counted_and_does_not_hold_up_the_next(
     receiver: Receiver, sending: Sending, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,7 +264,7 @@ async def test_a_dead_receiver_does_not_delay_another(receiver: Receiver, sendin
     await until(lambda: len(receiver.events) == 3)
 
 
-async def test_when_the_queue_is_full_the_oldest_are_dropped_and_counted(
+async def test_when_the_queue_is_full_the_first_are_kept_and_what_is_dropped_is_counted(
     receiver: Receiver, sending: Sending
 ) -> None:
     options = NotifierOptions(queue_limit=3, backoff=Backoff(first=0.01, cap=0.05))
@@ -266,9 +277,71 @@ async def test_when_the_queue_is_full_the_oldest_are_dropped_and_counted(
         assert notifier.waiting <= 3
     await receiver.start()
     await until(lambda: len(receiver.events) == 3)
-    assert receiver.events == [("raised", numbered(n).id) for n in (7, 8, 9)]
+    assert receiver.events == [("raised", numbered(n).id) for n in (0, 1, 2)]
     assert notifier.outcomes[Outcome.DROPPED] == 7
     assert notifier.outcomes[Outcome.SENT] == 3
+
+
+async def test_what_was_under_way_when_the_queue_filled_stays_the_first(
+    receiver: Receiver, sending: Sending
+) -> None:
+    options = NotifierOptions(queue_limit=3, backoff=Backoff(first=60.0, cap=60.0))
+    await receiver.start()
+    receiver.hang = True
+    (notifier,) = sending.to(receiver, options=options)
+    sending.board.raise_alarm(numbered(0))
+    await until(lambda: receiver.attempts == 1)
+    for number in range(1, 4):
+        sending.board.raise_alarm(numbered(number))
+    await receiver.stop()
+    await until(lambda: notifier.lost)
+    assert [alarm.id for alarm in notifier.untold] == [numbered(n).id for n in (0, 1, 2)]
+    assert notifier.outcomes[Outcome.DROPPED] == 1
+
+
+async def test_a_redirect_is_told_with_where_it_leads_and_not_followed(
+    receiver: Receiver, sending: Sending
+) -> None:
+    await receiver.start()
+    receiver.status = 302
+    receiver.location = "https://pager.example/hooks/s3cret-token"
+    (notifier,) = sending.to(receiver)
+    sending.board.raise_alarm(numbered(1))
+    await until(lambda: notifier.lost)
+    assert notifier.error == (
+        f"http://127.0.0.1:{receiver.port}: status 302, it redirects to https://pager.example and that is not"
+        " followed: give the final address"
+    )
+
+
+async def test_an_alarm_that_a_receiver_cannot_take_costs_no_other(
+    receiver: Receiver, sending: Sending
+) -> None:
+    (notifier,) = sending.to(receiver)
+    for number in range(9):
+        sending.board.raise_alarm(numbered(number))
+    receiver.refused = numbered(4).id
+    await receiver.start()
+    await until(lambda: len(receiver.events) == 8)
+    assert receiver.events == [("raised", numbered(n).id) for n in (0, 1, 2, 3, 5, 6, 7, 8)]
+    assert notifier.outcomes[Outcome.REFUSED] == 1
+    assert notifier.outcomes[Outcome.SENT] == 8
+
+
+async def test_whether_a_receiver_refuses_is_known_until_it_takes_something(
+    receiver: Receiver, sending: Sending
+) -> None:
+    await receiver.start()
+    receiver.status = 400
+    (notifier,) = sending.to(receiver)
+    sending.board.raise_alarm(numbered(1))
+    await until(lambda: notifier.refusing)
+    assert not notifier.lost
+    assert notifier.error == f"http://127.0.0.1:{receiver.port}: status 400: so it is"
+    receiver.status = 200
+    sending.board.raise_alarm(numbered(2))
+    await until(lambda: not notifier.refusing)
+    assert notifier.error == ""
 
 
 async def test_many_alarms_go_in_messages_of_limited_size(receiver: Receiver, sending: Sending) -> None:
@@ -294,7 +367,7 @@ async def test_neither_secret_nor_path_of_the_address_is_ever_told(
     sending.board.raise_alarm(numbered(1))
     await until(lambda: notifier.lost)
     await receiver.start()
-    receiver.status = 404
+    receiver.status = 400
     await until(lambda: notifier.outcomes[Outcome.REFUSED])
     options = WebhookOptions(url=receiver.url, site="s", secret=SECRET)
     told = caplog.text + notifier.name + repr(options)

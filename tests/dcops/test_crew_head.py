@@ -129,3 +129,14 @@ async def test_readings_of_the_site_as_it_was_get_the_indices_of_now() -> None:
     heading.head.settled(1, frozenset())
     await taking
     assert [batch.point_count for batch in heading.batches] == [0], "of the grid, which is gone"
+
+
+async def test_readings_that_are_sent_again_count_once(monkeypatch) -> None:
+    monkeypatch.setattr(head_module, "KEEP_SECONDS", 0.0)
+    heading = Heading()
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            await heading.head.take_readings(heading.parcel())
+    heading.head.settled(1, frozenset())
+    await heading.head.take_readings(heading.parcel())
+    assert heading.head.members[2].health().readings == 2

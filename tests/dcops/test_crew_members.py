@@ -323,3 +323,31 @@ def test_a_restart_is_no_rival_but_two_at_once_are() -> None:
     )
     clock.time += 61 * NANOSECONDS
     assert member.health().error == ""
+
+
+def test_one_that_falls_silent_is_silent_though_the_clock_was_set_back() -> None:
+    clock = SetClock()
+    member = member_with(clock, report(process="one"), report(process="two"), report(process="one"))
+    clock.time = NOON - 3600 * NANOSECONDS
+    assert member.health().state is CollectorState.HEARD
+    assert "two processes collect" in member.health().error
+    clock.time += 16 * NANOSECONDS
+    assert member.health().state is CollectorState.SILENT
+    clock.time += 60 * NANOSECONDS
+    assert member.health().error == ""
+
+
+def test_how_those_do_that_a_silent_process_reads_nobody_knows() -> None:
+    clock = SetClock()
+    collection = seen(member_with(clock, report()))
+    clock.time += 15 * NANOSECONDS
+    assert collection.device("far").state is DeviceState.ONLINE
+    clock.time += 1
+    found = collection.device("far")
+    assert (found.state, found.last_error) == (DeviceState.SUSPECT, "shard 2/2 is not heard")
+    assert [each.state for each in collection.devices()] == [DeviceState.DORMANT, DeviceState.SUSPECT]
+    assert collection.tally().states == {DeviceState.DORMANT: 1, DeviceState.SUSPECT: 1}
+    _, far = collection.endpoints()
+    assert (far.state, far.last_error) == (EndpointState.DOWN, "shard 2/2 is not heard")
+    assert together(list(collection.each_figures())).names == ("gw-near",)
+    assert collection.totals().polls_done == 14, "what was counted was"

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ with socket.socket(fileno=line) as parent:
     parent.sendall(bytes.fromhex(sys.argv[1]))
     if sys.argv[2] == "stays":
         time.sleep(60)
+if sys.argv[2] == "hangs at its end":
+    time.sleep(60)
 """
 
 
@@ -126,6 +129,39 @@ async def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch, tmp_p
     async with worker_that_says(said, "stays", monkeypatch, tmp_path) as (workers, batches):
         await until(lambda: len(batches) == 2, "the next one is heard")
         assert workers.members[0].restarts >= 1
+
+
+TALKS = """
+import socket, sys, time
+line = next(int(w[7:]) for w in sys.argv if w.startswith("--line="))
+with socket.socket(fileno=line) as parent:
+    while True:
+        parent.sendall(bytes.fromhex(sys.argv[1]))
+        time.sleep(0.02)
+"""
+
+
+async def test_what_a_worker_said_while_its_parent_stood_still_is_heard_afterwards(
+    monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(workers_module, "HUNG_SECONDS", 0.6)
+    monkeypatch.setitem(globals(), "SAYS", TALKS)
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest))
+    async with worker_that_says(said, "", monkeypatch, tmp_path) as (workers, batches):
+        await until(lambda: batches, "it is heard")
+        heard = len(batches)
+        time.sleep(1.5)  # noqa: ASYNC251 - this is what stands still
+        await until(lambda: len(batches) > heard + 40, "it is heard again")
+        assert workers.members[0].restarts == 0
+        assert not workers.members[0].gone
+
+
+async def test_a_worker_that_closes_its_line_and_does_not_end_is_ended(monkeypatch, tmp_path) -> None:
+    said = frame(Kind.READINGS, readings(KeptCatalogue(catalogue()).digest))
+    async with worker_that_says(said, "hangs at its end", monkeypatch, tmp_path) as (workers, batches):
+        await until(lambda: len(batches) == 2, "the next one is heard")
+        member = workers.members[0]
+        await until(lambda: "did not end" in member.health().error, "why is told")
 
 
 async def test_a_stop_while_a_worker_is_being_started_leaves_no_process(monkeypatch, tmp_path) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiomqtt
 import pytest
@@ -14,15 +15,17 @@ from collectors.profiles import MqttProfile
 from collectors.profiles.reader import shipped
 from collectors.shares import Share
 from dcops import out_of_touch, standing_values
+from dcops.crew.members import Member
 from dcops.crew.roles import Role
 from dcops.crew.shard import Shard
-from dcops.out_of_touch import OutOfTouch, Source
+from dcops.out_of_touch import OutOfTouch, Source, sources_of
 from dcops.platform import Platform
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite, load
 from dcops.stages import stage
 from dcops.system_clock import SystemClock
 from tests.climate import climate_site
+from tests.collectors.healths import endpoint_health
 from tests.e2e.hall import until
 from tests.servers.processes import Server, free_port, mosquitto
 
@@ -106,6 +109,19 @@ def test_after_a_restart_nothing_is_heard_until_a_broker_was_there_and_has_kept_
     rig.sources[0] = Source("broker", in_touch=True, missed=sessions, kept=kept)
     assert rig.at(5) == (set(), missed)
     assert rig.at(10) == (set(), set())
+
+
+def test_after_a_restart_nothing_is_heard_through_a_shard_until_it_is_and_tells_of_its_broker() -> None:
+    own = SimpleNamespace(brokers=lambda: ())
+    shard = Member("shard 2/2", SystemClock())
+    touch = OutOfTouch(plan(), {"leak": "shard 2/2"}, {"leak"}, lambda: sources_of(own, [shard]))  # type: ignore[arg-type]
+    touch.restart()
+    assert touch(0).lost == touch(5 * SECOND).lost == {"leak"}
+    shard.hear(time.time_ns())
+    assert touch(10 * SECOND).lost == {"leak"}, "it may have lost its broker"
+    broker = endpoint_health("broker", protocol="mqtt")
+    shard.endpoints = lambda: (broker,)  # type: ignore[method-assign]
+    assert touch(15 * SECOND).lost == set()
 
 
 def test_a_broker_that_goes_away_later_is_judged_as_ever() -> None:

@@ -1,5 +1,6 @@
 """Which conditions of the pipeline ask for a person, and what they say."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from alerting.alarms import Priority
 from alerting.board import AlarmBoard
+from alerting.delivery import Outcome
 from alerting.platform_alarms import PLATFORM_RULES, Condition, PlatformAlarms
 from collectors.health import CollectorHealth, CollectorState
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
@@ -42,7 +44,9 @@ class Bench:
         self.stats = SpoolStats(limits=JournalLimits(size=8 * GIB, age=168 * HOUR))
         self.counts = AcceptCounts()
         self.history, self.influx = FakeDelivery("history"), FakeDelivery("influxdb")
-        self.notifiers: Sequence[Any] = [SimpleNamespace(name="pager", lost=False, waiting=0)]
+        self.notifiers: Sequence[Any] = [
+            SimpleNamespace(name="pager", lost=False, refusing=False, waiting=0, error="", outcomes=Counter())
+        ]
         self.free: tuple[int, int] | None = (100 * GIB, 200 * GIB)
         self.shard = CollectorHealth(
             name="shard 2/2",
@@ -263,9 +267,27 @@ def test_a_notifier_that_does_not_get_through_is_told_on_the_page() -> None:
     found = bench.only()
     assert (found.rule, found.priority, found.on_delay) == ("notifier-failing", Priority.HIGH, 5 * MINUTE)
     assert found.message == (
-        "Alarms do not reach pager: 12 wait, and beyond 10000 the oldest are dropped. Anyone who relies on it"
-        " sees none now"
+        "Alarms do not reach pager: 12 wait, and beyond 10000 the least urgent are dropped. Anyone who relies"
+        " on it sees none now"
     )
+    bench.notifiers[0].error = "https://pager.example: status 401: who are you?"
+    assert bench.only().message.startswith(
+        "Alarms do not reach pager (https://pager.example: status 401: who are you?): 12 wait"
+    )
+
+
+def test_a_notifier_that_refuses_alarms_for_good_is_told_at_once() -> None:
+    bench = Bench()
+    pager = bench.notifiers[0]
+    pager.refusing, pager.error = True, "https://pager.example: status 400: bad form"
+    pager.outcomes[Outcome.REFUSED] = 3
+    found = bench.only()
+    assert (found.rule, found.priority, found.on_delay) == ("notifier-failing", Priority.HIGH, 0)
+    assert found.message == (
+        "pager refuses alarms (https://pager.example: status 400: bad form): 3 since the start, and they"
+        " are not sent again. Anyone who relies on it has not seen them"
+    )
+    assert found.action == "Watch the alarm list on the page; correct its address, or what it accepts: pager."
 
 
 def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> None:

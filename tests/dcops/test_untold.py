@@ -15,6 +15,7 @@ from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions
 from alerting.errors import SnapshotError, Unreachable
 from alerting.untold import read_untold, write_untold
+from alerting.written import Written
 from dcops import keepsakes
 from dcops.keepsakes import Keepsakes
 from dcops.live_site import LiveSite
@@ -152,7 +153,7 @@ def test_what_is_no_list_of_alarms_is_said() -> None:
     for body in (b"nonsense", b"[]", b'{"version": 1, "waiting": {"pager": [{"id": "x"}]}}'):
         with pytest.raises(SnapshotError, match="still to be sent"):
             read_untold(body)
-    later = write_untold(()).replace(b'"version":1', b'"version":2')
+    later = write_untold((), lambda _: Written()).replace(b'"version":1', b'"version":2')
     with pytest.raises(SnapshotError, match="version 2"):
         read_untold(later)
 

@@ -1,10 +1,13 @@
 """The platform on a disk that fills, and on a journal that is damaged: it goes on, counts and recovers."""
 
 import logging
+import threading
 
 import numpy as np
 import pytest
 
+from dcops import keepsakes
+from ingest import journal
 from tests.e2e.hall import Hall, running_hall, until
 from tests.e2e.test_faults import said
 from tests.ingest.disks import small_disk
@@ -49,6 +52,31 @@ async def test_a_full_disk_costs_nothing_while_memory_lasts(tmp_path, caplog):
             await until(lambda: spool.stats.appended == written.written, "all that was journalled")
     assert len(said(caplog, "readings wait in memory")) == 1
     assert len(said(caplog, "the journal can be used again")) == 1
+
+
+async def test_energies_are_not_told_before_what_was_counted_is_known(tmp_path, monkeypatch):
+    """As long as a damaged journal is made anew of what is sound in it, which may take minutes."""
+    async with running_hall(tmp_path) as hall:
+        await until(lambda: hall.value("campus.facility_energy") > 0, "energies")
+        before = hall.value("campus.facility_energy")
+    with (tmp_path / "data" / "journal.sqlite").open("r+b") as file:
+        file.write(np.random.default_rng(3).bytes(4096))
+    go_on, salvage = threading.Event(), journal.salvage
+    monkeypatch.setattr(journal, "salvage", lambda *given: go_on.wait(120) and salvage(*given))
+    monkeypatch.setattr(keepsakes, "PATIENCE", 0.1)
+    try:
+        async with running_hall(tmp_path) as hall:
+            await until(lambda: hall.value("campus.power") > 0, "live values")
+            await until(lambda: hall.value("campus.power_coverage") == 1.0, "all meters are read")
+            ticks = hall.platform.signal.number
+            await until(lambda: hall.platform.signal.number > ticks + 3, "ticks go on")
+            told = hall.value("campus.facility_energy")
+            go_on.set()
+            assert np.isnan(told)
+            await until(lambda: hall.value("campus.facility_energy") > 0, "energies")
+            assert hall.value("campus.facility_energy") >= before
+    finally:
+        go_on.set()
 
 
 async def test_a_damaged_journal_is_said_counted_and_gone_on_from(tmp_path, caplog):

@@ -355,7 +355,7 @@ def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
 
 
 def test_a_passing_zero_just_before_a_rollover_is_none():
-    """At 0 it seems to have rolled over by 20 kWh; ten seconds later it goes on as before, then really rolls."""
+    """At 0 it seems to have rolled over by 20 kWh; then it goes on as before, and really rolls over."""
     meter = Meter(modulus=2.0**32)
     meter.read(0, 2.0**32 - 20_000)
     meter.at(0)

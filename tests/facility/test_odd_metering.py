@@ -35,6 +35,17 @@ def test_meters_without_a_counter_are_integrated_and_marked_as_estimates():
     assert (hall.value("r2.energy"), hall.code("r2.energy")) == (pytest.approx(70e3, rel=1e-9), Quality.GOOD)
 
 
+def test_a_counter_that_was_never_read_and_has_no_power_leaves_the_energy_of_the_others_known():
+    site = small_site(with_taps=False)
+    dumb = (replace(d, points=d.points[1:]) if d.id == "k4-pdu-b" else d for d in site.devices)
+    hall = Watts(replace(site, devices=tuple(dumb)))
+    hall.run(0, 1800, silent=("k4-pdu-b",))
+    assert hall.value("k4.energy") == pytest.approx(17.5e3, rel=1e-9)
+    assert (hall.value("k4.energy_estimated"), hall.code("k4.energy")) == (0.0, Quality.SUBSTITUTE)
+    assert hall.value("campus.energy") == pytest.approx(122.5e3, rel=1e-9)
+    assert (hall.value("campus.energy_estimated"), hall.code("campus.energy")) == (0.0, Quality.SUBSTITUTE)
+
+
 def test_a_meter_without_a_counter_goes_on_after_a_restart():
     site = small_site(with_taps=False)
     bare = replace(site, devices=tuple(replace(d, points=d.points[:1]) for d in site.devices))

@@ -6,6 +6,7 @@ import pytest
 
 from ingest.errors import RefusedLine
 from ingest.stores.dead_letters import DeadLetters
+from tests.ingest.disks import small_disk
 from tests.ingest.plant import StillClock
 
 
@@ -54,3 +55,14 @@ async def test_what_cannot_be_kept_is_said_once_and_counted(
     await letters.add("influx", [line("3")])
     assert letters.lost == {"influx": 3}
     assert len(caplog.records) == 1
+
+
+async def test_a_disk_that_fills_leaves_no_half_line(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        letters = DeadLetters(disk, StillClock())
+        await letters.add("influx", [line("pdu v=1.0 1")])
+        await letters.add("influx", [line("x" * 1000)] * 100)
+        await letters.add("influx", [line("pdu v=2.0 2")])
+        lines = (disk / "influx.lines").read_text().splitlines()
+    assert [each for each in lines if not each.startswith("#")] == ["pdu v=1.0 1", "pdu v=2.0 2"]
+    assert (letters.kept, letters.lost) == ({"influx": 2}, {"influx": 100})

@@ -53,6 +53,7 @@ class Rig:
         self.clock = SteppedClock()
         self.spool = Spool(journal, ("list",), self.clock)
         self.pauses: list[float] = []
+        self.pause_for_good = False
         self.letters = DeadLetters(folder / "rejected", self.clock)
         self.delivery = Delivery(
             spool=self.spool,
@@ -66,6 +67,8 @@ class Rig:
 
     async def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
+        if self.pause_for_good:
+            await asyncio.Event().wait()
         await asyncio.sleep(0)
 
     def put(self, *numbers: int) -> None:
@@ -185,12 +188,12 @@ async def test_a_clock_that_is_set_back_holds_up_a_backlog_for_a_minute_at_most(
         before = len(rig.store.taken)
         rig.clock.time -= 3600 * SECOND
         rig.put(30)
-        await settled(rig)
+        await until(lambda: 1030.0 in rig.store.taken)
         for _ in range(61):
             rig.clock.step(SECOND)
             await settled(rig)
         # The new one and some of the backlog, which takes a second for each of its seconds.
-        assert len(rig.store.taken) > before + 1
+        await until(lambda: len(rig.store.taken) > before + 1)
 
 
 async def test_after_an_outage_the_newest_come_first_and_the_backlog_at_its_rate(tmp_path: Path) -> None:
@@ -286,6 +289,34 @@ async def test_the_pause_doubles_up_to_a_minute_and_is_drawn_from_the_upper_half
     for pause, ceiling in zip(rig.pauses, ceilings, strict=True):
         assert ceiling / 2 <= pause <= ceiling
     assert len({pause / ceiling for pause, ceiling in zip(rig.pauses, ceilings, strict=True)}) > 5
+
+
+async def test_after_a_failure_what_is_new_goes_with_the_next_try(tmp_path: Path) -> None:
+    """Also if the clock stands still meanwhile: the pace is that of writes that were taken."""
+    rig = Rig(tmp_path, Pace(points=8, seconds=50.0))
+    async with rig.running():
+        rig.put(0)
+        await until(lambda: rig.store.taken == [1000.0])
+        rig.store.failures = [StoreUnavailableError("away")]
+        rig.clock.step(50 * SECOND)
+        rig.put(50)
+        await until(lambda: rig.store.taken == [1000.0, 1050.0])
+    assert len(rig.pauses) == 1
+
+
+async def test_who_hears_from_the_store_ends_the_pause_before_the_next_try(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.pause_for_good = True
+    rig.store.failures = [StoreUnavailableError("away")] * 2
+    rig.put(0)
+    async with rig.running():
+        await until(lambda: len(rig.pauses) == 1)
+        assert rig.store.taken == []
+        rig.delivery.try_again()
+        await until(lambda: len(rig.pauses) == 2)
+        assert rig.store.failures == []
+        rig.delivery.try_again()
+        await until(lambda: rig.store.taken == [1000.0])
 
 
 async def test_what_the_store_asks_for_is_honoured(tmp_path: Path) -> None:

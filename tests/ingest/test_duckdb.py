@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -281,6 +282,28 @@ async def test_a_damaged_database_is_said_to_be_damaged(tmp_path: Path, *, cut: 
     path.write_bytes(data)
     await store.write([grid(2, 1, 2.0)])
     assert rows(await store.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192), (1.0, 2.0, 192)]
+    await store.close()
+
+
+async def test_a_damaged_write_ahead_log_is_said_to_be_damage_and_a_torn_one_is_not(tmp_path: Path) -> None:
+    store = DuckHistory(tmp_path / "data" / "history.duckdb", StillClock())
+    await store.write([grid(1, 0, 1.0)])
+    for name in ("torn", "damaged"):  # as a kill would leave it
+        shutil.copytree(tmp_path / "data", tmp_path / name)
+    await store.close()
+    log = tmp_path / "torn" / "history.duckdb.wal"
+    data = log.read_bytes()
+    log.write_bytes(data[:-1])
+    store = DuckHistory(tmp_path / "torn" / "history.duckdb", StillClock())
+    await store.write([grid(2, 1, 2.0)])
+    assert rows(await store.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192), (1.0, 2.0, 192)]
+    await store.close()
+    log = tmp_path / "damaged" / "history.duckdb.wal"
+    at = len(data) // 2
+    log.write_bytes(data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :])
+    store = DuckHistory(tmp_path / "damaged" / "history.duckdb", StillClock())
+    with pytest.raises(StoreUnavailableError, match=r"it is damaged: restore it and .*files from a backup"):
+        await store.write([grid(2, 1, 2.0)])
     await store.close()
 
 

@@ -256,3 +256,19 @@ def test_names_of_files_tell_what_is_in_them(path: Path) -> None:
         "1min-20251228-N.parquet",
         "device-20260101-N.parquet",
     ]
+
+
+async def test_newest_readings_whose_file_was_removed_are_written_anew(
+    path: Path, clock: StillClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = DuckHistory(path, clock)
+    for position in range(1, 4):
+        await store.write([steady(position, 10 * position, 1)])
+    (log,) = path.with_suffix(".files").glob("hot-*.log")
+    log.unlink()
+    await store.write([steady(4, 40, 1)])
+    await store.close()
+    again = DuckHistory(path, clock)
+    assert await power(again) == [(10.0 * n, 5.0, 192) for n in range(1, 5)]
+    await again.close()
+    assert "was removed while in use" in caplog.text

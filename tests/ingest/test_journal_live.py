@@ -115,3 +115,21 @@ def test_a_store_that_was_away_too_often_gets_all_in_order(tmp_path: Path) -> No
         assert give_live(journal) == [1001.0 + 4 * outage + n for n in range(3)]
     fill(journal, 4, first=400)
     assert give_live(journal) == [1400.0, 1401.0, 1402.0, 1403.0]
+
+
+def test_a_backlog_stays_one_though_the_clock_was_set_back_behind_it(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    fill(journal, 10, first=7200)
+    fill(journal, 2, first=3600)
+    assert give_live(journal) == [4600.0, 4601.0]
+    assert journal.backlog("a").overtaken == 20
+    assert give_backlog(journal, 1000) == [8200.0 + n for n in range(10)]
+    assert journal.backlog("a") == Backlog()
+
+
+def test_what_a_clock_far_ahead_stamped_is_no_news_once_it_is_set_right(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    fill(journal, 3)
+    fill(journal, 2, first=31_536_000)
+    fill(journal, 2, first=10)
+    assert give_live(journal) == [1010.0, 1011.0]

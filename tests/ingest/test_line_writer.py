@@ -140,3 +140,17 @@ def test_a_store_that_goes_away_meanwhile_says_so() -> None:
 
     with pytest.raises(StoreUnavailableError):
         LineWriter(post).write(lines(3))
+
+
+def test_who_refuses_all_it_was_ever_sent_is_not_believed_until_it_has_taken_something() -> None:
+    server = Server(counts=False)
+    writer = LineWriter(server.post)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="refuses all it was ever sent"):
+            writer.write(lines(10, *range(10)))
+    writer.write(lines(1))
+    assert len(refused_by(writer, lines(10, *range(10)))) == 10
+
+
+def test_a_single_line_is_refused_for_what_it_is() -> None:
+    assert len(refused_by(LineWriter(Server(counts=False).post), lines(1, 0))) == 1

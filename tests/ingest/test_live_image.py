@@ -177,3 +177,35 @@ def test_an_image_goes_on_from_another_where_both_have_the_points() -> None:
     after = LiveImage(4)
     after.take_over(before, [(0, 1, 1), (3, 0, 1)])
     assert shown(after) == [(2.0, 1, 64), (None, 0, 32), (None, 0, 32), (1.0, 1, 192)]
+
+
+def test_of_readings_that_come_as_a_batch_one_of_the_same_time_replaces() -> None:
+    image = image_after((2, [5.0, 6.0], 192))
+    assert image.apply_usable(gather([sample(0, NOON + 2 * SECOND, [7.0, 8.0])], NOON)) == 0
+    assert shown(image) == [(7.0, 2, 192), (8.0, 2, 192)]
+
+
+def test_in_a_batch_only_what_is_older_in_each_of_its_points_is_late() -> None:
+    image = image_after((2, [5.0, 6.0], 192))
+    image.apply(sample(1, NOON + 4 * SECOND, [6.5]))
+    assert image.apply_usable(gather([sample(0, NOON + 3 * SECOND, [7.0, 8.0])], NOON)) == 0
+    assert shown(image) == [(7.0, 3, 192), (6.5, 4, 192)]
+    assert image.apply_usable(gather([sample(0, NOON + SECOND, [1.0, 1.0])], NOON)) == 1
+    assert image.late == 1
+
+
+def test_an_image_that_goes_on_from_another_counts_on() -> None:
+    before, after = image_after((2, [5.0, 6.0], 192)), LiveImage(2)
+    before.apply(sample(0, NOON + SECOND, [1.0, 1.0]))
+    after.take_over(before, [])
+    assert after.late == 1
+
+
+def test_what_is_forgotten_was_never_read() -> None:
+    image = LiveImage(4)
+    image.apply(sample(0, NOON, [1.0, 2.0, 3.0, 4.0]))
+    image.forget(1, 2)
+    assert shown(image) == [(1.0, 0, 192), (None, 0, 32), (None, 0, 32), (4.0, 0, 192)]
+    assert image.times.tolist() == [NOON, 0, 0, NOON]
+    image.apply(sample(1, NOON - SECOND, [7.0, 8.0]))
+    assert image.values.tolist() == [1.0, 7.0, 8.0, 4.0]

@@ -8,11 +8,14 @@ import json
 import urllib.parse
 import urllib.request
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from dcops.system_clock import SystemClock
+from deploy.servers import Program, Server, listens
 from facility.catalogue import Catalogue, Field, Group
 from ingest.batch import Batch, gather
 from ingest.delivery import Delivery, Pace
@@ -144,6 +147,33 @@ async def test_on_victoriametrics(tmp_path: Path) -> None:
     lines, reasons = chain.refused()
     assert lines == [f"door,device={'x' * 300_000} status=1.0 {NOON + n * 1_000_000}" for n in POISON]
     assert all("too long line" in reason for reason in reasons), reasons
+
+
+def over_tls(server: Server, folder: Path) -> Program:
+    """VictoriaMetrics that speaks https only."""
+    own = trustme.CA().issue_cert("127.0.0.1")
+    own.private_key_pem.write_to_path(folder / "key.pem")
+    own.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    files = (f"-tlsCertFile={folder / 'cert.pem'}", f"-tlsKeyFile={folder / 'key.pem'}")
+    more = (*server.program.arguments, "-tls", *files)
+    return replace(server.program, arguments=more, ready=listens(server.port))
+
+
+@pytest.mark.parametrize("astray", ["path", "protocol"])
+async def test_a_wrong_address_costs_no_readings(tmp_path: Path, astray: str) -> None:
+    """VictoriaMetrics says 400 of a path that it does not know, and Go's servers of http where https is."""
+    server = processes.victoria_metrics(tmp_path / "vm")
+    if astray == "protocol":
+        server.program = over_tls(server, tmp_path)
+    async with server:
+        url = server.url + ("/insert/0/influx" if astray == "path" else "")
+        chain = Chain(tmp_path, LineStore(VictoriaServer(HttpTarget(url=url)), catalogue(DOOR), "vm"))
+        async with chain.running():
+            chain.spool.put(poisoned())
+            await until(lambda: chain.delivery.stats.retries > 1)
+            assert "correct the address" in chain.delivery.stats.error
+            assert chain.delivery.stats.rejected == 0
+            assert chain.delivery.backlog.points == LINES
 
 
 async def test_as_influxdb_2_answers(tmp_path: Path) -> None:

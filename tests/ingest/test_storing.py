@@ -171,6 +171,88 @@ def test_a_late_reading_is_stored_and_changes_nothing_for_those_after_it() -> No
     assert found == [(10.0, 20.0), (5.0, 24.0)]
 
 
+def test_a_late_reading_is_stored_though_it_says_the_same() -> None:
+    found = stored(reporting(TEMPERATURE), (30, 20.0), (20, 20.0), (35, 20.0))
+    assert found == [(30.0, 20.0), (20.0, 20.0)]
+
+
+def test_of_what_is_held_the_newest_counts_whichever_comes_last() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (20, 20.2), (10, 20.1), (30, 25.0))
+    assert found == [(0.0, 20.0), (20.0, 20.2), (30.0, 25.0)]
+
+
+def test_silence_of_exactly_a_heartbeat_is_told_too() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (5, 20.1), (65, 20.1))
+    assert found == [(0.0, 20.0), (5.0, 20.1), (65.0, 20.1)]
+
+
+def test_a_share_is_of_what_flows_either_way_and_rules_without_one_keep_their_deadband() -> None:
+    by = reporting(TEMPERATURE, SHARE)
+
+    def power(second: int, watts: float, degrees: float) -> list[tuple[int, float, float | None, int]]:
+        pdu = sample(K1_PDU, NOON + second * SECOND, [watts, 1.0, 1.0])
+        found = flat(by.reduce(batch(NOON, pdu, climate(second, degrees))))
+        return [each for each in found if each[0] in {K1_PDU, K2_CLIMATE}]
+
+    assert len(power(0, -1000.0, 20.0)) == 2
+    assert power(5, -1009.0, 20.4) == []
+    assert by.counts.held == 2
+    assert power(10, -1011.0, 20.4) == [(K1_PDU, 5.0, -1009.0, 192), (K1_PDU, 10.0, -1011.0, 192)]
+    assert by.counts.ended == 1
+
+
+def test_what_ends_is_stored_at_its_own_time_point_by_point() -> None:
+    """Two points behind each other that were held last at different times change together."""
+    by = reporting(StoringRule(points=None, heartbeat=60 * SECOND))
+    by.reduce(batch(NOON, climate(0, 20.0, 40.0)))
+    by.reduce(batch(NOON, sample(K2_CLIMATE, NOON + 10 * SECOND, [20.0])))
+    by.reduce(batch(NOON, sample(K2_CLIMATE + 1, NOON + 5 * SECOND, [40.0])))
+    assert flat(by.reduce(batch(NOON, climate(20, 25.0, 50.0)))) == [
+        (K2_CLIMATE + 1, 5.0, 40.0, 192),
+        (K2_CLIMATE, 10.0, 20.0, 192),
+        (K2_CLIMATE, 20.0, 25.0, 192),
+        (K2_CLIMATE + 1, 20.0, 50.0, 192),
+    ]
+
+
+def test_what_is_left_of_a_batch_keeps_its_number_and_says_whether_it_is_whole() -> None:
+    by = reporting(TEMPERATURE)
+    by.reduce(batch(NOON, climate(0, 20.0)))
+    left = by.reduce(gather([climate(5, 20.0)], NOON, 7, whole=False))
+    assert (left.number, left.whole, left.point_count) == (7, False, 1)
+
+
+def test_what_was_held_by_a_clock_that_was_ahead_is_not_stored_once_it_is_set_back() -> None:
+    made: list[Batch] = []
+    by = ByException(made.append)
+    by.use(plan_storing(site(), (TEMPERATURE,)), catalogue().point_count)
+    for accepted, each in (
+        (3600, climate(3600, 20.0)),
+        (3605, climate(3605, 20.1)),
+        (5, climate(5, 25.0)),
+        (10, climate(10, 25.1)),
+        (15, climate(15, 30.0)),
+    ):
+        by(batch(NOON + accepted * SECOND, each))
+    found = [each[:3] for part in made for each in flat(part) if each[0] == K2_CLIMATE]
+    assert found == [
+        (K2_CLIMATE, 3600.0, 20.0),
+        (K2_CLIMATE, 5.0, 25.0),
+        (K2_CLIMATE, 10.0, 25.1),
+        (K2_CLIMATE, 15.0, 30.0),
+    ]
+
+
+@pytest.mark.parametrize(("back", "stored_again"), [(60, False), (61, True)])
+def test_a_clock_is_set_back_if_it_goes_back_by_more_than_a_minute(*, back: int, stored_again: bool) -> None:
+    made: list[Batch] = []
+    by = ByException(made.append)
+    by.use(plan_storing(site(), (TEMPERATURE,)), catalogue().point_count)
+    by(batch(NOON + 100 * SECOND, climate(0, 20.0)))
+    by(batch(NOON + (100 - back) * SECOND, climate(5, 20.0)))
+    assert (K2_CLIMATE in made[1].expand().points.tolist()) is stored_again
+
+
 def test_a_change_that_comes_after_what_was_held_later_keeps_both() -> None:
     found = stored(reporting(TEMPERATURE), (0, 20.0), (30, 20.1), (10, 24.0), (35, 20.1))
     assert found == [(0.0, 20.0), (30.0, 20.1), (10.0, 24.0)]

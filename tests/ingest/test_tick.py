@@ -175,6 +175,30 @@ def test_what_a_second_cannot_hold_of_readings_that_come_together_is_shown_and_c
     assert bench.tick.counts.dropped == 2
 
 
+def test_readings_that_come_together_fill_a_second_as_any_others() -> None:
+    bench = Bench(capacity=4)
+    for second in (0, 1, 2):
+        bench.tick.accept_scans(scans((GRID, NOON + second, [1.0, 2.0])))
+    bench.tick.close(NOON + SECOND)
+    assert bench.tick.counts.dropped == 2
+    assert (bench.batches[0].point_count, bench.batches[0].whole) == (4, False)
+
+
+def test_of_a_site_that_changes_what_is_open_is_handed_over_first() -> None:
+    bench = Bench()
+    bench.tick.accept(sample(GRID, NOON, [1.0, 2.0]))
+    image = LiveImage(4)
+    bench.tick.change_site(
+        image=image, staleness=StalenessPlan(site(), frozenset()), device_points=4, derive=None
+    )
+    assert [each.values.tolist() for each in bench.batches] == [[1.0, 2.0]]
+    bench.tick.accept(sample(GRID, NOON, [3.0, 4.0]))
+    bench.tick.accept(sample(3, NOON, [5.0, 6.0]))
+    assert image.values[:2].tolist() == [3.0, 4.0]
+    assert bench.image.values[:2].tolist() == [1.0, 2.0]
+    assert bench.tick.counts.malformed == 1
+
+
 def test_a_tick_without_data_hands_over_nothing() -> None:
     bench = Bench()
     bench.tick.close(NOON)
@@ -220,6 +244,7 @@ def test_a_time_more_than_a_minute_ahead_is_refused() -> None:
         Sample(GRID, NOON, np.zeros((2, 1)), np.zeros((2, 1), dtype=np.uint8)),
         Sample(GRID, NOON, np.zeros(0), np.zeros(0, dtype=np.uint8)),
         Sample(GRID, NOON, np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.uint8)),  # type: ignore[arg-type]
+        Sample(GRID, NOON, np.zeros(2), np.zeros(2, dtype=np.int16)),  # type: ignore[arg-type]
         Sample(DEVICE_POINTS - 1, NOON, np.zeros(2), np.zeros(2, dtype=np.uint8)),
         Sample(-1, NOON, np.zeros(2), np.zeros(2, dtype=np.uint8)),
         Sample(GRID, 0, np.zeros(2), np.zeros(2, dtype=np.uint8)),
@@ -261,6 +286,10 @@ def test_a_full_second_shows_but_does_not_journal_and_counts() -> None:
     bench.tick.accept(sample(K1_PDU, NOON, [3.0, 4.0, 50.0]))
     bench.tick.close(NOON)
     assert bench.batches[1].point_count == 3
+    for second in (1, 2):
+        bench.tick.accept(sample(GRID, NOON + second, [1.0, 2.0]))
+    bench.tick.close(NOON)
+    assert bench.batches[2].point_count == 4
 
 
 def test_stale_marks_come_before_derived_values_and_alarms_come_last() -> None:
@@ -310,6 +339,20 @@ async def test_a_late_tick_stands_for_those_it_missed() -> None:
     await run_until(bench, lambda: len(closed) >= 3)
     assert closed[:3] == [NOON + SECOND, NOON + 4 * SECOND, NOON + 5 * SECOND]
     assert bench.tick.stats.late_ticks == 2
+
+
+async def test_a_clock_that_is_set_back_takes_back_no_late_tick() -> None:
+    closed: list[int] = []
+
+    async def sleep_until(at: int) -> None:
+        await asyncio.sleep(0)
+        bench.clock.time = at if len(closed) != 1 else at - 3600 * SECOND
+
+    bench = Bench(watch=closed.append)
+    bench.clock.sleep_until = sleep_until  # type: ignore[method-assign]
+    await run_until(bench, lambda: len(closed) >= 3)
+    assert [(each - NOON) // SECOND for each in closed[:3]] == [1, -3598, -3597]
+    assert bench.tick.stats.late_ticks == 0
 
 
 async def test_a_longer_period_ticks_on_its_multiples() -> None:

@@ -84,6 +84,15 @@ def test_install_is_a_valid_executable_script() -> None:
     assert script.stat().st_mode & 0o111
 
 
+def test_another_server_on_the_port_is_not_taken_for_the_one_that_is_started(tmp_path: Path) -> None:
+    """InfluxDB finds out late: a database made in the other one is not there once that is gone."""
+    with (
+        processes.influxd(tmp_path / "one") as one,
+        pytest.raises(processes.ServerError, match=r"answers on .* already"),
+    ):
+        processes.influxd(tmp_path / "other", port=one.port).start()
+
+
 async def test_server_in_async_code(tmp_path: Path) -> None:
     async with processes.alertmanager(tmp_path / "alertmanager") as server:
         assert server.running

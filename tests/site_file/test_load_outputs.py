@@ -33,7 +33,7 @@ stores:
     history: true
   - {kind: victoriametrics, url: "http://127.0.0.1:8428"}
 notify:
-  - {kind: alertmanager, url: "http://127.0.0.1:9093"}
+  - {kind: alertmanager, url: "http://127.0.0.1:9093", runbook: "https://wiki.example/runbook"}
   - {kind: webhook, name: pager, url: "https://pager.example/hook", secret_file: keys/pager}
 """
     )
@@ -61,7 +61,9 @@ notify:
         VictoriaStoreConfig(name="victoriametrics", url="http://127.0.0.1:8428"),
     )
     assert loaded.notifiers == (
-        AlertmanagerConfig(name="alertmanager", url="http://127.0.0.1:9093"),
+        AlertmanagerConfig(
+            name="alertmanager", url="http://127.0.0.1:9093", runbook="https://wiki.example/runbook"
+        ),
         WebhookConfig(
             name="pager",
             url="https://pager.example/hook",

@@ -19,7 +19,7 @@ _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _SMALLEST = 3 * 4096
 """Bytes of a database in which nothing is yet: DuckDB does not open one whose making was cut short."""
 _LOCKED = "Could not set lock"
-_DAMAGED = ("Corrupt database file", "Could not read enough bytes", "Serialization Error")
+_DAMAGED = ("Corrupt database file", "Corrupt WAL file", "Could not read enough bytes", "Serialization Error")
 """What DuckDB says of a database that is not as it wrote it."""
 _QUESTION_TRIES = 3
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}

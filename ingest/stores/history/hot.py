@@ -3,6 +3,7 @@
 DuckDB's table ``hot`` lists them; the last table is written, those before it are sealed: to become files.
 """
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from facility.quality import QualityArray
 from ingest.stores.history.hot_log import Frame, HotLog
 from ingest.stores.history.runs import Runs, joined
 from ingest.stores.history.taken import Ranges, added
+
+_log = logging.getLogger(__name__)
 
 _BLOCK = 262_144
 """Readings after which a block is left as it is. Smaller ones are joined: a question looks at each."""
@@ -96,6 +99,10 @@ class HotRows:
         """
         state = self._loaded(cursor)
         table = self.current(cursor)
+        if table.log.is_removed:
+            _log.error("history %s was removed while in use: it is written anew", table.log.path)
+            table.log.close()
+            table.log.append(Frame("", (), joined(table.blocks)))
         table.log.append(frame)
         state.taken[frame.journal] = added(state.taken.get(frame.journal, ()), frame.positions)
         table.add(frame.runs)
@@ -171,6 +178,8 @@ class HotRows:
             "SELECT number, sealed, cut FROM hot ORDER BY number"
         ).fetchall():
             table = HotTable(number, self._log(number), sealed, cut)
+            if sealed is not None and not table.log.path.exists():
+                _log.error("history %s is gone, and with it the readings that waited there", table.log.path)
             for frame in table.log.read():
                 table.add(frame.runs)
                 if frame.journal:

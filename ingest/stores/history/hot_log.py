@@ -52,6 +52,11 @@ class HotLog:
         """Bytes of the file; 0 if there is none yet."""
         return self.path.stat().st_size if self.path.exists() else 0
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether somebody has removed the file while it is open: what is appended would be gone with it."""
+        return self._handle is not None and not os.fstat(self._handle).st_nlink
+
     def append(self, frame: Frame) -> None:
         """Keep a frame for good.
 

@@ -1,0 +1,216 @@
+"""What stands for silent sources: what their parent has left, what they usually draw, the last value."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from facility.devices import DeviceKind, Feed
+from facility.moves import unmoved
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from tests.facility.plant import START, Bench, device, small_site
+from tests.facility.test_rollups import POWERS, read_all, rpp_bench, run_rpp_bench, two_buildings
+
+LONG = 400
+"""Seconds after which what a parent delivers is known to a few W."""
+
+
+def lose_one(bench: Bench, second: int, parent: float) -> None:
+    """50 of the 140 kW below a parent fall silent, while it reads so much."""
+    now = START + second * NANOSECONDS
+    read_all(bench, now, without=("k4-pdu-a",))
+    bench.lose("k4-pdu-a")
+    for feed in "ab":
+        bench.read(f"rpp-{feed}", now, active_power=parent)
+    bench.tick(now)
+
+
+def test_what_of_a_parent_reaches_its_sources_is_learned():
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG, delivered=0.95)
+    lose_one(bench, LONG, 160e3 / 0.95)
+    # 160 kW arrive, 90 kW of which are seen.
+    assert bench.value("campus.power") == pytest.approx(230e3 + 70e3, abs=20.0)
+    assert bench.code("campus.power") == Quality.SUBSTITUTE
+
+
+def test_a_parent_that_was_never_seen_with_all_its_sources_is_taken_to_lose_a_hundredth():
+    bench = rpp_bench()
+    for second in (0, 1):
+        lose_one(bench, second, 150e3)
+    assert bench.value("campus.power") == pytest.approx(230e3 + 0.99 * 150e3 - 90e3)
+
+
+def test_a_source_gets_no_more_than_its_parent_reads():
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG, delivered=1.015)
+    lose_one(bench, LONG, 140e3)
+    assert bench.value("campus.power") == pytest.approx(230e3 + 50e3)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "believed"),
+    [(0.5, False), (0.7, False), (0.88, False), (0.92, True), (1.01, True), (1.03, False), (1.3, False)],
+)
+def test_a_parent_that_feeds_something_else_or_less_than_it_should_is_not_believed(delivered, believed):
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG, delivered=delivered)
+    reading = 1.5 * 140e3 / delivered
+    lose_one(bench, LONG, reading)
+    left = min(delivered, 1.0) * reading - 90e3
+    assert bench.value("campus.power") == pytest.approx(230e3 + (left if believed else 50e3), abs=50.0)
+
+
+@pytest.mark.parametrize(("reading", "watts"), [(89e3, 0.0), (80e3, 50e3)])
+def test_a_parent_may_lie_a_little_below_what_is_seen_below_it(reading, watts):
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG)
+    lose_one(bench, LONG, reading)
+    assert bench.value("campus.power") == pytest.approx(230e3 + watts, abs=10.0)
+
+
+def test_a_parent_of_uncertain_reading_is_not_believed():
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG)
+    now = START + LONG * NANOSECONDS
+    read_all(bench, now, without=("k4-pdu-a",))
+    bench.lose("k4-pdu-a")
+    bench.read("rpp-a", now, active_power=200e3)
+    bench.quality[bench.site.point_index("rpp-a", "active_power")] = Quality.UNCERTAIN
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, abs=10.0)
+
+
+def test_what_a_hall_loses_while_hardly_anything_is_drawn_teaches_nothing_of_its_parent():
+    bench = rpp_bench()
+    run_rpp_bench(bench, LONG)
+    for second in range(LONG, 2 * LONG):
+        now = START + second * NANOSECONDS
+        read_all(bench, now, scale=0.01)
+        for feed in "ab":
+            bench.read(f"rpp-{feed}", now, active_power=2.8e3)
+        bench.tick(now)
+    lose_one(bench, 2 * LONG, 160e3 / 0.99)
+    assert bench.value("campus.power") == pytest.approx(300e3, abs=50.0)
+
+
+def test_a_parent_says_nothing_of_what_it_does_not_feed():
+    """Above three of four racks there is a meter; what is left of it is nobody else's."""
+    site = small_site(with_taps=False)
+    served = tuple(f"k{n}-pdu-a" for n in (1, 2, 3))
+    rpp = device("rpp-a", DeviceKind.RPP, "h1", "active_power", feed=Feed.A, serves=served)
+    bench = Bench(replace(site, devices=(*site.devices, rpp)))
+    for second in range(60):
+        now = START + second * NANOSECONDS
+        read_all(bench, now)
+        bench.read("rpp-a", now, active_power=90e3 / 0.99)
+        bench.tick(now)
+    bench.lose("k4-pdu-a")
+    bench.tick(START + 61 * NANOSECONDS)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
+
+
+def hall_at_twice_the_load_of_the_other(seconds: int, *, then: int = 0, factor: float = 1.0) -> Bench:
+    """Building b1 draws 120 kW and b2 60 kW; after so many seconds b1 is silent and b2 draws otherwise."""
+    bench = two_buildings()
+    for second in range(0, seconds + then + 1, 10):
+        now = START + second * NANOSECONDS
+        gone = second > seconds
+        for each in bench.site.devices:
+            watts = 60e3 if each.space.startswith("b1") else 30e3
+            if each.kind is DeviceKind.RACK_PDU and not (gone and watts == 60e3):
+                bench.read(each.id, now, active_power=watts * (factor if gone else 1.0))
+            elif each.kind is DeviceKind.RACK_PDU:
+                bench.lose(each.id)
+        bench.tick(now)
+    return bench
+
+
+def test_a_hall_that_falls_silent_goes_on_with_what_it_drew_whatever_others_draw():
+    bench = hall_at_twice_the_load_of_the_other(600, then=10)
+    assert bench.value("b1.power") == pytest.approx(120e3)
+    assert bench.code("b1.power") == Quality.SUBSTITUTE
+    assert bench.value("campus.power") == pytest.approx(180e3)
+
+
+@pytest.mark.parametrize("then", [10, 1800])
+def test_a_silent_hall_is_taken_to_follow_the_others_as_long_as_it_is_silent(then):
+    bench = hall_at_twice_the_load_of_the_other(600, then=then, factor=1.5)
+    assert bench.value("b1.power") == pytest.approx(180e3)
+    assert bench.value("campus.power") == pytest.approx(270e3)
+
+
+def test_what_a_silent_hall_drew_is_remembered_when_the_site_changes():
+    before = hall_at_twice_the_load_of_the_other(600)
+    after = two_buildings()
+    after.derived.take_over(before.derived, unmoved(before.catalogue))
+    now = START + 610 * NANOSECONDS
+    for each in ("b2-k1-pdu", "b2-k2-pdu"):
+        after.read(each, now, active_power=45e3)
+    after.tick(now)
+    assert after.value("b1.power") == pytest.approx(180e3)
+
+
+def test_what_was_last_drawn_is_held_when_the_site_changes_for_what_is_left_of_a_quarter_of_an_hour():
+    before, after = Bench(small_site(with_taps=False)), Bench(small_site(with_taps=False))
+    read_all(before, START)
+    before.tick(START)
+    after.derived.take_over(before.derived, unmoved(before.catalogue))
+    after.tick(START + 890 * NANOSECONDS)
+    assert after.value("campus.power") == 280e3
+    assert after.code("campus.power") == Quality.LAST_USABLE
+    after.tick(START + 901 * NANOSECONDS)
+    assert math.isnan(after.value("campus.power"))
+
+
+def test_a_value_is_held_for_a_quarter_of_an_hour_from_when_it_was_last_known():
+    bench = Bench(small_site(with_taps=False))
+    for second in (0, 600):
+        read_all(bench, START + second * NANOSECONDS, without=("k1-pdu-a",) if second else ())
+        if second:
+            bench.lose("k1-pdu-a")  # so that not all can be used
+        bench.tick(START + second * NANOSECONDS)
+    for rack in POWERS:
+        for feed in "ab":
+            bench.lose(f"{rack}-pdu-{feed}")
+    bench.tick(START + 1490 * NANOSECONDS)
+    assert bench.value("campus.power") == pytest.approx(280e3)
+    bench.tick(START + 1501 * NANOSECONDS)
+    assert math.isnan(bench.value("campus.power"))
+
+
+def test_a_twin_that_took_over_more_than_the_load_usually_draws_leaves_nothing_to_the_silent_one():
+    bench = Bench(small_site(with_taps=False))
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 90 * NANOSECONDS
+    read_all(bench, now, without=("k4-pdu-a",))
+    bench.lose("k4-pdu-a")
+    bench.read("k4-pdu-b", now, active_power=95e3)
+    bench.read("k3-pdu-b", now, active_power=10e3)
+    bench.tick(now)
+    assert bench.value("k4.power_feeda") >= 0.0
+    assert bench.value("k4.power") == pytest.approx(95e3, rel=0.05)
+
+
+@pytest.mark.parametrize(("watts", "quality"), [(-49.0, Quality.GOOD), (-51.0, Quality.SUBSTITUTE)])
+def test_a_meter_without_much_load_may_read_a_little_below_zero(watts, quality):
+    """Of 1 kW rated 2 % would be 20 W: a meter's own error."""
+    site = small_site(with_taps=False)
+    devices = (replace(d, rated_power=1e3) if d.id == "k1-pdu-a" else d for d in site.devices)
+    bench = Bench(replace(site, devices=tuple(devices)))
+    read_all(bench, START)
+    bench.read("k1-pdu-a", START, active_power=watts)
+    bench.tick(START)
+    assert bench.code("k1.power_feeda") == quality
+
+
+def test_a_load_wired_the_wrong_way_round_says_so_where_nothing_stands_for_it():
+    site = small_site(with_taps=False)
+    bench = Bench(replace(site, devices=tuple(d for d in site.devices if d.id == "k1-pdu-a")))
+    bench.read("k1-pdu-a", START, active_power=-35e3)
+    bench.tick(START)
+    assert math.isnan(bench.value("k1.power"))
+    assert bench.code("k1.power") == Quality.UNCERTAIN

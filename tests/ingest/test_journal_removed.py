@@ -1,0 +1,138 @@
+"""Somebody removes the journal's files while they are in use, or a store from the site."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.journal import Journal
+from tests.ingest.disks import small_disk
+from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, sample
+
+
+def open_journal(folder: Path, *stores: str) -> Journal:
+    return Journal(folder / "journal.db", catalogue(), stores or ("a",))
+
+
+def powers(journal: Journal, store: str = "a") -> list[float]:
+    return [float(entry.batch.values[0]) for entry in journal.read(store, 1_000_000)]
+
+
+def crashed(folder: Path) -> Path:
+    """What a kill would leave of a folder now."""
+    copy = folder.with_name("crashed")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
+    return copy
+
+
+@pytest.mark.parametrize("gone", [[""], ["", "-wal"]], ids=["the file", "its log too"])
+def test_a_file_that_was_removed_is_written_anew_with_all_that_is_in_it(
+    tmp_path: Path, gone: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 3)
+    journal.save_state("figures", b"energies")
+    first = journal.read("a", 1)[0]
+    journal.advance("a", first.position)
+    for suffix in gone:
+        (folder / f"journal.db{suffix}").unlink()
+    fill(journal, 1, first=3)
+    journal.trim(NOON)
+    journal.trim(NOON)
+    fill(journal, 1, first=4)
+    again = open_journal(crashed(folder))
+    assert powers(again) == [1001.0, 1002.0, 1003.0, 1004.0]
+    assert again.load_state("figures") == b"energies"
+    assert again.read("a", 1)[0].journal == first.journal
+    assert [entry.position for entry in again.read("a", 1000)] == [2, 3, 4, 5]
+    assert caplog.text.count("was removed or replaced while in use") == 1
+
+
+def test_a_log_that_was_removed_takes_nothing_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 3)
+    (folder / "journal.db-wal").unlink()
+    fill(journal, 1, first=3)
+    journal.trim(NOON)
+    fill(journal, 1, first=4)
+    assert powers(open_journal(crashed(folder))) == [1000.0 + n for n in range(5)]
+
+
+def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "data")
+    fill(journal, 2)
+    other = open_journal(tmp_path / "other")
+    fill(other, 1, first=7)
+    other.close()
+    (tmp_path / "other" / "journal.db").replace(tmp_path / "data" / "journal.db")
+    journal.trim(NOON)
+    journal.close()
+    assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
+    kept = tmp_path / "data" / "journal.db.foreign-1"
+    assert powers(Journal(kept, catalogue(), ("a",))) == [1007.0]
+
+
+def test_a_file_that_another_process_has_begun_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    fill(journal, 2)
+    (tmp_path / "journal.db").unlink()
+    (tmp_path / "journal.db-wal").unlink()
+    begin = (
+        "import sys; from pathlib import Path; from tests.ingest.test_journal_removed import *\n"
+        "other = open_journal(Path(sys.argv[1])); fill(other, 1)\n"
+        "print('begun', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", begin, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"begun\n"
+        before = (tmp_path / "journal.db").stat().st_ino
+        journal.trim(NOON)
+        assert (tmp_path / "journal.db").stat().st_ino == before
+        assert powers(journal) == [1000.0, 1001.0]
+        other.communicate()
+    journal.trim(NOON)
+    journal.close()
+    assert powers(open_journal(tmp_path)) == [1000.0, 1001.0]
+    assert (tmp_path / "journal.db.foreign-1").exists()
+
+
+def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "data", "2m") as disk:
+        journal = open_journal(disk)
+        noise = sample(GRID, NOON, [0.1 * n for n in range(60_000)])
+        journal.append([batch(NOON, noise)])
+        fill(journal, 1)
+        with (disk / "hog").open("wb") as hog:
+            hog.truncate(0)
+            os.posix_fallocate(hog.fileno(), 0, shutil.disk_usage(disk).free - 65_536)
+        (disk / "journal.db").unlink()
+        journal.trim(NOON)
+        fill(journal, 1, first=1)
+        (disk / "hog").unlink()
+        journal.trim(NOON)
+        assert len(powers(journal)) == 3
+        journal.close()
+        again = open_journal(disk)
+        assert len(powers(again)) == 3
+        again.close()
+
+
+def test_what_a_store_lacked_that_the_site_names_no_more_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = open_journal(tmp_path, "a", "b", "c")
+    fill(journal, 3)
+    journal.advance("b", 3)
+    journal.advance("c", 1)
+    journal.close()
+    open_journal(tmp_path, "a").trim(NOON + SECOND)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "no store c any more; 4 readings that it lacks are not kept" in said[0]
