@@ -8,9 +8,9 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
+from facility.amounts import Counted, DeviceCounters
+from facility.counter_states import CounterStates
 from facility.derived import Remembered
-from facility.energy import CounterStates
-from facility.energy_totals import DeviceCounters
 from facility.kpis import Snapshot
 from facility.pledges import Pledge
 from facility.quantities import Window
@@ -20,6 +20,9 @@ FORMAT = 2
 """1: each counter and share by itself in the header, which took long to write."""
 
 _STATES = tuple(field.name for field in fields(CounterStates))
+_LATER = frozenset({"last_step", "highest_power"})
+"""States that an earlier dcops did not remember."""
+_COUNTED = tuple(field.name for field in fields(Counted))
 _PLEDGE = tuple(field.name for field in fields(Pledge))
 _Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -53,6 +56,8 @@ def encode(remembered: Remembered) -> bytes:
     for energy, counters in remembered.counters.items():
         arrays[f"counters.{energy}.devices"] = _text("\n".join(counters.devices))
         arrays |= {f"counters.{energy}.{name}": getattr(counters.states, name) for name in _STATES}
+        if counters.counted is not None:
+            arrays |= {f"counted.{energy}.{name}": getattr(counters.counted, name) for name in _COUNTED}
         if counters.pledge is not None:
             arrays[f"pledge.{energy}.spaces"] = _text("\n".join(counters.spaces))
             arrays |= {
@@ -106,11 +111,24 @@ def _counters(arrays: _Arrays, energies: Iterable[str]) -> dict[str, DeviceCount
     return {
         energy: DeviceCounters(
             _lines(arrays[f"counters.{energy}.devices"]),
-            _states({name: arrays[f"counters.{energy}.{name}"] for name in _STATES}),
+            _states(_columns(arrays, f"counters.{energy}.")),
             *_pledge(arrays, f"pledge.{energy}."),
+            _counted(arrays, f"counted.{energy}."),
         )
         for energy in energies
     }
+
+
+def _columns(arrays: _Arrays, prefix: str) -> _Arrays:
+    """The states of counters; 0 is what an earlier dcops did not remember."""
+    missing = {name: np.zeros(len(arrays[f"{prefix}time"])) for name in _LATER if prefix + name not in arrays}
+    return missing | {name: arrays[prefix + name] for name in _STATES if name not in missing}
+
+
+def _counted(arrays: _Arrays, prefix: str) -> Counted | None:
+    if f"{prefix}amounts" not in arrays:
+        return None
+    return Counted(*(arrays[prefix + name].astype(np.float64) for name in _COUNTED))
 
 
 def _pledge(arrays: _Arrays, prefix: str) -> tuple[tuple[str, ...], Pledge | None]:

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from facility.amounts import Amount, DeviceCounters
 from facility.carrying import Carrying
 from facility.catalogue import Catalogue
 from facility.counters import Finding
 from facility.energy import LONGEST_STEP
-from facility.energy_totals import Amount, DeviceCounters, EnergyTotals, SpaceEnergy
-from facility.kpis import COMPLETE, Snapshot, WindowBook
+from facility.energy_totals import EnergyTotals, SpaceEnergy
+from facility.kpis import COMPLETE, Lately, Snapshot, WindowBook
 from facility.moves import Moves, taken_over
 from facility.quality import Quality, QualityArray
 from facility.quantities import IT_ENERGY_OF_CATEGORY, Category, Window
@@ -151,22 +152,16 @@ class Derived:
             self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
 
     def take_over(self, other: "Derived", moves: Moves) -> None:
-        """Go on, as if nothing had happened, from what was computed of the site as it was before.
-
-        A ratio over a window is that of what was used in it, so where meters came or went, what is
-        remembered of the amounts is moved by what they had counted.
-        """
+        """Go on, as if nothing had happened, from what was computed of the site as it was before."""
         self._rollups.take_over(other._rollups, moves)
-        steps = self._energies.take_over(other._energies, moves)
+        self._energies.take_over(other._energies, moves)
         names = other._ratio_names()
         places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
-        upper = np.array([steps.get(ratio.upper, 0.0) for ratio in self._ratios], dtype=np.float64)
-        lower = np.array([steps.get(ratio.lower, 0.0) for ratio in self._ratios], dtype=np.float64)
         windows, known = self._windows, other._windows
-        windows.rolling = [_stepped(_rearranged(each, places), upper, lower) for each in known.rolling]
-        windows.fixed = {w: _stepped(_rearranged(s, places), upper, lower) for w, s in known.fixed.items()}
+        windows.rolling = [_rearranged(each, places) for each in known.rolling]
+        windows.fixed = {w: _rearranged(s, places) for w, s in known.fixed.items()}
         if known.first is not None:
-            windows.first = _stepped(_rearranged(known.first, places), upper, lower)
+            windows.first = _rearranged(known.first, places)
         taken_over(self._covered, other._covered, places)
         self._noted_at = other._noted_at
 
@@ -184,6 +179,12 @@ class Derived:
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
                 if out[each.slot] < _PUE[0]:
                     marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
+
+    def _make_up(self, amounts: Mapping[SpaceEnergy, Amount], now: int) -> None:
+        """Spread over the time it was counted in what became known of an amount late."""
+        upper, lower = ([amounts[getattr(r, side)] for r in self._ratios] for side in ("upper", "lower"))
+        if any(each.late for each in (*upper, *lower)):
+            self._windows.make_up(now, *map(_late_of, (upper, lower)))
 
     def _write_ratios(
         self,
@@ -216,6 +217,7 @@ class Derived:
             np.where(known, lower, np.nan),
             self._covered.copy(),
         )
+        self._make_up(amounts, now)
         self._windows.note(snapshot)
         for window in Window:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
@@ -273,6 +275,10 @@ def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: in
     return found
 
 
+def _late_of(amounts: Sequence[Amount]) -> Lately:
+    return np.array([each.late for each in amounts]), np.array([each.late_since for each in amounts])
+
+
 def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
     """A snapshot with its ratios in another order; those it doesn't hold are unknown."""
     held = places >= 0
@@ -282,8 +288,3 @@ def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
         np.where(held, snapshot.lower[places], np.nan),
         np.where(held, snapshot.covered[places], 0.0),
     )
-
-
-def _stepped(snapshot: Snapshot, upper: Floats, lower: Floats) -> Snapshot:
-    """A snapshot of amounts that are greater by so much."""
-    return Snapshot(snapshot.time, snapshot.upper + upper, snapshot.lower + lower, snapshot.covered)

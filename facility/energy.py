@@ -8,21 +8,17 @@ of its steps. A meter without a counter is integrated from its power, and all of
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 
 import numpy as np
 
+from facility.counter_states import LEAST_SECONDS, Amounts, CounterStates, Fallen
 from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
+from facility.gaps import Gaps
 from facility.moves import taken_over
 from facility.quality import FIRST_GOOD
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
 
-_LEAST_SECONDS = 60.0
-"""Deltas are judged over at least this time, as counters step in whole units."""
-_RETURN_SECONDS = 600.0
-"""How long after a reset a counter may still come back to where it was."""
 _CLOCK_STEP = 60 * NANOSECONDS
 """A time remembered that lies further ahead of now is of a clock that was wrong."""
 LONGEST_STEP = 900 * NANOSECONDS
@@ -35,63 +31,6 @@ _LONGEST_STILL = 1.5
 """Power that comes to more than so many of its last steps says that a counter is stuck."""
 _AWAITED_SECONDS = 60.0
 """How long after a restart a counter is waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reset:
-    """Where a counter stood before it fell, in case that was a passing zero."""
-
-    reading: float
-    time: int
-    counted: float
-    estimated: float
-
-    def undone_by(self, current: float, time: int, greatest: float) -> bool:
-        """Whether a later reading goes on from here as if nothing had happened."""
-        seconds = (time - self.time) / NANOSECONDS
-        limit = greatest * PLAUSIBLE_FACTOR * max(seconds, _LEAST_SECONDS)
-        return seconds <= _RETURN_SECONDS and 0 <= current - self.reading <= limit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CounterStates:
-    """What must be remembered of counters to go on after a restart; shapes (counters,)."""
-
-    reading: Floats
-    """The last one; NaN if there was none."""
-    time: Ints
-    """Of that reading, ns; 0 if nothing is known."""
-    counted: Floats
-    estimated: Floats
-    open: Floats
-    """What was carried since the reading."""
-    open_estimated: Floats
-
-    def part(self, place: slice) -> "CounterStates":
-        """Some of them."""
-        return CounterStates(*(getattr(self, each.name)[place] for each in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence["CounterStates"]) -> "CounterStates":
-        """All of them, behind each other."""
-        names = (each.name for each in fields(cls))
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """What each counter has counted since it was first read; shapes (counters,)."""
-
-    total: Floats
-    """Up to now; NaN if nothing is known."""
-    estimated: Floats
-    """The part of it that rests on estimates."""
-    covered: Bools
-    """The counter itself is read now."""
-    carried: Bools
-    """It is read now, or estimated."""
-    leaning: Bools
-    """Since it was last read some of it was estimated."""
 
 
 class CounterBook:
@@ -136,7 +75,7 @@ class CounterBook:
         self._time = np.zeros(count, dtype=np.int64)
         self._counted = np.zeros(count)
         self._estimated = np.zeros(count)
-        self._resets: dict[int, _Reset] = {}
+        self._fallen: dict[int, Fallen] = {}
         self._just_reset = np.zeros(count, dtype=np.bool_)
         self._highest_power = np.zeros(count)
         self._open = np.zeros(count)
@@ -156,7 +95,8 @@ class CounterBook:
         self._awaited = np.zeros(count, dtype=np.bool_)
         self._awaited_until: int | None = None
         self._resumed = np.zeros(count, dtype=np.bool_)
-        """Which were not read since a restart: what they carried at most before is not known."""
+        """Which were not read since a restart, and what they carried at most before is not known."""
+        self._gaps = Gaps(count)
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -165,29 +105,44 @@ class CounterBook:
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
         good &= ~self.integrated
-        self._time[self._time > instant.now + _CLOCK_STEP] = instant.now
+        latest = instant.now + _CLOCK_STEP
+        self._time[self._time > latest] = instant.now
+        self._gaps.set_back(latest, instant.now)
         unseen = self._time == 0
         fresh = good & (read_at > self._time)
         self._await(fresh, instant.now)
+        before = self._carried_to or instant.now
+        if instant.now - before > LONGEST_STEP:
+            self._gaps.stop(~unseen & ~self.integrated, self._time)
+        back = self._gaps.ending(fresh)
+        carried = self._counted[back] + self._open[back]
         if unseen.any():
             started = fresh & unseen
             self._reading[started] = reading[started]
             self._time[started] = self._moved_at[started] = read_at[started]
-            self._advance(fresh & ~unseen, reading, read_at)
+            self._advance(fresh & ~unseen, reading, read_at, power)
             self._time[unseen & ~started & np.isfinite(power)] = instant.now
         elif fresh.any():
-            self._advance(fresh, reading, read_at)
+            self._advance(fresh, reading, read_at, power)
         read = (good & np.isfinite(self._reading)) | (self.integrated & power_read)
         self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
         read |= self._returned & np.isnan(self._reading) & power_read & (self._counted + self._open == 0.0)
         known = self._time > 0
+        late = None
+        if back.size:
+            late = self._gaps.end(back, self._counted[back] + self._open[back] - carried)
+        if not read.all():
+            silent = known & ~read & ~self.integrated
+            self._gaps.begin(silent, self._time)
+            self._gaps.stand(silent & np.isnan(power), before)
         return Amounts(
             np.where(known, self._counted + self._open, np.nan),
             np.where(known, self._estimated + self._open_estimated, np.nan),
             read,
             read | (known & np.isfinite(power)),
             self._open_estimated > 0.0,
+            late,
         )
 
     @property
@@ -262,6 +217,8 @@ class CounterBook:
             self._estimated.copy(),
             self._open.copy(),
             self._open_estimated.copy(),
+            self._last_step.copy(),
+            self._highest_power.copy(),
         )
 
     def restore(self, states: CounterStates, places: Ints) -> None:
@@ -278,15 +235,31 @@ class CounterBook:
         taken_over(self._estimated, states.estimated, places)
         taken_over(self._open, states.open, places)
         taken_over(self._open_estimated, states.open_estimated, places)
+        taken_over(self._open_when_read, states.open, places)
+        taken_over(self._last_step, states.last_step, places)
+        taken_over(self._highest_power, states.highest_power, places)
         # One that was dead by then is not waited for.
         self._awaited = (places >= 0) & np.isfinite(self._reading) & (self._open_estimated == 0.0)
         self._awaited_until = None
-        self._resumed = (places >= 0) & np.isfinite(self._reading)
+        known = (places >= 0) & np.isfinite(self._reading)
+        self._resumed = known & (self._highest_power == 0.0)
+        self._gaps.stop(known, self._time)
 
     @property
     def counted(self) -> Floats:
         """What each has counted up to the last update; 0 if nothing is known."""
         return self._counted + self._open
+
+    @property
+    def estimated(self) -> Floats:
+        """The part of it that rests on estimates."""
+        return self._estimated + self._open_estimated
+
+    @property
+    def known(self) -> Bools:
+        """Of which something is known."""
+        found: Bools = self._time > 0
+        return found
 
     def take_over(self, other: "CounterBook", places: Ints) -> None:
         """Go on, as if nothing had happened, from the counters of the site as it was before.
@@ -312,12 +285,13 @@ class CounterBook:
             (self._resumed, other._resumed),
         ):
             taken_over(mine, before, places)
+        self._gaps.take_over(other._gaps, places)
         self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
         now_at = np.full(len(other.points), -1, dtype=np.int64)
         there = np.flatnonzero(places >= 0)
         now_at[places[there]] = there
-        self._resets = {int(now_at[at]): reset for at, reset in other._resets.items() if now_at[at] >= 0}
+        self._fallen = {int(now_at[at]): each for at, each in other._fallen.items() if now_at[at] >= 0}
         self.corrections = other.corrections.copy()
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
@@ -326,9 +300,9 @@ class CounterBook:
         has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at] * self._directions, np.nan), has & rates.covered[at]
 
-    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints) -> None:
+    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> None:
         seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
-        judged = np.maximum(seconds, _LEAST_SECONDS)
+        judged = np.maximum(seconds, LEAST_SECONDS)
         is_seen = (self._highest_power > 0) & ~self._resumed
         seen = np.where(is_seen, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
@@ -336,11 +310,16 @@ class CounterBook:
         limit = greatest * PLAUSIBLE_FACTOR * judged + CARRIED_FACTOR * self._open
         plain = fresh & (step >= 0) & (step <= limit) & ~self._just_reset
         moved = plain & (step > 0)
-        # Most of a coarse counter's first step was before it was read first.
-        first = moved & self._still & (self._last_step == 0.0) & (self._open > 0.0)
-        self._counted[moved] += np.where(first, np.minimum(step, self._open), step)[moved]
+        self._counted[moved] += step[moved]
+        first = moved & (self._last_step == 0.0) & (self._gaps.since == 0)
+        if first.any():
+            # Most of a coarse counter's first step was before it was read first.
+            since = np.maximum(read_at - np.maximum(self._time, self._carried_to), 0) / NANOSECONDS
+            carried = self._open + np.maximum(power, 0.0) / self._divisor * since
+            first &= (carried > 0.0) & (self._still | (step > CARRIED_FACTOR * carried))
+            self._counted[first] += np.minimum(carried - step, 0.0)[first]
         self._last_step[moved] = step[moved]
-        seldom = moved & (seconds >= _LEAST_SECONDS)
+        seldom = moved & (seconds >= LEAST_SECONDS)
         self._own_rate[fresh] = np.nan
         self._own_rate[seldom] = step[seldom] / ((read_at - self._moved_at)[seldom] / NANOSECONDS)
         for at in (fresh & ~plain).nonzero()[0]:
@@ -360,9 +339,9 @@ class CounterBook:
             self._keep_carried(at)
             return
         self._just_reset[at] = False
-        before = self._resets.get(at)
+        before = self._fallen.get(at)
         if before is not None and before.undone_by(current, time, greatest):
-            del self._resets[at]
+            del self._fallen[at]
             amount = current - before.reading
             self._counted[at], self._estimated[at] = before.counted + amount, before.estimated
             self.corrections[Finding.GLITCH] += 1
@@ -380,18 +359,22 @@ class CounterBook:
             self._last_step[at] = current - previous
             self._counted[at] += self._open[at]
             return
-        if delta.finding is Finding.RESET:
-            self._just_reset[at] = True
-            self._resets[at] = _Reset(
-                previous, int(self._time[at]), float(self._counted[at]), float(self._estimated[at])
-            )
-        if delta.amount is None:
-            self._keep_carried(at)
-        else:
-            self._counted[at] += delta.amount
         if delta.finding is not Finding.ADVANCE:
             self.corrections[delta.finding] += 1
+            self._just_reset[at] = delta.finding is Finding.RESET
+            if before is None or before.rolled or not before.may_return(time):
+                counted, estimated = float(self._counted[at]), float(self._estimated[at])
+                rolled = delta.finding is Finding.ROLLOVER
+                self._fallen[at] = Fallen(previous, int(self._time[at]), counted, estimated, rolled)
+        if delta.amount is None:
+            self._keep_carried(at)
+            return
+        self._counted[at] += delta.amount
+        if delta.finding is Finding.RESET:
+            # It tells what it counted since it began anew, and nothing of the time before.
+            self._keep_carried(at, but=delta.amount)
 
-    def _keep_carried(self, at: int) -> None:
-        self._counted[at] += self._open[at]
-        self._estimated[at] += self._open[at]
+    def _keep_carried(self, at: int, but: float = 0.0) -> None:
+        kept = max(float(self._open[at]) - but, 0.0)
+        self._counted[at] += kept
+        self._estimated[at] += kept

@@ -7,11 +7,14 @@ from zlib import crc32
 
 import numpy as np
 
+from facility.amounts import Amount, Counted, DeviceCounters
 from facility.catalogue import Catalogue
-from facility.energy import Amounts, CounterBook, CounterStates
+from facility.counter_states import Amounts, CounterStates
+from facility.energy import CounterBook
+from facility.gaps import Late
 from facility.joining import flags, renumbered, stretches
 from facility.meters import Meters, entering, meters_of, names_of, ratings_of
-from facility.moves import NOWHERE, Moves, behind, places_of
+from facility.moves import NOWHERE, Moves, behind, places_of, taken_over
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
@@ -21,33 +24,6 @@ from facility.sources import Bools, Estimate, Floats, Instant, Ints
 
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """What a space has counted of one energy."""
-
-    total: float
-    """Since it was first read, estimates included; NaN if nothing is known."""
-    coverage: float
-    """Share of the expected load whose counters are read now."""
-    carried: float
-    """Share of it that is read or estimated now; the rest stands still."""
-    integrated: float
-    """Share of it that has no counter, so that its energy is an estimate from power."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DeviceCounters:
-    """Counters of one energy as they are remembered."""
-
-    devices: tuple[str, ...]
-    """Whose each is."""
-    states: CounterStates
-    spaces: tuple[str, ...] = ()
-    """Of which ``pledge`` is."""
-    pledge: Pledge | None = None
-    """What was, or may have been, told of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +90,8 @@ class EnergyTotals:
         slots = [at for e in self._energies for at in catalogue.places(e.quantity.key, e.spaces)]
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
         self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
-        self._asked = tuple((key, at) for at, key in enumerate(self._keys) if key in asked)
+        self._asked = tuple(key for key in self._keys if key in asked)
+        self._asked_at = np.flatnonzero([key in asked for key in self._keys])
         self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
@@ -129,6 +106,11 @@ class EnergyTotals:
         )
         self._updated = 0
         self._sums: Ints | None = None
+        self._beside = np.zeros(len(slots))
+        """What each has counted besides: by meters that went, less what those that came had counted."""
+        self._beside_estimated = np.zeros(len(slots))
+        self._begun = np.zeros(len(slots), dtype=np.bool_)
+        """Of which something is known, whatever their meters say now."""
 
     def write(
         self, instant: Instant, powers: Estimate, out: Floats, marks: QualityArray
@@ -154,9 +136,11 @@ class EnergyTotals:
         weights = self._weights(powers)
         if len(self._returned):
             self._join(each, counted, weights)
-        known = np.logical_or.reduceat(counted[members], starts)
+        known = np.logical_or.reduceat(counted[members], starts) | self._begun
         total = np.add.reduceat(np.where(counted, each.total * self._signs, 0.0)[members], starts)
         estimated = np.add.reduceat(np.where(counted, each.estimated, 0.0)[members], starts)
+        total += self._beside
+        estimated = np.maximum(estimated + self._beside_estimated, 0.0)
         leaning = np.zeros(len(starts), dtype=np.bool_)
         if each.leaning.any():
             leaning = np.logical_or.reduceat(each.leaning[members], starts)
@@ -182,10 +166,10 @@ class EnergyTotals:
             measured &= ~self._net | (rising <= total)
         self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
-        return {
-            key: Amount(float(amount[at]), float(coverage[at]), float(carried[at]), float(integrated[at]))
-            for key, at in self._asked
-        }
+        late, since = self._late(each.late)
+        figures = (amount, coverage, carried, integrated, late, since)
+        columns = (figure[self._asked_at].tolist() for figure in figures)
+        return {key: Amount(*of_key) for key, *of_key in zip(self._asked, *columns, strict=True)}
 
     def _join(self, each: Amounts, counted: Bools, weights: Floats) -> None:
         """Let a meter that counts both ways be known and covered only as far as both its counters are."""
@@ -195,17 +179,36 @@ class EnergyTotals:
         np.logical_and.at(each.carried, there, each.carried[back])
         weights[back] = 0.0
 
+    def _late(self, late: Late | None) -> tuple[Floats, Floats]:
+        """What of each total has become known late, and from when on it was counted, on average."""
+        if late is None:
+            return np.zeros(len(self._starts)), np.zeros(len(self._starts))
+        amounts, since = np.zeros((2, len(self._signs)))
+        amounts[late.counters] = late.amounts * self._signs[late.counters]
+        since[late.counters] = np.abs(late.amounts) * late.since
+        by_total = np.add.reduceat(amounts[self._members], self._starts)
+        weights = np.add.reduceat(np.abs(amounts)[self._members], self._starts)
+        since = np.add.reduceat(since[self._members], self._starts)
+        return by_total, np.divide(since, weights, out=np.zeros_like(since), where=weights > 0)
+
     def remember(self) -> dict[str, DeviceCounters]:
         """What must outlive the process, by energy."""
         if not self._energies:
             return {}
+        amounts, estimated = self._counted()
         rates = np.add.reduceat((self.book.rates * self._signs)[self._members], self._starts)
         pledge, states = (
             self._told.pledge(np.maximum(rates, 0.0), self._checksums(), self._updated),
             self.book.states(),
         )
         return {
-            e.quantity.key: DeviceCounters(e.devices, states.part(e.meters), e.spaces, pledge.part(e.totals))
+            e.quantity.key: DeviceCounters(
+                e.devices,
+                states.part(e.meters),
+                e.spaces,
+                pledge.part(e.totals),
+                Counted(amounts[e.totals], estimated[e.totals]),
+            )
             for e in self._energies
         }
 
@@ -230,16 +233,17 @@ class EnergyTotals:
         for (energy, each), own in zip(known, joined, strict=True):
             places[energy.meters] = behind(own.start, places_of(energy.devices, each.devices))
         self.book.restore(CounterStates.joined([each.states for _, each in known]), places)
+        for energy, each in known:
+            if each.counted is not None:
+                self._go_on(energy.totals, each.counted, places_of(energy.spaces, each.spaces))
         pledge = self._pledged(remembered)
         if pledge is not None:
             self._told.restore(pledge, self._checksums())
 
-    def take_over(self, other: "EnergyTotals", moves: Moves) -> dict[SpaceEnergy, float]:
+    def take_over(self, other: "EnergyTotals", moves: Moves) -> None:
         """Go on from the energies of the site as it was before.
 
-        Returns:
-            By how much the amounts of spaces are others now, as meters came, went or moved: of all that are
-            asked for and were there.
+        What a space has counted stays, whatever meters come or go: only what they count below it adds to it.
         """
         before = {e.quantity.key: e for e in other._energies}
         places = np.full(len(self.book.points), NOWHERE, dtype=np.int64)
@@ -250,12 +254,43 @@ class EnergyTotals:
                 places[energy.meters] = behind(former.meters.start, moves.places(points, others))
         self.book.take_over(other.book, places)
         totals = places_of(self._keys, other._keys)
-        there = totals >= 0
-        steps = np.zeros(len(totals))
-        steps[there] = self._counted()[there] - other._counted()[totals[there]]
-        self._told.take_over(other._told, totals, steps)
+        self._go_on(slice(0, len(totals)), Counted(*other._counted()), totals)
+        self._told.take_over(other._told, totals)
         self.withheld = other.withheld
-        return {key: float(steps[at]) for key, at in self._asked if there[at]}
+
+    def _go_on(self, totals: slice, before: Counted, places: Ints) -> None:
+        """Let some totals go on from what was counted of spaces, by the place of each among those."""
+        amounts, estimated = np.full((2, len(places)), np.nan)
+        taken_over(amounts, before.amounts, places)
+        taken_over(estimated, before.estimated, places)
+        begun = np.isfinite(amounts)
+        own, own_estimated = (each[totals] for each in self._own())
+        self._begun[totals] = begun
+        self._beside[totals] = np.where(begun, amounts, 0.0) - own
+        self._beside_estimated[totals] = np.where(begun, estimated, 0.0) - own_estimated
+
+    def _counted(self) -> tuple[Floats, Floats]:
+        """What each total comes to now, NaN where nothing is known, and the estimated part of it."""
+        own, estimated = self._own()
+        known = np.logical_or.reduceat(self._known()[self._members], self._starts) | self._begun
+        estimated = np.maximum(estimated + self._beside_estimated, 0.0)
+        return np.where(known, own + self._beside, np.nan), estimated
+
+    def _own(self) -> tuple[Floats, Floats]:
+        """What the counters of each total have counted, and the estimated part of it."""
+        known, book = self._known(), self.book
+        amounts = np.where(known, book.counted * self._signs, 0.0)
+        estimated = np.where(known, book.estimated, 0.0)
+        return (
+            np.add.reduceat(amounts[self._members], self._starts),
+            np.add.reduceat(estimated[self._members], self._starts),
+        )
+
+    def _known(self) -> Bools:
+        """Which counters are known, those that count back as far as what they are taken off is."""
+        known = self.book.known
+        known[self._returned] &= known[self._entering]
+        return known
 
     def _weights(self, powers: Estimate) -> Floats:
         """Expected load of each counter: of one without a power that of the others, on average."""
@@ -276,7 +311,7 @@ class EnergyTotals:
                 parts.append(no_pledge(len(each.spaces)))
                 continue
             places = places_of(each.spaces, known.spaces)
-            parts.append(known.pledge.moved(places, np.zeros(len(places))))
+            parts.append(known.pledge.moved(places))
         pledge = Pledge.joined(parts)
         return pledge if pledge.time else None
 
@@ -287,11 +322,6 @@ class EnergyTotals:
             each = np.array([crc32(name.encode()) for name in names], dtype=np.int64)
             self._sums = np.add.reduceat(each[self._members], self._starts)
         return self._sums
-
-    def _counted(self) -> Floats:
-        counted = self.book.counted * self._signs
-        by_total: Floats = np.add.reduceat(counted[self._members], self._starts)
-        return by_total
 
     def _mark(
         self, total: Floats, estimated: Floats, measured: Bools, out: Floats, marks: QualityArray

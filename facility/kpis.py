@@ -15,6 +15,8 @@ from facility.quantities import Window
 from facility.sample import NANOSECONDS
 from facility.sources import Floats
 
+Lately = tuple[Floats, Floats]
+"""What has become known late of the amounts of each ratio, and from when on that was counted, ns."""
 COMPLETE = 0.98
 """Coverage from which a figure is complete."""
 _SNAPSHOT_SECONDS = 15
@@ -94,6 +96,25 @@ class WindowBook:
                 if before is not None and before.time <= now + _CLOCK_STEP:
                     self.fixed[window] = before
 
+    def make_up(self, now: int, upper: Lately, lower: Lately) -> None:
+        """Be told what has become known now of amounts that were counted before: of a meter that was silent.
+
+        That was evenly so, as far as anybody knows: each state is put right by its share of it.
+
+        Args:
+            now: ns.
+            upper: of the upper amount of each ratio.
+            lower: the same of the lower one.
+        """
+        late = np.concatenate((upper[0], lower[0])) != 0
+        oldest = np.concatenate((upper[1], lower[1]))[late].min(initial=now)
+        at = bisect_right(self.rolling, oldest, key=lambda each: each.time)
+        self.rolling[at:] = _made_up(self.rolling[at:], now, upper, lower)
+        for states in (self.fixed, self.former):
+            states.update(zip(states, _made_up(list(states.values()), now, upper, lower), strict=True))
+        if self.first is not None:
+            (self.first,) = _made_up([self.first], now, upper, lower)
+
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""
         begin, start = self._start(window, now.time)
@@ -130,6 +151,24 @@ class WindowBook:
         month = local.month if window is Window.MONTH else 1
         start = datetime(local.year, month, 1, tzinfo=self.timezone)
         return int(start.astimezone(UTC).timestamp()) * NANOSECONDS
+
+
+def _made_up(states: list[Snapshot], now: int, upper: Lately, lower: Lately) -> list[Snapshot]:
+    """The states, with what has become known since of what was counted until each."""
+    if not states:
+        return []
+    times = np.array([[each.time] for each in states], dtype=np.float64)
+    columns = []
+    for before, (amounts, since) in (
+        ([each.upper for each in states], upper),
+        ([each.lower for each in states], lower),
+    ):
+        share = np.clip((times - since) / np.maximum(now - since, 1.0), 0.0, 1.0)
+        columns.append(np.array(before) + amounts * share)
+    return [
+        Snapshot(each.time, one, other, each.covered)
+        for each, one, other in zip(states, *columns, strict=True)
+    ]
 
 
 def _completed(state: Snapshot, later: Snapshot) -> Snapshot:

@@ -41,14 +41,12 @@ class Pledge:
         since = min(now - self.time, HORIZON) if now >= self.time else HORIZON
         return self.amounts + SLACK * self.rates * (since / NANOSECONDS)
 
-    def moved(self, places: Ints, steps: Floats) -> "Pledge":
-        """The same of other spaces: of each its place among these, or a negative one, and by how much more it
-        has counted.
-        """
+    def moved(self, places: Ints) -> "Pledge":
+        """The same of other spaces: of each its place among these, or a negative one."""
         there = places >= 0
         return replace(
             self,
-            amounts=np.where(there, self.amounts[places] + steps, np.nan),
+            amounts=np.where(there, self.amounts[places], np.nan),
             rates=np.where(there, self.rates[places], 0.0),
             leaning=there & self.leaning[places],
             members=np.where(there, self.members[places], 0),
@@ -144,9 +142,9 @@ class Told:
         self._floor_amounts = None
         self.reached = known
 
-    def take_over(self, other: "Told", places: Ints, steps: Floats) -> None:
+    def take_over(self, other: "Told", places: Ints) -> None:
         """Go on from what was told of other spaces, as ``Pledge.moved`` takes them."""
         there = places >= 0
-        self.published = np.where(there, other.published[places] + steps, self.published)
-        self.reached = np.where(there, other.reached[places] + steps, self.reached)
-        self.kept = other.kept.moved(places, steps) if other.kept is not None else None
+        self.published = np.where(there, other.published[places], self.published)
+        self.reached = np.where(there, other.reached[places], self.reached)
+        self.kept = other.kept.moved(places) if other.kept is not None else None

@@ -71,7 +71,7 @@ def look_at(points: Ints, instant: Instant) -> Look:
     return Look(
         readings,
         usable,
-        np.where(read_at > 0, (instant.now - read_at) / NANOSECONDS, np.nan),
+        np.where(read_at > 0, np.maximum(instant.now - read_at, 0) / NANOSECONDS, np.nan),
         np.where(usable, readings, np.nan),
         np.where(uncertain_or_good & ~usable, np.uint8(Quality.BAD), own_quality),
         usable & (own_quality >= FIRST_GOOD),

@@ -168,8 +168,8 @@ def _spec(draft: Draft, *, check_range: bool) -> PointSpec:
     )
 
 
-def _modulus(draft: Draft, kind: PointType) -> int | None:
-    """Where the counter rolls over in base units, if that is a whole number."""
+def _modulus(draft: Draft, kind: PointType) -> float | None:
+    """Where the counter rolls over in base units; one that was told has to be a whole number of them."""
     if kind.behaviour is not Behaviour.COUNTER or draft.register is None or draft.links:
         return None
     rolls_at = draft.modulus * draft.register.scale
@@ -178,7 +178,7 @@ def _modulus(draft: Draft, kind: PointType) -> int | None:
             rule = f"not a whole number of {kind.unit}; choose a coarser 'modulus'"
             message = f"'modulus' {draft.modulus} is {rolls_at:g} {kind.unit}, {rule}"
             draft.section.note(message, "modulus")
-        return None
+        return rolls_at
     return round(rolls_at) or None
 
 

@@ -265,3 +265,107 @@ def test_power_that_has_ceased_leaves_nothing_behind_when_the_counter_stands():
     meter.read(30, 5_020_000.0)
     assert meter.at(30, power=0.0) == (20_000.0, 0.0)
     assert meter.at(60, power=0.0) == (20_000.0, 0.0)
+
+
+@pytest.mark.parametrize("stop", [5, 3600])
+def test_a_counter_in_whole_mwh_loses_nothing_of_a_step_over_a_restart(stop):
+    """100 kW: a step each ten hours, the first after six. dcops is restarted in the middle of the third."""
+    meter, watts, hour = Meter(rating=130e3), 100e3, 3600
+
+    def look(first, last):
+        for second in range(first, last + 1, 60):
+            meter.read(second, (5e9 + 0.4e6 + watts * second / hour) // 1e6 * 1e6)
+            found = meter.at(second, power=watts)
+        return found
+
+    assert look(0, 20 * hour) == (pytest.approx(2.0e6, abs=2e3), 0.0)
+    states = meter.book.states()
+    meter = Meter(rating=130e3)
+    meter.book.restore(states, np.array([0]))
+    total, estimated = look(20 * hour + stop, 25 * hour)
+    assert total >= 2.0e6
+    assert estimated == 0.0
+    assert look(25 * hour + 60, 26 * hour + 60) == (pytest.approx(2.6e6, abs=2e3), 0.0)
+
+
+def test_a_counter_that_begins_anew_while_it_is_silent_leaves_what_power_came_to():
+    """Half an hour at 1.8 MW is 900 kWh; the new meter has 5 kWh on it when it is heard first."""
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    for second in range(100, 1801, 100):
+        meter.at(second, power=1.8e6, code=Quality.SUBSTITUTE)
+    meter.read(1800, 5000.0)
+    assert meter.at(1800, power=1.8e6) == (900_000.0, 895_000.0)
+    meter.read(1810, 10_000.0)
+    assert meter.at(1810, power=1.8e6) == (905_000.0, 895_000.0)
+
+
+@pytest.mark.parametrize("start", [1000.0, 1_000_000.0])
+@pytest.mark.parametrize("readings", [1, 3])
+def test_a_wrong_high_reading_costs_nothing(start, readings):
+    meter = Meter()
+    meter.read(0, start)
+    meter.at(0)
+    meter.at(10)
+    for at in range(readings):
+        meter.read(10 + at, 50_000_000.0)
+        meter.at(10 + at)
+    meter.read(20, start + 20_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+    meter.read(30, start + 30_000.0)
+    assert meter.at(30) == (30_000.0, 0.0)
+
+
+def test_a_meter_of_unknown_rating_that_was_replaced_during_a_stop_counts_no_other_meters_energy():
+    """360 kW over ten hours is 3.6 MWh; the other meter has 500 GWh on it."""
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0, power=360e3)
+    meter.read(10, 1_001_000.0)
+    meter.at(10, power=360e3)
+    after = Meter(rating=math.nan)
+    after.book.restore(meter.book.states(), np.array([0]))
+    after.read(36_010, 500e9)
+    assert after.at(36_010, power=360e3)[0] == pytest.approx(1000.0)
+    assert after.book.corrections == {Finding.GLITCH: 1}
+
+
+def test_of_a_step_in_the_first_ten_seconds_only_what_power_came_to_is_counted():
+    """6.4 kW for 10 s is 18 Wh; the counter goes on by 100 Wh, most of it from before it was read first."""
+    meter = Meter(rating=20e3)
+    meter.read(0, 99_988_900.0)
+    meter.at(0, power=6.4e3)
+    meter.at(10, power=6.4e3)
+    meter.read(10, 99_989_000.0)
+    assert meter.at(10, power=6.4e3) == (pytest.approx(17.8, abs=0.1), 0.0)
+    meter.read(20, 99_989_100.0)
+    assert meter.at(20, power=6.4e3)[0] == pytest.approx(117.8, abs=0.1)
+
+
+def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.at(10)
+    after = Meter()
+    after.book.restore(meter.book.states(), np.array([0]))
+    after.read(3600, 4_600_000.0)
+    assert after.at(3600) == (3_600_000.0, 0.0)
+
+
+def test_a_passing_zero_just_before_a_rollover_is_none():
+    """At 0 it seems to have rolled over by 20 kWh; then it goes on as before, and really rolls over."""
+    meter = Meter(modulus=2.0**32)
+    meter.read(0, 2.0**32 - 20_000)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 2.0**32 - 10_000)
+    assert meter.at(20) == (10_000.0, 0.0)
+    meter.read(30, 2_000.0)
+    assert meter.at(30) == (22_000.0, 0.0)
+    meter.read(40, 0.0)
+    meter.at(40)
+    meter.read(50, 12_000.0)
+    assert meter.at(50) == (32_000.0, 0.0)

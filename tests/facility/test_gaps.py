@@ -1,0 +1,83 @@
+"""What was counted while nobody read it is of the time it was counted in."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dcops.memory import decode, encode
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from facility.site import Site
+from tests.facility.hall import Hall
+from tests.facility.plant import START, Bench, small_site
+
+PLAIN = small_site(with_taps=False)
+UTILITY = ("utility-a", "utility-b")
+PDUS = tuple(f"k{rack}-pdu-{feed}" for rack in (1, 2, 3, 4) for feed in "ab")
+HOUR, DAY = 3600, 86400
+
+
+def told(hall: Hall, first: int, last: int, *, window: str = "15min") -> list[float]:
+    """The PUE as it is told at each moment of a run."""
+    found = []
+    for second in range(first, last + 1, 10):
+        hall.run(second, second)
+        found.append(hall.value(f"campus.pue.3.{window}.pue"))
+    return found
+
+
+@pytest.mark.parametrize("window", ["15min", "1h", "24h", "month"])
+def test_what_the_only_input_meters_counted_while_they_were_silent_is_no_pue_of_now(window: str) -> None:
+    """350 kW over 280 kW all along; the input is silent for 75 minutes, an hour of it beyond what is held."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    for meter in UTILITY:
+        hall.lose(meter)
+    hall.run(3610, 8100, silent=UTILITY)
+    assert np.isnan(hall.value("campus.pue.3.15min.pue"))
+    assert told(hall, 8110, 9300, window=window) == pytest.approx([1.25] * 120, rel=1e-6)
+    assert hall.code("campus.pue.3.15min.pue") == Quality.GOOD
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * 9300 / 3600, rel=1e-9)
+
+
+def restarted(before: Hall, site: Site = PLAIN) -> Hall:
+    after = Hall(site)
+    after.derived.restore(decode(encode(before.derived.remember())))
+    return after
+
+
+@pytest.mark.parametrize("late", [UTILITY, PDUS])
+@pytest.mark.parametrize("stop", [300, HOUR, 8 * HOUR])
+def test_after_a_stop_meters_that_are_read_one_after_the_other_are_compared_over_one_time(
+    stop: int, late: tuple[str, ...]
+) -> None:
+    before = Hall(PLAIN)
+    before.run(0, 1800)
+    after = restarted(before)
+    again = 1800 + stop
+    after.run(again, again + 20, silent=late)
+    found = told(after, again + 30, again + 1200)
+    assert [each for each in found if not np.isnan(each)] == pytest.approx([1.25] * 118, rel=1e-6)
+    for window in ("1h", "24h", "month", "year"):
+        assert after.value(f"campus.pue.3.{window}.pue") == pytest.approx(1.25, rel=1e-6), window
+
+
+def test_a_month_that_began_during_a_stop_has_none_of_the_energy_of_the_one_before() -> None:
+    """Stopped from an hour before midnight to an hour after; IT meters are read 20 s after the input's."""
+    before = Hall(PLAIN)
+    month = 31 * DAY
+    before.run(month - 2 * HOUR, month - HOUR)
+    after = restarted(before)
+    after.run(month + HOUR, month + HOUR + 10, silent=PDUS)
+    after.run(month + HOUR + 20, month + 2 * HOUR)
+    assert after.value("campus.pue.3.month.pue") == pytest.approx(1.25, rel=1e-6)
+    assert after.value("campus.pue.3.month.coverage") == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_total_of_readings_stamped_a_little_ahead_of_the_tick_is_of_age_nought() -> None:
+    site = replace(PLAIN, devices=tuple(each for each in PLAIN.devices if each.id == "k1-pdu-a"))
+    bench = Bench(site)
+    bench.read("k1-pdu-a", START + NANOSECONDS + 4_000_000, active_power=35e3, active_energy=1e6)
+    bench.tick(START + NANOSECONDS)
+    assert (bench.value("campus.power_age"), bench.code("campus.power_age")) == (0.0, Quality.GOOD)
