@@ -100,7 +100,7 @@ async def test_a_shard_that_hangs_is_missing_and_comes_back_whole(tmp_path: Path
                 alarms = [each["id"] for each in (await head.get("/api/v1/alarms"))["alarms"]]
                 states = (await head.get("/api/v1/collection"))["states"]
                 seen[:] = [states, alarms]
-                # On a busy machine more than the shard may be silent: which alarm speaks then is another's test.
+                # On a busy machine more than the shard may be silent, and another alarm speaks for it.
                 return states["suspect"] >= len(theirs.modbus) and any("silent" in each for each in alarms)
 
             await until(told, lambda: f"its devices count as suspect, an alarm speaks for them: {seen}")
