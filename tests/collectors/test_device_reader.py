@@ -80,6 +80,23 @@ def test_a_read_that_is_waited_for_in_vain_is_part_of_it_too() -> None:
     assert drive.reader.cycle == pytest.approx(0.5)
 
 
+def test_what_a_scan_takes_of_the_bus_is_smoothed() -> None:
+    drive = Drive(profile_of(words=[0]))
+    drive.scan(Registers(WORDS), seconds=0.5)
+    drive.scan(Registers(WORDS), seconds=1.0)
+    assert drive.reader.cycle == 0.5625
+
+
+def test_a_device_that_answers_nothing_of_use_does_not_keep_silent_on_one_read_alone() -> None:
+    drive = Drive(profile_of(words=[0, 500]))
+    device = Registers({0: 10, 500: 15})
+    device.codes, device.silent = {0: 6}, {500}
+    for _ in range(3):
+        drive.scan(device)
+    health = drive.reader.health()
+    assert (health.polls_failed, health.polls_done, health.silent) == (3, 0, 0)
+
+
 async def test_what_is_forgotten_is_forgotten_in_what_is_kept_too() -> None:
     kept: list[bytes] = []
     lessons = Lessons(kept.append, pause=0.0)

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from collectors.lessons import Lessons
-from collectors.profiles import SunSpecModel, Table
+from collectors.errors import LessonsError
+from collectors.lessons import Lesson, Lessons, map_hash
+from collectors.profiles import DataType, SunSpecModel, Table
 from tests.collectors.conftest import running, until
 from tests.collectors.driving import Drive, Registers, profile_of
 
@@ -108,3 +109,74 @@ def test_a_place_of_a_model_that_cannot_be_is_not_taken_up() -> None:
     assert drive.reader.lesson.start is None
     drive.scan(Registers({}))
     assert drive.quality == [4]
+
+
+ENTRY = {
+    "endpoint": "gw",
+    "unit": 7,
+    "profile": "test",
+    "map": "00",
+    "refused": [["holding", 1, 2]],
+    "cuts": [["holding", 2]],
+    "start": None,
+    "identity": {"serial": "BX-7"},
+}
+
+
+def document(version: object = 1, **changes: object) -> bytes:
+    return json.dumps({"dcops_lessons": version, "lessons": [ENTRY | changes]}).encode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        document(2),
+        document(0),
+        document(unit=-1),
+        document(unit=True),
+        document(unit="7"),
+        document(start=-40_000),
+        document(refused=[["holding", 1, -2]]),
+        document(refused=[["holding", True, 2]]),
+        document(refused=[["nowhere", 1, 2]]),
+        document(cuts=["holding"]),
+        document(identity={"serial": 7}),
+        b"[]",
+        b"half of {",
+    ],
+)
+def test_what_is_no_document_of_lessons_is_refused_whole(wrong: bytes) -> None:
+    Lessons(document=document())
+    with pytest.raises(LessonsError, match=r"they are (no lessons of dcops|of version)"):
+        Lessons(document=wrong)
+
+
+def test_a_map_is_another_if_its_values_lie_elsewhere_are_longer_or_of_another_model() -> None:
+    plain = profile_of([(0, DataType.U16)])
+    others = (
+        profile_of([(1, DataType.U16)]),
+        profile_of([(0, DataType.U32)]),
+        profile_of([(0, DataType.U16)], sunspec=SunSpecModel(model=103)),
+        profile_of([(0, DataType.U16)], sunspec=SunSpecModel(model=203)),
+    )
+    assert len({map_hash(each) for each in (plain, *others)}) == 5
+    assert map_hash(profile_of([(0, DataType.S16)])) == map_hash(plain)
+
+
+def test_what_is_forgotten_is_all_of_it() -> None:
+    lesson = Lesson(
+        refused={(Table.HOLDING, 1): 2},
+        cuts=frozenset({(Table.HOLDING, 2)}),
+        start=40_000,
+        identity={"serial": "BX-7"},
+    )
+    lesson.forget()
+    assert lesson == Lesson()
+    assert not lesson
+    for each in (
+        Lesson(refused={(Table.HOLDING, 1): 2}),
+        Lesson(cuts=frozenset({(Table.HOLDING, 2)})),
+        Lesson(start=0),
+        Lesson(identity={"serial": "BX-7"}),
+    ):
+        assert each

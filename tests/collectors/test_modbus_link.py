@@ -22,7 +22,7 @@ from tests.collectors.conftest import (
     raw_server,
     until,
 )
-from tests.collectors.links import GOOD, READ, TIMEOUT, deliver, opened, tcp
+from tests.collectors.links import GOOD, READ, TIMEOUT, Opened, deliver, opened, tcp
 
 
 def test_a_request_is_this_frame() -> None:
@@ -76,6 +76,71 @@ async def test_a_reply_of_the_right_length_to_anything_else_is_no_answer(
         assert it.errors == {"timeout": 1, counted: 1}
         deliver(link, data_frame(2, 7, 3, GOOD))
         assert answers == [GOOD]
+
+
+def of(it: Opened) -> TcpLink:
+    assert isinstance(it.link, TcpLink)
+    return it.link
+
+
+async def test_what_comes_once_more_is_a_duplicate() -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        answers = it.begin()
+        deliver(of(it), data_frame(1, 7, 3, GOOD))
+        deliver(of(it), data_frame(1, 7, 3, GOOD))
+        assert (answers, it.errors) == ([GOOD], {"duplicate": 1})
+
+
+async def test_a_reply_is_late_for_a_thousand_transactions_and_then_nobody_knows_what_it_is_to() -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        of(it)._transaction = 1999
+        it.begin()
+        for transaction in (2000 - 1023, 2000 - 1024):
+            deliver(of(it), data_frame(transaction, 7, 3, GOOD))
+        assert it.errors == {"late": 1, "foreign": 1}
+
+
+@pytest.mark.parametrize(
+    "data", ["0001ffff", "00010001000707030400010001", "0001000000000703", "0001000001000703"]
+)
+async def test_what_cannot_be_a_frame_closes_the_connection_as_soon_as_that_can_be_seen(data: str) -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        it.begin()
+        deliver(of(it), bytes.fromhex(data))
+        assert it.lost == ["it sent what is no Modbus TCP"]
+        assert it.errors == {"garbage": 1}
+
+
+async def test_an_exception_of_another_length_is_none() -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        answers = it.begin()
+        deliver(of(it), struct.pack(">HHHBBBB", 1, 0, 4, 7, 0x83, 2, 0))
+        assert (answers, it.errors) == ([], {"wrong_function": 1})
+
+
+async def test_whoever_closes_the_link_on_an_answer_hears_nothing_of_what_came_with_it() -> None:
+    async with opened(answer_nothing, wait=60.0) as it:
+        of(it).read(READ, lambda _: of(it).close("enough"))
+        deliver(of(it), 2 * data_frame(1, 7, 3, GOOD))
+        assert (it.errors, it.lost) == ({}, ["enough"])
+
+
+async def test_a_read_that_another_overtakes_keeps_its_own_time() -> None:
+    async with opened(answer_nothing, wait=600.0) as it:
+        first: list[Answer] = []
+        of(it).read(READ, first.append, 0.05)
+        second = it.begin()
+        await until(lambda: bool(first))
+        assert (first, second, it.errors) == ([TIMEOUT], [], {"timeout": 1})
+
+
+async def test_nobody_waits_for_a_link_that_is_closed() -> None:
+    async with opened(answer_nothing, wait=600.0) as it:
+        answers = it.begin(), it.begin()
+        deadlines = of(it)._deadlines
+        assert len(deadlines) == 2
+        of(it).close("enough")
+        assert (len(deadlines), answers) == (0, ([], []))
 
 
 async def test_the_transaction_wraps_after_65535() -> None:
