@@ -26,11 +26,14 @@ from alerting.rules import seconds
 from alerting.silence_groups import SilenceGroups, endpoint_groups, feed_groups, named, shard_groups
 from facility.moves import NOWHERE, Moves
 from facility.quality import FIRST_GOOD, Quality
+from facility.sample import NANOSECONDS
 from facility.site import Site
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+START = 60 * NANOSECONDS
+"""A device that has never been read is given so long, since a start connects to thousands at once."""
 ON_POLLS = 3
 """Polls a device must be silent, after its readings became stale, before it is an alarm."""
 
@@ -103,9 +106,11 @@ class Communication:
         """Raise and clear what is due at ``now`` (ns, UTC)."""
         if not self._ids:
             return
-        silent = self._silent_now()
+        best = np.maximum.reduceat(self._image.quality[: self._end], self._firsts)
+        silent = _SILENT_CODES[best]
         self._clear_groups(silent, now)
         due = self._silent.take(silent, now)
+        due &= (best != Quality.WAITING_FOR_DATA) | (now - self._silent.since >= START)
         self._raise_groups(silent, due | (self._silent.raised & silent), now)
         covered = self._groups.covered() | self._outages.covered(silent)
         self._clear(self._silent.raised & covered, self._silent, DEVICE_SILENT, now)
@@ -183,10 +188,6 @@ class Communication:
                 longest = known[id(points)] = max(point.every for point in points)
             polls[at] = longest
         return polls
-
-    def _silent_now(self) -> Flags:
-        best = np.maximum.reduceat(self._image.quality[: self._end], self._firsts)
-        return _SILENT_CODES[best]
 
     def _blind_now(self) -> Flags:
         blind = np.zeros(len(self._ids), dtype=np.bool_)

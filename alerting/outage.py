@@ -151,7 +151,7 @@ class Outages:
         return over
 
     def back(self, silent: Flags) -> Flags:
-        """Which devices are behind endpoints an alarm spoke for that have come back since the last call.
+        """Which devices are behind endpoints that an alarm spoke for and that are back since the last call.
 
         Their neighbours on the endpoint answer first, and they are given the time to do so, too.
         """

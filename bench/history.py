@@ -117,10 +117,11 @@ def main() -> bool:
     parser.add_argument("--seconds", type=int, default=90, help="of questions beside writing (default: 90)")
     parser.add_argument("--series", type=int, help="at the size of a campus instead: so many series")
     parser.add_argument("--minutes", type=int, default=20, help="of the campus (default: 20)")
+    parser.add_argument("--period", type=int, default=10, help="of the campus, in seconds (default: 10)")
     args = parser.parse_args(sys.argv[1:] if sys.argv[0].endswith("history.py") else [])
     print(f"{machine()}, duckdb {version('duckdb')}\n")
     if args.series:
-        measure_campus(args.series, args.minutes)
+        measure_campus(args.series, args.minutes, args.period)
         return True
     with tempfile.TemporaryDirectory(prefix="dcops-bench-") as folder:
         return asyncio.run(_measure(Path(folder) / "history.duckdb", args.days, args.seconds))

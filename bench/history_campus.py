@@ -1,7 +1,7 @@
 """The embedded history at the size of a campus: CPU by step, memory, questions, and how it starts.
 
-Every series is read every 10 s, a second's readings a write, as fast as they can be written; the clock shows
-the plant's time. Steps are timed by the CPU time of the thread they run in.
+Every series is read once a period, a second's readings a write, as fast as they can be written; the clock
+shows the plant's time. Steps are timed by the CPU time of the thread they run in.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, files, hot, sealing, sorting, writing
 from ingest.stores.history.levels import Level
 
-_FIELDS, _PERIOD = 50, 10
+_FIELDS = 50
 _FIRST = 20_500 * 86_400 * NANOSECONDS
 _TICK = 0.002
 _SETTLED = 45
@@ -101,12 +101,13 @@ class _Step:
 
 
 class Plant:
-    """All devices of a campus, each once in 10 s at its own moment."""
+    """All devices of a campus, each once in a period (s) at its own moment."""
 
-    def __init__(self, series: int) -> None:
+    def __init__(self, series: int, period: int) -> None:
+        self._period = period
         self.devices = series // _FIELDS
         self._random = random = np.random.default_rng(1)
-        self._offset = np.sort(random.integers(0, _PERIOD * 1000, self.devices))
+        self._offset = np.sort(random.integers(0, period * 1000, self.devices))
         self._order = random.permutation(self.devices)
         kind = np.arange(_FIELDS) % len(_KINDS)
         self._noise, self._resolution = (np.array(column)[kind] for column in zip(*_KINDS, strict=True))
@@ -126,10 +127,11 @@ class Plant:
 
     def second(self, number: int) -> Batch:
         """What is read in a second."""
-        begin, end = np.searchsorted(self._offset, [number % _PERIOD * 1000, (number % _PERIOD + 1) * 1000])
+        place = number % self._period * 1000
+        begin, end = np.searchsorted(self._offset, [place, place + 1000])
         chosen = self._order[begin:end]
         late = self._random.integers(0, 5, len(chosen))
-        cycle = number // _PERIOD * _PERIOD * 1000
+        cycle = number // self._period * self._period * 1000
         times = _FIRST + (cycle + self._offset[begin:end] + late) * 1_000_000
         noise = self._pool[(chosen + 31 * number) % len(self._pool)] * self._noise
         values = ((self._base[chosen] + noise) / self._resolution).round() / (1 / self._resolution)
@@ -143,12 +145,12 @@ class Plant:
         )
 
 
-def measure(series: int, minutes: int) -> None:
+def measure(series: int, minutes: int, period: int) -> None:
     """Write, then ask and start again; print a table."""
     meter = Meter()
     _watch(meter)
     with tempfile.TemporaryDirectory(prefix="dcops-bench-") as folder:
-        asyncio.run(_measure(Path(folder) / "history.duckdb", Plant(series), minutes, meter))
+        asyncio.run(_measure(Path(folder) / "history.duckdb", Plant(series, period), minutes, meter))
 
 
 def _watch(meter: Meter) -> None:

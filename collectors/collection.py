@@ -3,6 +3,7 @@
 import asyncio
 from collections import ChainMap, Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from functools import partial
 from random import Random
 
 from collectors.brokers import Brokers, check_brokers
@@ -87,7 +88,7 @@ class Collection:
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._inbox = inbox or Inbox()
         self._deadlines = Deadlines(behind=self._inbox.behind)
-        self._harvest = Harvest(emit, emit_scans, more=lambda: self._deadlines.expects(HOLD))
+        self._harvest = Harvest(emit, emit_scans, more=partial(self._deadlines.expects, HOLD))
         self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self._network = Network()
         self._opener = Opener()

@@ -21,6 +21,8 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         if error.errno in _NO_WAY:
             return "no way there from this machine; check the address, the network and the routes"
+        if error.errno == errno.ENOTTY:
+            return "that is no serial line; check the path"
         if error.filename and error.strerror:
             return f"{error.filename}: {error.strerror.lower()}; check the path and its permissions"
     return str(error) or type(error).__name__

@@ -55,6 +55,8 @@ class ScanPlan:
                 value = _value_of(slot, register, block, self._length)
                 kinds.setdefault((register.data, len(value.places)), []).append(value)
             self._length += block.payload_length
+        for kind in kinds.values():
+            kind.sort(key=_sentinel_count, reverse=True)  # those with sentinels stand together
         ordered = [value for kind in kinds.values() for value in kind]
         self._taken = np.array([place for value in ordered for place in value.places], np.intp)
         filled = [value.slot for value in ordered]
@@ -148,11 +150,11 @@ class _Numbers:
             numbers = numbers >> self._shifts & self._masks
         columns = raw[:, self._values]
         columns[:] = numbers
-        for places, none in self._sentinels:
-            found = numbers[:, places] == none
-            if found.any():
+        for none in self._sentinels:
+            found = numbers[:, : len(none)] == none
+            if np.count_nonzero(found):
                 rows, at = found.nonzero()
-                columns[rows, places[at]] = nan
+                columns[rows, at] = nan
 
 
 class _Digits:
@@ -200,16 +202,20 @@ def _byte_places(register: Register) -> list[int]:
     return byte_order(register.length, Order.ABCD if register.data in _FIELDS else register.order)
 
 
-def _sentinels(kind: Sequence[_Value]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.generic]]]:
-    """Places among the values, and the number at each that means there is none.
+def _sentinels(kind: Sequence[_Value]) -> Iterator[NDArray[np.generic]]:
+    """The numbers that mean there is none, for as many of the values as have one, which stand first.
 
     Several where a value has several. Patterns of NaN need no step.
     """
     of_each = [sorted(_raw_numbers(value.register)) for value in kind]
-    for turn in range(max(map(len, of_each))):
-        places = [place for place, numbers in enumerate(of_each) if turn < len(numbers)]
-        numbers = [of_each[place][turn] for place in places]
-        yield np.array(places, np.intp), np.array(numbers, _FORMATS[kind[0].register.data])
+    for turn in range(len(of_each[0])):
+        numbers = [each[turn] for each in of_each if turn < len(each)]
+        yield np.array(numbers, _FORMATS[kind[0].register.data])
+
+
+def _sentinel_count(value: _Value) -> int:
+    """Steps that the sentinels of a value take."""
+    return 0 if value.register.data in _CONVERSIONS else len(_raw_numbers(value.register))
 
 
 def _raw_numbers(register: Register) -> frozenset[float]:

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 import orjson
 from aiohttp import web
 
-from console.assets import load_assets, serve_asset
+from console.assets import asset_of, load_assets, serve_asset
 from console.changes import (
     FORGET_PATH,
     RELOAD_PATH,
@@ -21,6 +21,7 @@ from console.openapi import describe
 from console.parameters import read_arguments
 from console.receiving import READINGS_PATH, REPORTS_PATH, readings_handler, reports_handler
 from console.routes import Route
+from console.runbook import runbook_page
 from console.sending import Answer, end_if_stuck
 from console.showing import Showing
 from console.stream import Stream
@@ -107,6 +108,7 @@ def _add_health(app: web.Application, showing: Showing) -> None:
 
 def _add_pages(app: web.Application) -> None:
     assets = load_assets()
+    runbook = asset_of(runbook_page(), "text/html")
 
     async def page(request: web.Request) -> web.StreamResponse:
         return serve_asset(request, assets["index.html"])
@@ -117,5 +119,9 @@ def _add_pages(app: web.Application) -> None:
             raise web.HTTPNotFound
         return serve_asset(request, asset)
 
+    async def read_runbook(request: web.Request) -> web.StreamResponse:
+        return serve_asset(request, runbook)
+
     app.router.add_get("/", page)
+    app.router.add_get("/runbook", read_runbook)
     app.router.add_get("/static/{name}", static)

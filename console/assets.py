@@ -32,9 +32,13 @@ def load_assets() -> dict[str, Asset]:
     for entry in files("console").joinpath("static").iterdir():
         suffix = entry.name[entry.name.rfind(".") :]
         if suffix in _TYPES:
-            body = entry.read_bytes()
-            found[entry.name] = Asset(body, _TYPES[suffix], sha256(body).hexdigest()[:16])
+            found[entry.name] = asset_of(entry.read_bytes(), _TYPES[suffix])
     return found
+
+
+def asset_of(body: bytes, content_type: str) -> Asset:
+    """A file of which only the body is there."""
+    return Asset(body, content_type, sha256(body).hexdigest()[:16])
 
 
 def serve_asset(request: web.Request, asset: Asset) -> web.Response:

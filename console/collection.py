@@ -188,8 +188,14 @@ def endpoint_costs(view: ConsoleContext, arguments: Arguments) -> EndpointCostAn
 
 
 def list_lessons(view: ConsoleContext, arguments: Arguments) -> LessonList:
-    """What devices have taught, all or one."""
+    """What devices have taught, all or one.
+
+    Raises:
+        NotFoundError: there is no such device.
+    """
     wanted = arguments.text("device")
+    if wanted is not None and wanted not in view.site.device_index:
+        raise NotFoundError("unknown_device", f"there is no device {wanted!r}", "see /api/v1/collection")
     lessons = view.collection.lessons()
     return LessonList(
         time=write_time(view.clock.now()),

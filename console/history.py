@@ -59,9 +59,10 @@ class HistoryReader:
         except UnknownSeriesError:
             found = _NOTHING
         except (StoreUnavailableError, TimeoutError) as error:
-            self._note_loss(error)
+            why = str(error) or f"no answer within {_PATIENCE:.0f} s"
+            self._note_loss(why)
             raise UnavailableError(
-                "history_unavailable", f"the history can't be read now: {error}", "try again; see /readyz"
+                "history_unavailable", f"the history can't be read now: {why}", "try again; see /readyz"
             ) from error
         self._lost = False
         return HistoryAnswer(
@@ -86,9 +87,9 @@ class HistoryReader:
             raise BadRequestError("empty_span", "start is not before stop", "give a start before the stop")
         return start, stop
 
-    def _note_loss(self, error: Exception) -> None:
+    def _note_loss(self, why: str) -> None:
         if not self._lost:
-            _LOGGER.warning("history can't be read: %s", error)
+            _LOGGER.warning("history can't be read: %s", why)
         self._lost = True
 
 

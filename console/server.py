@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import logging
+import os
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from collectors.config import host_and_port
 from console.app import build_app
 from console.guard import allowed_hosts
 from console.showing import Showing
@@ -51,7 +53,7 @@ async def serve(
     try:
         await _listen(runner, host, port)
         taken: tuple[str, int] = runner.addresses[0]
-        _LOGGER.info("console at http://%s:%d/", host, taken[1])
+        _LOGGER.info("console at http://%s/", host_and_port(host, taken[1]))
         on_listening(taken[1])
         await asyncio.Event().wait()
     finally:
@@ -67,7 +69,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             if not said:
                 taken = error.errno == errno.EADDRINUSE
                 mend = "free the port or choose another" if taken else "correct the host"
-                _LOGGER.warning("console can't listen on %s:%d: %s; %s; trying on", host, port, error, mend)
+                place, why = host_and_port(host, port), os.strerror(errno.EADDRINUSE) if taken else error
+                _LOGGER.warning("console can't listen on %s: %s; %s; trying on", place, why, mend)
             said = True
             await asyncio.sleep(_RETRY)
         else:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from dcops.errors import FULL, in_words
 from dcops.standard_streams import let_go, reader_left
 
 _COMMANDS = {
@@ -38,7 +39,11 @@ def main(arguments: Sequence[str] | None = None, loaded: Callable[[], None] = la
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         try:
-            chosen = _parser(given).parse_args(given)
+            parser = _parser(given)
+            chosen, more = parser.parse_known_args(given)
+            if more:
+                words = f"dcops {chosen.command}"
+                parser.error(f"unrecognized arguments: {' '.join(more)}; see '{words} --help'")
             loaded()
             code: int = chosen.run(chosen)
         finally:
@@ -49,6 +54,12 @@ def main(arguments: Sequence[str] | None = None, loaded: Callable[[], None] = la
         if not reader_left():
             raise
         let_go()
+        return 1
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        let_go()
+        print(f"dcops: what is printed finds no room: {in_words(error)}", file=sys.stderr)
         return 1
     return code
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from collectors.config import ModbusEndpoint, ModbusProtocol, SerialParity
 from collectors.profiles import Profile
 from collectors.profiles.reader import name_of, read_files, shipped
-from dcops.options import port
+from dcops.options import real_port, whole
 from dcops.targets import Target
 
 _PORT = 502
@@ -25,7 +25,7 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port",
-        type=_port,
+        type=real_port,
         metavar="PORT",
         help=f"port if none is given (default: {_PORT}, TLS {_TLS_PORT})",
     )
@@ -33,7 +33,7 @@ def add_protocol(parser: argparse.ArgumentParser) -> None:
 
 def add_line(parser: argparse.ArgumentParser) -> None:
     """Settings of a serial line and of TLS."""
-    parser.add_argument("--baud", type=int, default=19200, help="of a serial line (default: 19200)")
+    parser.add_argument("--baud", type=whole, default=19200, help="of a serial line (default: 19200)")
     parser.add_argument(
         "--parity",
         choices=[str(each) for each in SerialParity],
@@ -95,9 +95,3 @@ def _profiles_in(folder: Path) -> Iterator[Path]:
             print(f"note: {file}: left alone, it has no 'profile' at its top", file=sys.stderr)
         else:
             yield file
-
-
-def _port(text: str) -> int:
-    if text == "0":
-        raise argparse.ArgumentTypeError(f"{text!r} is no port to connect to; give one from 1 on")
-    return port(text)

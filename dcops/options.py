@@ -10,6 +10,8 @@ HOSTS_VARIABLE = "DCOPS_ALLOWED_HOSTS"
 _DEFAULT_DATA = "dcops-data"
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 HIGHEST_PORT = 65535
+_MOST_DIGITS = 18
+"""What is longer fits no seed and no count."""
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
@@ -56,6 +58,15 @@ def port(text: str) -> int:
     return number
 
 
+def real_port(text: str) -> int:
+    """A TCP port that something listens on: 0 is none."""
+    if text == "0":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port to connect to; give one from 1 to {HIGHEST_PORT}"
+        )
+    return port(text)
+
+
 def host_names(text: str) -> frozenset[str]:
     """Names as in Host headers, with commas or spaces between."""
     names = text.lower().replace(",", " ").split()
@@ -88,10 +99,15 @@ def seconds(text: str) -> float:
     return value
 
 
+def pause(text: str) -> float:
+    """A time as above, or ``0`` for none."""
+    return 0.0 if text == "0" else seconds(text)
+
+
 def whole(text: str) -> int:
     """A whole number, 0 or more."""
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; write digits only, such as 12")
     return int(text)
 
 
@@ -102,5 +118,5 @@ def positive(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0; write one such as 2 or 0.5")
     return value

@@ -54,6 +54,8 @@ class PipelineConditions:
         self._real = RealTime(speed)
         self._dropped = Growth()
         self._damaged = Growth()
+        self._refused: dict[str, Growth] = {}
+        """By name of the notifier."""
         self._stores = [
             StoreConditions(delivery, self._bring_back(delivery), self._real)
             for delivery in pipeline.deliveries
@@ -71,7 +73,7 @@ class PipelineConditions:
         for store in self._stores:
             yield from store(stats, site, now)
         for notifier in self._pipeline.notifiers():
-            yield self._notifier(notifier)
+            yield self._notifier(notifier, now)
         yield from self._collectors(site, now)
 
     def _journal(self, stats: SpoolStats, site: Site, now: int) -> Iterator[Condition]:
@@ -183,7 +185,10 @@ class PipelineConditions:
             return f"Check free space and permissions of {folder}, which holds store {delivery.name}."
         return f"Bring store {delivery.name} back: check whether it runs, its disk, address and credentials."
 
-    def _notifier(self, notifier: Notifier) -> Condition:
+    def _notifier(self, notifier: Notifier, now: int) -> Condition:
+        refused_lately = self._refused.setdefault(notifier.name, Growth())
+        refused_lately.note(notifier.outcomes[Outcome.REFUSED], now)
+        refusing = notifier.refusing and refused_lately.within(self._real.ns(LONG_QUIET), now)
         answer = f" ({notifier.error})" if notifier.error else ""
         lost = notifier.outcomes[Outcome.REFUSED]
         waiting = (
@@ -195,16 +200,16 @@ class PipelineConditions:
             f"{notifier.name} refuses alarms{answer}: {lost} since the start, and they are not sent again."
             " Anyone who relies on it has not seen them"
         )
-        mend = "bring it back" if not notifier.refusing else "correct its address, or what it accepts"
+        mend = "correct its address, or what it accepts" if refusing else "bring it back"
         return Condition(
             rule=rules.NOTIFIER_FAILING,
             part=notifier.name,
             cause="notifier",
-            holds=notifier.lost or notifier.refusing,
+            holds=notifier.lost or refusing,
             priority=Priority.HIGH,
-            tell=lambda: refused if notifier.refusing else waiting,
+            tell=lambda: refused if refusing else waiting,
             action=f"Watch the alarm list on the page; {mend}: {notifier.name}.",
-            on_delay=0 if notifier.refusing else self._real.ns(5 * MINUTE),
+            on_delay=0 if refusing else self._real.ns(5 * MINUTE),
             off_delay=self._real.ns(MINUTE),
         )
 

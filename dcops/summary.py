@@ -6,6 +6,7 @@ from typing import Self
 
 from dcops.platform import Platform
 from dcops.truth import Comparison
+from facility.kpis import COMPLETE
 from facility.quantities import Window
 from facility.site import Site
 
@@ -76,7 +77,9 @@ def print_summary(summary: Summary) -> None:
     """Print it, a line a subject."""
     pue = "not known"
     if math.isfinite(summary.pue):
-        pue = f"{summary.pue:.3f} (category {summary.category}, {summary.covered:.2%} of 24 h measured)"
+        mark, doubt = ("", "") if summary.covered >= COMPLETE else ("≈ ", ": incomplete")
+        covered = f"{summary.covered:.2%} of 24 h measured{doubt}"
+        pue = f"{mark}{summary.pue:.3f} (category {summary.category}, {covered})"
     print(f"ran      {summary.seconds:,.0f} s")
     print(f"site     {summary.devices:,} devices, {summary.points:,} points")
     print(

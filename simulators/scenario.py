@@ -92,7 +92,7 @@ def load_scenario(name: str, site: Site, wires: Wires) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(shipped_scenarios())
         raise ScenarioError(
-            [f"{name}: no scenario file that can be read ({error}); shipped ones: {known}"]
+            [f"{name}: {_unread(error)}; give one that is shipped ({known}) or a file"]
         ) from error
     return read_scenario(text, name, site, wires)
 
@@ -197,3 +197,11 @@ def _only(found: Entry, key: str, problems: Problems, wanted: str) -> str | None
         return texts[0]
     problems.add(found.line_of(key), f"{key!r} is missing or a list; give {wanted}")
     return None
+
+
+def _unread(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "is no scenario"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 at byte {error.start}"
+    return f"cannot be read ({error.strerror})"

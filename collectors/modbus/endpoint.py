@@ -119,8 +119,10 @@ class Endpoint(Places):
                     if link is not None and connection.places < self._in_flight and now >= connection.free_at:
                         self._start(scan, connection, link, now)
                         return
+            waited = bool(queue.trusted)
             queue.add(scan)
-            self._next()
+            if not waited or unit.failures:  # who is behind others that wait changes nothing for them
+                self._next()
 
     def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
         """How the endpoint does, beside what is known of the devices behind it."""

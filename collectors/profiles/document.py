@@ -237,7 +237,14 @@ def parse(text: str, problems: Problems) -> yaml.MappingNode | None:
         node = _LOADER(_NamedText(text, problems.file)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problems.add(mark.line + 1 if mark else 1, f"not readable as YAML: {error.problem or error.context}")
+        line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+        if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
+            said = "a tab indents this line, which YAML forbids; use spaces"
+        else:
+            said = (
+                f"not readable as YAML: {error.problem or error.context}; mend the syntax here or just above"
+            )
+        problems.add(mark.line + 1 if mark else 1, said)
         return None
     except yaml.YAMLError as error:
         problems.add(1, f"not readable as YAML: {error}")

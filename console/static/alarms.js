@@ -74,7 +74,7 @@ export class AlarmPanel {
   }
 
   create(alarm) {
-    const place = (alarm.place.length > 1 ? alarm.place.slice(1) : alarm.place).map((each) => each.name).join(" › ") || alarm.space;
+    const places = (alarm.place.length > 1 ? alarm.place.slice(1) : alarm.place).map((each) => each.name);
     const target = alarm.device || alarm.space;
     return h(
       "li",
@@ -84,7 +84,7 @@ export class AlarmPanel {
         alarm.category === "communication" ? h("span", { class: "category", title: "communication alarm" }, "comm.") : null,
         alarm.category === "platform" ? h("span", { class: "category", title: "alarm of dcops itself" }, "dcops") : null,
         h("span", { class: "alarm-age muted" })),
-      h("button", { type: "button", class: "link place", onclick: () => this.open(target) }, place),
+      h("button", { type: "button", class: "link place", title: "open it, with the history of what is wrong", onclick: () => this.open(target, alarm.point) }, ...placeNames(places.length ? places : [alarm.space])),
       h("p", { class: "message" }, alarm.message),
       alarm.action ? h("p", { class: "action" }, alarm.action) : null,
       runbook(alarm.runbook),
@@ -134,11 +134,16 @@ export class CollectionPanel {
   }
 }
 
-// Where the mend stands at length: a link if it is one, else the section of the shipped runbook.
+// Where the mend stands at length: an address of the site's own, else a section of the shipped runbook.
 function runbook(where) {
   if (!where) return null;
-  if (/^https?:\/\//.test(where)) return h("a", { class: "runbook link", href: where, target: "_blank", rel: "noreferrer" }, "Runbook");
-  return h("p", { class: "runbook" }, `Runbook: docs/runbook.md#${where}`);
+  const own = /^https?:\/\//.test(where);
+  return h("a", { class: "runbook link", href: own ? where : `/runbook#${encodeURIComponent(where)}`, target: "_blank", rel: "noreferrer" }, own ? "Runbook" : `Runbook: ${where}`);
+}
+
+// The names of nested places. One that is written from right to left must not turn their order round.
+function placeNames(names) {
+  return names.flatMap((name, at) => [at ? " › " : null, h("bdi", {}, name)]);
 }
 
 function sumOf(counts) {

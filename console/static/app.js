@@ -7,8 +7,10 @@ import { Live } from "./live.js";
 import { Tree } from "./tree.js";
 
 const live = new Live();
+let wanted = ""; // the point whose history is asked for, by who opens a node for its sake
 
-function open(id) {
+function open(id, point = "") {
+  wanted = point;
   const hash = `#${encodeURIComponent(id)}`;
   if (location.hash === hash) follow();
   else location.hash = hash;
@@ -29,8 +31,9 @@ function follow() {
   const id = asked() || live.order[0];
   if (!id) return;
   tree.select(id);
-  detail.show(id);
+  detail.show(id, wanted);
   alarms.show(id);
+  wanted = "";
 }
 
 // The site has been loaded anew: what is open stays so, where the reader left it.
@@ -46,7 +49,7 @@ new Header(live);
 const tree = new Tree(live, open);
 const detail = new Detail(live, open);
 const alarms = new AlarmPanel(live, open);
-new CollectionPanel(open);
+new CollectionPanel((id) => open(id));
 
 document.getElementById("alarm-tile").addEventListener("click", () => {
   const panel = document.getElementById("alarms");

@@ -24,6 +24,7 @@ export class Detail {
     this.live = live;
     this.open = open;
     this.id = null;
+    this.point = ""; // whose history is shown unless another is chosen; the main one if it has no such
     this.loadedAt = 0;
     this.loading = false;
     this.chart = new Chart(live);
@@ -40,6 +41,7 @@ export class Detail {
       path: h("nav", { class: "path", "aria-label": "Where it stands" }),
       title: h("h2", { id: "node-title" }),
       facts: h("p", { class: "facts muted" }),
+      feeds: h("nav", { class: "feeds", "aria-label": "What feeds it, and what it feeds" }),
       totals: h("div", { class: "totals" }),
       split: h("div", { class: "split" }),
       figures: h("div", { class: "figures" }),
@@ -49,8 +51,11 @@ export class Detail {
     };
   }
 
-  async show(id) {
-    if (id !== this.id) this.chartChosen = false;
+  async show(id, point = "") {
+    if (id !== this.id || point) {
+      this.chartChosen = false;
+      this.point = point;
+    }
     this.id = id;
     await this.refresh(true);
   }
@@ -102,7 +107,7 @@ export class Detail {
     if (!parts.title.isConnected) {
       const top = h("div", { class: "top" }, parts.totals, chart.element);
       const bottom = h("div", { class: "bottom" }, parts.figures, parts.energies);
-      this.box.replaceChildren(parts.path, parts.title, parts.facts, top, parts.split, map.element, parts.devices, parts.points, bottom);
+      this.box.replaceChildren(parts.path, parts.title, parts.facts, parts.feeds, top, parts.split, map.element, parts.devices, parts.points, bottom);
     }
     this.box.dataset.open = node.id;
     this.renderHead(node);
@@ -117,8 +122,17 @@ export class Detail {
     setText(parts.title, node.name);
     const facts = node.node === "space"
       ? [words(node.level), node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, counted(node.alarms), node.id]
-      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, node.served_by.length ? `fed by ${node.served_by.join(", ")}` : null, ...Object.entries(node.texts).map(([name, text]) => `${words(name)} ${text}`), node.id];
+      : [words(node.kind), node.feed ? `feed ${node.feed}` : null, node.rated_power ? `rated ${quantity(node.rated_power, "W")}` : null, `read every ${quantity(node.period, "s")}`, node.collection ? `collection ${node.collection.state}${node.collection.last_error && node.collection.state !== "online" ? `: ${node.collection.last_error}` : ""}` : null, ...Object.entries(node.texts).map(([name, text]) => `${words(name)} ${text}`), node.id];
     setText(parts.facts, facts.filter(Boolean).join(" · "));
+    this.renderFeeds(node.node === "space" ? [] : node.served_by, node.node === "space" ? [] : node.serves);
+  }
+
+  // The way of power and cooling, one step up and down. What feeds a space stands among its devices.
+  renderFeeds(above, below) {
+    const { feeds } = this.parts;
+    const steps = [...above.map((id, at) => ["fed by", id, !at]), ...below.map((id, at) => ["feeds", id, !at])];
+    const step = (id) => h("span", {}, h("span", { class: "muted" }), h("button", { type: "button", class: "link", onclick: () => this.open(id) }, id));
+    keyed(feeds, steps, ([how, id]) => `${how} ${id}`, ([, id]) => step(id), (box, [how, , first]) => setText(box.firstChild, first ? `${how} ` : ""));
   }
 
   renderSpace(node, inside) {
@@ -127,7 +141,7 @@ export class Detail {
     keyed(parts.totals, totals, ([key]) => key, ([key]) => this.createTotal(key), (card, [, reading]) => this.fillTotal(card, reading));
     this.renderSplit(node.rollups.power_feeda, node.rollups.power_feedb);
     if (!this.chartChosen) {
-      const first = node.rollups.power ?? totals[0]?.[1];
+      const first = node.rollups[this.point] ?? node.rollups.power ?? totals[0]?.[1];
       this.chart.show(first?.series, first?.label);
     }
     this.map.show(node.id);
@@ -142,7 +156,8 @@ export class Detail {
     for (const part of [parts.totals, parts.split, parts.figures, parts.devices, parts.energies]) part.replaceChildren();
     this.map.element.hidden = true;
     if (!this.chartChosen) {
-      const first = node.points.find((point) => point.name === "active_power") ?? node.points[0];
+      const named = (name) => node.points.find((point) => point.name === name);
+      const first = named(this.point) ?? named("active_power") ?? node.points[0];
       this.chart.show(first?.series, first ? words(first.name) : "");
     }
     this.renderPoints(node.points);

@@ -149,7 +149,8 @@ export function showAge(element, seconds) {
 function fill(row, node) {
   describe(row, node);
   const [, alarms, power, coverage, temperature] = row.children;
-  setText(alarms, node.alarms ? `${MARKS[node.priority]}\u202f${node.alarms}` : "");
+  setText(alarms, node.alarms ? `${MARKS[node.priority]}\u202f${short(node.alarms)}` : "");
+  setAttribute(alarms, "title", node.alarms ? `${node.alarms.toLocaleString("en")} alarms` : null);
   setClass(alarms, "alarms", node.alarms ? node.priority : "");
   setAttribute(alarms, "aria-label", node.alarms ? `${node.alarms} alarms, worst ${node.priority}` : "no alarms");
   const state = judge(node.power, node.quality, node.coverage);
@@ -162,6 +163,11 @@ function fill(row, node) {
   const heat = judge(node.temperature, node.temperature_quality, null);
   setText(temperature, node.temperature_quality === null ? "" : marked(quantity(node.temperature, "°C"), heat));
   setClass(temperature, "temperature", heat);
+}
+
+// In a flood there is no room for every digit, and a number cut off would look like a small one.
+function short(count) {
+  return count < 1000 ? String(count) : `${Math.floor(count / 1000)}k`;
 }
 
 export const STATES = {

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from collectors.config import MqttVersion
+from collectors.config import MqttVersion, host_and_port
 from dcops.errors import DcopsError, in_words
 from dcops.logs import configure
-from dcops.options import add_address, add_verbose, positive, seconds
+from dcops.options import add_address, add_verbose, positive, seconds, whole
 from dcops.pace import Pace
 from dcops.platform import Platform
-from dcops.ports import free_base_port
+from dcops.ports import check_page, free_base_port
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.settings import Settings
 from dcops.site_file import LoadedSite
@@ -62,9 +62,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--period", type=seconds, metavar="TIME", help="time between two polls (default: 5s)")
     parser.add_argument("--scenario", metavar="NAME|FILE", help="what goes wrong, and when")
-    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument("--seed", type=whole, default=1, help="seed of all randomness (default: 1)")
     parser.add_argument(
-        "--racks", type=int, default=PRESETS["demo"].racks, help="racks per row (default: 10)"
+        "--racks", type=whole, default=PRESETS["demo"].racks, help="racks per row (default: 10)"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep site, journal and history here")
     add_verbose(parser)
@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as cleanup:
         folder = args.data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="dcops-demo-")))
         try:
+            check_page(args.host, args.port)
             loaded = _prepare(folder, args)
             scenario = _scenario(args.scenario, loaded) if loaded is not None else None
         except (DcopsError, SimulationError, ShapeError, OSError) as error:
@@ -98,7 +99,7 @@ def _prepare(folder: Path, args: argparse.Namespace) -> LoadedSite | None:
     write_site(generate(shape, args.seed), folder / "site")
     loaded = load_site(str(folder / "site"))
     if loaded is not None:
-        # The embedded broker neither speaks MQTT 5 nor says that it does not.
+        # Which the embedded broker speaks: what is known need not be tried.
         brokers = tuple(replace(each, version=MqttVersion.OLD) for each in loaded.plan.brokers)
         loaded = replace(loaded, plan=replace(loaded.plan, brokers=brokers))
     if loaded is not None and args.speed > 1:
@@ -167,4 +168,5 @@ class _Demo:
         return 0
 
     def _say(self, port: int) -> None:
-        print(f"The live page is at http://{self.args.host}:{port}/   (Ctrl-C ends)", flush=True)
+        place = host_and_port(self.args.host, port)
+        print(f"The live page is at http://{place}/   (Ctrl-C ends)", flush=True)

@@ -19,7 +19,7 @@ from collectors.profiles import ModbusProfile
 from collectors.profiles.reader import read_files
 from dcops import probe_report
 from dcops.modbus_options import add_line, add_protocol, endpoint_at, profiles_with
-from dcops.options import seconds
+from dcops.options import pause, seconds
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.targets import Target, target
 
@@ -85,7 +85,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="how long to wait for a reply (default: 1s)",
     )
     parser.add_argument(
-        "--pause", type=seconds, default=0.05, metavar="TIME", help="before each request (default: 50ms)"
+        "--pause", type=pause, default=0.05, metavar="TIME", help="before each request (default: 50ms)"
     )
     add_protocol(parser)
     add_line(parser)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from dcops.logs import configure
-from dcops.options import HIGHEST_PORT, add_verbose, address, positive, seconds
+from dcops.options import HIGHEST_PORT, add_verbose, address, pause, positive, seconds, whole
 from dcops.progress import tell_progress
 from dcops.running import run_async, stop_on_signal
 from dcops.stages import stage
@@ -59,7 +59,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="KIND=SHARE",
         help="what goes wrong with a share of the replies; may be given several times",
     )
-    parser.add_argument("--seed", type=int, default=1, help="seed of the faults (default: 1)")
+    parser.add_argument("--seed", type=whole, default=1, help="seed of the faults (default: 1)")
     parser.add_argument(
         "--speed",
         type=positive,
@@ -67,7 +67,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="how much faster than recorded devices answer (default: 1)",
     )
     parser.add_argument(
-        "--delay", type=_delay, metavar="TIME", help="answer after this time instead of the recorded one"
+        "--delay", type=pause, metavar="TIME", help="answer after this time instead of the recorded one"
     )
     parser.add_argument("--duration", type=seconds, metavar="TIME", help="end after this time")
     add_verbose(parser)
@@ -161,7 +161,3 @@ def _fault(text: str) -> tuple[Fault, float]:
         return Fault.parse(name), share
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _delay(text: str) -> float:
-    return 0.0 if text == "0" else seconds(text)

@@ -11,6 +11,7 @@ from dcops.crew.secrets import TokenError
 from dcops.crew.shard import Shard
 from dcops.crew.usage import RoleError, read_role
 from dcops.garbage import no_search, spare_nothing, spared_as_it_settles
+from dcops.large_pages import gathered_as_it_settles
 from dcops.logs import configure
 from dcops.options import add_address, add_data, add_verbose, whole
 from dcops.platform import Platform
@@ -128,7 +129,8 @@ async def _serve(
             platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
         else:
             platform = Platform(loaded, clock, settings, os.environ)
-    with spared_as_it_settles(asyncio.get_running_loop().call_later):
+    loop = asyncio.get_running_loop()
+    with spared_as_it_settles(loop.call_later), gathered_as_it_settles(loop):
         async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
             if early.came:  # the files may have changed after they were read
                 platform.reloader.request()

@@ -16,7 +16,7 @@ from collectors.errors import ProfileError
 from collectors.profiles import ModbusProfile
 from dcops import scan_report
 from dcops.modbus_options import add_line, add_protocol, endpoint_at, profiles_with
-from dcops.options import seconds
+from dcops.options import pause, seconds
 from dcops.running import run_async, stop_on_signal
 from dcops.targets import Target, targets, units
 
@@ -57,7 +57,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_protocol(parser)
     add_line(parser)
     parser.add_argument(
-        "--pause", type=seconds, default=0.05, metavar="TIME", help="before each request (default: 50ms)"
+        "--pause", type=pause, default=0.05, metavar="TIME", help="before each request (default: 50ms)"
     )
     parser.add_argument(
         "--timeout",

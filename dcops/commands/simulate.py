@@ -11,7 +11,7 @@ from collectors.config import ModbusProtocol
 from dcops.errors import DcopsError
 from dcops.garbage import no_search
 from dcops.logs import configure
-from dcops.options import add_verbose, positive, seconds
+from dcops.options import add_verbose, positive, seconds, whole
 from dcops.pace import Pace
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
@@ -47,7 +47,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("site", metavar="SITE", help="site file, or folder with site.yaml")
-    parser.add_argument("--seed", type=int, default=1, help="seed of all randomness (default: 1)")
+    parser.add_argument("--seed", type=whole, default=1, help="seed of all randomness (default: 1)")
     parser.add_argument(
         "--speed", type=positive, default=1.0, help="simulated seconds per second (default: 1)"
     )
@@ -122,6 +122,9 @@ def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> 
                 "--tls-key and --tls-client-ca are of devices with a certificate; give --tls-certificate too"
             )
         return None
+    for file in (certificate, key, client_ca):
+        if file is not None:
+            file.open("rb").close()  # the library does not name what it can't read
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key)

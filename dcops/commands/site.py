@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from dcops.errors import mend_of
-from dcops.options import positive
+from dcops.options import positive, real_port, whole
 from dcops.site_file import SITE_FILE
 from dcops.site_file.fields import duration
 from dcops.site_file.items import MAX_PERIOD, MIN_PERIOD
@@ -36,17 +36,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     making.add_argument(
         "--preset", choices=sorted(PRESETS), default="demo", help="sizes to start from (default: demo)"
     )
-    making.add_argument("--buildings", type=int, metavar="N", help="buildings on the campus")
-    making.add_argument("--halls", type=int, metavar="N", help="halls in a building")
-    making.add_argument("--rows", type=int, metavar="N", help="rows in a hall")
-    making.add_argument("--racks", type=int, metavar="N", help="racks in a row")
+    making.add_argument("--buildings", type=whole, metavar="N", help="buildings on the campus")
+    making.add_argument("--halls", type=whole, metavar="N", help="halls in a building")
+    making.add_argument("--rows", type=whole, metavar="N", help="rows in a hall")
+    making.add_argument("--racks", type=whole, metavar="N", help="racks in a row")
     making.add_argument("--rack-kw", type=positive, metavar="KW", help="design load of a rack (default: 130)")
     making.add_argument("--period", type=_period, metavar="TIME", help="between two readings (default: 10s)")
     making.add_argument("--name", help="name of the campus")
     making.add_argument("--host", help="address of all endpoints (default: 127.0.0.1)")
-    making.add_argument("--base-port", type=int, metavar="PORT", help="first Modbus port (default: 20000)")
-    making.add_argument("--broker-port", type=int, metavar="PORT", help="port of the broker (default: 1883)")
-    making.add_argument("--seed", type=int, default=1, help="seed of what is left to chance (default: 1)")
+    making.add_argument(
+        "--base-port", type=real_port, metavar="PORT", help="first Modbus port (default: 20000)"
+    )
+    making.add_argument(
+        "--broker-port", type=real_port, metavar="PORT", help="port of the broker (default: 1883)"
+    )
+    making.add_argument("--seed", type=whole, default=1, help="seed of what is left to chance (default: 1)")
     making.add_argument("--force", action="store_true", help="write even if the folder is not empty")
     parser.set_defaults(run=run)
 

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.board import AlarmBoard
 from collectors.changes import compare
-from collectors.config import CollectionPlan
+from collectors.config import CollectionPlan, host_and_port
 from collectors.shares import Share
 from console.context import ConsoleContext
 from console.showing import Showing, Shown
@@ -254,7 +254,7 @@ class Shard:
             self.tick.close(self._clock.now())
 
     def _listening(self, port: int) -> None:
-        self._url = f"http://{self._settings.host}:{port}/"
+        self._url = f"http://{host_and_port(self._settings.host, port)}/"
         self._settings.on_listening(port)
 
     async def _report_regularly(self) -> None:

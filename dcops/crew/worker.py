@@ -24,6 +24,7 @@ from collectors.shares import Share, read_share
 from dcops.crew.lines import FrameError, Kind, frame, read_frame
 from dcops.crew.report import Condition, Reporter
 from dcops.garbage import spared_as_it_settles
+from dcops.large_pages import gathered_as_it_settles
 from dcops.lessons_file import open_lessons
 from dcops.logs import configure
 from dcops.running import run_async, stop_on_signal
@@ -174,7 +175,8 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         sender = Sender(index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex)
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
-        with spared_as_it_settles(asyncio.get_running_loop().call_later):
+        loop = asyncio.get_running_loop()
+        with spared_as_it_settles(loop.call_later), gathered_as_it_settles(loop):
             async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
                 await worker.run(reader, stop)
     finally:

@@ -110,6 +110,11 @@ class NearNames:
 
 
 def near(word: str, candidates: Iterable[str]) -> str:
-    """``did you mean 'rack_pdu'?`` for the most similar candidate, or an empty string."""
-    found = get_close_matches(word, list(candidates), n=1)
+    """``did you mean 'rack_pdu'?`` for the most similar candidate, or an empty string.
+
+    Who writes ``pdu`` means the only kind of PDU there is, not a CDU.
+    """
+    known = list(candidates)
+    part_of = [each for each in known if word in each.replace("-", "_").split("_")]
+    found = part_of if len(part_of) == 1 else get_close_matches(word, known, n=1)
     return f"did you mean {found[0]!r}?" if found else ""

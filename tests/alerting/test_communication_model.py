@@ -70,9 +70,11 @@ class Losses:
                 self.up.remove(alarm.id)
         spoken_for = {each for alarm in self.plant.board.active() for each in self.members(alarm)}
         for at, each in enumerate(self.ids):
-            is_silent = self.plant.quality[self.plant.site.first_points[at]] != Quality.GOOD
+            quality = self.plant.quality[self.plant.site.first_points[at]]
+            is_silent = quality != Quality.GOOD
+            most = MOST_UNTOLD + (30 if quality == Quality.WAITING_FOR_DATA else 0)
             self.untold[each] = self.untold[each] + 1 if is_silent and each not in spoken_for else 0
-            assert self.untold[each] <= MOST_UNTOLD, f"{each} is silent and nobody is told"
+            assert self.untold[each] <= most, f"{each} is silent and nobody is told"
 
     def members(self, alarm: Alarm) -> list[str]:
         match alarm.rule:

@@ -10,7 +10,7 @@ from collectors.modbus.device import DeviceReader
 from collectors.modbus.frames import IDENTIFY, Request
 from collectors.modbus.layout import group_plans
 from collectors.modbus.unit import Patience, Unit
-from collectors.profiles import DataType, ModbusProfile, Register, Table
+from collectors.profiles import DataType, Manners, ModbusProfile, Register, Table
 from collectors.schedule import Grid
 from facility.devices import DeviceKind, PointSpec
 from facility.durations import Durations
@@ -66,7 +66,10 @@ class Registers:
 class Drive:
     """A reader and its clock."""
 
-    def __init__(self, profile: ModbusProfile, lessons: Lessons | None = None) -> None:
+    def __init__(
+        self, profile: ModbusProfile, lessons: Lessons | None = None, *, period: float = 0.05
+    ) -> None:
+        self._period = period
         self.clock = HandClock(START)
         self.samples = Samples()
         self.lessons = lessons or Lessons()
@@ -76,10 +79,11 @@ class Drive:
         self._plans = group_plans(profile)
         self.reader = self.beside(unit=1)
 
-    def beside(self, unit: int = 2, first: int = 0) -> DeviceReader:
+    def beside(self, unit: int = 2, first: int = 0, manners: Manners | None = None) -> DeviceReader:
         """The reader of one more device of this kind."""
+        bound = binding(unit, first=first, period=self._period, profile=self._profile)
         return DeviceReader(
-            binding(unit, first=first, profile=self._profile),
+            bound if manners is None else bound._replace(manners=manners),
             self._plans,
             Unit(unit, 1.0, Patience(), seeded()),
             clock=self.clock,

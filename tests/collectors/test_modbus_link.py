@@ -16,6 +16,7 @@ from tests.collectors.conftest import Request as Asked
 from tests.collectors.conftest import (
     answer_nothing,
     answer_well,
+    data_frame,
     exception_frame,
     good_frame,
     raw_server,
@@ -54,6 +55,27 @@ async def test_silence_is_a_timeout_and_the_link_stays() -> None:
         assert await it.read() == TIMEOUT
         assert it.errors == {"timeout": 1}
         assert it.lost == []
+
+
+@pytest.mark.parametrize(
+    ("transaction", "unit", "function", "counted"),
+    [(1, 7, 3, "late"), (2, 8, 3, "wrong_unit"), (2, 7, 4, "wrong_function"), (3, 7, 3, "foreign")],
+)
+async def test_a_reply_of_the_right_length_to_anything_else_is_no_answer(
+    transaction: int, unit: int, function: int, counted: str
+) -> None:
+    """It comes alone, as the right one nearly always does."""
+    async with opened(answer_nothing, wait=0.1) as it:
+        assert await it.read() == TIMEOUT
+        link = it.link
+        assert isinstance(link, TcpLink)
+        answers: list[Answer] = []
+        link.read(READ, answers.append, 60.0)
+        deliver(link, data_frame(transaction, unit, function, bytes.fromhex("00630063")))
+        assert answers == []
+        assert it.errors == {"timeout": 1, counted: 1}
+        deliver(link, data_frame(2, 7, 3, GOOD))
+        assert answers == [GOOD]
 
 
 async def test_the_transaction_wraps_after_65535() -> None:

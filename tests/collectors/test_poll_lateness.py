@@ -17,6 +17,13 @@ def test_a_scan_is_late_by_the_time_from_its_place_on_the_grid() -> None:
     assert drive.lateness.total == 60 * MS
 
 
+def test_a_scan_at_the_full_second_is_late_by_what_its_place_lies_before_it() -> None:
+    # Of a second "device-1" has its place at 840 ms.
+    drive = Drive(profile_of(words=[0]), period=1.0)
+    drive.scan(Registers({0: 1}))
+    assert drive.lateness.total == 160 * MS
+
+
 def test_a_scan_that_fails_has_no_lateness() -> None:
     drive = Drive(profile_of(words=[0]))
     silent = Registers({0: 1})

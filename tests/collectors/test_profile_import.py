@@ -254,3 +254,11 @@ def test_values_on_each_other_are_read_alone() -> None:
 def test_a_value_beyond_what_a_guessed_type_allows_is_kept() -> None:
     found = imported("power_factor,holding,1,u16,,,,,")
     assert decoded(found.profile, {("holding", 1): "0064"})["power_factor"] == (100.0, Quality.GOOD)
+
+
+def test_a_comment_as_spreadsheets_save_it_is_the_comment() -> None:
+    """They fill the line up with separators, and quote a cell that holds one."""
+    table = f"{HEADER}\nvoltage_l1,holding,0,u16,big,1,0,V,\n".replace(",", ";")
+    for line in ("# source: Manual 7 (Acme PM100);;;;;;;;", '"# source: Manual 7 (Acme PM100)";;;;'):
+        profile = import_map(f"{line}\n{table}", "meter.csv").profile
+        assert (profile.source, profile.make) == ("Manual 7", "Acme PM100")

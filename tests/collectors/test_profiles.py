@@ -277,3 +277,11 @@ def test_shipped_profiles_are_read_as_they_are_asked_for(monkeypatch):
     assert offered["rack-pdu"] is offered["rack-pdu"]
     assert [Path(file).name for file in read] == ["rack-pdu.yaml"]
     assert [name for name, profile in offered.items() if profile.name != name] == []
+
+
+def test_a_tab_that_indents_is_called_a_tab() -> None:
+    text = "profile: p\nkind: rack_pdu\nprotocol: modbus\npoints:\n\t- {name: active_power}\n"
+    with pytest.raises(ProfileError) as caught:
+        read_profile(text, "meter.yaml")
+    (problem,) = caught.value.problems
+    assert str(problem) == "meter.yaml:5: a tab indents this line, which YAML forbids; use spaces"

@@ -167,6 +167,8 @@ async def test_a_body_that_names_no_device_is_refused(client: TestClient, body: 
 
 
 async def test_an_unknown_device_is_not_found(client: TestClient) -> None:
+    answer = await get(client, "/api/v1/collection/lessons?device=nowhere", 404)
+    assert answer["error"]["code"] == "unknown_device"
     async with client.post(FORGET, json={"device": "nowhere"}) as response:
         assert response.status == 404
         assert (await response.json())["error"]["code"] == "unknown_device"

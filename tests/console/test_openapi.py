@@ -132,7 +132,7 @@ async def test_what_is_served_and_what_is_described_are_the_same(plant: Plant) -
     }
     async with plant.client() as client:
         described = await get(client, "/api/v1/openapi.json")
-    assert served - {"/", "/static/{name}"} == set(described["paths"])
+    assert served - {"/", "/runbook", "/static/{name}"} == set(described["paths"])
     scraped = {"/metrics", "/metrics/points"}
     others = {"/api/v1/stream", "/api/v1/collection/lessons/forget", "/api/v1/history/snapshot"}
     others.add("/api/v1/site/reload")

@@ -142,10 +142,13 @@ async def test_a_history_that_is_away_is_503_and_one_that_knows_nothing_yet_is_e
     async with plant.client() as client:
         plant.history.error = StoreUnavailableError("the file is locked")
         away = await get(client, "/api/v1/history?series=campus.power", 503)
+        plant.history.error = TimeoutError()
+        slow = await get(client, "/api/v1/history?series=campus.power", 503)
         plant.history.error = UnknownSeriesError("campus.power")
         empty = await get(client, "/api/v1/history?series=campus.power")
     assert away["error"]["code"] == "history_unavailable"
     assert "the file is locked" in away["error"]["message"]
+    assert slow["error"]["message"] == "the history can't be read now: no answer within 15 s"
     assert (empty["times"], empty["values"], empty["quality"]) == ([], [], [])
 
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from dcops.outputs import build_stores
+import aiohttp
+
+from dcops.outputs import build_notifiers, build_stores
 from dcops.platform import Platform
 from dcops.settings import Settings
 from dcops.site_file import InfluxStoreConfig, InfluxV1StoreConfig, SecretRef, VictoriaStoreConfig, load
@@ -56,3 +58,16 @@ async def test_only_the_history_takes_few_readings_every_other_second(tmp_path: 
     assert (victoria.seconds, victoria.few, victoria.live, victoria.backlog) == (10.0, 0, 20.0, 20.0)
     for store in platform._stores:
         await store.close()
+
+
+async def test_an_alertmanager_is_told_in_which_spaces_an_alarm_is(tmp_path: Path) -> None:
+    notify = 'notify:\n  - {kind: alertmanager, url: "http://127.0.0.1:1"}\n'
+    loaded = load(write_site(tmp_path, SITE + notify))
+    async with aiohttp.ClientSession() as session:
+        (notifier,) = build_notifiers(
+            loaded, session=session, active=lambda: (), site=lambda: loaded.site, environ={}
+        )
+    spaces = notifier._channel._options.spaces  # type: ignore[attr-defined]
+    assert spaces("r1") == {"building": "b1", "rack": "r1"}
+    assert spaces("campus") == {}
+    assert spaces("gone") == {}

@@ -288,6 +288,8 @@ def test_a_notifier_that_refuses_alarms_for_good_is_told_at_once() -> None:
         " are not sent again. Anyone who relies on it has not seen them"
     )
     assert found.action == "Watch the alarm list on the page; correct its address, or what it accepts: pager."
+    assert len(bench.holding(NOON + HOUR - SECOND)) == 1
+    assert bench.holding(NOON + HOUR) == [], "nobody knows whether it would take the next"
 
 
 def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> None:

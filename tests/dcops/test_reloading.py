@@ -27,14 +27,18 @@ class Running:
         self.gate = asyncio.Event()
         self.gate.set()
         self.collecting: bool | None = None
+        self.most_at_once = self._at_once = 0
 
     def build(self, loaded: LoadedSite) -> SimpleNamespace:
         self.collecting = gc.isenabled()
-        change = SimpleNamespace(added={"b", "a"}, removed=set(), restarted=set())
+        change = SimpleNamespace(added={"b", "a"}, removed=set(), restarted={"c"})
         return SimpleNamespace(live=SimpleNamespace(loaded=loaded), change=change)
 
     async def go_over(self, successor: SimpleNamespace) -> None:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
         await self.gate.wait()
+        self._at_once -= 1
         if self.error is not None:
             raise self.error
         self.live = successor.live
@@ -50,7 +54,7 @@ def make(read: Callable[[], LoadedSite] | None) -> tuple[Reloader, Running]:
 async def test_what_has_changed_is_told_and_the_garbage_collector_rested_meanwhile() -> None:
     reloader, running = make(lambda: load(SMALL))
     done = await reloader.reload()
-    assert (done.added, done.removed, done.changed, done.rules) == (("a", "b"), (), (), False)
+    assert (done.added, done.removed, done.changed, done.rules) == (("a", "b"), (), ("c",), False)
     assert running.collecting is False
     assert gc.isenabled()
     assert reloader.state.loaded == NOON
@@ -90,6 +94,9 @@ async def test_no_more_than_a_few_reloads_wait() -> None:
     running.gate.set()
     await asyncio.gather(*waiting)
     assert len(running.taken) == MOST_WAITING
+    assert running.most_at_once == 1
+    await reloader.reload()
+    assert len(running.taken) == MOST_WAITING + 1
     gc.unfreeze()
 
 
@@ -229,4 +236,73 @@ async def test_a_file_that_never_settles_changes_nothing(
         await racks.reloader.reload()
     assert refused.value.code == "being_written"
     assert racks.devices == 30
+    gc.unfreeze()
+
+
+async def test_mistakes_are_told_until_they_are_mended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    racks = Racks(tmp_path, 30)
+    before = racks.reloader.status()
+    assert (before.tried, before.up_to_date, before.reloads, before.refused) == (None, True, 0, 0)
+    good = racks.table.read_text()
+    racks.table.write_text(good.replace("pdu-2,rack_pdu,k1", "pdu-2,rack_pdu,k9"))
+    with pytest.raises(SiteRefusedError, match="the site has 1 mistake; what runs goes on") as refused:
+        await racks.reloader.reload()
+    assert [each.line for each in refused.value.mistakes] == [3]
+    status = racks.reloader.status()
+    assert (status.tried, status.up_to_date) == ("2026-01-01T12:00:00.000Z", False)
+    assert (status.error, status.refused, status.reloads) == ("1 mistake", 1, 0)
+    assert [each.line for each in status.mistakes] == [3]
+    assert "devices.csv:3" in caplog.text
+    racks.table.write_text(good)
+    done = await racks.reloader.reload()
+    status = racks.reloader.status()
+    assert (status.up_to_date, status.error, status.mistakes) == (True, "", ())
+    assert (status.refused, status.reloads) == (1, 1)
+    assert 0.0 < racks.reloader.state.seconds == done.seconds
+    gc.unfreeze()
+
+
+async def test_one_that_is_refused_on_a_signal_keeps_none_of_the_later_ones_out(tmp_path: Path) -> None:
+    racks = Racks(tmp_path, 30)
+    good = racks.table.read_text()
+    racks.table.write_text(good.replace("pdu-2,rack_pdu,k1", "pdu-2,rack_pdu,k9"))
+    task = asyncio.ensure_future(racks.reloader.run())
+    racks.reloader.request()
+    await until(lambda: racks.reloader.state.refused == 1)
+    racks.table.write_text(good + line(31))
+    racks.reloader.request()
+    await until(lambda: racks.devices == 31)
+    assert gc.get_freeze_count() > 0
+    task.cancel()
+    await asyncio.wait([task])
+    assert gc.get_freeze_count() == 0  # at the exit everything is looked through once more
+
+
+async def test_a_file_that_never_settles_is_told_as_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled_files, "PATIENCE", 0.0)
+    racks = Racks(tmp_path, 30)
+    racks.while_read = [racks.table.read_text() + line(31)]
+    with pytest.raises(SiteRefusedError):
+        await racks.reloader.reload()
+    status = racks.reloader.status()
+    assert (status.up_to_date, status.refused) == (False, 1)
+    assert "devices.csv is being written" in status.error
+
+
+async def test_what_waits_for_a_restart_is_told_until_it_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Compared is what the process was started with, not what was loaded last."""
+    racks = Racks(tmp_path, 3)
+    (tmp_path / "site.yaml").write_text(HEAD + "history: {readings_days: 90}\n")
+    assert (await racks.reloader.reload()).needs_restart == ("history",)
+    assert "changes of history in the site take effect at a restart only" in caplog.text
+    racks.write(4)
+    assert (await racks.reloader.reload()).needs_restart == ("history",)
+    (tmp_path / "site.yaml").write_text(HEAD)
+    assert (await racks.reloader.reload()).needs_restart == ()
     gc.unfreeze()

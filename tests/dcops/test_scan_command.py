@@ -223,3 +223,8 @@ def test_a_device_the_program_stumbles_over_costs_its_own_address_only(
     assert code == 0
     assert "rack-pdu" in out
     assert "127.0.0.1:1: could not be scanned to the end: ZeroDivisionError('float division by zero')" in err
+
+
+def test_a_scan_without_any_pause_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", f"127.0.0.1:{free_port()}", "--units", "1", "--pause", "0"]) == 1
+    assert "connection refused" in capsys.readouterr().err

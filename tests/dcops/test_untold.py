@@ -149,6 +149,21 @@ async def test_a_kill_between_what_is_saved_leaves_no_alarm_up_that_nobody_was_t
     await second.spool.close()
 
 
+async def test_figures_that_cannot_be_read_cost_no_alarm(tmp_path: Path) -> None:
+    first = Process(tmp_path, Channel(away=True))
+    await first.keepsakes.restore()
+    first.board.raise_alarm(HOT)
+    await first.keepsakes.save()
+    await first.spool.save_state("figures", b"nonsense")
+    await first.spool.close()
+    second = Process(tmp_path, Channel(away=False))
+    await second.keepsakes.restore()
+    second.keepsakes.hand_on()
+    assert [alarm.id for alarm in second.board.active()] == [HOT.id]
+    assert [alarm.id for alarm in second.notifier.untold] == [HOT.id]
+    await second.spool.close()
+
+
 def test_what_is_no_list_of_alarms_is_said() -> None:
     for body in (b"nonsense", b"[]", b'{"version": 1, "waiting": {"pager": [{"id": "x"}]}}'):
         with pytest.raises(SnapshotError, match="still to be sent"):

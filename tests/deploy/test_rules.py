@@ -16,6 +16,7 @@ from alerting.delivery import Notifier, NotifierOptions
 from dcops.crew.metrics import MemberMetrics
 from dcops.endpoint_metrics import EndpointExposition
 from dcops.metrics import NotificationMetrics
+from dcops.platform import Platform
 from deploy.servers import find_executable
 from tests.console.collecting import FakeCollection
 from tests.grafana.running import answered_platform
@@ -92,11 +93,15 @@ def test_the_runbook_has_no_place_for_an_alert_there_is_not() -> None:
 
 
 @pytest.fixture(scope="module")
-def exposed(tmp_path_factory: pytest.TempPathFactory) -> Exposed:
-    """Labels and their values, by metric, that a platform says at ``/metrics`` in good and in bad times."""
-    platform = answered_platform(tmp_path_factory.mktemp("site"), NOON)
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    return answered_platform(tmp_path_factory.mktemp("site"), NOON)
+
+
+@pytest.fixture(scope="module")
+def told(platform: Platform) -> str:
+    """What a platform says at ``/metrics``, and what it says there in bad times and of many processes."""
     notifier = Notifier(SimpleNamespace(name="pager"), lambda: (), NotifierOptions(name="pager"), Random(7))  # noqa: S311 - jitter
-    text = b"".join(
+    return b"".join(
         (
             *platform._view(platform.live).metrics.overview(),
             *EndpointExposition(FakeCollection()).pieces(),
@@ -104,12 +109,30 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Exposed:
             generate_latest(MemberMetrics([])),
         )
     ).decode()
-    found: Exposed = {name: {} for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
-    for name, labels in re.findall(r"^(\w+)\{(.*)\} ", text, re.MULTILINE):
+
+
+@pytest.fixture(scope="module")
+def exposed(told: str) -> Exposed:
+    """Labels and their values, by metric."""
+    found: Exposed = {name: {} for name in re.findall(r"^# TYPE (\S+)", told, re.MULTILINE)}
+    for name, labels in re.findall(r"^(\w+)\{(.*)\} ", told, re.MULTILINE):
         for label, value in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels):
             found.setdefault(name, {}).setdefault(label, set()).add(value)
     found["dcops_store_at_risk_seconds"] = {"store": set()}  # there while a store runs
     return found
+
+
+def test_prometheus_has_nothing_to_say_against_the_metrics(platform: Platform) -> None:
+    metrics = platform._view(platform.live).metrics
+    endpoints = b"".join(EndpointExposition(FakeCollection()).pieces())
+    for text in (b"".join(metrics.overview()), b"".join(metrics.points()), endpoints):
+        done = subprocess.run(
+            [find_executable("promtool", "prometheus"), "check", "metrics"],
+            input=text,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def metrics_of(expression: str) -> list[tuple[str, str]]:

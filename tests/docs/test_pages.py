@@ -2,29 +2,15 @@
 
 import argparse
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dcops.cli import _COMMANDS, _parser
+from tests.docs.pages import PAGES, ROOT, commands, prose
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy" / "README.md", *(ROOT / "docs").rglob("*.md"))
-)
 FOR_ALL = {"--help", "--verbose"}
-
-
-def prose(page: Path) -> Iterator[str]:
-    """The lines of a page that stand in no block of code."""
-    fenced = False
-    for line in page.read_text("utf-8").splitlines():
-        if line.lstrip().startswith("```"):
-            fenced = not fenced
-        elif not fenced:
-            yield line
 
 
 def anchors(page: Path) -> set[str]:
@@ -56,25 +42,14 @@ def test_python_files_that_are_named_are_there(page: Path) -> None:
     assert set(named) - there == set()
 
 
-def commands(page: Path) -> Iterator[list[str]]:
-    """The words of each command line of dcops in a page, without what is said behind it."""
-    text = page.read_text("utf-8").replace("\\\n", " ")
-    for line in text.splitlines():
-        found = re.match(r"^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?dcops ([a-z].*)$", line)
-        if found:
-            words = shlex.split(re.split(r"\s{2,}", found[1])[0].partition(" #")[0])
-            if words[0] in _COMMANDS:
-                yield words
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_can_be_typed_as_they_stand(page: Path) -> None:
-    for words in commands(page):
+    for words in commands(page.read_text("utf-8")):
         _parser(words).parse_args(words)
 
 
 def test_commands_are_found_in_the_pages() -> None:
-    found = [words[0] for page in PAGES for words in commands(page)]
+    found = [words[0] for page in PAGES for words in commands(page.read_text("utf-8"))]
     assert len(found) > 40
     assert set(found) == set(_COMMANDS)
 
@@ -99,3 +74,21 @@ def test_every_option_is_explained(command: str) -> None:
         if option not in FOR_ALL and not re.search(rf"(?<![\w-]){option}(?![\w-])", text)
     }
     assert missing == set()
+
+
+def epilogs(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield parser.epilog or ""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from epilogs(inner)
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_examples_of_the_help_can_be_typed_as_they_stand(command: str) -> None:
+    examples = [
+        words for text in epilogs(_parser([command])) for words in commands(text) if words[0] == command
+    ]
+    assert examples
+    for words in examples:
+        _parser(words).parse_args(words)

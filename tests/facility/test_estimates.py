@@ -10,6 +10,7 @@ from facility.moves import unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from tests.facility.plant import START, Bench, device, small_site
+from tests.facility.test_odd_metering import generating_site
 from tests.facility.test_rollups import POWERS, read_all, rpp_bench, run_rpp_bench, two_buildings
 
 LONG = 400
@@ -111,12 +112,19 @@ def test_a_parent_says_nothing_of_what_it_does_not_feed():
     assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
 
 
-def hall_at_twice_the_load_of_the_other(seconds: int, *, then: int = 0, factor: float = 1.0) -> Bench:
-    """Building b1 draws 120 kW and b2 60 kW; after so many seconds b1 is silent and b2 draws otherwise."""
+def hall_at_twice_the_load_of_the_other(
+    seconds: int, *, then: int = 0, factor: float = 1.0, inputs: bool = True
+) -> Bench:
+    """Building b1 draws 120 kW and b2 60 kW; after so many seconds b1 is silent and b2 draws otherwise.
+
+    Without the meters of their inputs not all is ever known of the site.
+    """
     bench = two_buildings()
     for second in range(0, seconds + then + 1, 10):
         now = START + second * NANOSECONDS
         gone = second > seconds
+        for building in ("b1", "b2") if inputs else ():
+            bench.read(f"{building}-utility", now, active_power=150e3)
         for each in bench.site.devices:
             watts = 60e3 if each.space.startswith("b1") else 30e3
             if each.kind is DeviceKind.RACK_PDU and not (gone and watts == 60e3):
@@ -127,8 +135,9 @@ def hall_at_twice_the_load_of_the_other(seconds: int, *, then: int = 0, factor: 
     return bench
 
 
-def test_a_hall_that_falls_silent_goes_on_with_what_it_drew_whatever_others_draw():
-    bench = hall_at_twice_the_load_of_the_other(600, then=10)
+@pytest.mark.parametrize("inputs", [False, True])
+def test_a_hall_that_falls_silent_goes_on_with_what_it_drew_whatever_others_draw(inputs):
+    bench = hall_at_twice_the_load_of_the_other(600, then=10, inputs=inputs)
     assert bench.value("b1.power") == pytest.approx(120e3)
     assert bench.code("b1.power") == Quality.SUBSTITUTE
     assert bench.value("campus.power") == pytest.approx(180e3)
@@ -141,8 +150,9 @@ def test_a_silent_hall_is_taken_to_follow_the_others_as_long_as_it_is_silent(the
     assert bench.value("campus.power") == pytest.approx(270e3)
 
 
-def test_what_a_silent_hall_drew_is_remembered_when_the_site_changes():
-    before = hall_at_twice_the_load_of_the_other(600)
+@pytest.mark.parametrize("inputs", [False, True])
+def test_what_a_silent_hall_drew_is_remembered_when_the_site_changes(inputs):
+    before = hall_at_twice_the_load_of_the_other(600, inputs=inputs)
     after = two_buildings()
     after.derived.take_over(before.derived, unmoved(before.catalogue))
     now = START + 610 * NANOSECONDS
@@ -214,3 +224,40 @@ def test_a_load_wired_the_wrong_way_round_says_so_where_nothing_stands_for_it():
     bench.tick(START)
     assert math.isnan(bench.value("k1.power"))
     assert bench.code("k1.power") == Quality.UNCERTAIN
+
+
+def generators(watts: float, *, inputs: tuple[float, float] = (0.0, 0.0)) -> Bench:
+    """Two generators, one of which delivers; both inputs are read beside them for ten minutes."""
+    bench = Bench(generating_site())
+    for second in range(0, 601, 10):
+        now = START + second * NANOSECONDS
+        bench.read("generator-b1", now, active_power=watts)
+        bench.read("generator-k4", now, active_power=0.0)
+        for feed, power in zip("ab", inputs, strict=True):
+            bench.read(f"utility-{feed}", now, active_power=power)
+        bench.tick(now)
+    return bench
+
+
+def test_a_generator_that_falls_silent_is_taken_to_deliver_what_it_did_and_not_what_another_does():
+    bench = generators(350e3)
+    bench.lose("generator-b1")
+    bench.tick(START + 610 * NANOSECONDS)
+    assert bench.value("campus.facility_power") == pytest.approx(350e3)
+    assert bench.code("campus.facility_power") == Quality.SUBSTITUTE
+
+
+def test_generators_that_never_were_read_are_expected_to_deliver_nothing():
+    bench = Bench(generating_site())
+    read_all(bench, START)
+    bench.tick(START)
+    assert bench.value("campus.facility_power") == 400e3
+    assert bench.value("campus.facility_power_coverage") == pytest.approx(1.0)
+
+
+def test_what_was_never_read_does_not_deliver_as_its_twin_seems_to():
+    bench = Bench(small_site(with_taps=False))
+    read_all(bench, START, without=("k1-pdu-a", "k1-pdu-b"))
+    bench.read("k1-pdu-b", START, active_power=-40.0)
+    bench.tick(START)
+    assert (bench.value("k1.power_feeda"), bench.value("k1.power_feedb")) == (0.0, -40.0)

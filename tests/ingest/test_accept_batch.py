@@ -98,6 +98,11 @@ def test_a_sample_without_a_time_or_without_points_is_refused_alone() -> None:
     assert bench.image.times[K1_PDU] == 0
 
 
+def test_a_sample_without_points_is_refused_though_all_others_are_good() -> None:
+    bench = accepted(sample(GRID, NOON, [1.0, 2.0]), sample(K2_PDU, NOON, []))
+    assert (bench.tick.counts.samples, bench.tick.counts.malformed) == (1, 1)
+
+
 def test_points_that_no_device_has_cannot_be_reached_by_a_count_that_wraps_around() -> None:
     whole = gather([sample(GRID, NOON, [1.0, 2.0])], NOON)
     first = np.array([2**32 - 1], np.uint32)

@@ -84,6 +84,12 @@ def test_cut_short_is_noticed(length: int) -> None:
         decode(encode(example())[:length])
 
 
+def test_samples_that_do_not_add_up_to_the_points_are_noticed() -> None:
+    wrong = replace(example(), count=np.array([2, 2], dtype=np.uint32))
+    with pytest.raises(BatchCorruptError, match="samples hold 4 points, the header says 3"):
+        decode(encode(wrong))
+
+
 def test_random_bytes_are_no_batch() -> None:
     with pytest.raises(BatchCorruptError, match="no batch of version 1"):
         decode(np.random.default_rng(3).bytes(500))

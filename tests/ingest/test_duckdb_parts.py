@@ -16,8 +16,9 @@ from tests.ingest.histories import CATALOGUE, HOUR, MINUTE, entry
 from tests.ingest.plant import DEVICE_POINTS, NOON, SECOND, StillClock, sample
 
 
+@pytest.mark.parametrize("seals", [1, 15], ids=["a seal in 450 s", "two seals a minute"])
 async def test_late_and_repeated_readings_of_many_series_in_small_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seals: int
 ) -> None:
     monkeypatch.setattr(sorting, "MOST_ROWS", 40)
     monkeypatch.setattr(rebucketing, "MOST_ROWS", 60)
@@ -29,7 +30,7 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
     said: dict[str, dict[int, float]] = defaultdict(dict)
     position = 0
     for quarter in range(8):
-        for _ in range(60):
+        for number in range(60):
             position += 1
             late = random.choice((0, 0, 0, 400, 4000))
             second = max(0, 450 * quarter + random.randrange(450) - late)
@@ -38,8 +39,9 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
             for offset, value in enumerate(values):
                 said[names[first + offset]][second] = value
             await store.write([entry(position, sample(first, NOON + second * SECOND, values))])
-        clock.time = NOON + 450 * (quarter + 1) * SECOND
-        await store.compact()
+            if (number + 1) % (60 // seals) == 0:
+                clock.time = NOON + (450 * quarter + 450 * (number + 1) // 60) * SECOND
+                await store.compact()
     await store.write([entry(position + 1, sample(0, NOON + 2 * HOUR, [1.0]))])
     clock.time += 30 * HOUR
     await store.compact()

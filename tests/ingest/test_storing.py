@@ -205,11 +205,11 @@ def test_what_ends_is_stored_at_its_own_time_point_by_point() -> None:
     """Two points behind each other that were held last at different times change together."""
     by = reporting(StoringRule(points=None, heartbeat=60 * SECOND))
     by.reduce(batch(NOON, climate(0, 20.0, 40.0)))
-    by.reduce(batch(NOON, sample(K2_CLIMATE, NOON + 10 * SECOND, [20.0])))
-    by.reduce(batch(NOON, sample(K2_CLIMATE + 1, NOON + 5 * SECOND, [40.0])))
+    by.reduce(batch(NOON, sample(K2_CLIMATE, NOON + 5 * SECOND, [20.0])))
+    by.reduce(batch(NOON, sample(K2_CLIMATE + 1, NOON + 10 * SECOND, [40.0])))
     assert flat(by.reduce(batch(NOON, climate(20, 25.0, 50.0)))) == [
-        (K2_CLIMATE + 1, 5.0, 40.0, 192),
-        (K2_CLIMATE, 10.0, 20.0, 192),
+        (K2_CLIMATE, 5.0, 20.0, 192),
+        (K2_CLIMATE + 1, 10.0, 40.0, 192),
         (K2_CLIMATE, 20.0, 25.0, 192),
         (K2_CLIMATE + 1, 20.0, 50.0, 192),
     ]
@@ -256,6 +256,11 @@ def test_a_clock_is_set_back_if_it_goes_back_by_more_than_a_minute(*, back: int,
 def test_a_change_that_comes_after_what_was_held_later_keeps_both() -> None:
     found = stored(reporting(TEMPERATURE), (0, 20.0), (30, 20.1), (10, 24.0), (35, 20.1))
     assert found == [(0.0, 20.0), (30.0, 20.1), (10.0, 24.0)]
+
+
+def test_what_was_held_later_than_a_change_is_what_those_after_it_are_compared_with() -> None:
+    found = stored(reporting(TEMPERATURE), (0, 20.0), (20, 20.2), (10, 25.0, 64), (30, 20.2), (35, 20.3))
+    assert found == [(0.0, 20.0), (20.0, 20.2), (10.0, 25.0)]
 
 
 def test_a_reading_that_comes_twice_is_stored_once() -> None:

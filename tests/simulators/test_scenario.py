@@ -262,6 +262,6 @@ def test_a_file_is_found_by_its_path(site: Site, tmp_path: Path) -> None:
 
 def test_an_unknown_name_lists_what_there_is(site: Site) -> None:
     with pytest.raises(
-        ScenarioError, match=r"no-such: no scenario file that can be read.*shipped ones: chiller-trip"
+        ScenarioError, match=r"no-such: is no scenario; give one that is shipped \(chiller-trip"
     ):
         load_scenario("no-such", site, WIRES)

@@ -163,3 +163,9 @@ def test_a_table_that_is_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(SiteProblems, match=r"devices\.csv: does not exist; check the path"):
         load(folder)
+
+
+def test_who_writes_a_part_of_a_name_means_the_only_one_that_has_it(tmp_path: Path) -> None:
+    folder = write_site(tmp_path, SITE.replace("kind: rack_pdu", "kind: pdu"))
+
+    assert only_problem(folder).endswith("kind: 'pdu' is no device kind; did you mean 'rack_pdu'?")

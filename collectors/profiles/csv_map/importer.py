@@ -217,7 +217,7 @@ class _Importer:
         symbols = [unit_symbol(row.unit, row.name) or "" for row in self._rows]
         names = [row.name for row in self._rows]
         kind, told_by = guess_kind(self._comment.make, self._comment.source, self._file.stem, names, symbols)
-        self._notes.add(1, f"kind {kind} guessed from {told_by}; --kind says otherwise")
+        self._notes.add(1, f"kind {kind} guessed from {told_by}; give --kind if it is another")
         return kind
 
     def _head(

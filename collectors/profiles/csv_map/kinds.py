@@ -94,4 +94,4 @@ def guess_kind(
         return DeviceKind.BOARD_METER, f"units: {', '.join(sorted(set(electrical)))}"
     if 2 * len([each for each in units if each in _CLIMATE]) > len(units):
         return DeviceKind.ENVIRONMENT_SENSOR, f"units: {', '.join(sorted(_CLIMATE & set(units)))}"
-    return DeviceKind.BOARD_METER, "nothing; give --kind"
+    return DeviceKind.BOARD_METER, "nothing"

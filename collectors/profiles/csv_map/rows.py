@@ -64,8 +64,8 @@ def read_rows(text: str, problems: Problems, note: Remark) -> MapText:
     lines = list(io.StringIO(text.removeprefix("\ufeff"), newline=None))
     comments: list[str] = []
     start = 0
-    while start < len(lines) and (not lines[start].strip() or lines[start].lstrip().startswith("#")):
-        comments.append(lines[start].strip().lstrip("# "))
+    while start < len(lines) and (not lines[start].strip() or _comment(lines[start]).startswith("#")):
+        comments.append(_comment(lines[start]).lstrip("# "))
         start += 1
     comment = " ".join(" ".join(comments).split())
     if len(comment) > _LONGEST_COMMENT:
@@ -183,3 +183,10 @@ def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, prob
         problems.add(line, f"{cells['name']!r}: {key} is {text!r}; {rule}")
         return fallback
     return value
+
+
+def _comment(line: str) -> str:
+    """A comment line, without the separators and the quotes that spreadsheets put around it."""
+    text = line.strip().rstrip(",;\t ")
+    quoted = text.startswith('"#') and text.endswith('"')
+    return text[1:-1].replace('""', '"') if quoted else text

@@ -1,6 +1,7 @@
 """Buckets and usual distances of readings that lie sorted in arrays: what a seal makes before it writes."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ FEWEST_AT_FIRST = 5
 """The same as long as none is known."""
 TOLERANCE = 0.01
 """As long as the median is within this share of the known distance, that is kept."""
+DOUBTFUL = 1 << 62
+"""A time that does not come, ms."""
+_TIME_BITS = 32
+"""So many are enough for the number of a minute since 1970."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +36,24 @@ class BucketRows:
     usable: NDArray[np.uint32]
     covered: NDArray[np.float32]
     quality: QualityArray
+    began: NDArray[np.int64]
+    """When the first reading of each is from, ms; neither this nor the next one is written."""
+    ended: NDArray[np.int64]
+    """When the last one is from; ``DOUBTFUL`` if some may have been counted twice."""
 
     def __len__(self) -> int:
         return len(self.series)
+
+    def __getitem__(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> "BucketRows":
+        return BucketRows(*(getattr(self, each.name)[which] for each in fields(self)))
+
+
+def joined(parts: Sequence[BucketRows]) -> BucketRows:
+    """Several, at least one, end to end."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [each.name for each in fields(BucketRows)]
+    return BucketRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[np.uint32]) -> BucketRows:
@@ -54,8 +74,6 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
     usable = (rows.quality >= FIRST_UNCERTAIN) & ~np.isnan(rows.value)
     found = _all_usable(rows, begins) if usable.all() else _some_usable(rows, begins, usable)
     whose = rows.series[begins]
-    known = periods[whose]
-    stood = np.where(known == 0, np.nan, found.usable * known.astype(np.float64))
     return BucketRows(
         whose,
         time[begins] * length,
@@ -64,9 +82,76 @@ def bucketed(rows: Sorted, start: int, stop: int, length: int, periods: NDArray[
         found.total,
         found.last,
         found.usable.astype(np.uint32),
-        np.where(found.usable == 0, 0.0, stood).astype(np.float32),
+        _covered(whose, found.usable, periods),
         found.worst.astype(np.uint8),
+        rows.time[begins],
+        rows.time[np.append(begins[1:], len(rows)) - 1] if len(rows) else rows.time,
     )
+
+
+def combined(earlier: BucketRows, later: BucketRows, length: int) -> BucketRows:
+    """One bucket of each series and time, of the buckets that two files have parts of.
+
+    Args:
+        earlier: what came first, by series and time.
+        later: what came then, likewise.
+        length: of each, ms.
+
+    Returns:
+        The buckets, likewise; what they cover is left to ``covered_anew``. One is doubtful where what came
+        later does not lie behind what came first: it may be the same reading.
+    """
+    key, later_key = _key(earlier, length), _key(later, length)
+    if np.array_equal(key, later_key):  # as nearly always: of the same series, in the same minute
+        return _added(earlier, later)
+    _, ours, theirs = np.intersect1d(key, later_key, assume_unique=True, return_indices=True)
+    every = joined(
+        [
+            _added(earlier[ours], later[theirs]),
+            earlier[np.delete(np.arange(len(earlier)), ours)],
+            later[np.delete(np.arange(len(later)), theirs)],
+        ]
+    )
+    return every[np.argsort(_key(every, length), kind="stable")]
+
+
+def _key(rows: BucketRows, length: int) -> NDArray[np.int64]:
+    """One number for series and time, in their order."""
+    key: NDArray[np.int64] = (rows.series.astype(np.int64) << _TIME_BITS) + rows.time // length
+    return key
+
+
+def _added(earlier: BucketRows, later: BucketRows) -> BucketRows:
+    """The same buckets, made of what is in either."""
+    none, no_more = earlier.usable == 0, later.usable == 0
+    total = np.where(no_more, earlier.total, earlier.total + later.total)
+    worst = np.where(no_more, earlier.quality, np.minimum(earlier.quality, later.quality))
+    worst = np.where(none, later.quality, worst)
+    return replace(
+        later,
+        minimum=np.fmin(earlier.minimum, later.minimum),
+        maximum=np.fmax(earlier.maximum, later.maximum),
+        total=np.where(none, later.total, total),
+        last=np.where(no_more, earlier.last, later.last),
+        usable=earlier.usable + later.usable,
+        quality=np.where(none & no_more, np.minimum(earlier.quality, later.quality), worst),
+        began=earlier.began,
+        ended=np.where(later.began <= earlier.ended, DOUBTFUL, later.ended),
+    )
+
+
+def covered_anew(rows: BucketRows, periods: NDArray[np.uint32]) -> BucketRows:
+    """The same by what is known of usual distances now."""
+    return replace(rows, covered=_covered(rows.series, rows.usable, periods))
+
+
+def _covered(
+    series: NDArray[np.uint32], usable: NDArray[np.integer], periods: NDArray[np.uint32]
+) -> NDArray[np.float32]:
+    """Ms that usable readings stand for."""
+    known = periods[series]
+    stood = np.where(known == 0, np.nan, usable * known.astype(np.float64))
+    return np.where(usable == 0, 0.0, stood).astype(np.float32)
 
 
 class _Figures(NamedTuple):

@@ -150,6 +150,7 @@ class Compaction:
         with transaction(cursor):
             publish(cursor, merged)
             retire(cursor, sound)
+        self._sealing.replaced(sound, merged)
 
     def put_damaged_aside(self, cursor: duckdb.DuckDBPyConnection) -> bool:
         """Look at every file; whether one is damaged. For after a failure only: it reads everything."""

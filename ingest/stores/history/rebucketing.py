@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.stores.history import queries
 from ingest.stores.history.files import Folder, StoredFile, overlapping, scan
@@ -53,6 +55,14 @@ class Rebucketing:
         for part in series_ranges(late, MOST_ROWS):
             yield from self._dirty(late, (start, stop), part)
 
+    def again(self, series: NDArray[np.uint32], time: NDArray[np.int64]) -> Iterator[StoredFile]:
+        """Files of these buckets, each by its series and when it begins, ms."""
+        self.cursor.execute(_NO_DIRTY)
+        self.cursor.register("wanted", {"series": series, "time": time})
+        self.cursor.execute("INSERT INTO dirty SELECT series, time FROM wanted")
+        self.cursor.unregister("wanted")
+        yield from self._of_dirty((int(series.min()), int(series.max())))
+
     def _dirty(
         self, late: Sequence[StoredFile], times: tuple[int, int], part: tuple[int, int]
     ) -> Iterator[StoredFile]:
@@ -62,6 +72,9 @@ class Rebucketing:
             rows = scan([self.folder.place(file)])
             limits = {"start": times[0], "stop": times[1], "first": part[0], "last": part[1]}
             self.cursor.execute(_DIRTY.format(length=self.level.length, rows=rows, **limits))
+        yield from self._of_dirty(part)
+
+    def _of_dirty(self, part: tuple[int, int]) -> Iterator[StoredFile]:
         span = self.sources[0].partition
         query = f"SELECT time // {span} * {span} AS start, min(time), max(time) FROM dirty GROUP BY start"  # noqa: S608
         for _, first, last in sorted(self.cursor.execute(query).fetchall()):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 
 import duckdb
@@ -14,6 +14,7 @@ from ingest.stores.history.bucketing import (
     SparseSeries,
     bucketed,
     changed_periods,
+    joined,
     weighed,
 )
 from ingest.stores.history.files import Folder, StoredFile, day, overlapping, publish
@@ -31,6 +32,7 @@ from ingest.stores.history.levels import (
     Retention,
 )
 from ingest.stores.history.memory import give_back
+from ingest.stores.history.open_buckets import ALWAYS, OpenBuckets, Passage
 from ingest.stores.history.rebucketing import Rebucketing
 from ingest.stores.history.schema import floors, transaction, watermarks
 from ingest.stores.history.sorting import Sorter
@@ -71,10 +73,16 @@ class Sealing:
         self._derived = np.empty(0, np.bool_)
         self._periods: NDArray[np.uint32] | None = None
         self._sparse = SparseSeries()
+        self._open = OpenBuckets()
 
     def forget(self) -> None:
         """What was learnt last may not have been kept."""
         self._periods = None
+        self._open = OpenBuckets()
+
+    def replaced(self, files: Sequence[StoredFile], by: Sequence[StoredFile]) -> None:
+        """Files were merged into others."""
+        self._open = self._open.replaced(files, by)
 
     def run(self, cursor: duckdb.DuckDBPyConnection, now: int) -> None:
         """All sealed tables there are now. Also called within long merges: hot rows cost memory."""
@@ -89,14 +97,20 @@ class Sealing:
         marks = _not_ahead(watermarks(cursor), sealed)
         closed = {level.key: _closed(marks[level.key], sealed, level) for level in BUCKETS}
         oldest = max(horizon[level.key] for level in (*RAW, MINUTE, QUARTER))
-        edge = self._edge(cursor, marks[MINUTE.key], closed[MINUTE.key], oldest)
-        made = list(self._slices(cursor, table, horizon, (edge, closed[MINUTE.key])))
-        fresh = [file for file in made if file.level in RAW]
-        making = partial(Rebucketing, cursor=cursor, folder=self._folder, go_on=self._go_on)
         began = marks[MINUTE.key]
+        holds = latest_holds(cursor, len(self._kinds(cursor)))
+        # What is stored by exception is weighed until the next reading, so it cannot be added up.
+        former = self._open if holds is None and self._open.begin == began else OpenBuckets()
+        edge = self._edge(cursor, began, closed[MINUTE.key], oldest, former)
+        passage = Passage(former, edge, closed[MINUTE.key], MINUTE.length)
+        made = list(self._slices(cursor, table, horizon, passage, holds))
+        readings = [file for file in made if file.level in RAW]
+        making = partial(Rebucketing, cursor=cursor, folder=self._folder, go_on=self._go_on)
+        minutes = making(level=MINUTE, sources=RAW, fresh=readings)
+        for rows in passage.doubtful:
+            made += minutes.again(rows.series, rows.time)
         if began is not None:
-            # Up to the edge other files have readings of these buckets, too.
-            minutes = making(level=MINUTE, sources=RAW, fresh=fresh)
+            # Up to the edge other files have readings of these buckets that nobody remembers.
             made += minutes.closed(began, edge)
             made += minutes.late(oldest, began)
         for finer, level in ((MINUTE, BUCKETS[1]), (BUCKETS[1], BUCKETS[2])):
@@ -114,6 +128,7 @@ class Sealing:
                 cursor.execute("UPDATE level SET watermark = ? WHERE key = ?", [closed[level.key], level.key])
             cursor.execute("DELETE FROM hot WHERE number = ?", [table.number])
         self._hot.drop(table.number)
+        self._open = OpenBuckets() if holds is not None else passage.left(former, readings)
 
     # Readings, and the buckets that only they are in
 
@@ -122,11 +137,11 @@ class Sealing:
         cursor: duckdb.DuckDBPyConnection,
         table: HotTable,
         horizon: dict[str, int],
-        closing: tuple[int, int],
+        passage: Passage,
+        holds: NDArray[np.int64] | None,
     ) -> Iterator[StoredFile]:
-        """Files of readings, and of the 1-min buckets in ``closing``."""
+        """Files of readings, and of the 1-min buckets that close."""
         derived = self._kinds(cursor)
-        holds = latest_holds(cursor, len(derived))
         sorter = Sorter(table.blocks, table.cut)
         for of_derived, start, rows in sorter.partitions(DEVICE.partition, derived):
             level = DERIVED if of_derived else DEVICE
@@ -141,24 +156,30 @@ class Sealing:
                 self._learnt(cursor, *changed_periods(part, self._known_periods(cursor)))
                 sparse = self._sparse.changed_periods(part, self._known_periods(cursor))
                 periods = self._learnt(cursor, *sparse)
-                made = bucketed(part, *closing, MINUTE.length, periods)
-                if holds is not None:
+                if holds is None:
+                    made = bucketed(part, passage.start, ALWAYS, MINUTE.length, periods)
+                else:
+                    closing = passage.start, passage.stop
+                    made = bucketed(part, *closing, MINUTE.length, periods)
                     made = weighed(made, part, closing, MINUTE.length, holds)
-                buckets.append(made)
+                buckets.append(passage.take(made, periods, of_derived=of_derived))
                 if sum(map(len, buckets)) >= _MOST_BUCKETS:
-                    yield from self._minute_file(cursor, start, buckets)
+                    yield from self._minute_files(cursor, buckets)
                     buckets = []
-            yield from self._minute_file(cursor, start, buckets)
+            yield from self._minute_files(cursor, buckets)
+            passage.end_partition(of_derived=of_derived)
+        yield from self._minute_files(cursor, list(passage.finish(self._known_periods(cursor))))
 
-    def _minute_file(
-        self, cursor: duckdb.DuckDBPyConnection, start: int, parts: Sequence[BucketRows]
+    def _minute_files(
+        self, cursor: duckdb.DuckDBPyConnection, parts: Sequence[BucketRows]
     ) -> Iterator[StoredFile]:
         if not sum(map(len, parts)):
             return
-        names = [each.name for each in fields(BucketRows)]
-        rows = BucketRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-        partition = start // MINUTE.partition * MINUTE.partition
-        yield self._file(cursor, MINUTE, partition, rows, MINUTE.columns)
+        rows = joined(parts)
+        partition = rows.time // MINUTE.partition * MINUTE.partition
+        for start in np.unique(partition).tolist():
+            within = partition == start
+            yield self._file(cursor, MINUTE, start, rows if within.all() else rows[within], MINUTE.columns)
 
     def _file(
         self, cursor: duckdb.DuckDBPyConnection, level: Level, partition: int, rows: object, columns: str
@@ -173,11 +194,19 @@ class Sealing:
         assert file is not None  # noqa: S101 - there are rows
         return file
 
-    def _edge(self, cursor: duckdb.DuckDBPyConnection, began: int | None, stop: int, oldest: int) -> int:
-        """From which time on no other file has readings of the buckets that close now."""
+    def _edge(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        began: int | None,
+        stop: int,
+        oldest: int,
+        former: OpenBuckets,
+    ) -> int:
+        """From which time on no other file has readings of the buckets that close now, but what is known."""
         if began is None:
             return oldest // MINUTE.length * MINUTE.length
-        last = max((file.last_time for file in overlapping(cursor, RAW, began, stop)), default=None)
+        others = (f for f in overlapping(cursor, RAW, began, stop) if f.number not in former.files)
+        last = max((file.last_time for file in others), default=None)
         if last is None:
             return began
         return min((last // MINUTE.length + 1) * MINUTE.length, stop)
