@@ -85,7 +85,11 @@ async def test_a_shard_that_hangs_is_missing_and_comes_back_whole(tmp_path: Path
         shard = Running(site, tmp_path / "shard", "--shard", "2/2", "--head", head.url)
         async with running(head, shard):
             before = await complete(head, series)
-            await head.reads_everything()
+
+            async def listed() -> bool:
+                return (await head.get("/api/v1/collection"))["states"]["online"] == 71 + 11
+
+            await until(listed, "the shard has told of its devices, too")
             shard.process.send_signal(signal.SIGSTOP)
 
             async def missing() -> bool:
