@@ -16,6 +16,8 @@ SETTLING = (20.0, 60.0)
 """Seconds after the start: connections stand, and what reads all devices has read them a few times."""
 LARGE = 2 << 20
 """Bytes."""
+LEAST = 256 << 20
+"""Bytes that must be in use for it to be worth the second it takes: a small site is never that large."""
 _COLLAPSE = 25
 """MADV_COLLAPSE."""
 _SMAPS = Path("/proc/self/smaps")
@@ -30,7 +32,11 @@ _USED = 0.9
 @contextlib.contextmanager
 def gathered_as_it_settles(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Put what the start leaves in memory into large pages, in a thread beside the loop."""
-    calls = [loop.call_later(each, loop.run_in_executor, None, use_large_pages) for each in SETTLING]
+
+    def gather() -> None:
+        loop.run_in_executor(None, use_large_pages)
+
+    calls = [loop.call_later(each, gather) for each in SETTLING]
     try:
         yield
     finally:
@@ -38,21 +44,25 @@ def gathered_as_it_settles(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             each.cancel()
 
 
-def use_large_pages() -> int:
+def use_large_pages(least: int = LEAST) -> int:
     """Put what is in memory now into large pages; takes a second or two, while others go on.
+
+    Args:
+        least: nothing is done where fewer bytes than this are in use.
 
     Returns:
         Bytes that are in large pages.
     """
     with contextlib.suppress(OSError, AttributeError):
         advise = ctypes.CDLL(None).madvise
-        text = _SMAPS.read_text("ascii", "replace")
-        return sum(
-            LARGE
-            for begin, end in in_use(text)
-            for page in range(-(-begin // LARGE) * LARGE, end - LARGE + 1, LARGE)
-            if not advise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE), _COLLAPSE)
-        )
+        found = list(in_use(_SMAPS.read_text("ascii", "replace")))
+        if sum(end - begin for begin, end in found) >= least:
+            return sum(
+                LARGE
+                for begin, end in found
+                for page in range(-(-begin // LARGE) * LARGE, end - LARGE + 1, LARGE)
+                if not advise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE), _COLLAPSE)
+            )
     return 0
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import mmap
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -43,7 +44,9 @@ def test_what_is_in_use_is_put_together_and_unchanged() -> None:
     content = bytes(range(256)) * (SIZE // 256)
     room.write(content)
     before = in_large_pages(room)
-    assert use_large_pages() >= SIZE - LARGE
+    assert use_large_pages(1 << 50) == 0, "there is too little to be worth it"
+    assert in_large_pages(room) == before
+    assert use_large_pages(LARGE) >= SIZE - LARGE
     assert in_large_pages(room) - before >= SIZE - LARGE
     room.seek(0)
     assert room.read() == content
@@ -78,19 +81,21 @@ Rss:                4096 kB
 
 
 def test_it_is_done_in_a_thread_twice_as_the_start_settles_and_not_after_the_end() -> None:
-    waits: list[tuple[float, object]] = []
+    calls: dict[float, Callable[[], None]] = {}
     cancelled: list[float] = []
+    handed: list[object] = []
 
     class Loop:
         def run_in_executor(self, executor: None, work: object) -> None:
-            waits.append((0.0, work))
+            handed.append((executor, work))
 
-        def call_later(self, seconds: float, call: object, *args: object) -> asyncio.TimerHandle:
-            assert (call, args) == (self.run_in_executor, (None, use_large_pages))
-            waits.append((seconds, call))
+        def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+            calls[seconds] = call
             return cast("asyncio.TimerHandle", SimpleNamespace(cancel=lambda: cancelled.append(seconds)))
 
     with gathered_as_it_settles(cast("asyncio.AbstractEventLoop", Loop())):
-        assert [seconds for seconds, _ in waits] == [20.0, 60.0]
+        assert list(calls) == [20.0, 60.0]
+        calls[20.0]()
+        assert handed == [(None, use_large_pages)]
         assert cancelled == []
     assert cancelled == [20.0, 60.0]
