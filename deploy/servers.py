@@ -174,9 +174,7 @@ class Server:
         if self.running:
             return
         executable = find_executable(self.program.executable, self.program.package)
-        if (
-            self.program.ready()
-        ):  # it would be taken for the one that is started, which has yet to find that out
+        if self.program.ready():  # it would be taken for the one that is started
             raise ServerError(f"something else than {self.program.name} answers on {self.address} already")
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed program with arguments made here

@@ -5,13 +5,13 @@ it is of a newer version, and says what is wrong.
 import contextlib
 import fcntl
 import logging
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ingest.durable import make_durable
 from ingest.errors import JournalUnavailableError
 from ingest.sqlite_pages import PAGE
 
@@ -183,7 +183,7 @@ class JournalFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             anew.unlink(missing_ok=True)
             self.write("VACUUM INTO ?", str(anew))
-            synchronise(anew)
+            make_durable(anew)
             anew.replace(self._salvaged)  # which must be whole: a start puts it in place
         except (sqlite3.Error, OSError) as error:
             # Closed, it would be gone: it stays open until there is room.
@@ -322,15 +322,6 @@ def whole(row: Row) -> tuple[int, ...]:
     if any(type(each) is not int for each in row):
         raise DamagedContentError(f"{row} are no whole numbers")
     return row
-
-
-def synchronise(path: Path) -> None:
-    """Have all of a file on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingest.catalogues import digest
 from ingest.cursors import Mark, Taken, encode_spans
-from ingest.journal_file import synchronise
+from ingest.durable import make_durable
 from ingest.journal_rows import (
     SPANS,
     BatchRow,
@@ -89,7 +89,7 @@ def salvage(source: Path, target: Path, catalogue: bytes, room: int) -> Salvaged
             _write_rest(survey, file, catalogue)
             result = _settle(survey, file)
             file.execute("COMMIT")
-    synchronise(target)
+    make_durable(target)
     return result
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from ingest.durable import make_durable
 from ingest.errors import HistoryCopyError, UnknownSeriesError
 from ingest.stores.history import queries
-from ingest.stores.history.files import Folder, make_durable, overlapping, quoted, scan
+from ingest.stores.history.files import Folder, overlapping, quoted, scan
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import MILLISECOND, RAW, RAW_COLUMNS, Level
 from ingest.stores.history.runs import within_runs

@@ -7,7 +7,6 @@ counts from the transaction on that says so. Whatever happens in between leaves 
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.durable import make_durable
 from ingest.stores.history.levels import LEVELS, Level
 
 _log = logging.getLogger(__name__)
@@ -191,15 +191,6 @@ def _reserve(cursor: duckdb.DuckDBPyConnection, level: Level, partition: int) ->
         [number, name, level.key, partition],
     )
     return number, name
-
-
-def make_durable(path: Path) -> None:
-    """Have all of a file or folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _stored(row: Sequence[object]) -> StoredFile:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.batch import Batch, Buffer, decode, encode_plain
+from ingest.durable import make_durable
 from ingest.errors import BatchCorruptError
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.runs import Runs, made
@@ -66,7 +67,7 @@ class HotLog:
         if self._handle is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            _sync_folder(self.path.parent)
+            make_durable(self.path.parent)
         runs = frame.runs
         batch = Batch(0, runs.first, runs.count, runs.time * MILLISECOND, runs.value, runs.quality)
         body = encode_plain(batch)
@@ -158,11 +159,3 @@ def _frame(data: bytes, at: int) -> tuple[int, Frame] | None:
     time = batch.time // MILLISECOND
     runs = made(batch.first, batch.count, time, batch.values, np.array(batch.quality))
     return end, Frame(journal, tuple((first, last) for first, last in positions), runs)
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

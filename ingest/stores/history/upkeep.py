@@ -8,9 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.durable import make_durable
 from ingest.errors import HistoryCopyError
 from ingest.stores.history.compaction import damage
-from ingest.stores.history.files import Folder, StoredFile, day, live_files, make_durable, quoted, scan
+from ingest.stores.history.files import Folder, StoredFile, day, live_files, quoted, scan
 from ingest.stores.history.hot import HotRows, log_name
 from ingest.stores.history.levels import LEVELS, RAW
 
