@@ -206,10 +206,10 @@ class Communication:
 
     def _raise_groups(self, silent: Flags, due: Flags, now: int) -> None:
         self._raise_outages(silent, due, now)
-        told, unseen = self._groups.covered(), self._outages.covered(silent)
-        for at in self._groups.lost(silent, due):
+        told = self._groups.covered()
+        for at in self._groups.lost(silent, due, self._outages.covered(silent)):
             group = self._groups.groups[at]
-            if told[group.members].all() or unseen[group.members].any():
+            if told[group.members].all():
                 continue
             alarm = self._author.group(group, _usual(self._silent.since[group.members]), now)
             if not self._has_room(alarm.priority):
@@ -221,18 +221,21 @@ class Communication:
 
     def _raise_outages(self, silent: Flags, due: Flags, now: int) -> None:
         """Raise those that are due, the larger first, and take down what they speak for."""
-        while (at := self._outages.begins(silent, due)) is not None and self._has_room(Priority.HIGH):
+        begins = self._outages.begins(silent, due)
+        if not begins:
+            return
+        dead = self._outages.count_dead(silent)
+        for at in begins:
+            if not self._has_room(Priority.HIGH):
+                break
             self._outages.put_up(at, now)
-            dead = self._outages.count_dead(at, silent)
             since = _usual(self._silent.since[self._outages.devices(at) & silent])
             space, endpoints = self._outages.spaces[at], int(self._outages.sizes[at])
-            self._board.raise_alarm(self._author.network(space, dead, endpoints, since, now))
+            self._board.raise_alarm(self._author.network(space, int(dead[at]), endpoints, since, now))
             for inner in self._outages.within(at):
                 self._outages.withdraw(inner)
                 self._board.clear(f"{NETWORK_SILENT}:{self._outages.spaces[inner]}", now)
-            told = self._outages.covered(silent)
-            groups = self._groups.groups
-            self._drop_groups([at for at in self._groups.standing() if told[groups[at].members].all()], now)
+        self._drop_groups(self._groups.inside(self._outages.covered(silent)), now)
 
     def _clear_groups(self, silent: Flags, now: int) -> None:
         self._silent.restart(silent & self._outages.back(silent), now)
@@ -241,10 +244,10 @@ class Communication:
             self._silent.restart(silent & self._outages.devices(at), now)
         over = self._groups.found(silent, now)
         self._drop_groups(over, now)
+        members = np.zeros(len(self._ids), dtype=np.bool_)
         for at in over:
-            members = np.zeros(len(self._ids), dtype=np.bool_)
             members[self._groups.groups[at].members] = True
-            self._silent.restart(members, now)
+        self._silent.restart(members, now)
 
     def _drop_groups(self, groups: list[int], now: int) -> None:
         for at in groups:

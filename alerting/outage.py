@@ -1,7 +1,7 @@
 """Most endpoints of a place silent at once, which is one cause: its network, or its power.
 
-A place is the whole site, or a building, hall or row with enough endpoints of its own. An endpoint stands in
-every space that all of its devices stand in.
+A place is the whole site, or a building, hall, row or rack with enough endpoints of its own. An endpoint
+stands in every space that all of its devices stand in.
 """
 
 import numpy as np
@@ -65,15 +65,18 @@ class Outages:
         order = large[np.lexsort((site.space_levels[large], -sizes[large]))]
         numbers = np.full(len(site.spaces), -1, dtype=np.int64)
         numbers[order] = np.arange(order.size)
-        kept = numbers[spaces] >= 0
+        kept = np.flatnonzero(numbers[spaces] >= 0)
+        kept = kept[np.argsort(numbers[spaces[kept]], kind="stable")]
         self._ends, self._places = ends[kept], numbers[spaces[kept]]
-        """Endpoint and place of each pair of which the one stands in the other."""
+        """Endpoint and place of each pair of which the one stands in the other, place by place."""
         self.spaces = tuple(site.spaces[at].id for at in order.tolist())
         self.sizes: Ints = sizes[order]
         """How many endpoints stand in each place."""
+        self._firsts = np.cumsum(self.sizes) - self.sizes
         self._is_site = np.equal(site.space_levels[order], 0)
-        above = site.lineage[order]
-        self._above = [numbers[line[line >= 0][1:]] for line in above]
+        outer = site.lineage[order, 1:]
+        self._above: Ints = np.where(outer >= 0, numbers[outer], -1)
+        """The places that each one stands in, then -1: shape (places, levels)."""
 
     def take_over(self, other: "Outages") -> None:
         """Go on from the outages of the site as it was before."""
@@ -101,23 +104,25 @@ class Outages:
         """Which endpoints have silent devices alone: shape (endpoints,)."""
         return np.equal(np.bincount(self._of[silent], minlength=self._sizes.size + 1)[:-1], self._sizes)
 
-    def count_dead(self, at: int, silent: Flags) -> int:
-        """How many endpoints of a place are dead."""
-        return int(self._count(self.dead(silent))[at])
+    def count_dead(self, silent: Flags) -> Ints:
+        """How many endpoints of each place are dead."""
+        return self._count(self.dead(silent))
 
-    def begins(self, silent: Flags, due: Flags) -> int | None:
-        """The largest place, if any, of which the alarm is due now."""
+    def begins(self, silent: Flags, due: Flags) -> list[int]:
+        """Places of which the alarm is due now, the larger first and none within another."""
         if not self.spaces or not due.any():
-            return None
+            return []
         dead = self.dead(silent)
         counts = self._count_untold(dead)
         many = np.where(self._is_site, 2 * counts > self.sizes, 10 * counts >= 9 * self.sizes)
         many &= ~self.raised & (counts >= LEAST_OF_AN_OUTAGE)
         if not many.any():
-            return None
+            return []
         are_due = np.bincount(self._of[due], minlength=self._sizes.size + 1)[:-1] > 0
         many &= self._count_untold(dead & are_due) > 0
-        return int(np.argmax(many)) if many.any() else None
+        within_another = (many[self._above] & (self._above >= 0)).any(axis=1)
+        begins: list[int] = np.flatnonzero(many & ~within_another).tolist()
+        return begins
 
     def put_up(self, at: int, now: int) -> None:
         """Let the alarm of a place stand from now on."""
@@ -129,7 +134,8 @@ class Outages:
 
     def within(self, at: int) -> list[int]:
         """Places inside this one of which the alarm stands."""
-        return [each for each in np.flatnonzero(self.raised).tolist() if at in self._above[each]]
+        inside: list[int] = np.flatnonzero(self.raised & (self._above == at).any(axis=1)).tolist()
+        return inside
 
     def end(self, silent: Flags, now: int) -> list[int]:
         """Places where, for two polls, so few endpoints have been dead that the alarm ends; it then stands
@@ -172,7 +178,7 @@ class Outages:
     def devices(self, at: int) -> Flags:
         """Which devices are behind the endpoints of a place."""
         inside = np.zeros(self._sizes.size, dtype=np.bool_)
-        inside[self._ends[self._places == at]] = True
+        inside[self._ends[self._firsts[at] : self._firsts[at] + self.sizes[at]]] = True
         return self._devices_of(inside)
 
     def _note_alive(self, alive: Flags, now: int) -> None:
@@ -184,23 +190,10 @@ class Outages:
 
     def _count_untold(self, which: Flags) -> Ints:
         """How many of these endpoints stand in each place, without those that a larger one speaks for."""
-        counts = self._count(which)
-        spoken: dict[int, Flags] = {}
-        for at in np.flatnonzero(self.raised).tolist():  # the larger first
-            spoken[at] = self._spoken_by(at)
-            for larger in self._above[at].tolist():
-                if larger in spoken:
-                    spoken[at] |= spoken[larger]
-            inside = [place for place, above in enumerate(self._above) if at in above]
-            counts[inside] = self._count(which & ~spoken[at])[inside]
-        return counts
-
-    def _spoken_by(self, at: int) -> Flags:
-        """Which endpoints the alarm of a place speaks for, if it stands."""
-        spoken = np.zeros(self._sizes.size, dtype=np.bool_)
-        here = self._ends[self._places == at]
-        spoken[here[self._proven[here] <= self._began[at]]] = True
-        return spoken
+        larger = self.raised[self._above] & (self._above >= 0)
+        spoke_since = np.where(larger, self._began[self._above], -1).max(axis=1, initial=-1)
+        untold = which[self._ends] & (self._proven[self._ends] > spoke_since[self._places])
+        return np.bincount(self._places[untold], minlength=len(self.spaces))
 
     def _spoken_for(self) -> Flags:
         """Which endpoints stand where an alarm does, and have not proved since then that they are fine."""

@@ -221,23 +221,23 @@ class SilenceGroups:
                 self.raised[at] = other.raised[before]
                 self._returned[at] = other._returned[before]
 
-    def standing(self) -> list[int]:
-        """Groups whose alarm is up."""
-        return [int(at) for at in np.flatnonzero(self.raised)]
-
     def covered(self) -> Flags:
         """Which devices the alarm of a group speaks for: shape (devices,)."""
         covered = np.zeros(self._devices, dtype=np.bool_)
-        for at in self.standing():
-            covered[self.groups[at].members] = True
+        covered[self._flat[np.repeat(self.raised, self._sizes)]] = True
         return covered
 
-    def lost(self, silent: Flags, due: Flags) -> list[int]:
-        """Groups not raised whose members are all silent, at least one of them for long enough."""
+    def lost(self, silent: Flags, due: Flags, unseen: Flags) -> list[int]:
+        """Groups not raised whose members are all silent, at least one of them for long enough.
+
+        Left out are those of which other groups tell, and those with a member in an outage (``unseen``).
+        """
         if not due.any() or not self.groups:
             return []
-        lost = np.flatnonzero(~self.raised & self._all(silent) & (self._count(due) > 0))
-        return [int(at) for at in lost if not any(silent[each].all() for each in self.groups[at].unless)]
+        lost = ~self.raised & self._all(silent) & (self._count(due) > 0)
+        lost &= ~self._all(self.covered()) & (self._count(unseen) == 0)
+        found: list[int] = np.flatnonzero(lost).tolist()
+        return [at for at in found if not any(silent[each].all() for each in self.groups[at].unless)]
 
     def undecided(self, silent: Flags, newest: Ints, since: Ints, now: int) -> Flags:
         """Which devices may yet turn out to be silent together with all others of a group.
@@ -265,9 +265,19 @@ class SilenceGroups:
 
     def within(self, at: int) -> list[int]:
         """Raised groups, besides this one, all of whose members are members of this one."""
-        inside = np.zeros(self._devices, dtype=np.bool_)
-        inside[self.groups[at].members] = True
-        return [int(each) for each in np.flatnonzero(self.raised & self._all(inside)) if each != at]
+        members = self.groups[at].members
+        raised = np.flatnonzero(self.raised)
+        firsts = self._flat[self._starts[raised]]
+        found = members[np.minimum(np.searchsorted(members, firsts), members.size - 1)] == firsts
+        near: list[int] = raised[found & (raised != at)].tolist()
+        return [each for each in near if np.isin(self.groups[each].members, members).all()]
+
+    def inside(self, which: Flags) -> list[int]:
+        """Raised groups all of whose members are among these devices."""
+        if not self.raised.any():
+            return []
+        inside: list[int] = np.flatnonzero(self.raised & self._all(which)).tolist()
+        return inside
 
     def found(self, silent: Flags, now: int) -> list[int]:
         """Raised groups of which some member has been heard again for two polls."""
