@@ -53,6 +53,11 @@ class Alarm:
     runbook: str = ""
     """Anchor in the runbook, or a URL."""
 
+    @property
+    def edition(self) -> tuple[Priority, float | None, str, str]:
+        """What its rule says of it; another once the rule has been changed."""
+        return self.priority, self.limit, self.action, self.runbook
+
     def runbook_at(self, base: str) -> str:
         """Address of its section where the runbook is at ``base``; empty if it has none."""
         return self.runbook if not self.runbook or "://" in self.runbook else f"{base}#{self.runbook}"

@@ -11,6 +11,7 @@ import orjson
 from alerting.alarms import Alarm, Category, Priority, alarm_from_record
 from alerting.chatter import SUFFIX, Chatter
 from alerting.errors import SnapshotError
+from alerting.gaps import Gap
 from alerting.written import Written
 
 _log = logging.getLogger(__name__)
@@ -76,15 +77,11 @@ class AlarmBoard:
 
     def raise_alarm(self, alarm: Alarm) -> None:
         """Put an alarm up. One that is up already stays as it is; one that comes and goes stays up, too."""
-        if alarm.id in self._active:
-            if self._chatter.is_gone(alarm.id):
-                self._chatter.came(alarm.id, alarm.raised)
-            return
-        if self._chatter.came(alarm.id, alarm.raised):
-            alarm = replace(alarm, message=alarm.message + SUFFIX)
-        self._active[alarm.id] = alarm
-        self.raised_total += 1
-        self._tell(alarm)
+        if alarm.id not in self._active:
+            self._chatter.came(alarm.id, alarm.raised)
+            self._begin(alarm)
+        elif self._chatter.is_gone(alarm.id):
+            self._chatter.came(alarm.id, alarm.raised)
 
     def clear(self, alarm_id: str, time: int) -> None:
         """Take an alarm down, at the time (ns, UTC) its condition ended. Nothing happens if it is not up.
@@ -100,13 +97,22 @@ class AlarmBoard:
             if alarm_id in self._active:
                 self._end(alarm_id, time)
 
+    def leave_out(self, gap: Gap) -> None:
+        """What comes and goes does not stay away in this time."""
+        self._chatter.leave_out(gap)
+
     def amend(self, alarm: Alarm, now: int) -> None:
         """Put another alarm of the same id in the place of one that is up: it ends, and the other begins."""
         if alarm.id in self._active:
             self._end(alarm.id, now)
-            self._active[alarm.id] = alarm
-            self.raised_total += 1
-            self._tell(alarm)
+            self._begin(alarm)
+
+    def _begin(self, alarm: Alarm) -> None:
+        if alarm.id in self._chatter.held:
+            alarm = replace(alarm, message=alarm.message + SUFFIX)
+        self._active[alarm.id] = alarm
+        self.raised_total += 1
+        self._tell(alarm)
 
     def _end(self, alarm_id: str, time: int) -> None:
         alarm = self._active.pop(alarm_id)
@@ -120,9 +126,13 @@ class AlarmBoard:
         """The board as JSON, to be kept across a restart."""
         written = self._written((*self._active.values(), *self._recent))
         active, recent = written[: len(self._active)], written[len(self._active) :]
-        held = sorted(self._chatter.held)
         return orjson.dumps(
-            {"version": SNAPSHOT_VERSION, "active": active, "recent": recent, "chattering": held}
+            {
+                "version": SNAPSHOT_VERSION,
+                "active": active,
+                "recent": recent,
+                "chattering": self._chatter.remember(),
+            }
         )
 
     def restore(self, snapshot: bytes) -> None:
@@ -136,15 +146,31 @@ class AlarmBoard:
             version = content["version"]
             active = [alarm_from_record(record) for record in content["active"]]
             recent = [alarm_from_record(record) for record in content["recent"]]
-            held = [str(each) for each in content.get("chattering", ())]
+            chattering = _chattering(content.get("chattering", {}))
         except (ValueError, TypeError, KeyError) as error:
             raise SnapshotError(f"saved alarms cannot be read: {error!r}; they are found anew") from error
         if version != SNAPSHOT_VERSION:
             raise SnapshotError(f"saved alarms are of version {version}, not {SNAPSHOT_VERSION}")
-        self._active.update((alarm.id, alarm) for alarm in active[: self._active_limit])
+        kept = {alarm.id: alarm for alarm in active[: self._active_limit]}
+        come = self._active.keys()  # since the start: their conditions hold
+        self._chatter.take_up(
+            {each: None if each in come else gone for each, gone in chattering.items() if each in kept}
+        )
+        self._active.update(kept)
         self._recent.extend(recent)
-        self._chatter.take_up(held)
 
     def _tell(self, alarm: Alarm) -> None:
         for listener in self._listeners:
             listener(alarm)
+
+
+def _chattering(written: object) -> dict[str, tuple[int, int | None] | None]:
+    """What ``Chatter.remember`` gave, out of JSON; of an earlier version only the ids are known."""
+    if isinstance(written, list):
+        return {str(each): None for each in written}
+    if not isinstance(written, dict):
+        raise TypeError("what chatters is no mapping")
+    return {
+        str(each): None if gone is None else (int(gone[0]), None if gone[1] is None else int(gone[1]))
+        for each, gone in written.items()
+    }

@@ -1,7 +1,8 @@
 """Alarms that come and go: told of a few times, and then as one that stands until it has stayed away."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
+from alerting.gaps import Gap
 from facility.sample import NANOSECONDS
 
 MOST_TIMES = 3
@@ -28,9 +29,10 @@ class Chatter:
     def came(self, alarm_id: str, time: int) -> bool:
         """Note that an alarm came, at ``time`` (ns); whether it chatters."""
         self._gone.pop(alarm_id, None)
-        times = (*self._came.get(alarm_id, ()), time)[-MOST_TIMES:]
+        before = self._came.get(alarm_id, ())
+        times = (*(min(each, time) for each in before), time)[-MOST_TIMES:]  # the clock may be set back
         self._came[alarm_id] = times
-        if len(times) == MOST_TIMES and 0 <= times[-1] - times[0] <= WINDOW:
+        if len(times) == MOST_TIMES and times[-1] - times[0] <= WINDOW:
             self.held.add(alarm_id)
         return alarm_id in self.held
 
@@ -59,6 +61,24 @@ class Chatter:
             self._pruned = now
             self._came = {each: times for each, times in self._came.items() if now - times[-1] <= WINDOW}
 
-    def take_up(self, held: Iterable[str]) -> None:
+    def leave_out(self, gap: Gap) -> None:
+        """Neither the time between two occurrences nor that of staying away runs in the gap."""
+        self._came = {
+            each: tuple(time + gap.length if time <= gap.middle else time for time in times)
+            for each, times in self._came.items()
+        }
+        self._gone = {
+            each: (time, None if since is None else since + gap.length)
+            for each, (time, since) in self._gone.items()
+        }
+
+    def remember(self) -> dict[str, tuple[int, int | None] | None]:
+        """Of each that chatters: when its condition ended (ns), and since when that is known; None if it
+        holds.
+        """
+        return {each: self._gone.get(each) for each in sorted(self.held)}
+
+    def take_up(self, remembered: Mapping[str, tuple[int, int | None] | None]) -> None:
         """Go on from what chattered before a restart."""
-        self.held.update(held)
+        self.held.update(remembered)
+        self._gone.update((each, gone) for each, gone in remembered.items() if gone is not None)

@@ -128,6 +128,8 @@ class Communication:
         """Delays do not run in this time."""
         self._silent.leave_out(gap)
         self._blind.leave_out(gap)
+        self._groups.leave_out(gap)
+        self._outages.leave_out(gap)
 
     def adopt(self, alarms: tuple[Alarm, ...]) -> tuple[Alarm, ...]:
         """Go on from alarms an earlier run left active; returned are those of devices that are no more."""

@@ -163,8 +163,7 @@ class _RuleWatch:
             self._join(at, alarm.id)
             self._up = np.flatnonzero(self._active)
         rule = self._plan.rule
-        said = (alarm.priority, alarm.limit, alarm.action, alarm.runbook)
-        if said != (rule.priority, float(self._plan.limits[at]), rule.action, rule.runbook):
+        if alarm.edition != (rule.priority, float(self._plan.limits[at]), rule.action, rule.runbook):
             self._outdated[at] = alarm
         return True
 
@@ -196,16 +195,17 @@ class _RuleWatch:
     def _amend(self, now: int) -> None:
         """Tell anew, as the rule is now, of alarms that hold by it, too; the others end by themselves."""
         for at, alarm in list(islice(self._outdated.items(), MOST_A_TICK)):
+            del self._outdated[at]
             if self._board.get(alarm.id) is not alarm:
-                del self._outdated[at]
                 continue
             value, limit = self._buffer[at : at + 1], self._plan.limits[at : at + 1]
             good = is_good(self._image.quality[self._plan.points[at : at + 1]])
             if bool(good[0]) and bool(self._beyond(value, limit)[0]):
-                del self._outdated[at]
                 self._board.amend(
                     self._author.alarm(self._plan, at, float(value[0]), float(limit[0]), now), now
                 )
+            else:
+                self._outdated[at] = alarm  # as the last, so that the others have their turn
 
     def _effective_times(self, positions: Ints, now: int) -> Ints:
         """Until when what was read holds: the reading's time, or now where silence means no change."""
@@ -253,6 +253,9 @@ class _RuleWatch:
         alarm = self._author.alarm(self._plan, position, value, limit, time)
         self._join(position, alarm.id)
         self._board.raise_alarm(alarm)
+        shown = self._board.get(alarm.id)
+        if shown is not None and shown.edition != alarm.edition:  # it comes and goes, and stood meanwhile
+            self._board.amend(alarm, time)
         return True
 
     def _clear(self, position: int, time: int) -> None:

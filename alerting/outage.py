@@ -7,6 +7,7 @@ stands in every space that all of its devices stand in.
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.gaps import Gap
 from alerting.silence_groups import Named
 from facility.sample import NANOSECONDS
 from facility.site import Site
@@ -43,6 +44,7 @@ class Outages:
         self._names = endpoints.names
         self._find_places(site, devices)
         self.raised: Flags = np.zeros(len(self.spaces), dtype=np.bool_)
+        self._last = 0
         self._began: Ints = np.zeros(len(self.spaces), dtype=np.int64)
         self._returned: Ints = np.zeros(len(self.spaces), dtype=np.int64)
         self._were_dead: Flags = np.zeros(count, dtype=np.bool_)
@@ -80,6 +82,7 @@ class Outages:
 
     def take_over(self, other: "Outages") -> None:
         """Go on from the outages of the site as it was before."""
+        self._last = other._last
         before = {space: at for at, space in enumerate(other.spaces)}
         for at, space in enumerate(self.spaces):
             was = before.get(space)
@@ -92,6 +95,11 @@ class Outages:
             known = places >= 0
             self._alive_since[known] = other._alive_since[places[known]]
             self._proven[known] = other._proven[places[known]]
+
+    def leave_out(self, gap: Gap) -> None:
+        """Let what has begun do so later by this time, which was not seen to pass."""
+        for times in (self._began, self._returned, self._alive_since, self._proven):
+            times[times != 0] += gap.length
 
     def adopt(self, space: str) -> bool:
         """Take the alarm of a place as raised; False if it is none."""
@@ -141,6 +149,7 @@ class Outages:
         """Places where, for two polls, so few endpoints have been dead that the alarm ends; it then stands
         no longer.
         """
+        self._follow(now)
         if not self.raised.any():
             return []
         dead = self.dead(silent)
@@ -149,7 +158,6 @@ class Outages:
         few = self.raised & np.where(self._is_site, 4 * counts <= self.sizes, 2 * counts <= self.sizes)
         self._returned[~few] = 0
         self._returned[few & (self._returned == 0)] = now
-        np.minimum(self._returned, now, out=self._returned)  # the clock may have been set back
         over: list[int] = np.flatnonzero(few & (now - self._returned >= self._back)).tolist()
         self.raised[over] = False
         if not self.raised.any():
@@ -181,9 +189,14 @@ class Outages:
         inside[self._ends[self._firsts[at] : self._firsts[at] + self.sizes[at]]] = True
         return self._devices_of(inside)
 
+    def _follow(self, now: int) -> None:
+        """Set all times back with the clock, so that what came first still did."""
+        if now < self._last:
+            for times in (self._began, self._returned, self._alive_since, self._proven):
+                times[times != 0] -= self._last - now
+        self._last = now
+
     def _note_alive(self, alive: Flags, now: int) -> None:
-        for times in (self._alive_since, self._proven, self._began):
-            np.minimum(times, now, out=times)  # the clock may have been set back
         self._alive_since[~alive] = 0
         self._alive_since[alive & (self._alive_since == 0)] = now
         self._proven[alive & (now - self._alive_since >= PROVEN)] = now

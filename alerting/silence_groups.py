@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.gaps import Gap
 from facility.columns import feed_code, feed_of, kind_of
 from facility.devices import DeviceKind, Feed
 from facility.sample import NANOSECONDS
@@ -204,6 +205,10 @@ class SilenceGroups:
             self._back = 2 * np.minimum.reduceat(periods[self._flat], self._starts)
             self._slowest = np.maximum.reduceat(longest[self._flat], self._starts)
         self._returned: Ints = np.zeros(len(self.groups), dtype=np.int64)
+
+    def leave_out(self, gap: Gap) -> None:
+        """Let what has returned do so later by this time, which was not seen to pass."""
+        self._returned[self._returned != 0] += gap.length
 
     def adopt(self, alarm_id: str) -> bool:
         """Take the alarm of a group as raised; False if there is no such group."""

@@ -64,6 +64,7 @@ class AlarmWatch:
         if gap is not None:
             self._process.leave_out(gap)
             self._communication.leave_out(gap)
+            self._board.leave_out(gap)
         self._process.watch(now)
         self._communication.watch(now)
         self._board.settle(now)
@@ -84,9 +85,11 @@ class AlarmWatch:
     def resume(self, now: int) -> None:
         """Go on from the alarms a restored board shows; those nothing watches any more are cleared.
 
-        What the platform says of itself is not of the site, and not seen to here.
+        What the platform says of itself is not of the site, and not seen to here. Nor is what stands only
+        since it comes and goes: the board ends it, unless it comes again.
         """
-        ours = tuple(each for each in self._board.active() if each.category is not Category.PLATFORM)
-        left = self._communication.adopt(self._process.adopt(ours))
+        ours = (each for each in self._board.active() if each.category is not Category.PLATFORM)
+        held = tuple(each for each in ours if self._board.get(each.id) is not None)
+        left = self._communication.adopt(self._process.adopt(held))
         for alarm in left:
             self._board.clear(alarm.id, now)

@@ -8,7 +8,7 @@ from alerting.alarms import Alarm, Category, Priority
 from alerting.board import AlarmBoard
 from alerting.errors import SnapshotError
 from alerting.written import Written
-from tests.alerting.plant import SECOND, T0, make_alarm
+from tests.alerting.plant import T0, make_alarm
 
 
 def test_listeners_are_told_when_an_alarm_is_raised_and_when_it_clears() -> None:
@@ -125,73 +125,6 @@ def test_a_full_board_is_said_once_until_there_was_room_again(caplog: pytest.Log
     board.raise_alarm(make_alarm())
     board.hold_back(3)
     assert [record.message for record in caplog.records] == [said, said]
-
-
-def come_and_go(board: AlarmBoard, times: int) -> None:
-    """Every 20 s, for 10 s."""
-    for number in range(times):
-        board.raise_alarm(make_alarm(raised=T0 + 20 * number * SECOND))
-        board.settle(T0 + 20 * number * SECOND)
-        board.clear(make_alarm().id, T0 + (20 * number + 10) * SECOND)
-        board.settle(T0 + (20 * number + 10) * SECOND)
-
-
-def test_an_alarm_that_comes_and_goes_is_told_three_times_and_stands_until_it_stayed_away() -> None:
-    board, told = AlarmBoard(), list[Alarm]()
-    board.listen(told.append)
-    come_and_go(board, 30)
-    assert [(each.raised, each.cleared) for each in told] == [
-        (T0, None),
-        (T0, T0 + 10 * SECOND),
-        (T0 + 20 * SECOND, None),
-        (T0 + 20 * SECOND, T0 + 30 * SECOND),
-        (T0 + 40 * SECOND, None),
-    ]
-    assert told[-1].message == (
-        "k01-climate in Building 1 › Hall 1 › Rack 1: air inlet at 33.5 °C; it comes and goes, 3 times within"
-        " 10 min, and is shown until it has stayed away for 10 min"
-    )
-    last = 590
-    board.settle(T0 + (last + 599) * SECOND)
-    assert len(board.active()) == 1
-    board.settle(T0 + (last + 600) * SECOND)
-    assert board.active() == ()
-    assert (told[-1].raised, told[-1].cleared) == (T0 + 40 * SECOND, T0 + last * SECOND)
-    assert len(told) == 6
-
-
-def test_an_alarm_that_comes_every_six_minutes_is_told_each_time() -> None:
-    board, told = AlarmBoard(), list[Alarm]()
-    board.listen(told.append)
-    for number in range(5):
-        board.raise_alarm(make_alarm(raised=T0 + 360 * number * SECOND))
-        board.clear(make_alarm().id, T0 + (360 * number + 10) * SECOND)
-        board.settle(T0 + (360 * number + 10) * SECOND)
-    assert len(told) == 10
-
-
-def test_one_whose_condition_ended_is_not_there_for_who_asks_whether_it_holds() -> None:
-    board = AlarmBoard()
-    come_and_go(board, 3)
-    assert len(board.active()) == 1
-    assert board.get(make_alarm().id) is None
-    board.raise_alarm(make_alarm(raised=T0 + 100 * SECOND))
-    assert board.get(make_alarm().id) is board.active()[0]
-
-
-def test_what_comes_and_goes_still_does_after_a_restart() -> None:
-    board = AlarmBoard()
-    come_and_go(board, 3)
-    later, told = AlarmBoard(), list[Alarm]()
-    later.restore(board.snapshot())
-    later.listen(told.append)
-    later.settle(T0 + 100 * SECOND)
-    later.clear(make_alarm().id, T0 + 100 * SECOND)
-    later.settle(T0 + 100 * SECOND)
-    later.settle(T0 + 699 * SECOND)
-    assert told == []
-    later.settle(T0 + 700 * SECOND)
-    assert [each.cleared for each in told] == [T0 + 100 * SECOND]
 
 
 def test_an_alarm_that_is_amended_ends_and_begins() -> None:

@@ -124,6 +124,49 @@ def test_what_answered_for_ten_minutes_is_told_of_while_the_alarm_of_its_place_s
     assert silent(campus) == ["network-silent:campus", "network-silent:b3"]
 
 
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_what_has_proved_itself_stays_told_of_when_the_clock_is_set(campus: Plant, step: int) -> None:
+    campus.lose(*of(campus, "b1", "b2"))
+    run(campus, 25, 60)
+    for at in range(60, 700, 10):
+        heard(campus, at, "b3")
+        run(campus, at, at + 10)
+    campus.lose("b3-k1-a")
+    alive = [each for each in of(campus, "b3") if each != "b3-k1-a"]
+    for at in range(700, 760, 10):
+        heard(campus, at, *alive)
+        run(campus, at, at + 10)
+    assert silent(campus) == ["network-silent:campus", "device-silent:b3-k1-a"]
+    for at in range(760, 800, 10):
+        heard(campus, at + step, *alive)
+        assert run(campus, at + step, at + step + 10) == {}
+
+
+def test_an_hour_that_nobody_saw_proves_no_endpoint(campus: Plant) -> None:
+    campus.lose(*of(campus, "b1", "b2"))
+    run(campus, 25, 60)
+    for at in range(60, 360, 10):
+        heard(campus, at, "b3")
+        run(campus, at, at + 10)
+    ahead = 3600
+    for at in range(360, 500, 10):
+        heard(campus, at + ahead, "b3")
+        run(campus, at + ahead, at + ahead + 10)
+    campus.lose(*of(campus, "b3"))
+    assert run(campus, 500 + ahead, 560 + ahead) == {}
+
+
+def test_a_building_is_not_back_by_a_clock_that_is_set_ahead(campus: Plant) -> None:
+    campus.lose(*of(campus, "b2"))
+    run(campus, 25, 100)
+    heard(campus, 100)
+    run(campus, 100, 102)
+    ahead = 3600
+    heard(campus, 102 + ahead)
+    # The second in which the clock was set is left out as well.
+    assert run(campus, 102 + ahead, 130 + ahead) == {121 + ahead: []}
+
+
 def test_what_answered_for_a_moment_only_belongs_to_the_outage(campus: Plant) -> None:
     campus.lose(*of(campus, "b1", "b2"))
     run(campus, 25, 60)
@@ -232,3 +275,12 @@ def test_nobody_waits_longer_than_five_minutes_for_an_alarm_of_many(gateway: Pla
     plant.tick(0)
     plant.lose("k01-pdu-a", "k01-pdu-b")
     assert run(plant, 25, 400) == {325: ["device-silent:k01-pdu-a", "device-silent:k01-pdu-b"]}
+
+
+def test_a_clock_that_is_set_ahead_ends_no_wait_for_a_gateway(gateway: Plant) -> None:
+    gateway.lose("k01-pdu-a", "k01-pdu-b")
+    assert run(gateway, 25, 40) == {}
+    ahead = 3600
+    assert run(gateway, 40 + ahead, 150 + ahead) == {}
+    gateway.lose("k01-climate")
+    assert run(gateway, 150 + ahead, 200 + ahead) == {150 + ahead: ["endpoint-silent:gw"]}

@@ -59,6 +59,15 @@ def test_when_an_endpoint_is_back_its_devices_get_their_delay_again(grouped: Pla
     assert run(grouped, 110, 200) == {120: [], 150: ["device-silent:k01-climate"]}
 
 
+def test_an_endpoint_is_not_back_by_a_clock_that_is_set_ahead(grouped: Plant) -> None:
+    grouped.lose("k01-pdu-a", "k01-pdu-b", "k01-climate")
+    run(grouped, 25, 100)
+    grouped.read_device("k01-pdu-a", 100)
+    assert run(grouped, 100, 105) == {}
+    ahead = 3600
+    assert run(grouped, 105 + ahead, 130 + ahead) == {121 + ahead: []}
+
+
 @pytest.fixture
 def feeds() -> Plant:
     """Two rows of three racks with two PDUs each, a row behind one gateway; all was read at 0."""

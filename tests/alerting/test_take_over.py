@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from alerting import evaluation
 from alerting.alarms import Category
+from facility.quality import Quality
 from tests.alerting.plant import SECOND, T0, Plant, build_site
 from tests.alerting.test_evaluation import CURRENT, INLET, TEXT, high
 
@@ -227,3 +229,25 @@ def test_an_alarm_of_which_nothing_is_heard_keeps_what_it_says_until_something_i
     assert len(plant.history()) == 1
     plant.step(INLET, 27.5, 7)
     assert [a.limit for a in plant.history()] == [27.0, 27.0, 26.0]
+
+
+def test_alarms_that_cannot_be_told_anew_yet_keep_no_others_from_it(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sensor of the first has failed since; one alarm is told anew in a tick."""
+    monkeypatch.setattr(evaluation, "MOST_A_TICK", 1)
+    inlets = ("k01-climate.air_inlet_temperature", "k02-climate.air_inlet_temperature")
+    plant.use(high())
+    for inlet in inlets:
+        plant.read(inlet, 28.0, 0)
+    for at in (0, 1):
+        plant.tick(at)
+    assert len(plant.active()) == 2
+    after = plant.reloaded(build_site(), high().replace("Look.", "Open the blind."), 2)
+    after.read(inlets[0], 28.0, 2, Quality.SENSOR_FAILURE)
+    for at in (2, 3):
+        after.tick(at)
+    assert {alarm.id: alarm.action for alarm in after.board.active() if alarm.rule == "warm"} == {
+        f"warm:{inlets[0]}": "Look.",
+        f"warm:{inlets[1]}": "Open the blind.",
+    }
