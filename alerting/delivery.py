@@ -74,6 +74,25 @@ class NotifierOptions:
     are repeated only the last state of an alarm matters, and states before it are not sent any more."""
 
 
+MOST_HALVINGS = 32
+"""So often in one round is sent by halves what was refused."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What became of the alarms of one round."""
+
+    sent: int = 0
+    refused: list[Alarm] = field(default_factory=list)
+    """Each by itself."""
+    answer: str = ""
+    """What the channel said to the last of them."""
+    away: bool = False
+    """Whether the channel did not answer."""
+    halvings: int = MOST_HALVINGS
+    """How many are left."""
+
+
 class Notifier:
     """Sends what is offered to one channel, in order, until it is taken."""
 
@@ -96,8 +115,11 @@ class Notifier:
         self._idle.set()
         self._refresh_at = 0.0
         self._failures = 0
+        self._refusals = 0
+        self._refused: set[str] = set()
+        """Ids of active alarms that were refused."""
         self.refusing = False
-        """Whether the last attempt was refused for good."""
+        """Whether all that was sent last was refused for good."""
         self.error = ""
         """What the channel answered to the last attempt; empty if that went well."""
         self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
@@ -143,8 +165,8 @@ class Notifier:
         while True:
             await self._due()
             if not await self._round():
-                self._refresh_at = 0.0
-                await asyncio.sleep(self._options.backoff.pause(self._failures, self._random))
+                failures = max(1, self._failures, self._refusals)
+                await asyncio.sleep(self._options.backoff.pause(failures, self._random))
 
     async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller decides how long a stop may take
         """Wait until the queue is sent, at most ``timeout`` seconds; returns whether it is."""
@@ -168,31 +190,48 @@ class Notifier:
             return
 
     async def _round(self) -> bool:
-        """Send the refresh if it is due, then one batch; False if the channel is away."""
+        """Send the refresh if it is due, then one batch; False if there is to be a pause."""
         now = asyncio.get_running_loop().time()
         if self._options.refresh is not None and now >= self._refresh_at:
-            for batch in _batches(self._active(), self._options.batch):
-                if await self._attempt(batch):
-                    return False
+            if not await self._repeat():
+                return False
             self._refresh_at = now + self._options.refresh
         batch = self._queue.take(self._options.batch)
         if not batch:
             return True
+        sending = _Round()
         self._under_way = batch
-        left = await self._attempt(batch)
+        left = await self._attempt(batch, sending)
         self._under_way = ()
         self._queue.put_back(left)
         self._count_dropped()
+        self._note_refused(sending)
         return not left
 
-    async def _attempt(self, batch: Sequence[Alarm]) -> Sequence[Alarm]:
-        """One try; returns which of these alarms are still to be sent.
+    async def _repeat(self) -> bool:
+        """Send every active alarm again, those last that were refused; False if the channel is away.
 
-        What is refused is tried by halves, so that one alarm that a receiver cannot take costs no other.
+        Nothing is lost by what is refused here: it is not counted.
         """
+        active, refused = self._active(), self._refused
+        ordered = sorted(active, key=lambda alarm: alarm.id in refused)
+        sending, left = _Round(), set[str]()
+        for batch in _batches(ordered, self._options.batch):
+            left.update(alarm.id for alarm in await self._attempt(batch, sending))
+            if sending.away:
+                return False
+        self._refused = {alarm.id for alarm in sending.refused} | (refused & left)
+        if sending.sent:
+            self.refusing, self._refusals = False, 0
+        return True
+
+    async def _attempt(self, batch: Sequence[Alarm], sending: _Round) -> Sequence[Alarm]:
+        """One try; returns which of these alarms are still to be sent."""
         try:
             await self._channel.send(batch)
         except Unreachable as error:
+            sending.away = True
+            self._refresh_at = 0.0
             self.outcomes[Outcome.FAILED] += len(batch)
             self._failures += 1
             self.error = str(error)
@@ -200,22 +239,43 @@ class Notifier:
                 _log.warning("%s does not take alarms: %s; trying again", self.name, error)
             return batch
         except Refused as error:
-            if len(batch) > 1:
-                half = len(batch) // 2
-                left = await self._attempt(batch[:half])
-                return [*left, *batch[half:]] if left else await self._attempt(batch[half:])
-            self.outcomes[Outcome.REFUSED] += 1
-            self.error = str(error)
-            if not self.refusing:
-                self.refusing = True
-                _log.error("%s refused alarm %s for good: %s", self.name, batch[0].id, error)
             self._back()
-            return ()
+            sending.answer = self.error = str(error)
+            return await self._halve(batch, sending)
+        sending.sent += len(batch)
         self.outcomes[Outcome.SENT] += len(batch)
-        self.refusing = False
         self.error = ""
         self._back()
         return ()
+
+    async def _halve(self, batch: Sequence[Alarm], sending: _Round) -> Sequence[Alarm]:
+        """Try by halves what was refused, so that one alarm that a receiver cannot take costs no other.
+
+        A receiver that refuses very many is left in peace for a while, and what is left tried later.
+        """
+        if len(batch) == 1:
+            sending.refused.append(batch[0])
+            return ()
+        if not sending.halvings:
+            return batch
+        sending.halvings -= 1
+        half = len(batch) // 2
+        left = await self._attempt(batch[:half], sending)
+        return [*left, *batch[half:]] if left else await self._attempt(batch[half:], sending)
+
+    def _note_refused(self, sending: _Round) -> None:
+        """Count what is lost since the channel refused it. One that takes others does not refuse alarms."""
+        refused = sending.refused
+        if refused:
+            self.outcomes[Outcome.REFUSED] += len(refused)
+            self._refused.update(alarm.id for alarm in refused if alarm.cleared is None)
+            if not self.refusing:
+                _log.error("%s refused alarm %s for good: %s", self.name, refused[0].id, sending.answer)
+        if sending.sent:
+            self.refusing, self._refusals = False, 0
+        elif refused:
+            self.refusing = True
+            self._refusals += 1
 
     def _back(self) -> None:
         if self._failures:
