@@ -14,8 +14,9 @@ class Outbox:
     """Alarms raised and cleared that wait.
 
     If there are too many, those go first that came and ended while they waited: nobody need act on them now.
-    Then the least urgent ones that stand, of these the latest, for the first of a flood tell the most. That
-    an alarm ended is dropped last.
+    Then those of low and medium priority that stand, of these the latest, for the first of a flood tell the
+    most. Then that an alarm ended, the least urgent first, of these the oldest. Those of high priority that
+    stand go last.
     """
 
     def __init__(self, limit: int, *, latest: bool) -> None:
@@ -24,6 +25,9 @@ class Outbox:
         self._latest = latest
         self._waiting: OrderedDict[_Key, Alarm] = OrderedDict()
         self._raised: dict[Priority, OrderedDict[_Key, None]] = {
+            priority: OrderedDict() for priority in _LEAST_FIRST
+        }
+        self._ends: dict[Priority, OrderedDict[_Key, None]] = {
             priority: OrderedDict() for priority in _LEAST_FIRST
         }
         self._ended: dict[_Key, None] = {}
@@ -54,8 +58,7 @@ class Outbox:
             self._waiting[key] = alarm
             self._waiting.move_to_end(key, last=False)
             self._note(key, alarm)
-            if alarm.cleared is None:
-                self._raised[alarm.priority].move_to_end(key, last=False)
+            self._alike(alarm).move_to_end(key, last=False)
         while len(self._waiting) > self._limit:
             self._drop()
 
@@ -67,9 +70,12 @@ class Outbox:
     def _key(self, alarm: Alarm) -> _Key:
         return (alarm.id, 0, False) if self._latest else (alarm.id, alarm.raised, alarm.cleared is not None)
 
+    def _alike(self, alarm: Alarm) -> OrderedDict[_Key, None]:
+        """The keys of those that say as much: raised, or ended, with the priority of this one."""
+        return (self._raised if alarm.cleared is None else self._ends)[alarm.priority]
+
     def _note(self, key: _Key, alarm: Alarm) -> None:
-        if alarm.cleared is None:
-            self._raised[alarm.priority][key] = None
+        self._alike(alarm)[key] = None
         name, raised, _ = key
         end = (name, raised, True)
         if not self._latest and end in self._waiting and (name, raised, False) in self._waiting:
@@ -78,7 +84,7 @@ class Outbox:
     def _remove(self, key: _Key) -> Alarm | None:
         alarm = self._waiting.pop(key, None)
         if alarm is not None:
-            self._raised[alarm.priority].pop(key, None)
+            del self._alike(alarm)[key]
             self._ended.pop((key[0], key[1], True), None)
         return alarm
 
@@ -89,10 +95,15 @@ class Outbox:
             self._remove((end[0], end[1], False))
             self.dropped += 2
             return
-        for priority in _LEAST_FIRST:
-            if self._raised[priority]:
-                self._remove(next(reversed(self._raised[priority])))
-                break
-        else:
-            self._remove(next(iter(self._waiting)))
+        self._remove(self._least())
         self.dropped += 1
+
+    def _least(self) -> _Key:
+        """What is to be dropped next, if nothing came and ended."""
+        for priority in (Priority.LOW, Priority.MEDIUM):
+            if self._raised[priority]:
+                return next(reversed(self._raised[priority]))
+        for priority in _LEAST_FIRST:
+            if self._ends[priority]:
+                return next(iter(self._ends[priority]))
+        return next(reversed(self._raised[Priority.HIGH]))

@@ -43,11 +43,35 @@ def test_the_first_of_a_flood_is_kept() -> None:
     assert list(filled(2, *(raised(number) for number in range(9)))) == [raised(0), raised(1)]
 
 
-def test_that_an_alarm_ended_is_dropped_last() -> None:
-    outbox = filled(2, ended(1), ended(2), raised(3))
+def test_that_an_alarm_ended_is_kept_longer_than_what_is_less_urgent_and_stands() -> None:
+    outbox = filled(2, ended(1), ended(2), raised(3, Priority.MEDIUM))
     assert list(outbox) == [ended(1), ended(2)]
     outbox.add(ended(4))
     assert list(outbox) == [ended(2), ended(4)]
+    outbox.add(ended(5, Priority.LOW))
+    assert list(outbox) == [ended(2), ended(4)]
+
+
+def test_what_is_urgent_and_stands_is_dropped_last_of_all() -> None:
+    outbox = filled(2, ended(1), raised(2), ended(3, Priority.LOW))
+    assert list(outbox) == [ended(1), raised(2)]
+    outbox.add(raised(4))
+    assert list(outbox) == [raised(2), raised(4)]
+    for other in (raised(5, Priority.MEDIUM), ended(6), raised(7)):
+        outbox.add(other)
+        assert list(outbox) == [raised(2), raised(4)]
+    assert outbox.dropped == 5
+
+
+def test_so_it_is_where_only_the_last_state_of_each_waits_and_after_it_was_put_back() -> None:
+    outbox = filled(2, raised(1), ended(2), raised(2, Priority.LOW), latest=True)
+    assert list(outbox) == [raised(1), raised(2, Priority.LOW)]
+    outbox.add(ended(3))
+    assert list(outbox) == [raised(1), ended(3)]
+    taken = outbox.take(2)
+    outbox.add(raised(4))
+    outbox.put_back(taken)
+    assert list(outbox) == [raised(1), raised(4)]
 
 
 def test_what_was_taken_out_comes_back_in_order_and_before_the_rest() -> None:
