@@ -63,10 +63,10 @@ class AlarmBoard:
             counts[alarm.category, alarm.priority] += 1
         return counts
 
-    def room(self, priority: Priority) -> int:
-        """How many more alarms of a priority can be active at once; some places are kept for graver ones."""
+    def takes(self, priority: Priority) -> bool:
+        """Whether an alarm of this priority finds room; some places are kept for graver ones."""
         kept = self._active_limit * _TENTHS_KEPT[priority] // 10
-        return max(0, self._active_limit - kept - len(self._active))
+        return len(self._active) < self._active_limit - kept
 
     def hold_back(self, count: int) -> None:
         """Note that alarms found no room; they are raised when there is some."""

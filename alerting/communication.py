@@ -17,6 +17,7 @@ from alerting.communication_alarms import (
     DEVICE_SILENT,
     NETWORK_SILENT,
     CommunicationAuthor,
+    device_priority,
 )
 from alerting.evaluation import MOST_A_TICK, Image
 from alerting.gaps import Gap
@@ -92,6 +93,7 @@ class Communication:
         self._silent = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._blind = Persistence(ON_POLLS * periods, periods, by_exception=by_exception)
         self._author = CommunicationAuthor(site, endpoints, shards)
+        self._paired = self._author.paired[self._devices]
         reached = named(self._ids, endpoints)
         behind = endpoint_groups(reached)
         feeds = feed_groups(site, self._ids, behind)
@@ -213,9 +215,9 @@ class Communication:
             group = self._groups.groups[at]
             if told[group.members].all():
                 continue
-            alarm = self._author.group(group, _usual(self._silent.since[group.members]), now)
-            if not self._has_room(alarm.priority):
+            if not self._has_room(group.priority):
                 continue
+            alarm = self._author.group(group, _usual(self._silent.since[group.members]), now)
             self._groups.raised[at] = True
             told[group.members] = True
             self._board.raise_alarm(alarm)
@@ -257,20 +259,22 @@ class Communication:
             self._board.clear(self._groups.groups[at].alarm_id, now)
 
     def _has_room(self, priority: Priority) -> bool:
-        if not self._board.room(priority):
+        if not self._board.takes(priority):
             self._board.hold_back(1)
             return False
         return True
 
     def _raise(self, which: Flags, condition: Persistence, rule: str, now: int) -> None:
-        places = np.flatnonzero(which)
-        room = self._board.room(Priority.LOW)
-        if places.size > room:
-            self._board.hold_back(places.size - room)
+        """Raise those of pairs first; those that find no room are asked for again at the next tick."""
         write: Callable[[int, int], Alarm] = self._silence if rule == DEVICE_SILENT else self._blindness
-        for at in places[: min(room, MOST_A_TICK)]:
+        places = np.flatnonzero(which)
+        places = places[np.argsort(~self._paired[places], kind="stable")]
+        for count, at in enumerate(places[:MOST_A_TICK].tolist()):
+            if not self._board.takes(device_priority(paired=bool(self._paired[at]))):
+                self._board.hold_back(places.size - count)  # the others matter no more
+                return
             condition.raised[at] = True
-            self._board.raise_alarm(write(int(at), now))
+            self._board.raise_alarm(write(at, now))
 
     def _clear(self, which: Flags, condition: Persistence, rule: str, now: int) -> None:
         for at in np.flatnonzero(which)[:MOST_A_TICK]:

@@ -21,13 +21,14 @@ _MOST_NAMES = 3
 
 
 class CommunicationAuthor:
-    """Writes communication alarms. One of a redundant A/B pair matters more: its twin now stands alone."""
+    """Writes communication alarms."""
 
     def __init__(self, site: Site, endpoints: Mapping[str, str], shards: Mapping[str, str]) -> None:
         self.site = site
         self._endpoints = endpoints
         self._shards = shards
-        self._paired = paired_devices(site)
+        self.paired = paired_devices(site)
+        """Which devices are one of a pair: shape (devices,)."""
 
     @cached_property
     def _spaces(self) -> dict[str, list[str]]:
@@ -101,7 +102,7 @@ class CommunicationAuthor:
             SHARD_SILENT,
             group.about,
             space,
-            priority=Priority.HIGH,
+            priority=group.priority,
             message=(
                 f"{group.about} in {place(self.site, space)}: all {group.members.size} devices it collects "
                 f"silent, stale since {moment(since, self.site)}"
@@ -120,6 +121,7 @@ class CommunicationAuthor:
             ENDPOINT_SILENT,
             endpoint,
             space,
+            priority=group.priority,
             message=(
                 f"{endpoint} in {place(self.site, space)}: all {group.members.size} devices silent, "
                 f"stale since {moment(since, self.site)}"
@@ -136,7 +138,7 @@ class CommunicationAuthor:
             group.about,
             group.about,
             point=group.point,
-            priority=Priority.HIGH,
+            priority=group.priority,
             message=(
                 f"Feed {group.feed} in {place(self.site, group.about)}: all "
                 f"{group.members.size} {what} devices silent, stale since {moment(since, self.site)}; "
@@ -153,9 +155,14 @@ class CommunicationAuthor:
         return f"{device.id} in {place(self.site, device.space)}"
 
     def _alarm(self, rule: str, device: Device, now: int, *, message: str, action: str) -> Alarm:
-        priority = Priority.MEDIUM if self._paired[self.site.device_index[device.id]] else Priority.LOW
         return _silence(
-            rule, device.id, device.space, priority=priority, message=message, action=action, now=now
+            rule,
+            device.id,
+            device.space,
+            priority=device_priority(paired=bool(self.paired[self.site.device_index[device.id]])),
+            message=message,
+            action=action,
+            now=now,
         )
 
 
@@ -167,8 +174,8 @@ def _silence(
     message: str,
     action: str,
     now: int,
+    priority: Priority,
     point: str = "",
-    priority: Priority = Priority.MEDIUM,
 ) -> Alarm:
     return Alarm(
         id=f"{rule}:{about}.{point}" if point else f"{rule}:{about}",
@@ -186,6 +193,11 @@ def _silence(
         raised=now,
         runbook=rule,
     )
+
+
+def device_priority(*, paired: bool) -> Priority:
+    """How much the alarm of one device matters: more if its twin now stands alone."""
+    return Priority.MEDIUM if paired else Priority.LOW
 
 
 def paired_devices(site: Site) -> NDArray[np.bool_]:

@@ -246,7 +246,7 @@ class _RuleWatch:
         if standing is not None:
             self._join(position, standing.alarm_id)
             return True
-        if not self._board.room(self._plan.rule.priority):
+        if not self._board.takes(self._plan.rule.priority):
             return False
         value = float(self._buffer[position])
         limit = float(self._plan.limits[position])

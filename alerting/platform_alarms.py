@@ -139,7 +139,7 @@ class PlatformAlarms:
     def _raise(self, each: Condition, space: str, now: int) -> None:
         if self._board.get(each.alarm_id) is not None:
             return
-        if not self._board.room(each.priority):
+        if not self._board.takes(each.priority):
             self._board.hold_back(1)
             return
         self._board.raise_alarm(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alerting.alarms import Priority
 from alerting.gaps import Gap
 from facility.columns import feed_code, feed_of, kind_of
 from facility.devices import DeviceKind, Feed
@@ -42,6 +43,11 @@ class Group:
     feed: Feed | None = None
     unless: tuple[Ints, ...] = ()
     """Members of groups that, silent as well, mean another cause."""
+
+    @property
+    def priority(self) -> Priority:
+        """How much its loss matters: one feed alone is left, or a whole machine is not heard."""
+        return Priority.MEDIUM if self.rule == ENDPOINT_SILENT else Priority.HIGH
 
     @property
     def point(self) -> str:

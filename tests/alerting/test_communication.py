@@ -8,7 +8,7 @@ from alerting.alarms import Priority
 from alerting.board import AlarmBoard
 from alerting.communication_alarms import paired_devices
 from facility.quality import Quality
-from tests.alerting.plant import SECOND, T0, Plant
+from tests.alerting.plant import SECOND, T0, Plant, make_alarm
 from tests.alerting.silences import ALL, run, silent
 
 
@@ -91,6 +91,16 @@ def test_silent_devices_that_find_no_room_wait_until_there_is_some(plant: Plant)
         plant.read_device(ALL[0], at)
         run(plant, at, at + 10)
     assert silent(plant) == first[1:3]
+
+
+def test_places_kept_for_medium_alarms_are_for_devices_whose_twin_stands_alone(talking: Plant) -> None:
+    """Of ten places a fifth is not for low alarms; eight are taken."""
+    talking.board = AlarmBoard(active_limit=10)
+    for number in range(8):
+        talking.board.raise_alarm(make_alarm(f"leak:cdu-{number}.leak"))
+    talking.watch = talking.make_watch(())
+    talking.lose("weather", "k01-pdu-b", "k01-climate")
+    assert run(talking, 25, 100) == {55: ["device-silent:k01-pdu-b"]}
 
 
 def test_a_device_with_one_current_point_is_not_silent(talking: Plant) -> None:
