@@ -8,9 +8,14 @@ together what it is asked to, from 6.1 on; elsewhere, and where it has no large 
 import asyncio
 import contextlib
 import ctypes
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+
+from dcops.garbage import CallLater
+
+_log = logging.getLogger(__name__)
 
 SETTLING = (20.0, 60.0)
 """Seconds after the start: connections stand, and what reads all devices has read them a few times."""
@@ -27,21 +32,6 @@ _RESIDENT = re.compile(r"Rss: +(\d+) kB$")
 _KIB = 1024
 _USED = 0.9
 """Share of a mapping that must be in use: the rest of it takes memory, too, from then on."""
-
-
-@contextlib.contextmanager
-def gathered_as_it_settles(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Put what the start leaves in memory into large pages, in a thread beside the loop."""
-
-    def gather() -> None:
-        loop.run_in_executor(None, use_large_pages)
-
-    calls = [loop.call_later(each, gather) for each in SETTLING]
-    try:
-        yield
-    finally:
-        for each in calls:
-            each.cancel()
 
 
 def use_large_pages(least: int = LEAST) -> int:
@@ -78,3 +68,36 @@ def in_use(smaps: str) -> Iterator[tuple[int, int]]:
             begin = end = 0
         elif "-" in line.partition(" ")[0]:
             begin = end = 0
+
+
+@contextlib.asynccontextmanager
+async def gathered_as_it_settles(
+    call_later: CallLater, gather: Callable[[], object] = use_large_pages
+) -> AsyncIterator[None]:
+    """Put what the start leaves in memory into large pages, in a thread beside the loop.
+
+    What is under way at the end is waited for: it takes a second or two.
+
+    Args:
+        call_later: has something called after so many seconds.
+        gather: does it.
+    """
+    under_way: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        under_way.add(asyncio.create_task(_apart(gather), name="large pages"))
+
+    calls = [call_later(each, begin) for each in SETTLING]
+    try:
+        yield
+    finally:
+        for each in calls:
+            each.cancel()
+        await asyncio.gather(*under_way)
+
+
+async def _apart(gather: Callable[[], object]) -> None:
+    try:
+        await asyncio.to_thread(gather)
+    except Exception:  # noqa: BLE001 - whatever it is, all goes on in small pages
+        _log.exception("memory is not put into large pages; all else goes on")

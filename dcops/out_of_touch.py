@@ -15,7 +15,7 @@ from dcops.standing_values import origins_of
 from facility.sample import NANOSECONDS
 from ingest.live_image import LiveImage
 from ingest.staleness import StalenessPlan
-from ingest.standing import Standing, StandingValues, Touch
+from ingest.standing import Said, Standing, StandingValues, Touch
 
 PATIENCE = 30 * NANOSECONDS
 """A source that is back sooner has not been away."""
@@ -126,7 +126,7 @@ class Silence:
         """What the values of each device that reports by exception come from."""
         return self._touch.origins
 
-    def remember(self, image: LiveImage) -> StandingValues:
+    def remember(self, image: LiveImage) -> Said:
         """What devices that report by exception said last."""
         return self._standing.remember(image)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dcops import standing_values
@@ -12,6 +12,7 @@ from facility.clock import Clock
 from ingest.errors import JournalUnavailableError
 from ingest.live_image import LiveImage
 from ingest.spool import Spool
+from ingest.standing import Said
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +65,18 @@ class StandingKeeping:
             JournalUnavailableError: it can't be written now.
         """
         silence, image = self._shown()
-        values = silence.remember(image)
-        if values:
-            origins = {device: origin for device, origin in silence.origins.items() if device in values}
-            remembered = standing_values.Remembered(values=values, origins=origins, whole=whole)
-            body = await asyncio.to_thread(standing_values.encode, remembered)
+        said = silence.remember(image)
+        if not said.devices:
+            return
+        body = await asyncio.to_thread(_written, said, silence.origins, whole=whole)
+        if body is not None:
             await self._spool.save_state(_KEY, body)
+
+
+def _written(said: Said, origins: Mapping[str, str], *, whole: bool) -> bytes | None:
+    """What is saved; None if nobody has said anything."""
+    values = said.by_device()
+    if not values:
+        return None
+    known = {device: origin for device, origin in origins.items() if device in values}
+    return standing_values.encode(standing_values.Remembered(values=values, origins=known, whole=whole))

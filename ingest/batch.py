@@ -99,6 +99,44 @@ class Batch:
             self.quality[points],
         )
 
+    def rounds(self) -> Iterator["Batch"]:
+        """Its samples in rounds: of those that have points in common the oldest comes in the first round, the
+        next one in the second, and so on. No point is twice in a round.
+        """
+        group, place = self._groups(), np.arange(len(self.first))
+        order = np.lexsort((self.time, group))
+        begins = np.diff(group[order], prepend=-1) != 0
+        turn = place - np.maximum.accumulate(np.where(begins, place, 0))
+        order = order[np.argsort(turn, kind="stable")]
+        ends = np.cumsum(np.bincount(turn))
+        ordered = self._ordered(order)
+        for begin, end in zip((ends - np.bincount(turn)).tolist(), ends.tolist(), strict=True):
+            yield ordered.part(begin, end)
+
+    def _groups(self) -> NDArray[np.int64]:
+        """Shape (samples,): the same number for all that overlap, directly or by others."""
+        order = np.argsort(self.first, kind="stable")
+        firsts = self.first[order].astype(np.int64)
+        reach = np.maximum.accumulate(firsts + self.count[order])
+        group = np.zeros(len(order), np.int64)
+        group[order[1:]] = np.cumsum(firsts[1:] >= reach[:-1])
+        return group
+
+    def _ordered(self, order: NDArray[np.int64]) -> "Batch":
+        """Its samples in another order."""
+        count = self.count[order].astype(np.int64)
+        moved = np.repeat(self.starts[order] - (np.cumsum(count) - count), count)
+        points = np.arange(self.point_count) + moved
+        columns = self.first[order], self.count[order], self.time[order]
+        return Batch(self.accepted, *columns, self.values[points], self.quality[points])
+
+    def part(self, begin: int, end: int) -> "Batch":
+        """Those of its samples from one to before another."""
+        own, before = slice(begin, end), int(self.count[:begin].sum(dtype=np.int64))
+        points = slice(before, before + int(self.count[own].sum(dtype=np.int64)))
+        columns = self.first[own], self.count[own], self.time[own]
+        return Batch(self.accepted, *columns, self.values[points], self.quality[points])
+
     def expand(self) -> PointReadings:
         """The same, one entry a reading."""
         within = np.arange(self.point_count, dtype=np.int64) - np.repeat(self.starts, self.count)

@@ -213,26 +213,15 @@ class Delivery:
             if self._spool.stats.backlogs is seen:
                 await self._spool.changed()
             return
-        waits = [
-            asyncio.ensure_future(self._spool.changed()),
-            asyncio.ensure_future(self._clock.sleep_until(due)),
-        ]
-        try:
-            await asyncio.sleep(0)  # now they are waiting: what changes from here on wakes them
-            if self._spool.stats.backlogs is seen:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        await _first_of(
+            self._spool.changed(),
+            self._clock.sleep_until(due),
+            unless=lambda: self._spool.stats.backlogs is not seen,
+        )
 
     async def _rest(self, seconds: float) -> None:
         """Return after so long, or once the store was heard from."""
-        waits = [asyncio.ensure_future(self._pause(seconds)), asyncio.ensure_future(self._answers.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        await _first_of(self._pause(seconds), self._answers.wait())
 
     async def _write(self, entries: Sequence[JournalEntry]) -> None:
         points = sum(entry.batch.point_count for entry in entries)
@@ -271,3 +260,22 @@ class Delivery:
         self._failures = 0
         self.stats.available = True
         self.stats.error = ""
+
+
+async def _first_of(*waits: Awaitable[object], unless: Callable[[], bool] = lambda: False) -> None:
+    """Return once one of them is over; the others are cancelled, and what any of them failed with is raised.
+
+    ``unless`` is asked once all of them wait: what comes from there on ends them.
+    """
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.sleep(0)
+        if not unless():
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in tasks:
+            each.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error

@@ -13,14 +13,16 @@ from pathlib import Path
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, encode
 from ingest.catalogues import KeptCatalogue
-from ingest.cursors import Mark, Taken, amount, decode_spans, encode_spans
+from ingest.cursors import Mark, amount
 from ingest.errors import BatchCorruptError
 from ingest.journal_catalogues import JournalCatalogues
+from ingest.journal_cursors import JournalCursors
 from ingest.journal_entries import Backlog, JournalEntry, LiveEntries
 from ingest.journal_file import DamagedContentError, JournalFile, whole
+from ingest.journal_gaps import KnownGaps, Walk
 from ingest.journal_limits import JournalLimits
 from ingest.journal_notes import Notes
-from ingest.journal_rows import INSERT, SELECT, SPANS, VERSION, BatchRow, Origin, state_checksum, upgrade
+from ingest.journal_rows import INSERT, SELECT, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
 from ingest.loss import StoreLosses
 
@@ -31,8 +33,6 @@ _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
-_CHECKED_SHARE = 10
-"""After a look through the whole file there is none until one in so many bytes of it is new."""
 _IDENTITY = re.compile("[0-9a-f]{32}")
 
 
@@ -57,15 +57,13 @@ class Journal:
         self.salvaged = Salvaged()
         """What was taken over from damaged files, since the start."""
         self.limits = limits or JournalLimits()
-        self._stores = tuple(stores)
-        self._taken: dict[str, Taken] = dict.fromkeys(stores, Taken())
         self._end = Mark()
         self._reserved = 0
-        self._check_from = 0
-        """Bytes ever appended from which on it is worth to look through the file again."""
         self._identity = ""
         self._file = JournalFile(path, self)
         self._catalogues = JournalCatalogues(self._file, KeptCatalogue(catalogue))
+        self._cursors = JournalCursors(self._file, stores)
+        self._gaps = KnownGaps(self._file)
         self._notes = Notes(self._file)
 
     @property
@@ -147,8 +145,10 @@ class Journal:
             if version not in {0, VERSION}:
                 _log.info("journal %s: version %d is made version %d", self._file.path, version, VERSION)
             self._file.write("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", uuid.uuid4().hex)
-            self._identity = self._load_identity()
-            self._check_from = 0
+            identity = self._load_identity()
+            if identity != self._identity:
+                self._gaps.forget()
+            self._identity = identity
             self._catalogues.forget()
             self._catalogues.keep()
             self._load_marks()
@@ -168,51 +168,17 @@ class Journal:
             raise DamagedContentError(f"{row} is no identity of a journal")
         return row[0]
 
-    def _load_taken(self) -> dict[str, Taken]:
-        """What each store has, as the file says."""
-        kept: dict[str, Taken] = {}
-        for store, *mark in self._file.rows("SELECT * FROM cursor"):
-            kept[store] = Taken(Mark(*whole(tuple(mark))))
-            row = self._file.numbers(
-                "SELECT points_total, size_total FROM batch WHERE position = ?", kept[store].mark.position
-            )
-            if row is not None and row != tuple(mark[1:]):
-                raise DamagedContentError(f"the cursor of store {store} says {mark}, its batch {row}")
-        for key, text in self._file.rows(f"SELECT key, value FROM meta WHERE key LIKE '{SPANS}%'"):  # noqa: S608 - our own word
-            store = key.removeprefix(SPANS)
-            try:
-                kept[store] = decode_spans(kept.get(store, Taken()).mark, text)
-            except (ValueError, TypeError) as error:
-                raise DamagedContentError(f"what store {store} has is {text!r}: {error}") from error
-        return kept
-
     def _load_marks(self) -> None:
-        kept = self._load_taken()
+        kept = self._cursors.kept()
         last = self._mark("ORDER BY position DESC LIMIT 1") or Mark()
         self._end = max((last, *(taken.end for taken in kept.values())), key=lambda mark: mark.position)
         reserved = self._file.numbers("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
         self._reserved = max(self._end.position, reserved[0] if reserved else 0)
-        start = self._start()
-        self._taken = {
-            store: taken.add(taken.mark, start)
-            for store, taken in ((store, kept.get(store, Taken(start))) for store in self._stores)
-        }
-        for gone in kept.keys() - set(self._stores):
-            self._file.write("DELETE FROM cursor WHERE store = ?", gone)
-            self._file.write("DELETE FROM meta WHERE key = ?", SPANS + gone)
-            lacked = amount(kept[gone].add(kept[gone].mark, start).gaps(self._end)).points
-            if lacked:
-                _log.warning(
-                    "journal %s: the site has no store %s any more; %d readings that it lacks are not kept"
-                    " for it",
-                    self._file.path,
-                    gone,
-                    lacked,
-                )
+        self._cursors.take_up(kept, self._start(), self._end)
 
     def _append(self, batches: Sequence[Batch], bodies: Sequence[bytes]) -> None:
         end, position = self._end, self._reserved
-        origin = Origin(self._identity, self._catalogues.current.digest, self._taken).encode()
+        origin = Origin(self._identity, self._catalogues.current.digest, self._cursors.taken).encode()
         with self._file.transaction():
             for batch, body in zip(batches, bodies, strict=True):
                 position += 1
@@ -233,23 +199,23 @@ class Journal:
         self._end, self._reserved = end, position
 
     def _read(self, store: str, max_points: int) -> list[JournalEntry]:
-        taken = self._taken[store]
+        taken = self._cursors.taken[store]
         gap = next(taken.gaps(self._end), None)
         if gap is None:
             return []
         entries = self._entries(gap.first, gap.last.position, max_points)
         if not entries:
-            self._move(store, taken.add(gap.first, gap.last))
+            self._cursors.move(store, taken.add(gap.first, gap.last))
         return entries
 
     def _read_live(self, store: str, max_points: int, window: int) -> LiveEntries:
-        taken, end = self._taken[store], self._end
+        taken, end = self._cursors.taken[store], self._end
         start = taken.end
         if len(taken.spans) < _MOST_SPANS:
             start = self._live_start(start, window)
         entries = self._entries(start, end.position, max_points)
         if not entries and start.position < end.position:
-            self._move(store, taken.add(start, end))
+            self._cursors.move(store, taken.add(start, end))
         return LiveEntries(start.position, entries)
 
     def _live_start(self, start: Mark, window: int) -> Mark:
@@ -266,9 +232,8 @@ class Journal:
     def _entries(self, after: Mark, last: int, max_points: int) -> list[JournalEntry]:
         """Those after a mark up to ``last``: one if there is any, and more up to so many points."""
         entries: list[JournalEntry] = []
-        damaged: list[int] = []
-        points, reached = 0, after.points
-        is_whole = True
+        damaged: dict[int, BatchCorruptError] = {}
+        points, walk = 0, Walk(self._gaps, after)
         for values in self._file.rows(SELECT, after.position, last):
             row = BatchRow(*values)
             try:
@@ -278,36 +243,27 @@ class Journal:
                 points += row.points
                 batch, catalogue = row.batch(), self._catalogues.of(row.catalogue)
             except BatchCorruptError as error:
-                _log.warning("journal %s: batch %d is left out: %s", self._file.path, row.position, error)
-                damaged.append(row.position)
+                damaged[row.position] = error
+                walk.pass_damaged(row.position)
             else:
                 entries.append(JournalEntry(self._identity, row.position, catalogue, batch))
-                is_whole = is_whole and row.points_total - row.points == reached
-                reached = row.points_total
-        if damaged or not is_whole or (after.position < last and not entries):
-            self._check_order()
-        self._leave_out(damaged)
+                walk.pass_sound(row.position, row.points_total - row.points, row.points_total)
+        if not entries:
+            walk.finish(last)
+        if damaged or not walk.is_whole:
+            self._gaps.check(self._end, is_whole=walk.is_whole)
+        for position, reason in damaged.items():
+            self._leave_out(position, reason)
         return entries
 
-    def _check_order(self) -> None:
-        """See whether something that seems to be missing is only not found, as rows lie in no order.
-
-        That takes minutes where there are many gigabytes, and the next that is missing is not far then.
-        """
-        if self._end.size < self._check_from:
-            return
-        found = self._file.one("PRAGMA quick_check(1)")
-        if found is None or found[0] != "ok":
-            raise DamagedContentError(f"not all of it is found: {found and found[0]}")
-        self._check_from = self._end.size + self._file.size() // _CHECKED_SHARE
-
-    def _leave_out(self, positions: Sequence[int]) -> None:
-        self.corrupt += len(positions)
-        for position in positions:
-            self._file.write("DELETE FROM batch WHERE position = ?", position)
+    def _leave_out(self, position: int, error: BatchCorruptError) -> None:
+        self._file.write("DELETE FROM batch WHERE position = ?", position)
+        self._gaps.note(position)
+        self.corrupt += 1
+        _log.warning("journal %s: batch %d is left out: %s", self._file.path, position, error)
 
     def _advance(self, store: str, position: int, after: int | None) -> None:
-        taken = self._taken[store]
+        taken = self._cursors.taken[store]
         last = self._mark("WHERE position = ?", position)
         if last is None:
             if position <= self._end.position and not taken.has(position):
@@ -318,21 +274,10 @@ class Journal:
             first = self._mark("WHERE position <= ? ORDER BY position DESC LIMIT 1", after) or first
         grown = taken.add(first, last)
         if grown != taken:
-            self._move(store, grown)
-
-    def _move(self, store: str, taken: Taken) -> None:
-        """Note what a store has from now on."""
-        with self._file.unhurried():  # what a store is given again it has already
-            self._file.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", store, *taken.mark)
-            if taken.spans:
-                spans = encode_spans(taken)
-                self._file.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", SPANS + store, spans)
-            elif self._taken[store].spans:
-                self._file.write("DELETE FROM meta WHERE key = ?", SPANS + store)
-        self._taken[store] = taken
+            self._cursors.move(store, grown)
 
     def _backlog(self, store: str) -> Backlog:
-        taken, end = self._taken[store], self._end
+        taken, end = self._cursors.taken[store], self._end
         row = self._file.numbers(
             "SELECT accepted FROM batch WHERE position > ? ORDER BY position LIMIT 1", taken.mark.position
         )
@@ -343,10 +288,10 @@ class Journal:
         return Backlog(missing.points, missing.size, row[0], overtaken)
 
     def _trim(self, now: int) -> None:
-        self._delete(min((t.mark.position for t in self._taken.values()), default=self._end.position))
+        self._delete(self._cursors.everywhere(self._end))
         while (found := self._excess(now)) is not None:
             excess, accepted = found
-            for store in self._stores:
+            for store in tuple(self._cursors.taken):
                 self._deprive(store, excess, accepted, now)
             self._delete(excess.position)
         self.losses.settle(now)
@@ -354,11 +299,11 @@ class Journal:
 
     def _deprive(self, store: str, excess: Mark, accepted: int, now: int) -> None:
         """Let a store never get what it lacks up to a place; the last of that was accepted then."""
-        taken = self._taken[store]
+        taken = self._cursors.taken[store]
         if taken.mark.position >= excess.position:
             return
         lost, since = amount(taken.gaps(excess)).points, self._backlog(store).oldest
-        self._move(store, taken.add(taken.mark, excess))
+        self._cursors.move(store, taken.add(taken.mark, excess))
         self.losses.add(store, lost, accepted if since is None else since, accepted, now)
 
     def _excess(self, now: int) -> tuple[Mark, int] | None:
@@ -379,6 +324,7 @@ class Journal:
 
     def _delete(self, position: int) -> None:
         self._file.write("DELETE FROM batch WHERE position <= ?", position)
+        self._gaps.forget(position)
 
     def _start(self) -> Mark:
         """The place before the oldest batch that is there."""

@@ -79,6 +79,7 @@ class JournalFile:
         self._opened: tuple[int, int] | None = None
         """Which file is open, whatever its name says meanwhile."""
         self._told_astray = False
+        self._told_cramped = False
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Open the file if need be and do some work on it; on a new file if this one is damaged.
@@ -176,24 +177,49 @@ class JournalFile:
         if not self._told_astray:
             _log.error("journal %s was removed or replaced while in use: it is written anew", self.path)
         self._told_astray = True
-        if _is_held(self.path):
-            return
-        anew = Path(f"{self.path}.anew")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            anew.unlink(missing_ok=True)
-            self.write("VACUUM INTO ?", str(anew))
-            make_durable(anew)
-            anew.replace(self._salvaged)  # which must be whole: a start puts it in place
-        except (sqlite3.Error, OSError) as error:
-            # Closed, it would be gone: it stays open until there is room.
-            _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
+        if _is_held(self.path) or not self._has_copy():
             return
         self.close()
         if self.path.exists():  # what lies beside it is of the one that was in use
             self.path.replace(self._free_name("foreign"))
         self._finish_salvage()
-        self._told_astray = False
+        self._told_astray = self._told_cramped = False
+
+    def _has_copy(self) -> bool:
+        """Write all that is in the open file where a start looks for a salvaged one; whether that was done.
+
+        If not it stays open: closed, it would be gone.
+        """
+        anew = Path(f"{self.path}.anew")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(anew)
+            if not self._has_room():
+                return False
+            self.write("VACUUM INTO ?", str(anew))
+            make_durable(anew)
+            anew.replace(self._salvaged)  # which must be whole: a start puts it in place
+            make_durable(self.path.parent)
+        except (sqlite3.Error, OSError) as error:
+            _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
+            with contextlib.suppress(OSError):
+                _remove(anew)
+            return False
+        return True
+
+    def _has_room(self) -> bool:
+        """Whether the disk has room for another file with what is in this one; says so once if not."""
+        needed, free = self.size(), shutil.disk_usage(self.path.parent).free
+        if free < needed and not self._told_cramped:
+            _log.error(
+                "journal %s was removed and there is no room to write it anew: %d bytes are needed, %d are"
+                " free; it is lost when dcops ends, so free some space",
+                self.path,
+                needed,
+                free,
+            )
+            self._told_cramped = True
+        return free >= needed
 
     def close(self) -> None:
         """Close the file if it is open."""

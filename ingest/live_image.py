@@ -118,6 +118,23 @@ class LiveImage:
         self._newest = max(self._newest, int(times.max(initial=0)))
         return late
 
+    def apply_round(self, batch: Batch) -> int:
+        """The same of readings of any quality, as ``apply`` takes them; no point is twice among them."""
+        self._newest = max(self._newest, int(batch.time.max(initial=0)))
+        readings = batch.expand()
+        taken = readings.times >= self.times[readings.points]
+        late = int(np.count_nonzero(~np.logical_or.reduceat(taken, batch.starts)))
+        self.late += late
+        unread = (readings.quality == _LAST_VALUE) | (readings.quality == _NO_VALUE)
+        read = taken & ~unread
+        points, quality = readings.points[read], readings.quality[read]
+        self.values[points] = np.where(quality >= FIRST_UNCERTAIN, readings.values[read], np.nan)
+        self.times[points] = readings.times[read]
+        self.quality[points] = quality
+        points = readings.points[taken & unread]
+        self.quality[points] = np.where(np.isnan(self.values[points]), _NO_VALUE, _LAST_VALUE)
+        return late
+
     def put(self, sample: Sample) -> None:
         """Show computed values exactly as they are: no order in time, no special codes."""
         self._newest = max(self._newest, sample.time)

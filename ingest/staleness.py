@@ -21,7 +21,8 @@ POLLED_PERIODS = 2.5
 PUSHED_PERIODS = 3.0
 PUSHED_FLOOR = 30.0
 """Seconds."""
-NEVER = int(np.iinfo(np.int64).max)
+NO_LIMIT = int(np.iinfo(np.int64).max)
+"""ns: an age that nothing reaches."""
 
 _CHUNK = 1 << 16
 """Points at a time, so that what is computed on the way stays in the cache."""
@@ -44,7 +45,7 @@ _SILENT = silent_codes()
 def limits(device: Device, *, pushed: bool) -> list[int]:
     """Age in ns beyond which each of a device's points is stale."""
     if device.reports_by_exception:
-        return [NEVER] * len(device.points)
+        return [NO_LIMIT] * len(device.points)
     if pushed:
         seconds = max(PUSHED_PERIODS * device.period, PUSHED_FLOOR)
         return [int(seconds * NANOSECONDS)] * len(device.points)

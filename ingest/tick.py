@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -203,8 +203,8 @@ class Tick:
             self._accept_plain(batch)
             return
         self._accept_plain(batch.chosen(plain))
-        for sample in sorted(batch.chosen(~plain).samples(), key=lambda each: each.time):
-            self.accept(sample)
+        for each in self._unrefused(batch.chosen(~plain)).rounds():
+            self._accept_round(each)
 
     def close(self, now: int) -> None:
         """Close what is open at ``now`` (ns): stale marks, derived values, alarms, one batch handed over."""
@@ -290,15 +290,34 @@ class Tick:
             self.counts.late += self._image.apply_usable(batch)
             self._keep(batch)
 
+    def _accept_round(self, batch: Batch) -> None:
+        self.counts.samples += len(batch.first)
+        self.counts.readings += batch.point_count
+        values, quality = _mended(batch.values, batch.quality)
+        batch = replace(batch, values=values, quality=quality)
+        self.counts.late += self._image.apply_round(batch)
+        self._keep(batch)
+
+    def _unrefused(self, batch: Batch) -> Batch:
+        """What is not refused of a batch; the rest is counted."""
+        placed = self._placed_samples(batch)
+        future = placed & (batch.time > self._clock.now() + FUTURE_LIMIT)
+        self.counts.malformed += int(np.count_nonzero(~placed))
+        self.counts.future += int(np.count_nonzero(future))
+        return batch.chosen(placed & ~future)
+
+    def _placed_samples(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which samples of a batch are of points that devices have, and have a time: shape (samples,)."""
+        ends = batch.first.astype(np.int64) + batch.count
+        placed: NDArray[np.bool_] = (batch.count > 0) & (ends <= self._device_points) & (batch.time > 0)
+        return placed
+
     def _plain_samples(self, batch: Batch) -> NDArray[np.bool_]:
         """Which samples of a batch have nothing to be refused or mended: shape (samples,)."""
         if not batch.point_count:
             return np.zeros(len(batch.first), dtype=np.bool_)
         newest = self._clock.now() + FUTURE_LIMIT
-        ends = batch.first.astype(np.int64) + batch.count
-        placed: NDArray[np.bool_] = (
-            (batch.count > 0) & (ends <= self._device_points) & (batch.time > 0) & (batch.time <= newest)
-        )
+        placed = self._placed_samples(batch) & (batch.time <= newest)
         usable = (batch.quality >= FIRST_UNCERTAIN) & np.isfinite(batch.values)
         if usable.all():
             return placed
@@ -339,9 +358,15 @@ def _coherent(sample: Sample) -> Sample:
     count = sample.values.shape[0]
     if np.count_nonzero(finite) == count == sample.quality.tobytes().count(_GOOD):
         return sample
-    usable = sample.quality >= FIRST_UNCERTAIN
-    if finite.all() and usable.all():
+    if finite.all() and (sample.quality >= FIRST_UNCERTAIN).all():
         return sample
-    values = np.where(finite & usable, sample.values, np.nan)
-    quality = np.where(usable & ~finite, np.uint8(Quality.SENSOR_FAILURE), sample.quality)
-    return Sample(sample.first, sample.time, values, quality)
+    return Sample(sample.first, sample.time, *_mended(sample.values, sample.quality))
+
+
+def _mended(values: NDArray[np.float64], quality: QualityArray) -> tuple[NDArray[np.float64], QualityArray]:
+    """NaN where the quality is bad, and bad where a usable code carries no number."""
+    finite, usable = np.isfinite(values), quality >= FIRST_UNCERTAIN
+    return (
+        np.where(finite & usable, values, np.nan),
+        np.where(usable & ~finite, np.uint8(Quality.SENSOR_FAILURE), quality),
+    )

@@ -129,9 +129,13 @@ async def _serve(
             platform = Shard(loaded, clock, settings, os.environ, share=share, tls_ca=args.head_ca)
         else:
             platform = Platform(loaded, clock, settings, os.environ)
-    loop = asyncio.get_running_loop()
-    with spared_as_it_settles(loop.call_later), gathered_as_it_settles(loop):
-        async with stop_on_signal() as stop, heed_signal(signal.SIGHUP, platform.reloader.request):
+    later = asyncio.get_running_loop().call_later
+    with spared_as_it_settles(later):
+        async with (
+            gathered_as_it_settles(later),
+            stop_on_signal() as stop,
+            heed_signal(signal.SIGHUP, platform.reloader.request),
+        ):
             if early.came:  # the files may have changed after they were read
                 platform.reloader.request()
             await platform.run(stop)

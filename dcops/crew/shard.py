@@ -50,6 +50,7 @@ from facility.sample import NANOSECONDS
 from ingest.delivery import Delivery, Pace
 from ingest.errors import StoreUnavailableError
 from ingest.point_exposition import PointExposition
+from ingest.spool import Spool
 from ingest.stores import History
 from ingest.stores.dead_letters import DeadLetters
 from ingest.stores.head import REPORTS_PATH, TIMEOUT_SECONDS, HeadStore
@@ -89,41 +90,24 @@ class Shard:
         self._settings = settings
         self._environ = environ
         plan = loaded.plan_with_passwords(environ)
-        self.live = live = self._site(loaded, plan)
+        self.live = self._site(loaded, plan)
         """The site as it is loaded now."""
         self.signal = TickSignal()
         self.stopping = StopBudget()
         self._url = ""
         self._process = uuid.uuid4().hex
         self._store = self._head(tls_ca)
-        names = (self._store.name,)
-        ageing = ageing_by(clock, believed=settings.believe_clock)
-        self.spool = open_spool(
-            loaded.journal, settings.data, live.kept.catalogue, names, clock, ageing=ageing
-        )
-        self.tick = Tick(
-            image=live.image,
-            staleness=live.silence,
-            device_points=loaded.site.point_count,
-            clock=clock,
-            hand_over=self.spool.put,
-            watch=self.signal.notify,
-        )
+        self.spool = self._journal(loaded)
+        self.tick = self._ticker()
         self.spool.before_commit(self.tick.hurry)
         self._collecting = Collecting(
-            plan, live.kept, settings=settings, clock=clock, tick=self.tick, spool=self.spool
+            plan, self.live.kept, settings=settings, clock=clock, tick=self.tick, spool=self.spool
         )
         self._own = self._collecting.own
         self._crew = self._collecting.crew
         self.collection = self._collecting.all
         """All that the shard collects, its workers' part included."""
-        self.delivery = Delivery(
-            spool=self.spool,
-            store=self._store,
-            dead_letters=DeadLetters(settings.data / "dead-letters", clock),
-            clock=clock,
-            pace=PACE,
-        )
+        self.delivery = self._to_head()
         self.reloader: Reloader[ShardSuccessor] = Reloader(self, settings.load, loaded, clock)
         self._memory = ShardMemory(
             StandingKeeping(self.spool, lambda: (self.live.silence, self.live.image), clock)
@@ -131,7 +115,32 @@ class Shard:
         self._loop = LoopWatch(clock)
         self._workings = self._look_inside()
         self._pipeline = self._registry()
-        self._pages = Showing(self._view(live))
+        self._pages = Showing(self._view(self.live))
+
+    def _journal(self, loaded: LoadedSite) -> Spool:
+        settings, stores = self._settings, (self._store.name,)
+        ageing = ageing_by(self._clock, believed=settings.believe_clock)
+        catalogue = self.live.kept.catalogue
+        return open_spool(loaded.journal, settings.data, catalogue, stores, self._clock, ageing=ageing)
+
+    def _ticker(self) -> Tick:
+        return Tick(
+            image=self.live.image,
+            staleness=self.live.silence,
+            device_points=self.live.loaded.site.point_count,
+            clock=self._clock,
+            hand_over=self.spool.put,
+            watch=self.signal.notify,
+        )
+
+    def _to_head(self) -> Delivery:
+        return Delivery(
+            spool=self.spool,
+            store=self._store,
+            dead_letters=DeadLetters(self._settings.data / "dead-letters", self._clock),
+            clock=self._clock,
+            pace=PACE,
+        )
 
     def _look_inside(self) -> Workings:
         return Workings(

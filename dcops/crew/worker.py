@@ -175,9 +175,9 @@ async def collect(line: socket.socket, share: Share, data: Path) -> None:
         sender = Sender(index=share.index, count=share.count, catalogue=catalogue, journal=uuid.uuid4().hex)
         folder = data / "workers" / str(share.index)
         worker = Worker(plan, SystemClock(), sender=sender, folder=folder, writer=writer)
-        loop = asyncio.get_running_loop()
-        with spared_as_it_settles(loop.call_later), gathered_as_it_settles(loop):
-            async with stop_on_signal(signals=(signal.SIGTERM,)) as stop:
+        later = asyncio.get_running_loop().call_later
+        with spared_as_it_settles(later):
+            async with gathered_as_it_settles(later), stop_on_signal(signals=(signal.SIGTERM,)) as stop:
                 await worker.run(reader, stop)
     finally:
         writer.close()

@@ -5,6 +5,7 @@ stand alone that are refused by themselves. Series that were refused go in reque
 so that they cost the others nothing.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ingest.errors import RefusedLine, StoreRejectedError, StoreSlowError, StoreUnavailableError
@@ -20,6 +21,10 @@ _GROWTH = 16
 _LEAST_BYTES = 8 << 10
 """Of a request to a store that does not answer in time."""
 _MOST_SUSPECTS = 20_000
+_SAMPLE = 20
+"""Lines for which a store of which nothing is known is asked one by one, when it refuses many at once."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""Multiples of it, without what is whole, lie evenly between 0 and 1, however many there are."""
 _MEND = "it refuses all it was ever sent: correct the address, or see its own log"
 
 Post = Callable[[bytes], None]
@@ -36,6 +41,8 @@ class LineWriter:
         self._post = post
         self._most_bytes = request_bytes
         self._tries = 0
+        self._asked = 0
+        """Lines for which the store was asked to get to know it, since the start: each time others."""
         self._suspects: set[bytes] = set()
         self._is_known = False
         """Whether the store has shown that it understands lines: it took some, or counted what it refused."""
@@ -54,7 +61,6 @@ class LineWriter:
                 self._tries = 0
                 refused += self._send(request)
         if len(refused) > 1 and not self._is_known:
-            # Lines of many kinds are not all wrong: what answers is no store, or not the one that is meant.
             raise StoreUnavailableError(refused[0].reason, mend=_MEND)
         self._remember(suspect, refused)
         if refused:
@@ -99,11 +105,30 @@ class LineWriter:
             raise
         except RequestRefusedError as error:
             self._is_known = self._is_known or error.dropped > 0
+            if not self._is_known and len(lines) > 1:
+                self._get_to_know(lines, error)
             return self._search(lines, error)
         self._is_known = True
         if 2 * len(body) > self.request_bytes:
             self.request_bytes = min(self._most_bytes, self.request_bytes + self.request_bytes // _GROWTH)
         return []
+
+    def _get_to_know(self, lines: Sequence[Lines], error: RequestRefusedError) -> None:
+        """See whether a store that has taken nothing so far takes one of some lines from all over a request.
+
+        Lines of many kinds are not all wrong: what refuses them is no store, or not the one that is meant. To
+        search them would take hundreds of requests, each time anew.
+        """
+        for _ in range(_SAMPLE):
+            self._asked += 1
+            line = lines[int(self._asked * _GOLDEN % 1 * len(lines))]
+            try:
+                self._post(line.body)
+            except (RequestRefusedError, RequestTooLargeError):
+                continue
+            self._is_known = True
+            return
+        raise StoreUnavailableError(str(error), mend=_MEND)
 
     def _search(self, lines: Sequence[Lines], error: RequestRefusedError) -> list[RefusedLine]:
         """Those of a refused request that are refused by themselves; the others are sent."""

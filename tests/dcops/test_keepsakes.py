@@ -24,7 +24,7 @@ from ingest import journal as journal_module
 from ingest.journal import Journal
 from ingest.live_image import LiveImage
 from ingest.spool import Spool
-from ingest.standing import Standing, StandingValues, Touch
+from ingest.standing import Said, Standing, StandingValues, Touch
 from tests.alerting.plant import make_alarm
 from tests.dcops.test_untold import SITE, Channel, Process
 from tests.e2e.hall import until
@@ -102,7 +102,7 @@ class Marked:
         self.origins = {"k1-pdu-a": "a broker"}
         self.standing = Standing(by_exception())
 
-    def remember(self, image: LiveImage) -> StandingValues:
+    def remember(self, image: LiveImage) -> Said:
         return self.standing.remember(image)
 
     def restore(self, image: LiveImage, remembered: StandingValues, *, whole: bool) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import ctypes
 import mmap
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
@@ -80,22 +80,51 @@ Rss:                4096 kB
     ]
 
 
-def test_it_is_done_in_a_thread_twice_as_the_start_settles_and_not_after_the_end() -> None:
-    calls: dict[float, Callable[[], None]] = {}
-    cancelled: list[float] = []
-    handed: list[object] = []
+class Later:
+    """Calls that are to come, by seconds after the start."""
 
-    class Loop:
-        def run_in_executor(self, executor: None, work: object) -> None:
-            handed.append((executor, work))
+    def __init__(self) -> None:
+        self.calls: dict[float, Callable[[], None]] = {}
+        self.cancelled: list[float] = []
 
-        def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-            calls[seconds] = call
-            return cast("asyncio.TimerHandle", SimpleNamespace(cancel=lambda: cancelled.append(seconds)))
+    def __call__(self, seconds: float, call: Callable[[], None]) -> SimpleNamespace:
+        self.calls[seconds] = call
+        return SimpleNamespace(cancel=lambda: self.cancelled.append(seconds))
 
-    with gathered_as_it_settles(cast("asyncio.AbstractEventLoop", Loop())):
-        assert list(calls) == [20.0, 60.0]
-        calls[20.0]()
-        assert handed == [(None, use_large_pages)]
-        assert cancelled == []
-    assert cancelled == [20.0, 60.0]
+
+async def test_it_is_done_in_a_thread_twice_as_the_start_settles_and_not_after_the_end() -> None:
+    later, threads = Later(), []
+    async with gathered_as_it_settles(later, lambda: threads.append(threading.current_thread())):
+        assert list(later.calls) == [20.0, 60.0]
+        later.calls[20.0]()
+        assert later.cancelled == []
+    assert later.cancelled == [20.0, 60.0]
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
+async def test_the_end_waits_for_what_is_under_way() -> None:
+    later, begun, go_on, done = Later(), threading.Event(), threading.Event(), []
+
+    def gather() -> None:
+        begun.set()
+        assert go_on.wait(60)
+        done.append(True)
+
+    async with gathered_as_it_settles(later, gather):
+        later.calls[20.0]()
+        assert await asyncio.to_thread(begun.wait, 60)
+        asyncio.get_running_loop().call_soon(go_on.set)
+    assert done == [True]
+
+
+async def test_a_failure_is_told_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    later = Later()
+
+    def gather() -> None:
+        raise ValueError("smaps in another form")
+
+    async with gathered_as_it_settles(later, gather):
+        later.calls[20.0]()
+    assert "memory is not put into large pages" in caplog.text
+    assert "smaps in another form" in caplog.text

@@ -1,11 +1,16 @@
 """Readings that come as a batch are shown and kept as if they had come one by one."""
 
+import time
+
 import numpy as np
 import pytest
 
 from facility.sample import Sample
 from ingest.batch import Batch, gather
-from tests.ingest.plant import DEVICE_POINTS, GRID, K1_PDU, K2_PDU, NOON, SECOND, sample
+from ingest.live_image import LiveImage
+from ingest.staleness import StalenessPlan
+from ingest.tick import Tick
+from tests.ingest.plant import DEVICE_POINTS, GRID, K1_PDU, K2_PDU, NOON, SECOND, StillClock, sample, site
 from tests.ingest.test_tick import Bench
 
 NAN = float("nan")
@@ -153,3 +158,48 @@ def test_many_at_once_come_to_the_same_as_one_by_one(seed: int) -> None:
         single.tick.counts.readings,
     )
     assert journalled(together) == journalled(single)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_devices_that_fail_several_times_are_shown_as_one_by_one(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    together, single = Bench(), Bench()
+    devices = ((GRID, 2), (K1_PDU, 3), (K2_PDU, 3))
+    for turn in range(4):
+        samples = []
+        for number in range(12):
+            first, count = devices[int(random.integers(3))]
+            quality = random.choice([24, 24, 24, 20, 0, 192], count).astype(np.uint8)
+            time = NOON + int(random.integers(-5, 5 + turn)) * SECOND + 100 * turn + number
+            samples.append(Sample(first, time, random.normal(size=count), quality))
+        for each in sorted(samples, key=lambda each: each.time):
+            single.tick.accept(each)
+        together.tick.accept_batch(gather(samples, NOON))
+        for name in ("values", "times", "quality"):
+            np.testing.assert_array_equal(getattr(together.image, name), getattr(single.image, name))
+    assert (together.tick.counts.samples, together.tick.counts.readings) == (48, single.tick.counts.readings)
+    assert journalled(together) == journalled(single)
+
+
+def test_a_campus_of_devices_that_fail_at_once_takes_a_moment() -> None:
+    many = 20_000
+    image = LiveImage(5 * many)
+    tick = Tick(
+        image=image,
+        staleness=StalenessPlan(site(), frozenset()),
+        device_points=5 * many,
+        clock=StillClock(),
+        hand_over=lambda _: None,
+    )
+    nothing = np.full(5, NAN)
+    failed = [
+        Sample(5 * number, NOON + second * SECOND, nothing, np.full(5, 24, np.uint8))
+        for second in range(3)
+        for number in range(many)
+    ]
+    batch = gather(failed, NOON)
+    began = time.thread_time()
+    tick.accept_batch(batch)
+    assert time.thread_time() - began < 0.5, "one by one they take four seconds"
+    assert tick.counts.samples == 3 * many
+    assert set(image.quality.tolist()) == {24}

@@ -374,3 +374,21 @@ async def test_an_orderly_stop_does_not_wait_for_a_lost_store(tmp_path: Path) ->
     spool_task.cancel()
     await asyncio.wait([spool_task])
     await rig.spool.close()
+
+
+async def test_a_wait_that_fails_is_no_wait_that_is_over(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.store.failures = [StoreUnavailableError("away")] * 1000
+
+    async def broken(_: float) -> None:
+        raise OSError("the clock is gone")
+
+    rig.delivery._pause = broken
+    spool = asyncio.create_task(rig.spool.run())
+    rig.put(0)
+    async with asyncio.timeout(30):
+        with pytest.raises(OSError, match="the clock is gone"):
+            await rig.delivery.run()
+    spool.cancel()
+    await asyncio.wait([spool])
+    await rig.spool.close()

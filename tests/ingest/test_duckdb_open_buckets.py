@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from facility.catalogue import build_catalogue
+from facility.site import Site
+from ingest.journal_entries import JournalEntry
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, queries
-from tests.ingest.histories import ENERGY, MINUTE, NAN, POWER, entry, meter, rows, steady
-from tests.ingest.plant import GRID, K1_PDU, NOON, SECOND, StillClock, sample
+from tests.ingest.histories import CATALOGUE, ENERGY, MINUTE, NAN, POWER, entry, meter, rows, steady
+from tests.ingest.plant import DEVICES, GRID, K1_PDU, NOON, SECOND, SPACES, StillClock, batch, sample
 
 
 @pytest.fixture
@@ -50,6 +54,15 @@ async def minute(store: DuckHistory, series: str = POWER, number: int = 0) -> tu
     assert found.resolution == MINUTE
     columns = (found.minimum, found.mean, found.maximum, found.last, found.coverage, found.quality)
     return tuple(float(column[0]) for column in columns)
+
+
+def minute_files(folder: Path) -> list[list[tuple[int, int]]]:
+    """Series and time, ms, of each row of each file of buckets of a minute."""
+    query = "SELECT series, time FROM read_parquet('{}', file_row_number = true) ORDER BY file_row_number"
+    return [
+        duckdb.sql(query.format(path)).fetchall()
+        for path in sorted((folder / "history.files").glob("1min-*.parquet"))
+    ]
 
 
 async def begun(store: DuckHistory, clock: StillClock) -> None:
@@ -158,3 +171,39 @@ async def test_devices_of_which_each_seal_has_others(store: DuckHistory, clock: 
     await store.write([meter(7, [(120, 7.0, 7.0)])])
     await sealed(store, clock, 131)
     assert (await minute(store, POWER, 1))[:4] == (1.0, 3.0, 5.0, 5.0)
+
+
+async def test_a_late_reading_of_the_old_day_takes_nothing_from_the_first_minute_of_the_new_one(
+    tmp_path: Path, store: DuckHistory, clock: StillClock
+) -> None:
+    midnight = 12 * 3600
+    await store.write([steady(100, midnight - 120, 6)])
+    await sealed(store, clock, midnight - 49)
+    await store.write([meter(1, [(midnight - 20, 4.0, 6.0), (midnight, 9.0, 8.0)])])
+    await sealed(store, clock, midnight + 5)
+    await store.write([meter(2, [(midnight - 10, 2.0, 7.0), (midnight + 10, 1.0, 9.0)])])
+    await sealed(store, clock, midnight + 71)
+    assert await minute(store, POWER, 719) == (2.0, 3.0, 4.0, 2.0, pytest.approx(2 / 6), 192)
+    assert await minute(store, POWER, 720) == (1.0, 5.0, 9.0, 1.0, pytest.approx(2 / 6), 192)
+    for file in minute_files(tmp_path):
+        assert len(set(file)) == len(file)
+
+
+async def test_files_of_what_fell_silent_lie_by_series(
+    tmp_path: Path, store: DuckHistory, clock: StillClock
+) -> None:
+    """A device that came later has series behind those of derived points."""
+    small = build_catalogue(Site(name="North", spaces=SPACES, devices=DEVICES[:1]))
+    first = sample(GRID, NOON, [1.0]), sample(small.groups[1].first, NOON, [2.0])
+    await store.write([JournalEntry("one", 1, small, batch(NOON, *first))])
+    await sealed(store, clock, 71)
+    time = NOON + 60 * SECOND
+    group = small.groups[1]
+    derived = CATALOGUE.index(f"{group.id}.{group.fields[0].name}")
+    await store.write([entry(2, sample(K1_PDU, time, [4.0]), sample(derived, time, [5.0]))])
+    await sealed(store, clock, 75)
+    await store.write([meter(3, [(120, 7.0, 7.0)])])
+    await sealed(store, clock, 131)
+    files = minute_files(tmp_path)
+    assert [file for file in files if file != sorted(file)] == []
+    assert sum(map(len, files)) == 4

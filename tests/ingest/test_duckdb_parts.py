@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
+from ingest.positions import added, lacking
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, rebucketing, sealing, sorting
 from ingest.stores.history.files import StoredFile
 from ingest.stores.history.levels import DEVICE
 from ingest.stores.history.ranges import lie_apart, series_ranges
-from ingest.stores.history.taken import added, lacking
 from tests.ingest.histories import CATALOGUE, HOUR, MINUTE, entry
 from tests.ingest.plant import DEVICE_POINTS, NOON, SECOND, StillClock, sample
 

@@ -1,7 +1,9 @@
 """Random bytes in the journal's file cost what they hit; the rest is delivered, in order, once, unaltered."""
 
+import os
 import shutil
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 from numpy.random import Generator
 
 from ingest.batch import Batch
+from ingest.errors import JournalUnavailableError
 from ingest.journal import Journal
 from ingest.journal_entries import JournalEntry
 from ingest.journal_salvage import Salvaged
+from ingest.sqlite_pages import PAGE
 from tests.ingest.plant import GRID, NOON, SECOND, batch, catalogue, fill, sample
 
 STORES = ("a", "b")
@@ -249,17 +253,78 @@ def test_what_a_store_was_given_ahead_of_its_backlog_is_known_after_a_salvage(fo
     assert check_what_is_left(open_journal(folder), "a", 190) == [*range(100, 289), 300]
 
 
+def looks_through(journal: Journal) -> list[str]:
+    """Each look through the whole file from now on."""
+    looks: list[str] = []
+    journal.size()  # has it open
+    connection = journal._file._connection
+    assert connection is not None
+    connection.set_trace_callback(lambda said: looks.append(said) if "quick_check" in said else None)
+    return looks
+
+
 def test_many_damaged_batches_do_not_have_the_file_looked_through_for_each(folder: Path) -> None:
     journal = Journal(folder / "other.db", catalogue(), ("a",))
     fill(journal, 40)
     journal._file.write("UPDATE batch SET body = x'00' WHERE position % 4 = 0")
-    looks: list[str] = []
-    connection = journal._file._connection
-    assert connection is not None
-    connection.set_trace_callback(lambda said: looks.append(said) if "quick_check" in said else None)
+    looks = looks_through(journal)
     found = []
     while entries := journal.read("a", 1):
         found += [int(entry.batch.values[0]) for entry in entries]
         journal.advance("a", entries[-1].position)
     assert found == [1000 + n for n in range(40) if n % 4 != 3]
     assert len(looks) == 1
+
+
+def test_a_gap_has_the_file_looked_through_once(folder: Path) -> None:
+    with sqlite3.connect(folder / "journal.db") as file:
+        file.execute("DELETE FROM batch WHERE position IN (60, 61, 150, 299, 300)")
+    file.close()
+    journal = open_journal(folder)
+    looks = looks_through(journal)
+    for store in STORES:
+        check_what_is_left(journal, store, 195)
+    fill_with_noise(journal, BATCHES, 40)  # a tenth of the file is new
+    journal.advance("a", 340)
+    for number in range(6):
+        found = [entry.position for entry in journal.read("b", 20 * POINTS)]
+        assert found == list(range(301, 321)), number
+    assert len(looks) == 1
+
+
+def test_a_damaged_batch_is_told_once_though_it_cannot_be_let_go_of(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = open_journal(folder)
+    journal.size()  # has it open
+    journal._file.write("UPDATE batch SET body = x'00' WHERE position = 60")
+    refusal = "CREATE TEMP TRIGGER full BEFORE DELETE ON batch BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    for _ in range(3):
+        journal._file.run(lambda: journal._file.write(refusal))
+        with pytest.raises(JournalUnavailableError):
+            journal.read("b", 20 * POINTS)
+    assert journal.corrupt == 0
+    assert 60 not in [entry.position for entry in journal.read("b", 20 * POINTS)]
+    assert journal.corrupt == caplog.text.count("batch 60 is left out") == 1
+
+
+def hide_a_leaf(path: Path) -> None:
+    """Cut the last entry off the inner page of the batches: what lies on its leaf is found no more."""
+    with path.open("r+b") as file:
+        pages = path.stat().st_size // PAGE
+        inner = [number for number in range(pages) if os.pread(file.fileno(), 1, number * PAGE) == b"\x05"]
+        (at,) = (number * PAGE + 3 for number in inner)
+        (cells,) = struct.unpack(">H", os.pread(file.fileno(), 2, at))
+        os.pwrite(file.fileno(), struct.pack(">H", cells - 1), at)
+
+
+def test_what_is_found_no_more_after_a_gap_that_is_known_is_recovered(folder: Path) -> None:
+    with sqlite3.connect(folder / "journal.db") as file:
+        file.execute("DELETE FROM batch WHERE position IN (60, 61)")
+    file.close()
+    journal = open_journal(folder)
+    assert [entry.position for entry in journal.read("b", 20 * POINTS)][-1] == 72
+    hide_a_leaf(folder / "journal.db")
+    journal._file.write("PRAGMA shrink_memory")  # so that it is read anew
+    assert check_what_is_left(journal, "b", 248) == [*range(50, 59), *range(61, 300)]
+    assert journal.quarantined == 1

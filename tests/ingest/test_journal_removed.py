@@ -1,5 +1,6 @@
 """Somebody removes the journal's files while they are in use, or a store from the site."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -27,6 +28,15 @@ def crashed(folder: Path) -> Path:
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
     return copy
+
+
+def removed_but_open(folder: Path) -> list[str]:
+    """Files of a folder that this process holds open and that have no name any more."""
+    held: list[str] = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the handle this looks with
+            held.append(str(handle.readlink()))
+    return [name for name in held if name.startswith(str(folder)) and name.endswith(" (deleted)")]
 
 
 @pytest.mark.parametrize("gone", [[""], ["", "-wal"]], ids=["the file", "its log too"])
@@ -103,7 +113,9 @@ def test_a_file_that_another_process_has_begun_in_its_place_is_left_alone(tmp_pa
     assert (tmp_path / "journal.db.foreign-1").exists()
 
 
-def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(tmp_path: Path) -> None:
+def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with small_disk(tmp_path / "data", "2m") as disk:
         journal = open_journal(disk)
         noise = sample(GRID, NOON, [0.1 * n for n in range(60_000)])
@@ -114,7 +126,11 @@ def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(tmp_path: 
             os.posix_fallocate(hog.fileno(), 0, shutil.disk_usage(disk).free - 65_536)
         (disk / "journal.db").unlink()
         journal.trim(NOON)
+        assert sorted(path.name for path in disk.iterdir()) == ["hog", "journal.db-wal"]
         fill(journal, 1, first=1)
+        journal.trim(NOON)
+        needed = f"{journal.size()} bytes are needed, 65536 are free"
+        assert caplog.text.count("there is no room to write it anew") == caplog.text.count(needed) == 1
         (disk / "hog").unlink()
         journal.trim(NOON)
         assert len(powers(journal)) == 3
@@ -122,6 +138,44 @@ def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(tmp_path: 
         again = open_journal(disk)
         assert len(powers(again)) == 3
         again.close()
+
+
+def test_a_copy_that_cannot_take_its_place_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 2)
+    (folder / "journal.db").unlink()
+    in_the_way = folder / "journal.db.salvaged"
+    in_the_way.mkdir()
+    journal.trim(NOON)
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.db-wal", "journal.db.salvaged"]
+    in_the_way.rmdir()
+    journal.trim(NOON)
+    assert powers(open_journal(crashed(folder))) == [1000.0, 1001.0]
+
+
+@pytest.mark.parametrize("gone", [[""], ["", "-wal"]], ids=["the file", "its log too"])
+def test_a_removed_file_takes_no_space_once_it_is_written_anew(tmp_path: Path, gone: list[str]) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 3)
+    journal.read("a", 1)
+    for suffix in gone:
+        (folder / f"journal.db{suffix}").unlink()
+    journal.trim(NOON)
+    assert removed_but_open(folder) == []
+    assert len(powers(journal)) == 3
+
+
+def test_the_log_of_a_removed_file_is_not_laid_over_the_new_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 3)
+    (folder / "journal.db").unlink()
+    with (folder / "journal.db-wal").open("rb") as log:  # open, so that no other file gets its number
+        journal.trim(NOON)
+        assert not os.path.samestat(os.fstat(log.fileno()), (folder / "journal.db-wal").stat())
+    assert powers(open_journal(crashed(folder))) == [1000.0, 1001.0, 1002.0]
 
 
 def test_what_a_store_lacked_that_the_site_names_no_more_is_told(

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import QualityArray
+from ingest.positions import Ranges, added
 from ingest.stores.history.hot_log import Frame, HotLog
 from ingest.stores.history.runs import Runs, joined
-from ingest.stores.history.taken import Ranges, added
 
 _log = logging.getLogger(__name__)
 

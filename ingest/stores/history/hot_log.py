@@ -21,9 +21,9 @@ import numpy as np
 from ingest.batch import Batch, Buffer, decode, encode_plain
 from ingest.durable import make_durable
 from ingest.errors import BatchCorruptError
+from ingest.positions import Ranges
 from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.runs import Runs, made
-from ingest.stores.history.taken import Ranges
 
 _log = logging.getLogger(__name__)
 

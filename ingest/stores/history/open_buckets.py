@@ -49,15 +49,21 @@ class Passage:
         self._former = {kind: _chosen(rows, rows.time >= start) for kind, rows in former.rows.items()}
         self._left: dict[bool, list[BucketRows]] = {}
 
-    def take(self, made: BucketRows, periods: NDArray[np.uint32], *, of_derived: bool) -> BucketRows:
-        """Add the buckets of a part of the table, which comes behind the one before; returns what closes."""
+    def take(
+        self, made: BucketRows, end: int, periods: NDArray[np.uint32], *, of_derived: bool
+    ) -> BucketRows:
+        """Add the buckets of a part of the table, which comes behind the one before; returns what closes.
+
+        What is known of buckets from ``end`` on, that of the partition, in ms, waits for the parts of the
+        next one.
+        """
         former = self._former.get(of_derived)
         if former is None or not len(made):
-            return self._closed(made, of_derived=of_derived)
+            return self._closed(made, end, of_derived=of_derived)
         place = int(np.searchsorted(former.series, made.series[-1], side="right"))
         self._former[of_derived] = former[place:]
         made = combined(former[:place], made, self._length)
-        return covered_anew(self._closed(made, of_derived=of_derived), periods)
+        return covered_anew(self._closed(made, end, of_derived=of_derived), periods)
 
     def end_partition(self, *, of_derived: bool) -> None:
         """The next part begins at the first series again."""
@@ -69,11 +75,11 @@ class Passage:
             self._former[of_derived] = joined(left)
 
     def finish(self, periods: NDArray[np.uint32]) -> Iterator[BucketRows]:
-        """What closes of series that the table has nothing of."""
+        """What closes of series that the table has nothing of: of devices, and of derived points."""
         for kind in (False, True):
             rest = self._former.pop(kind, None)
             if rest is not None:
-                yield covered_anew(self._closed(rest, of_derived=kind), periods)
+                yield covered_anew(self._closed(rest, self.stop, of_derived=kind), periods)
 
     def left(self, former: OpenBuckets, files: Sequence[StoredFile]) -> OpenBuckets:
         """What is open from now on, after these files were made of the table."""
@@ -84,8 +90,8 @@ class Passage:
             rows={kind: joined(parts) for kind, parts in self._left.items()},
         )
 
-    def _closed(self, rows: BucketRows, *, of_derived: bool) -> BucketRows:
-        is_open = rows.time >= self.stop
+    def _closed(self, rows: BucketRows, end: int, *, of_derived: bool) -> BucketRows:
+        is_open = rows.time >= min(self.stop, end)
         if is_open.any():
             self._left.setdefault(of_derived, []).append(_chosen(rows, is_open))
             rows = rows[~is_open]

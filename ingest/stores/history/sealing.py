@@ -162,13 +162,15 @@ class Sealing:
                     closing = passage.start, passage.stop
                     made = bucketed(part, *closing, MINUTE.length, periods)
                     made = weighed(made, part, closing, MINUTE.length, holds)
-                buckets.append(passage.take(made, periods, of_derived=of_derived))
+                buckets.append(passage.take(made, stop, periods, of_derived=of_derived))
                 if sum(map(len, buckets)) >= _MOST_BUCKETS:
                     yield from self._minute_files(cursor, buckets)
                     buckets = []
             yield from self._minute_files(cursor, buckets)
             passage.end_partition(of_derived=of_derived)
-        yield from self._minute_files(cursor, list(passage.finish(self._known_periods(cursor))))
+        for silent in passage.finish(self._known_periods(cursor)):
+            # Apart: series of devices and of derived points lie among each other.
+            yield from self._minute_files(cursor, [silent])
 
     def _minute_files(
         self, cursor: duckdb.DuckDBPyConnection, parts: Sequence[BucketRows]

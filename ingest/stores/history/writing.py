@@ -11,6 +11,7 @@ from facility.catalogue import Catalogue
 from facility.moves import find_moves
 from facility.point_types import Behaviour
 from ingest.journal_entries import JournalEntry
+from ingest.positions import lacking, ranges_of
 from ingest.stores.history.holds import HoldNotes
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.hot_log import Frame
@@ -18,7 +19,6 @@ from ingest.stores.history.levels import MILLISECOND
 from ingest.stores.history.memory import give_back
 from ingest.stores.history.runs import Runs, joined, made, split
 from ingest.stores.history.schema import transaction
-from ingest.stores.history.taken import lacking, ranges_of
 
 _NAMES = 20_000
 """Handed to DuckDB at once: it holds the interpreter for so long."""

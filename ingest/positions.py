@@ -1,4 +1,6 @@
-"""Which entries of a journal the history has: ranges of positions, whatever the order of writing was."""
+"""Ranges of positions in a journal: what the history has of it, whatever the order of writing was, and what
+is known to be gone.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -6,8 +8,8 @@ from collections.abc import Iterable, Sequence
 Ranges = tuple[tuple[int, int], ...]
 """First and last position of each, both included: in order, and with something missing between two.
 
-What the journal itself lost leaves a hole for good, which is a few bytes; to take it for written would
-lose what is delivered late.
+What the journal itself lost leaves a hole for good in what the history has, which is a few bytes; to take it
+for written would lose what is delivered late.
 """
 
 
