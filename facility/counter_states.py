@@ -41,11 +41,20 @@ class Counters:
     @classmethod
     def unread(cls, count: int) -> "Counters":
         """So many of which nothing is known."""
-        floats = np.zeros((6, count))
-        unknown = np.full((2, count), np.nan)
-        times = np.zeros((2, count), dtype=np.int64)
-        still = np.zeros(count, dtype=np.bool_)
-        return cls(unknown[0], *times, floats[0], still, floats[1], unknown[1], *floats[2:], np.zeros(count))
+        return cls(
+            reading=np.full(count, np.nan),
+            time=np.zeros(count, dtype=np.int64),
+            moved_at=np.zeros(count, dtype=np.int64),
+            gap=np.zeros(count),
+            still=np.zeros(count, dtype=np.bool_),
+            last_step=np.zeros(count),
+            own_rate=np.full(count, np.nan),
+            counted=np.zeros(count),
+            estimated=np.zeros(count),
+            open=np.zeros(count),
+            open_estimated=np.zeros(count),
+            open_when_read=np.zeros(count),
+        )
 
     def put(self, other: "Counters", where: Bools) -> None:
         """Let these of them stand where the others do."""
