@@ -14,6 +14,7 @@ import numpy as np
 from facility.counter_states import LEAST_SECONDS, Amounts, Counters, CounterStates
 from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
 from facility.gaps import Gaps
+from facility.highest import HighestPower
 from facility.moves import taken_over
 from facility.quality import FIRST_GOOD
 from facility.returning import Fresh, Returning
@@ -75,7 +76,7 @@ class CounterBook:
         self._counters = Counters.unread(count)
         self._returning = Returning(count, moduli)
         self._gaps = Gaps(count)
-        self._highest_power = np.zeros(count)
+        self._highest = HighestPower(count)
         self._carried_to = 0
         self.rates = np.zeros(count)
         """By how much each rises a second, as far as it is known."""
@@ -87,7 +88,9 @@ class CounterBook:
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
         power, power_read = self._power(rates)
-        self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
+        if rates is not None:
+            ages = np.where(power_read, rates.ages[self._rate_at], 0.0)
+            self._highest.note(power_read, power, instant.now - (ages * NANOSECONDS).astype(np.int64))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
         good &= ~self.integrated
@@ -214,7 +217,7 @@ class CounterBook:
             c.open,
             c.open_estimated,
             c.last_step,
-            self._highest_power.copy(),
+            self._highest.agreed.copy(),
         )
 
     def restore(self, states: CounterStates, places: Ints) -> None:
@@ -235,14 +238,14 @@ class CounterBook:
             (c.open_estimated, states.open_estimated),
             (c.open_when_read, states.open),
             (c.last_step, states.last_step),
-            (self._highest_power, states.highest_power),
         ):
             taken_over(mine, before, places)
+        self._highest.restore(states.highest_power, places)
         known = (places >= 0) & np.isfinite(c.reading)
         # One that was dead by then is not waited for.
         self._awaited = known & (c.open_estimated == 0.0)
         self._awaited_until = None
-        self._resumed = known & (self._highest_power == 0.0)
+        self._resumed = known & (self._highest.agreed == 0.0)
         self._gaps.stop(known, c.time)
 
     @property
@@ -269,7 +272,7 @@ class CounterBook:
         self._counters.take_over(other._counters, places)
         self._returning.take_over(other._returning, places)
         self._gaps.take_over(other._gaps, places)
-        taken_over(self._highest_power, other._highest_power, places)
+        self._highest.take_over(other._highest, places)
         taken_over(self._awaited, other._awaited, places)
         taken_over(self._resumed, other._resumed, places)
         self._awaited_until = other._awaited_until
@@ -285,8 +288,9 @@ class CounterBook:
     def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> Bools:
         """Take in fresh readings, and say which of them are believed."""
         c = self._counters
-        is_seen = (self._highest_power > 0) & ~self._resumed
-        seen = np.where(is_seen, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf)
+        highest = self._highest.seen
+        is_seen = (highest > 0) & ~self._resumed
+        seen = np.where(is_seen, highest * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
         returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest), c)
         if returned.any():

@@ -63,12 +63,11 @@ class Returning:
         speaks for it; nor is a move that could be, while its power came to as much.
         """
         before = self.before
-        known = fresh.which & (self._left_at > 0)
-        known &= (fresh.time - self._left_at <= _RETURN) | (now.time == self._left_at)
         rolled = now.reading < before.reading
-        known &= self._doubted | rolled | (fresh.reading < now.reading)
+        known = fresh.which & (self._doubted | rolled | (fresh.reading < now.reading)) & (self._left_at > 0)
         if not known.any():
             return known
+        known &= (fresh.time - self._left_at <= _RETURN) | (now.time == self._left_at)
         back, may_be_back = self._step(fresh, before)
         forth, may_go_on = self._step(fresh, now)
         may_go_on &= ~self.just_fell

@@ -168,3 +168,29 @@ def test_a_wrong_reading_before_a_stop_costs_nothing(wrong):
     after.book.restore(before.book.states(), np.array([0]))
     after.read(3600, 4_600_000.0)
     assert after.at(3600) == (3_600_000.0, 0.0)
+
+
+def test_one_spike_of_its_power_does_not_set_what_a_meter_of_unknown_rating_may_carry():
+    """At 360 kW it counts 100 Wh a second; 50 MWh in a minute is 3 GW, which one wrong reading came to."""
+    meter = Meter(rating=math.nan)
+    for second in range(0, 70, 10):
+        meter.read(second, 1_000_000.0 + 100.0 * second)
+        meter.at(second, power=3e9 if second == 30 else 360e3)
+    meter.at(70, power=360e3)
+    meter.read(70, 51_000_000.0)
+    assert meter.at(70, power=360e3)[0] == pytest.approx(7000.0)
+    assert meter.book.corrections == {Finding.GLITCH: 1}
+
+
+def test_two_readings_of_its_power_say_what_a_meter_of_unknown_rating_may_carry():
+    """From 3.6 kW to 3.6 MW: 1 kWh a second, of which two readings tell before the counter does."""
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0, power=3.6e3)
+    meter.read(10, 1_000_010.0)
+    meter.at(10, power=3.6e3)
+    meter.at(20, power=3.6e6)
+    meter.at(30, power=3.6e6)
+    meter.read(30, 1_020_010.0)
+    assert meter.at(30, power=3.6e6) == (20_010.0, 0.0)
+    assert not meter.book.corrections
