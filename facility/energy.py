@@ -103,8 +103,9 @@ class CounterBook:
         before = self._carried_to or instant.now
         if instant.now - before > LONGEST_STEP:
             self._gaps.stop(~unseen & ~self.integrated, c.time)
+            before = instant.now
         back = self._gaps.ending(fresh)
-        carried = c.counted[back] + c.open[back]
+        carried = c.counted[back] + c.open[back] + self.rates[back] * ((instant.now - before) / NANOSECONDS)
         believed = fresh
         if unseen.any():
             started = fresh & unseen
@@ -115,7 +116,7 @@ class CounterBook:
         elif fresh.any():
             believed = self._advance(fresh, reading, read_at, power)
         read = (good & np.isfinite(c.reading)) | (self.integrated & power_read)
-        self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
+        self._carry(fresh, believed, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
         read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
         known = c.time > 0
@@ -154,7 +155,7 @@ class CounterBook:
         self._awaited_until = until
         self._awaited &= ~fresh & (now < until)
 
-    def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
+    def _carry(self, fresh: Bools, believed: Bools, power: Floats, measured: Bools, now: int) -> None:
         """Carry each amount from the last reading of its counter to now.
 
         A counter that is read seldom is carried by its own last rate: one look at the power says little
@@ -164,20 +165,21 @@ class CounterBook:
         itself will tell.
         """
         c = self._counters
-        settled = fresh & ~c.still
+        moved = fresh & ~c.still
+        settled = moved & believed
         stuck = c.still & (c.open > _LONGEST_STILL * c.last_step)
         measured = measured & ~stuck & ~self.integrated
         rate = np.where(measured & np.isfinite(c.own_rate), c.own_rate, power / self._divisor)
         rate = np.maximum(rate, 0.0)  # what flows the other way is not counted here
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
         self.rates = np.where(np.isfinite(rate), rate, 0.0)
-        known_since = np.where(c.still, 0, c.time)
+        known_since = np.where(c.still | (moved & ~believed), 0, c.time)
         carried_to = now if leapt else self._carried_to or now
         since = np.maximum(known_since, carried_to)
         if not leapt:
             since[settled] = c.time[settled]
-        c.open[settled] = 0.0
-        c.open_estimated[settled] = 0.0
+        c.open[moved] = 0.0
+        c.open_estimated[moved] = 0.0
         self._lower(fresh & c.still, rate)
         amount = self.rates * np.maximum(now - since, 0) / NANOSECONDS
         amount = np.where(c.time > 0, amount, 0.0)
