@@ -5,37 +5,66 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from facility.counters import PLAUSIBLE_FACTOR
 from facility.gaps import Late
-from facility.sample import NANOSECONDS
+from facility.moves import taken_over
 from facility.sources import Bools, Floats, Ints
 
 LEAST_SECONDS = 60.0
 """Deltas are judged over at least this time, as counters step in whole units."""
-RETURN_SECONDS = 600.0
-"""How long after a counter fell or leapt it may still come back to where it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fallen:
-    """Where a counter stood before it fell or leapt, in case that was a passing mistake."""
+@dataclass(slots=True, eq=False)
+class Counters:
+    """Where counters stand; shapes (counters,)."""
 
-    reading: float
-    time: int
-    counted: float
-    estimated: float
-    rolled: bool
-    """Whether it seemed to roll over."""
+    reading: Floats
+    """The last one; NaN if there was none."""
+    time: Ints
+    """Of that reading, or from when on it is carried, ns; 0 if nothing is known."""
+    moved_at: Ints
+    """When it was first read as it was last, ns."""
+    gap: Floats
+    """Seconds between the last two readings."""
+    still: Bools
+    """Which were last read as they had been before."""
+    last_step: Floats
+    """By how much each moved when it last did; 0 if it was not seen to."""
+    own_rate: Floats
+    """What each rose by a second, if it is read so seldom that this says more than its power; or NaN."""
+    counted: Floats
+    estimated: Floats
+    open: Floats
+    """What was carried since the reading."""
+    open_estimated: Floats
+    open_when_read: Floats
 
-    def undone_by(self, current: float, time: int, greatest: float) -> bool:
-        """Whether a later reading goes on from here as if nothing had happened."""
-        seconds = (time - self.time) / NANOSECONDS
-        limit = greatest * PLAUSIBLE_FACTOR * max(seconds, LEAST_SECONDS)
-        return self.may_return(time) and 0 <= current - self.reading <= limit
+    @classmethod
+    def unread(cls, count: int) -> "Counters":
+        """So many of which nothing is known."""
+        return cls(
+            reading=np.full(count, np.nan),
+            time=np.zeros(count, dtype=np.int64),
+            moved_at=np.zeros(count, dtype=np.int64),
+            gap=np.zeros(count),
+            still=np.zeros(count, dtype=np.bool_),
+            last_step=np.zeros(count),
+            own_rate=np.full(count, np.nan),
+            counted=np.zeros(count),
+            estimated=np.zeros(count),
+            open=np.zeros(count),
+            open_estimated=np.zeros(count),
+            open_when_read=np.zeros(count),
+        )
 
-    def may_return(self, time: int) -> bool:
-        """Whether it is not too long ago by then."""
-        return time - self.time <= RETURN_SECONDS * NANOSECONDS
+    def put(self, other: "Counters", where: Bools) -> None:
+        """Let these of them stand where the others do."""
+        for each in fields(self):
+            np.copyto(getattr(self, each.name), getattr(other, each.name), where=where)
+
+    def take_over(self, other: "Counters", places: Ints) -> None:
+        """Go on from other counters, of which these stand at these places, or NOWHERE."""
+        for each in fields(self):
+            taken_over(getattr(self, each.name), getattr(other, each.name), places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

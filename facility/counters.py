@@ -10,7 +10,7 @@ CARRIED_FACTOR = 2.0
 """How far above what its power came to, since the counter last moved, a delta may lie: a counter that counts
 in whole kWh, or MWh, stands still for long and then leaps.
 """
-_LARGEST_ROLL, _LARGEST_UNBOUNDED_ROLL = 0.5, 0.05
+LARGEST_ROLL, LARGEST_UNBOUNDED_ROLL = 0.5, 0.05
 """Most of its modulus that a counter may count across a rollover, its greatest rate known or not."""
 
 
@@ -58,6 +58,6 @@ def counter_delta(
     bounded = isfinite(limit)
     if modulus is not None:
         rolled = step % modulus
-        if rolled <= min(limit, modulus * (_LARGEST_ROLL if bounded else _LARGEST_UNBOUNDED_ROLL)):
+        if rolled <= min(limit, modulus * (LARGEST_ROLL if bounded else LARGEST_UNBOUNDED_ROLL)):
             return Delta(rolled, Finding.ROLLOVER)
     return Delta(current if bounded and 0 <= current <= limit else None, Finding.RESET)

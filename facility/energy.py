@@ -11,11 +11,13 @@ from collections import Counter
 
 import numpy as np
 
-from facility.counter_states import LEAST_SECONDS, Amounts, CounterStates, Fallen
+from facility.counter_states import LEAST_SECONDS, Amounts, Counters, CounterStates
 from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
 from facility.gaps import Gaps
+from facility.highest import HighestPower
 from facility.moves import taken_over
 from facility.quality import FIRST_GOOD
+from facility.returning import Fresh, Returning
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
 
@@ -71,77 +73,69 @@ class CounterBook:
         self._moduli = moduli
         self._divisor = rate_divisor
         count = len(points)
-        self._reading = np.full(count, np.nan)
-        self._time = np.zeros(count, dtype=np.int64)
-        self._counted = np.zeros(count)
-        self._estimated = np.zeros(count)
-        self._fallen: dict[int, Fallen] = {}
-        self._just_reset = np.zeros(count, dtype=np.bool_)
-        self._highest_power = np.zeros(count)
-        self._open = np.zeros(count)
-        self._open_estimated = np.zeros(count)
-        self._still = np.zeros(count, dtype=np.bool_)
-        """Which were last read as they had been before."""
-        self._moved_at = np.zeros(count, dtype=np.int64)
-        self._gap = np.zeros(count)
-        """Seconds between the last two readings."""
-        self._open_when_read = np.zeros(count)
-        self._last_step = np.zeros(count)
-        """By how much each moved when it last did; 0 if it was not seen to."""
+        self._counters = Counters.unread(count)
+        self._returning = Returning(count, moduli)
+        self._gaps = Gaps(count)
+        self._highest = HighestPower(count)
         self._carried_to = 0
-        self._own_rate = np.full(count, np.nan)
         self.rates = np.zeros(count)
         """By how much each rises a second, as far as it is known."""
         self._awaited = np.zeros(count, dtype=np.bool_)
         self._awaited_until: int | None = None
         self._resumed = np.zeros(count, dtype=np.bool_)
         """Which were not read since a restart, and what they carried at most before is not known."""
-        self._gaps = Gaps(count)
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
         power, power_read = self._power(rates)
-        self._highest_power = np.fmax(self._highest_power, np.where(power_read, power, 0.0))
+        if rates is not None:
+            ages = np.where(power_read, rates.ages[self._rate_at], 0.0)
+            self._highest.note(power_read, power, instant.now - (ages * NANOSECONDS).astype(np.int64))
         reading, read_at = instant.values[self.points], instant.times[self.points]
         good = (instant.quality[self.points] >= FIRST_GOOD) & np.isfinite(reading)
         good &= ~self.integrated
-        latest = instant.now + _CLOCK_STEP
-        self._time[self._time > latest] = instant.now
+        latest, c = instant.now + _CLOCK_STEP, self._counters
+        c.time[c.time > latest] = instant.now
         self._gaps.set_back(latest, instant.now)
-        unseen = self._time == 0
-        fresh = good & (read_at > self._time)
+        unseen = c.time == 0
+        fresh = good & (read_at > c.time)
         self._await(fresh, instant.now)
         before = self._carried_to or instant.now
         if instant.now - before > LONGEST_STEP:
-            self._gaps.stop(~unseen & ~self.integrated, self._time)
+            self._gaps.stop(~unseen & ~self.integrated, c.time)
+            before = instant.now
         back = self._gaps.ending(fresh)
-        carried = self._counted[back] + self._open[back]
+        carried = c.counted[back] + c.open[back] + self.rates[back] * ((instant.now - before) / NANOSECONDS)
+        believed = fresh
         if unseen.any():
             started = fresh & unseen
-            self._reading[started] = reading[started]
-            self._time[started] = self._moved_at[started] = read_at[started]
-            self._advance(fresh & ~unseen, reading, read_at, power)
-            self._time[unseen & ~started & np.isfinite(power)] = instant.now
+            c.reading[started] = reading[started]
+            c.time[started] = c.moved_at[started] = read_at[started]
+            believed = started | self._advance(fresh & ~unseen, reading, read_at, power)
+            c.time[unseen & ~started & np.isfinite(power)] = instant.now
         elif fresh.any():
-            self._advance(fresh, reading, read_at, power)
-        read = (good & np.isfinite(self._reading)) | (self.integrated & power_read)
-        self._carry(fresh, power, read & (power_read | ~self._has_rate), instant.now)
+            believed = self._advance(fresh, reading, read_at, power)
+        read = (good & np.isfinite(c.reading)) | (self.integrated & power_read)
+        self._carry(fresh, believed, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
-        read |= self._returned & np.isnan(self._reading) & power_read & (self._counted + self._open == 0.0)
-        known = self._time > 0
+        read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
+        known = c.time > 0
         late = None
         if back.size:
-            late = self._gaps.end(back, self._counted[back] + self._open[back] - carried)
+            # What a reading tells that is not believed yet, the next one will.
+            told = believed[back]
+            back, carried = back[told], carried[told]
+            late = self._gaps.end(back, c.counted[back] + c.open[back] - carried)
         if not read.all():
             silent = known & ~read & ~self.integrated
-            self._gaps.begin(silent, self._time)
+            self._gaps.begin(silent, c.time)
             self._gaps.stand(silent & np.isnan(power), before)
         return Amounts(
-            np.where(known, self._counted + self._open, np.nan),
-            np.where(known, self._estimated + self._open_estimated, np.nan),
+            np.where(known, c.counted + c.open, np.nan),
+            np.where(known, c.estimated + c.open_estimated, np.nan),
             read,
             read | (known & np.isfinite(power)),
-            self._open_estimated > 0.0,
+            c.open_estimated > 0.0,
             late,
         )
 
@@ -161,7 +155,7 @@ class CounterBook:
         self._awaited_until = until
         self._awaited &= ~fresh & (now < until)
 
-    def _carry(self, fresh: Bools, power: Floats, measured: Bools, now: int) -> None:
+    def _carry(self, fresh: Bools, believed: Bools, power: Floats, measured: Bools, now: int) -> None:
         """Carry each amount from the last reading of its counter to now.
 
         A counter that is read seldom is carried by its own last rate: one look at the power says little
@@ -170,34 +164,40 @@ class CounterBook:
         The time the platform did not run is not carried over, nor what its clock leapt over: the counter
         itself will tell.
         """
-        settled = fresh & ~self._still
-        stuck = self._still & (self._open > _LONGEST_STILL * self._last_step)
+        c = self._counters
+        moved = fresh & ~c.still
+        settled = moved & believed
+        stuck = c.still & (c.open > _LONGEST_STILL * c.last_step)
         measured = measured & ~stuck & ~self.integrated
-        rate = np.where(measured & np.isfinite(self._own_rate), self._own_rate, power / self._divisor)
+        rate = np.where(measured & np.isfinite(c.own_rate), c.own_rate, power / self._divisor)
         rate = np.maximum(rate, 0.0)  # what flows the other way is not counted here
         leapt = bool(self._carried_to) and now - self._carried_to > LONGEST_STEP
         self.rates = np.where(np.isfinite(rate), rate, 0.0)
-        known_since = np.where(self._still, 0, self._time)
-        since = np.maximum(known_since, now if leapt else self._carried_to or now)
+        known_since = np.where(c.still | (moved & ~believed), 0, c.time)
+        carried_to = now if leapt else self._carried_to or now
+        since = np.maximum(known_since, carried_to)
         if not leapt:
-            since[settled] = self._time[settled]
-        self._open[settled] = 0.0
-        self._open_estimated[settled] = 0.0
-        self._lower(fresh & self._still, rate)
-        amount = rate * np.maximum(now - since, 0) / NANOSECONDS
-        amount = np.where((self._time > 0) & np.isfinite(amount), amount, 0.0)
-        self._open += amount
-        self._open_estimated += np.where(measured, 0.0, amount)
-        self._open_when_read[fresh] = self._open[fresh]
+            since[settled] = c.time[settled]
+        c.open[moved] = 0.0
+        c.open_estimated[moved] = 0.0
+        self._lower(fresh & c.still, rate)
+        amount = self.rates * np.maximum(now - since, 0) / NANOSECONDS
+        amount = np.where(c.time > 0, amount, 0.0)
+        c.open += amount
+        c.open_estimated += np.where(measured, 0.0, amount)
+        c.open_when_read[fresh] = c.open[fresh]
+        meanwhile = self.rates * ((now - carried_to) / NANOSECONDS)
+        self._returning.carry(meanwhile, np.where(measured, 0.0, meanwhile))
         self._carried_to = now
 
     def _lower(self, still: Bools, rate: Floats) -> None:
         """Take back what was carried since the reading before by a power that has ceased meanwhile."""
         if still.any():
+            c = self._counters
             ceased = still & np.isfinite(rate)
-            most = self._open_when_read + rate * self._gap
-            self._open[ceased] = np.minimum(self._open, most)[ceased]
-            self._open_estimated[ceased] = np.minimum(self._open_estimated, self._open)[ceased]
+            most = c.open_when_read + rate * c.gap
+            c.open[ceased] = np.minimum(c.open, most)[ceased]
+            c.open_estimated[ceased] = np.minimum(c.open_estimated, c.open)[ceased]
 
     @property
     def lone(self) -> Bools:
@@ -210,15 +210,16 @@ class CounterBook:
 
     def states(self) -> CounterStates:
         """What to remember."""
+        c = self._returning.to_remember(self._counters, self._carried_to)
         return CounterStates(
-            self._reading.copy(),
-            self._time.copy(),
-            self._counted.copy(),
-            self._estimated.copy(),
-            self._open.copy(),
-            self._open_estimated.copy(),
-            self._last_step.copy(),
-            self._highest_power.copy(),
+            c.reading,
+            c.time,
+            c.counted,
+            c.estimated,
+            c.open,
+            c.open_estimated,
+            c.last_step,
+            self._highest.agreed.copy(),
         )
 
     def restore(self, states: CounterStates, places: Ints) -> None:
@@ -228,37 +229,41 @@ class CounterBook:
             states: of all counters of then.
             places: of each counter of now among those, or NOWHERE.
         """
-        taken_over(self._reading, states.reading, places)
-        taken_over(self._time, states.time, places)
-        taken_over(self._moved_at, states.time, places)
-        taken_over(self._counted, states.counted, places)
-        taken_over(self._estimated, states.estimated, places)
-        taken_over(self._open, states.open, places)
-        taken_over(self._open_estimated, states.open_estimated, places)
-        taken_over(self._open_when_read, states.open, places)
-        taken_over(self._last_step, states.last_step, places)
-        taken_over(self._highest_power, states.highest_power, places)
+        c = self._counters
+        for mine, before in (
+            (c.reading, states.reading),
+            (c.time, states.time),
+            (c.moved_at, states.time),
+            (c.counted, states.counted),
+            (c.estimated, states.estimated),
+            (c.open, states.open),
+            (c.open_estimated, states.open_estimated),
+            (c.open_when_read, states.open),
+            (c.last_step, states.last_step),
+        ):
+            taken_over(mine, before, places)
+        self._highest.restore(states.highest_power, places)
+        known = (places >= 0) & np.isfinite(c.reading)
         # One that was dead by then is not waited for.
-        self._awaited = (places >= 0) & np.isfinite(self._reading) & (self._open_estimated == 0.0)
+        self._awaited = known & (c.open_estimated == 0.0)
         self._awaited_until = None
-        known = (places >= 0) & np.isfinite(self._reading)
-        self._resumed = known & (self._highest_power == 0.0)
-        self._gaps.stop(known, self._time)
+        self._resumed = known & (self._highest.agreed == 0.0)
+        self._gaps.stop(known, c.time)
 
     @property
     def counted(self) -> Floats:
         """What each has counted up to the last update; 0 if nothing is known."""
-        return self._counted + self._open
+        return self._counters.counted + self._counters.open
 
     @property
     def estimated(self) -> Floats:
         """The part of it that rests on estimates."""
-        return self._estimated + self._open_estimated
+        return self._counters.estimated + self._counters.open_estimated
 
     @property
     def known(self) -> Bools:
         """Of which something is known."""
-        found: Bools = self._time > 0
+        found: Bools = self._counters.time > 0
         return found
 
     def take_over(self, other: "CounterBook", places: Ints) -> None:
@@ -266,32 +271,14 @@ class CounterBook:
 
         ``places`` says where each of these is among those, or NOWHERE.
         """
-        for mine, before in (
-            (self._reading, other._reading),
-            (self._time, other._time),
-            (self._counted, other._counted),
-            (self._estimated, other._estimated),
-            (self._just_reset, other._just_reset),
-            (self._highest_power, other._highest_power),
-            (self._open, other._open),
-            (self._open_estimated, other._open_estimated),
-            (self._still, other._still),
-            (self._moved_at, other._moved_at),
-            (self._gap, other._gap),
-            (self._open_when_read, other._open_when_read),
-            (self._last_step, other._last_step),
-            (self._own_rate, other._own_rate),
-            (self._awaited, other._awaited),
-            (self._resumed, other._resumed),
-        ):
-            taken_over(mine, before, places)
+        self._counters.take_over(other._counters, places)
+        self._returning.take_over(other._returning, places)
         self._gaps.take_over(other._gaps, places)
+        self._highest.take_over(other._highest, places)
+        taken_over(self._awaited, other._awaited, places)
+        taken_over(self._resumed, other._resumed, places)
         self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
-        now_at = np.full(len(other.points), -1, dtype=np.int64)
-        there = np.flatnonzero(places >= 0)
-        now_at[places[there]] = there
-        self._fallen = {int(now_at[at]): each for at, each in other._fallen.items() if now_at[at] >= 0}
         self.corrections = other.corrections.copy()
 
     def _power(self, rates: Estimate | None) -> tuple[Floats, Bools]:
@@ -300,52 +287,60 @@ class CounterBook:
         has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at] * self._directions, np.nan), has & rates.covered[at]
 
-    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> None:
-        seconds = np.where(fresh, (read_at - self._time) / NANOSECONDS, 0.0)
-        judged = np.maximum(seconds, LEAST_SECONDS)
-        is_seen = (self._highest_power > 0) & ~self._resumed
-        seen = np.where(is_seen, self._highest_power * _UNRATED_FACTOR / self._divisor, np.inf)
+    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> Bools:
+        """Take in fresh readings, and say which of them are believed."""
+        c = self._counters
+        highest = self._highest.seen
+        is_seen = (highest > 0) & ~self._resumed
+        seen = np.where(is_seen, highest * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
-        step = reading - self._reading
-        limit = greatest * PLAUSIBLE_FACTOR * judged + CARRIED_FACTOR * self._open
-        plain = fresh & (step >= 0) & (step <= limit) & ~self._just_reset
+        returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest), c)
+        if returned.any():
+            self._returning.come_back(returned, c)
+            self.corrections[Finding.GLITCH] += int(np.count_nonzero(returned))
+        seconds = np.where(fresh, (read_at - c.time) / NANOSECONDS, 0.0)
+        judged = np.maximum(seconds, LEAST_SECONDS)
+        step = reading - c.reading
+        limit = greatest * PLAUSIBLE_FACTOR * judged + CARRIED_FACTOR * c.open
+        plain = fresh & (step >= 0) & (step <= limit) & ~self._returning.just_fell
         moved = plain & (step > 0)
-        self._counted[moved] += step[moved]
-        first = moved & (self._last_step == 0.0) & (self._gaps.since == 0)
+        odd = fresh & ~plain
+        self._returning.leave(moved | (odd & np.isfinite(c.reading)), c, read_at)
+        self._count(moved, step, read_at, power)
+        c.last_step[moved] = step[moved]
+        seldom = moved & (seconds >= LEAST_SECONDS)
+        c.own_rate[fresh] = np.nan
+        c.own_rate[seldom] = step[seldom] / ((read_at - c.moved_at)[seldom] / NANOSECONDS)
+        for at in odd.nonzero()[0]:
+            plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
+        still = step == 0
+        c.still[fresh] = still[fresh]
+        c.gap[fresh] = seconds[fresh]
+        c.moved_at[fresh & ~still] = read_at[fresh & ~still]
+        c.reading[fresh] = reading[fresh]
+        c.time[fresh] = read_at[fresh]
+        self._resumed[fresh] = False
+        return plain
+
+    def _count(self, moved: Bools, step: Floats, read_at: Ints, power: Floats) -> None:
+        c = self._counters
+        c.counted[moved] += step[moved]
+        first = moved & (c.last_step == 0.0) & (self._gaps.since == 0)
         if first.any():
             # Most of a coarse counter's first step was before it was read first.
-            since = np.maximum(read_at - np.maximum(self._time, self._carried_to), 0) / NANOSECONDS
-            carried = self._open + np.maximum(power, 0.0) / self._divisor * since
-            first &= (carried > 0.0) & (self._still | (step > CARRIED_FACTOR * carried))
-            self._counted[first] += np.minimum(carried - step, 0.0)[first]
-        self._last_step[moved] = step[moved]
-        seldom = moved & (seconds >= LEAST_SECONDS)
-        self._own_rate[fresh] = np.nan
-        self._own_rate[seldom] = step[seldom] / ((read_at - self._moved_at)[seldom] / NANOSECONDS)
-        for at in (fresh & ~plain).nonzero()[0]:
-            self._judge(int(at), float(reading[at]), int(read_at[at]), float(judged[at]), float(greatest[at]))
-        still = step == 0
-        self._still[fresh] = still[fresh]
-        self._gap[fresh] = seconds[fresh]
-        self._moved_at[fresh & ~still] = read_at[fresh & ~still]
-        self._reading[fresh] = reading[fresh]
-        self._time[fresh] = read_at[fresh]
-        self._resumed[fresh] = False
+            since = np.maximum(read_at - np.maximum(c.time, self._carried_to), 0) / NANOSECONDS
+            carried = c.open + np.maximum(power, 0.0) / self._divisor * since
+            first &= (carried > 0.0) & (c.still | (step > CARRIED_FACTOR * carried))
+            c.counted[first] += np.minimum(carried - step, 0.0)[first]
 
-    def _judge(self, at: int, current: float, time: int, judged: float, greatest: float) -> None:
-        previous = float(self._reading[at])
+    def _judge(self, at: int, current: float, judged: float, greatest: float) -> bool:
+        """Count what a reading says that does not simply go on, and say whether it is believed."""
+        c, previous = self._counters, float(self._counters.reading[at])
         if np.isnan(previous):
             # Silent since the start: what was carried until the counter was first heard stays an estimate.
             self._keep_carried(at)
-            return
-        self._just_reset[at] = False
-        before = self._fallen.get(at)
-        if before is not None and before.undone_by(current, time, greatest):
-            del self._fallen[at]
-            amount = current - before.reading
-            self._counted[at], self._estimated[at] = before.counted + amount, before.estimated
-            self.corrections[Finding.GLITCH] += 1
-            return
+            return True
+        self._returning.just_fell[at] = False
         modulus = float(self._moduli[at])
         delta = counter_delta(
             previous,
@@ -353,28 +348,27 @@ class CounterBook:
             seconds=judged,
             greatest_rate=greatest,
             modulus=modulus if np.isfinite(modulus) else None,
-            carried=float(self._open[at]),
+            carried=float(c.open[at]),
         )
-        if delta.finding is Finding.GLITCH and self._still[at] and not self._last_step[at]:
-            self._last_step[at] = current - previous
-            self._counted[at] += self._open[at]
-            return
-        if delta.finding is not Finding.ADVANCE:
-            self.corrections[delta.finding] += 1
-            self._just_reset[at] = delta.finding is Finding.RESET
-            if before is None or before.rolled or not before.may_return(time):
-                counted, estimated = float(self._counted[at]), float(self._estimated[at])
-                rolled = delta.finding is Finding.ROLLOVER
-                self._fallen[at] = Fallen(previous, int(self._time[at]), counted, estimated, rolled)
-        if delta.amount is None:
-            self._keep_carried(at)
-            return
-        self._counted[at] += delta.amount
-        if delta.finding is Finding.RESET:
-            # It tells what it counted since it began anew, and nothing of the time before.
-            self._keep_carried(at, but=delta.amount)
+        if delta.amount is not None and delta.finding is not Finding.RESET:
+            c.counted[at] += delta.amount
+            if delta.finding is not Finding.ADVANCE:
+                self.corrections[delta.finding] += 1
+            return True
+        self._returning.doubt(at, fell=delta.finding is Finding.RESET)
+        if delta.finding is Finding.GLITCH and c.still[at] and not c.last_step[at]:
+            c.last_step[at] = current - previous
+            c.counted[at] += c.open[at]
+            return True
+        self.corrections[delta.finding] += 1
+        # It tells what it counted since it began anew, and nothing of the time before.
+        counted = delta.amount or 0.0
+        c.counted[at] += counted
+        self._keep_carried(at, but=counted)
+        return False
 
     def _keep_carried(self, at: int, but: float = 0.0) -> None:
-        kept = max(float(self._open[at]) - but, 0.0)
-        self._counted[at] += kept
-        self._estimated[at] += kept
+        c = self._counters
+        kept = max(float(c.open[at]) - but, 0.0)
+        c.counted[at] += kept
+        c.estimated[at] += kept

@@ -6,8 +6,8 @@ import pytest
 from facility.counters import Delta, Finding, counter_delta
 from facility.energy import CounterBook
 from facility.quality import Quality
-from facility.sample import NANOSECONDS
-from facility.sources import Estimate, Instant
+from facility.sources import Instant
+from tests.facility.meter import Meter
 from tests.facility.plant import START
 
 MEGAWATT_5_IN_WH_PER_SECOND = 5e6 / 3600
@@ -30,30 +30,6 @@ def test_counter_delta(previous, current, modulus, expected):
         previous, current, seconds=60.0, greatest_rate=MEGAWATT_5_IN_WH_PER_SECOND, modulus=modulus
     )
     assert delta == expected
-
-
-class Meter:
-    """One counter of a 3.6 MW meter (1 kWh a second at full load) with its power."""
-
-    def __init__(self, modulus=math.nan, rating=3.6e6):
-        point = np.array([0])
-        self.book = CounterBook(point, point, np.array([rating]), np.array([modulus]), 3600.0)
-        self.reading, self.time, self.quality = math.nan, 0, Quality.WAITING_FOR_DATA
-
-    def read(self, second, reading):
-        self.reading, self.time, self.quality = reading, START + second * NANOSECONDS, Quality.GOOD
-
-    def at(self, second, power=3.6e6, code=Quality.GOOD):
-        instant = Instant(
-            np.array([self.reading]),
-            np.array([self.time]),
-            np.array([self.quality], dtype=np.uint8),
-            START + second * NANOSECONDS,
-        )
-        codes = np.array([code], dtype=np.uint8)
-        rates = Estimate(np.array([power]), codes, codes >= 192, np.zeros(1), np.ones(1))
-        amounts = self.book.update(instant, rates)
-        return float(amounts.total[0]), float(amounts.estimated[0])
 
 
 def test_counts_from_the_first_reading_and_carries_on_by_power_until_the_next():
@@ -99,17 +75,6 @@ def test_a_counter_silent_from_the_start_keeps_its_estimate_as_an_estimate():
     assert meter.at(10) == (10_000.0, 10_000.0)
     meter.read(20, 787_500.0)
     assert meter.at(20) == (20_500.0, 10_000.0)
-
-
-def test_a_transient_zero_costs_nothing():
-    meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, 0.0)
-    meter.at(10)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20) == (20_000.0, 0.0)
-    assert meter.book.corrections == {Finding.RESET: 1, Finding.GLITCH: 1}
 
 
 def test_rollover_is_counted_across():
@@ -159,40 +124,6 @@ def test_what_an_unrated_meter_counted_over_a_stop_is_not_judged_by_the_little_i
     after.read(36_010, 90_000_000.0)  # and from then on what is impossible is not believed
     after.at(36_010, power=3.6e3)
     assert after.book.corrections == {Finding.GLITCH: 1}
-
-
-def test_a_zero_that_lasts_two_readings_costs_nothing():
-    meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, 0.0)
-    meter.at(10)
-    meter.read(20, 0.0)
-    meter.at(20)
-    meter.read(30, 1_030_000.0)
-    assert meter.at(30) == (30_000.0, 0.0)
-
-
-def test_a_return_from_a_wrong_low_reading_counts_no_second_twice():
-    meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.at(10)
-    meter.read(10, 900_000.0)
-    assert meter.at(10) == (10_000.0, 10_000.0)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20) == (20_000.0, 0.0)
-
-
-@pytest.mark.parametrize("wrong", [0.0, 500_000.0, 900_000_000.0])
-def test_an_unrated_meter_does_not_turn_a_wrong_reading_into_energy(wrong):
-    meter = Meter(rating=math.nan)
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, wrong)
-    meter.at(10)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20)[0] == pytest.approx(20_000.0, abs=20_001.0)
 
 
 def test_a_counter_without_a_power_is_covered_while_it_is_read():
@@ -301,22 +232,6 @@ def test_a_counter_that_begins_anew_while_it_is_silent_leaves_what_power_came_to
     assert meter.at(1810, power=1.8e6) == (905_000.0, 895_000.0)
 
 
-@pytest.mark.parametrize("start", [1000.0, 1_000_000.0])
-@pytest.mark.parametrize("readings", [1, 3])
-def test_a_wrong_high_reading_costs_nothing(start, readings):
-    meter = Meter()
-    meter.read(0, start)
-    meter.at(0)
-    meter.at(10)
-    for at in range(readings):
-        meter.read(10 + at, 50_000_000.0)
-        meter.at(10 + at)
-    meter.read(20, start + 20_000.0)
-    assert meter.at(20) == (20_000.0, 0.0)
-    meter.read(30, start + 30_000.0)
-    assert meter.at(30) == (30_000.0, 0.0)
-
-
 def test_a_meter_of_unknown_rating_that_was_replaced_during_a_stop_counts_no_other_meters_energy():
     """360 kW over ten hours is 3.6 MWh; the other meter has 500 GWh on it."""
     meter = Meter(rating=math.nan)
@@ -352,20 +267,3 @@ def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
     after.book.restore(meter.book.states(), np.array([0]))
     after.read(3600, 4_600_000.0)
     assert after.at(3600) == (3_600_000.0, 0.0)
-
-
-def test_a_passing_zero_just_before_a_rollover_is_none():
-    """At 0 it seems to have rolled over by 20 kWh; then it goes on as before, and really rolls over."""
-    meter = Meter(modulus=2.0**32)
-    meter.read(0, 2.0**32 - 20_000)
-    meter.at(0)
-    meter.read(10, 0.0)
-    meter.at(10)
-    meter.read(20, 2.0**32 - 10_000)
-    assert meter.at(20) == (10_000.0, 0.0)
-    meter.read(30, 2_000.0)
-    assert meter.at(30) == (22_000.0, 0.0)
-    meter.read(40, 0.0)
-    meter.at(40)
-    meter.read(50, 12_000.0)
-    assert meter.at(50) == (32_000.0, 0.0)

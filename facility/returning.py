@@ -1,0 +1,118 @@
+"""Counters that fell or leapt, and may come back to where they were: then nothing was wrong but a reading."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facility.counter_states import LEAST_SECONDS, Counters
+from facility.counters import CARRIED_FACTOR, LARGEST_ROLL, LARGEST_UNBOUNDED_ROLL, PLAUSIBLE_FACTOR
+from facility.moves import taken_over
+from facility.sample import NANOSECONDS
+from facility.sources import Bools, Floats, Ints
+
+_RETURN = 600 * NANOSECONDS
+"""How long after a counter fell or leapt it may still come back to where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What counters are read as now; shapes (counters,)."""
+
+    which: Bools
+    reading: Floats
+    time: Ints
+    greatest: Floats
+    """The most each can count in a second; ``inf`` if nobody knows."""
+
+
+class Returning:
+    """Where each counter stood before it last moved; arrays have shape (counters,)."""
+
+    def __init__(self, count: int, moduli: Floats) -> None:
+        """Prepare for so many counters, which roll over where ``moduli`` says, or NaN."""
+        self.before = Counters.unread(count)
+        """It is carried on by power, as if it had not been read since."""
+        self.just_fell = np.zeros(count, dtype=np.bool_)
+        """Which seem to have begun anew with their last reading."""
+        self._moduli = moduli
+        self._left_at = np.zeros(count, dtype=np.int64)
+        """When each was first read otherwise, ns; 0 if it never moved."""
+        self._doubted = np.zeros(count, dtype=np.bool_)
+        """Which fell, or leapt further than they can."""
+        self._fell = np.zeros(count, dtype=np.bool_)
+
+    def leave(self, which: Bools, now: Counters, time: Ints) -> None:
+        """These move on; but one that is doubted may come back for a while yet."""
+        recent = self._doubted & (time - self._left_at <= _RETURN)
+        leaving = which & ~recent
+        self.before.put(now, leaving)
+        np.copyto(self._left_at, time, where=leaving)
+        self._doubted &= ~leaving
+        self._fell &= ~leaving
+
+    def doubt(self, at: int, *, fell: bool) -> None:
+        """This one, that is just leaving where it stood, can hardly have done so."""
+        self._doubted[at] = True
+        self._fell[at] |= fell
+        self.just_fell[at] = fell
+
+    def returned(self, fresh: Fresh, now: Counters) -> Bools:
+        """Which go on from where they stood before, rather than from where they were read last.
+
+        Nothing that goes on from both is taken back, unless it had fallen and what its power came to since
+        speaks for it; nor is a move that could be, while its power came to as much.
+        """
+        before = self.before
+        rolled = now.reading < before.reading
+        known = fresh.which & (self._doubted | rolled | (fresh.reading < now.reading)) & (self._left_at > 0)
+        if not known.any():
+            return known
+        known &= (fresh.time - self._left_at <= _RETURN) | (now.time == self._left_at)
+        back, may_be_back = self._step(fresh, before)
+        forth, may_go_on = self._step(fresh, now)
+        may_go_on &= ~self.just_fell
+        nearer = self._fell & (np.abs(back - before.open) < np.abs(forth - now.open))
+        due = ~(self._doubted | rolled) & (before.open - back >= now.reading - before.reading)
+        return known & may_be_back & ~due & (~may_go_on | nearer)
+
+    def _step(self, fresh: Fresh, since: Counters) -> tuple[Floats, Bools]:
+        """By how much each has moved since, and whether it can have."""
+        seconds = np.maximum((fresh.time - since.time) / NANOSECONDS, LEAST_SECONDS)
+        limit = fresh.greatest * PLAUSIBLE_FACTOR * seconds + CARRIED_FACTOR * since.open
+        step = fresh.reading - since.reading
+        rolls = (step < 0) & np.isfinite(self._moduli)
+        if rolls.any():
+            step = np.where(rolls, step + self._moduli, step)
+            most = np.where(np.isfinite(limit), LARGEST_ROLL, LARGEST_UNBOUNDED_ROLL) * self._moduli
+            limit = np.where(rolls, np.minimum(limit, most), limit)
+        return step, (step >= 0) & (step <= limit)
+
+    def carry(self, amount: Floats, estimated: Floats) -> None:
+        """So much each would have counted meanwhile, had it not been read."""
+        self.before.open += amount
+        self.before.open_estimated += estimated
+
+    def come_back(self, which: Bools, now: Counters) -> None:
+        """These stand again where they stood before."""
+        now.put(self.before, which)
+        np.copyto(self._left_at, 0, where=which)
+        for flag in (self._doubted, self._fell, self.just_fell):
+            flag[which] = False
+
+    def take_over(self, other: "Returning", places: Ints) -> None:
+        """Go on from those of other counters, of which these stand at these places, or NOWHERE."""
+        self.before.take_over(other.before, places)
+        for mine, theirs in (
+            (self.just_fell, other.just_fell),
+            (self._left_at, other._left_at),
+            (self._doubted, other._doubted),
+            (self._fell, other._fell),
+        ):
+            taken_over(mine, theirs, places)
+
+    def to_remember(self, now: Counters, time: int) -> Counters:
+        """Where they stand; those that are doubted, where they stood before."""
+        found = Counters.unread(len(now.reading))
+        found.put(now, np.ones(len(now.reading), dtype=np.bool_))
+        found.put(self.before, self._doubted & (time - self._left_at <= _RETURN))
+        return found

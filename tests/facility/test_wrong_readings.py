@@ -1,0 +1,196 @@
+"""A counter that is read wrong and is back soon has counted what it counted."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+
+from facility.counters import Finding
+from tests.facility.meter import Meter
+
+
+def test_a_transient_zero_costs_nothing():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+    assert meter.book.corrections == {Finding.RESET: 1, Finding.GLITCH: 1}
+
+
+def test_a_zero_that_lasts_two_readings_costs_nothing():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 0.0)
+    meter.at(20)
+    meter.read(30, 1_030_000.0)
+    assert meter.at(30) == (30_000.0, 0.0)
+
+
+def test_a_return_from_a_wrong_low_reading_counts_no_second_twice():
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.at(10)
+    meter.read(10, 900_000.0)
+    assert meter.at(10) == (10_000.0, 10_000.0)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 500_000.0, 900_000_000.0])
+def test_an_unrated_meter_does_not_turn_a_wrong_reading_into_energy(wrong):
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0)
+    meter.read(10, wrong)
+    meter.at(10)
+    meter.read(20, 1_020_000.0)
+    assert meter.at(20)[0] == pytest.approx(20_000.0, abs=20_001.0)
+
+
+@pytest.mark.parametrize("start", [1000.0, 1_000_000.0])
+@pytest.mark.parametrize("readings", [1, 3])
+def test_a_wrong_high_reading_costs_nothing(start, readings):
+    meter = Meter()
+    meter.read(0, start)
+    meter.at(0)
+    meter.at(10)
+    for at in range(readings):
+        meter.read(10 + at, 50_000_000.0)
+        meter.at(10 + at)
+    meter.read(20, start + 20_000.0)
+    assert meter.at(20) == (20_000.0, 0.0)
+    meter.read(30, start + 30_000.0)
+    assert meter.at(30) == (30_000.0, 0.0)
+
+
+def test_a_passing_zero_just_before_a_rollover_is_none():
+    """At 0 it seems to have rolled over by 20 kWh; then it goes on as before, and really rolls over."""
+    meter = Meter(modulus=2.0**32)
+    meter.read(0, 2.0**32 - 20_000)
+    meter.at(0)
+    meter.read(10, 0.0)
+    meter.at(10)
+    meter.read(20, 2.0**32 - 10_000)
+    assert meter.at(20) == (10_000.0, 0.0)
+    meter.read(30, 2_000.0)
+    assert meter.at(30) == (22_000.0, 0.0)
+    meter.read(40, 0.0)
+    meter.at(40)
+    meter.read(50, 12_000.0)
+    assert meter.at(50) == (32_000.0, 0.0)
+
+
+SMALL_RACK, RATED, UNIT = 5e3, 7e3, 1e3
+"""5 kW; a counter in kWh that begins 0.4 kWh above a step: it steps after 432 s, and then each 720 s."""
+
+
+def coarse(wrong, *, rating=RATED, last=4320):
+    """What such a counter comes to, second by second, that is read as ``wrong`` says instead."""
+    meter, found = Meter(rating=rating), {}
+    for second in range(0, last + 1, 10):
+        right = (5e9 + 400 + SMALL_RACK * second / 3600) // UNIT * UNIT
+        meter.read(second, wrong.get(second, lambda reading: reading)(right))
+        found[second] = meter.at(second, power=SMALL_RACK)
+    return found
+
+
+@cache
+def uninterrupted(rating):
+    return coarse({}, rating=rating)
+
+
+@pytest.mark.parametrize("rating", [RATED, math.nan])
+@pytest.mark.parametrize("begin", [20, 1000, 2580, 2590, 2600, 3000])
+@pytest.mark.parametrize(
+    ("wrong", "readings"),
+    [
+        (lambda _: 0.0, 1),
+        (lambda _: 0.0, 3),
+        (lambda _: 3e12, 1),
+        (lambda _: 3e12, 3),
+        (lambda reading: reading - UNIT, 1),
+        (lambda reading: reading + UNIT, 1),
+        (lambda reading: reading + 2 * UNIT, 1),
+        (lambda reading: reading / 2, 1),
+    ],
+    ids=["zero", "three zeros", "huge", "three huge", "one less", "one more", "two more", "half"],
+)
+def test_a_wrong_reading_costs_a_coarse_counter_nothing_of_what_was_carried(rating, begin, readings, wrong):
+    found = coarse(dict.fromkeys(range(begin, begin + 10 * readings, 10), wrong), rating=rating)
+    plain = uninterrupted(rating)
+    for second in range(begin + 10 * readings, 4321, 10):
+        # A step that falls among them is read so much later, and what is carried begins then.
+        total, estimated = plain[second]
+        assert found[second] == (pytest.approx(total, abs=42.0), pytest.approx(estimated, abs=42.0)), second
+    assert found[4320] == (pytest.approx(6000.0, abs=42.0), 0.0)
+
+
+def test_a_believable_wrong_reading_that_is_taken_back_costs_nothing():
+    """3.6 MW may be 12 kWh in ten seconds; 11 are read, of which one is none."""
+    meter = Meter()
+    for second, reading in ((0, 1_000_000.0), (10, 1_010_000.0), (20, 1_031_000.0), (30, 1_030_000.0)):
+        meter.read(second, reading)
+        found = meter.at(second)
+    assert found == (30_000.0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 5.0, 900e6])
+@pytest.mark.parametrize("silence", [300, 3600])
+def test_a_wrong_first_reading_after_a_silence_costs_nothing(silence, wrong):
+    """1.8 MW: 500 Wh a second."""
+    meter = Meter()
+    meter.read(0, 1_000_000.0)
+    meter.at(0, power=1.8e6)
+    for second in range(10, silence, 10):
+        meter.at(second, power=1.8e6, code=72)
+    meter.read(silence, wrong)
+    meter.at(silence, power=1.8e6)
+    meter.read(silence + 10, 1_000_000.0 + 500.0 * (silence + 10))
+    assert meter.at(silence + 10, power=1.8e6) == (500.0 * (silence + 10), 0.0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 900e6])
+def test_a_wrong_reading_before_a_stop_costs_nothing(wrong):
+    before = Meter()
+    before.read(0, 1_000_000.0)
+    before.at(0)
+    before.read(10, wrong)
+    before.at(10)
+    after = Meter()
+    after.book.restore(before.book.states(), np.array([0]))
+    after.read(3600, 4_600_000.0)
+    assert after.at(3600) == (3_600_000.0, 0.0)
+
+
+def test_one_spike_of_its_power_does_not_set_what_a_meter_of_unknown_rating_may_carry():
+    """At 360 kW it counts 100 Wh a second; 50 MWh in a minute is 3 GW, which one wrong reading came to."""
+    meter = Meter(rating=math.nan)
+    for second in range(0, 70, 10):
+        meter.read(second, 1_000_000.0 + 100.0 * second)
+        meter.at(second, power=3e9 if second == 30 else 360e3)
+    meter.at(70, power=360e3)
+    meter.read(70, 51_000_000.0)
+    assert meter.at(70, power=360e3)[0] == pytest.approx(7000.0)
+    assert meter.book.corrections == {Finding.GLITCH: 1}
+
+
+def test_two_readings_of_its_power_say_what_a_meter_of_unknown_rating_may_carry():
+    """From 3.6 kW to 3.6 MW: 1 kWh a second, of which two readings tell before the counter does."""
+    meter = Meter(rating=math.nan)
+    meter.read(0, 1_000_000.0)
+    meter.at(0, power=3.6e3)
+    meter.read(10, 1_000_010.0)
+    meter.at(10, power=3.6e3)
+    meter.at(20, power=3.6e6)
+    meter.at(30, power=3.6e6)
+    meter.read(30, 1_020_010.0)
+    assert meter.at(30, power=3.6e6) == (20_010.0, 0.0)
+    assert not meter.book.corrections
