@@ -112,7 +112,7 @@ class Endpoint(Places):
             if self._unit != unit.number:
                 self._units_differ = self._unit >= 0
                 self._unit = unit.number
-            if not (unit.failures or queue.trusted or queue.doubtful or self._held):
+            if not (unit.doubtful or queue.trusted or queue.doubtful or self._held):
                 now = monotonic()
                 for connection in self._connections:
                     link = connection.link
@@ -121,7 +121,7 @@ class Endpoint(Places):
                         return
             waited = bool(queue.trusted)
             queue.add(scan)
-            if not waited or unit.failures:  # who is behind others that wait changes nothing for them
+            if not waited or unit.doubtful:  # who is behind others that wait changes nothing for them
                 self._next()
 
     def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
