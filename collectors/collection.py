@@ -129,6 +129,7 @@ class Collection:
             for endpoint in self._endpoints.values():
                 endpoint.stop()
             self._deadlines.close()
+            self._network.close()
             self._harvest.flush()
 
     @property

@@ -58,12 +58,12 @@ class MqttDevice:
 
     __slots__ = (
         "_emit",
-        "_last_error",
         "_last_success",
         "_offline",
         "binding",
         "decoders",
         "errors",
+        "last_error",
         "newest",
         "polls",
         "takers",
@@ -96,7 +96,7 @@ class MqttDevice:
         self._emit = emit
         self._offline = offline
         self._last_success: int | None = None
-        self._last_error = ""
+        self.last_error = ""
         self.takers: tuple[Taker, ...] = tuple(PointMessages(self, each) for each in decoders.points)
         if decoders.liveness is not None:
             self.takers += (LivenessMessages(self, decoders.liveness),)
@@ -124,7 +124,7 @@ class MqttDevice:
     def lose(self, now: int) -> None:
         """It is not connected: the last values of all its points are only that, from now on."""
         self._offline.add(self.binding.device)
-        self._last_error = "says that it is offline, or its broker says so for it"
+        self.last_error = "says that it is offline, or its broker says so for it"
         self.silence(0, len(self.binding.profile.points), now)
 
     def find(self) -> None:
@@ -141,7 +141,7 @@ class MqttDevice:
     def fail(self, reason: str) -> None:
         """A message could not be read."""
         self.polls["failed"] += 1
-        self._last_error = reason
+        self.last_error = reason
 
     def health(self, now: int) -> DeviceHealth:
         """How reading it goes, seen now."""
@@ -154,7 +154,7 @@ class MqttDevice:
             polls_done=self.polls["done"],
             polls_missed=self.polls["missed"],
             polls_failed=self.polls["failed"],
-            last_error=self._last_error,
+            last_error=self.last_error,
         )
 
     def state(self, now: int) -> DeviceState:

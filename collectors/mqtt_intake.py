@@ -129,8 +129,10 @@ class Intake:
                 failed.setdefault(str(error), []).append(taker)
             except Exception as error:  # noqa: BLE001
                 # Whatever it is, the message must not come again and again.
-                _LOG.exception("a message on %s cannot be used", message.topic)
-                failed.setdefault(f"{type(error).__name__}: {error}", []).append(taker)
+                reason = f"{type(error).__name__}: {error}"
+                if taker.device.last_error != reason:
+                    _LOG.exception("a message on %s cannot be used", message.topic)
+                failed.setdefault(reason, []).append(taker)
         for reason, those in failed.items():
             self._refuse("payload", reason, message, those)
 

@@ -227,9 +227,9 @@ def _raw_words(point: PointSpec, field: PayloadField) -> dict[str, float]:
 
 def _word(found: object) -> str:
     """A word to compare with those of a profile: numbers and true and false are written out."""
-    if isinstance(found, bool):
+    if isinstance(found, int):  # True and False are
         return str(found).casefold()
-    if isinstance(found, int | float):
+    if isinstance(found, float):
         return f"{found:g}"
     return found.casefold() if isinstance(found, str) else ""
 

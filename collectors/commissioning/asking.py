@@ -23,6 +23,10 @@ class UnreachableError(Exception):
     """An address refuses connections, takes none any more or closes each."""
 
 
+class HungUpError(UnreachableError):
+    """It takes connections, and closes each when it is asked something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a read gave, and how long it took."""
@@ -63,7 +67,8 @@ class Asker:
             timeout: seconds to wait for the reply; as long as the link waits if None.
 
         Raises:
-            UnreachableError: there is no connection to be had, or each is closed when it is used.
+            HungUpError: each connection is closed when it is used.
+            UnreachableError: there is none to be had.
         """
         if self.requests:
             await self._sleep(self._pause)
@@ -125,6 +130,7 @@ class Asker:
             return
         self._lost_in_a_row += 1
         if self._lost_in_a_row >= _LOST_IN_A_ROW:
-            waiting.set_exception(UnreachableError(f"every connection is lost: {reason}"))
+            self._lost_in_a_row = 0
+            waiting.set_exception(HungUpError(f"every connection is lost: {reason}"))
         else:
             waiting.set_result(Fault(FaultKind.TIMEOUT))

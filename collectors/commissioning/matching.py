@@ -150,6 +150,10 @@ def _payload(answer: Answer | None, block: Block) -> Payload:
 def _judged(
     profile: ModbusProfile, blocks: Sequence[Block], memory: Memory
 ) -> tuple[list[Judgement], tuple[CrossCheck, ...]]:
+    """What each value says of the profile, and whether the plausible ones agree with one another.
+
+    Words that have been seen at another register already say nothing more: many devices fill a table alike.
+    """
     values, quality = decoded(profile, blocks, memory)
     judgements = []
     plausible: dict[str, float] = {}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from collectors.commissioning.asking import Asker, Reply, Sleep, UnreachableError
+from collectors.commissioning.asking import Asker, HungUpError, Reply, Sleep, UnreachableError
 from collectors.commissioning.examining import Examination, Examined
 from collectors.modbus import Connect
 from collectors.modbus.frames import read_request
@@ -89,13 +89,16 @@ async def scan_host(
     try:
         await _look_for_units(found, asker, settings, progress)
         for unit in found.units:
-            unit.examined = await Examination(
-                asker,
-                unit.unit,
-                settings.profiles,
-                most_requests=settings.most_requests,
-                thorough=settings.thorough,
-            ).run()
+            try:
+                unit.examined = await Examination(
+                    asker,
+                    unit.unit,
+                    settings.profiles,
+                    most_requests=settings.most_requests,
+                    thorough=settings.thorough,
+                ).run()
+            except HungUpError as error:  # perhaps for this unit only
+                found.error = f"unit {unit.unit}: {error}"
             found.examined += 1
             found.requests = asker.requests
             progress()

@@ -18,6 +18,7 @@ from typing import Protocol
 from collectors.backoff import Backoff
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Errors, Link, Lost
+from collectors.modbus.unit import Unit
 from collectors.reasons import in_words
 
 _LOG = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Connection:
         "_timer",
         "backoff",
         "free_at",
+        "heard_at",
+        "heard_last",
         "link",
         "places",
         "refused",
@@ -92,8 +95,12 @@ class Connection:
         """How many of the requests allowed at once are taken up."""
         self.free_at = 0.0
         """From when on the next request may be sent, in monotonic time; so it has been idle since then."""
+        self.heard_at = 0.0
+        """When a reply came last, over this link or one before it, in monotonic time."""
+        self.heard_last: Unit | None = None
+        """From whom; None once that unit has been silent, too."""
         self.silent = 0
-        """Reads in a row without any reply."""
+        """Reads in a row without any reply, but for those of units that were silent while others answered."""
         self.resting = False
         """Closed for want of anything to ask."""
         self.reopening = False
@@ -107,9 +114,24 @@ class Connection:
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether there was any reply over the link that stands."""
+        return self.link is not None and self.backoff is None
+
     def start(self) -> None:
         """From now on keep it open."""
         self._opener.ask(self)
+
+    def silence(self, unit: Unit, sent_at: float) -> None:
+        """A unit did not answer what was sent to it then.
+
+        It tells nothing of the connection if others have answered since the unit was first silent.
+        """
+        if self.heard_last is unit:
+            self.heard_last = None
+        if unit.silent_since(sent_at) >= self.heard_at:
+            self.silent += 1
 
     def wake(self) -> None:
         """Open it again if it rests."""

@@ -31,7 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 SILENT_READS = 3
 """After so many reads in a row without any reply, and no unit left that may yet answer, the connection is
-opened anew: it may be half open."""
+opened anew: it may be half open. Units that were silent while others answered do not count."""
 MOST_SILENT_READS = 10
 """After so many in any case."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
@@ -112,7 +112,7 @@ class Endpoint(Places):
             if self._unit != unit.number:
                 self._units_differ = self._unit >= 0
                 self._unit = unit.number
-            if not (unit.failures or queue.trusted or queue.doubtful or self._held):
+            if not (unit.doubtful or queue.trusted or queue.doubtful or self._held):
                 now = monotonic()
                 for connection in self._connections:
                     link = connection.link
@@ -121,7 +121,7 @@ class Endpoint(Places):
                         return
             waited = bool(queue.trusted)
             queue.add(scan)
-            if not waited or unit.failures:  # who is behind others that wait changes nothing for them
+            if not waited or unit.doubtful:  # who is behind others that wait changes nothing for them
                 self._next()
 
     def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
@@ -179,6 +179,14 @@ class Endpoint(Places):
     def closed(self, reason: str, connection: Connection) -> None:
         """The other side closed a link, as it may: what is being read goes on over the next one."""
         self._errors["closed"] += 1
+        self._repeat(reason, connection)
+
+    def backoff(self) -> Backoff:
+        """Pauses between attempts to connect: longer each time."""
+        return Backoff(self._random)
+
+    def _repeat(self, reason: str, connection: Connection) -> None:
+        """Have what was being read over a link that is gone done once more over the next one."""
         for scan in self._scans_over(connection):
             if scan.request is not None:
                 continue
@@ -188,10 +196,6 @@ class Endpoint(Places):
                 self._end(scan)
                 self._blame(scan, reason)
         self._next()
-
-    def backoff(self) -> Backoff:
-        """Pauses between attempts to connect: longer each time."""
-        return Backoff(self._random)
 
     def _fallen(self, reason: str, connection: Connection) -> None:
         """A connection failed; the endpoint is down if that was its last."""
@@ -276,7 +280,7 @@ class Endpoint(Places):
         device = scan.device
         if isinstance(answer, Fault):
             if answer.kind is not FaultKind.TIMEOUT:
-                self._heard(device.unit, connection, seconds)
+                self._heard(device.unit, connection, now, seconds)
             if _is_dead(answer, scan.asked):
                 if scan.probing or not device.puts_up_with(answer, cost):
                     self._abandon(scan, connection, answer)
@@ -286,7 +290,7 @@ class Endpoint(Places):
                     self._go_on(scan, device.next_request(), self._clock.now())
                 return
         else:
-            self._heard(device.unit, connection, seconds)
+            self._heard(device.unit, connection, now, seconds)
         time = self._clock.now()
         if device.unit.succeeded(time):
             device.returned()
@@ -316,10 +320,11 @@ class Endpoint(Places):
         if self._queue or self._held:
             asyncio.get_running_loop().call_soon(self._next)
 
-    def _heard(self, unit: Unit, connection: Connection, seconds: float) -> None:
-        """There was some reply: the endpoint lives."""
+    def _heard(self, unit: Unit, connection: Connection, now: float, seconds: float) -> None:
+        """There was some reply, after so long: the endpoint lives."""
         self._reply_time.heard(seconds)
         unit.answered(seconds)
+        connection.heard_at, connection.heard_last = now, unit
         connection.silent = 0
         connection.backoff = None
         if self._told_down:
@@ -328,22 +333,36 @@ class Endpoint(Places):
 
     def _abandon(self, scan: Scan, connection: Connection, fault: Fault) -> None:
         """The unit did not answer: this scan is over, the endpoint goes on with another."""
+        unit = scan.device.unit
         if fault.kind is FaultKind.TIMEOUT:
-            connection.silent += 1
-        self._last_error = f"unit {scan.device.unit.number}: {fault}"
+            connection.silence(unit, scan.sent_at)
+        self._last_error = f"unit {unit.number}: {fault}"
         if scan.placed:
             elapsed = monotonic() - scan.sent_at
             alone = connection.link is None or not connection.link.several
             self._charge(scan, elapsed if alone else min(elapsed, self._stall(scan)))
         self._end(scan)
         self._blame(scan, str(fault))
-        enough = SILENT_READS if not self._queue.trusted else MOST_SILENT_READS
+        waits = self._queue.trusted or (connection.heard_last is not None and not connection.has_answered)
+        enough = MOST_SILENT_READS if waits else SILENT_READS
         if connection.silent >= enough and connection.link is not None:
-            silent, connection.silent = connection.silent, 0
-            connection.link.close(f"no reply to {silent} reads in a row")
+            self._doubt(connection, connection.link)
         else:
             self._settle(connection, fault)
             self._next()
+
+    def _doubt(self, connection: Connection, link: Link) -> None:
+        """Nothing comes over a connection any more. One that had answered is opened anew without a word; if
+        the next one is no better, the endpoint is down.
+        """
+        silent, connection.silent = connection.silent, 0
+        reason = f"no reply to {silent} reads in a row"
+        if connection.has_answered:
+            self._errors["lost"] += 1
+            connection.renew(reason)
+            self._repeat(reason, connection)
+        else:
+            link.close(reason)
 
     def _settle(self, connection: Connection, fault: Fault) -> None:
         """See to it that a reply that may come late is not taken for another."""

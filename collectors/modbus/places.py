@@ -101,7 +101,7 @@ class Places:
             ):
                 try:
                     unit = chosen.device.unit
-                    if unit.failures and link.owes(unit.number):
+                    if unit.doubtful and link.owes(unit.number):
                         chosen.device.fail(str(Fault(FaultKind.TIMEOUT)))  # neighbours would wait for it
                     else:
                         self._start(chosen, connection, link, now)

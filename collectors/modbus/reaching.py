@@ -2,6 +2,7 @@
 
 A name is looked up once at a time, however many ask: the threads that do it are few, nobody can call them
 back, and a name service that is away would have them work through a queue that grows with each attempt.
+They do nothing else, so that all other work that the process gives to threads goes on meanwhile.
 Every address of a name has its share of the time, for the first one may swallow all of it. And the last open
 files that the process may have are left to its journal, its history and its pages.
 """
@@ -11,9 +12,12 @@ import errno
 import resource
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 SPARE_FILES = 64
 """Open files that connections to endpoints leave to all else."""
+LOOKUPS = 4
+"""Names looked up at once."""
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """As the socket module has it, with or without IPv6."""
@@ -27,6 +31,7 @@ class Network:
     def __init__(self) -> None:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
         """Those under way."""
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
 
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to the first address of a host that accepts; there are so many seconds for it.
@@ -78,6 +83,10 @@ class Network:
             raise
         return made
 
+    def close(self) -> None:
+        """Look up nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     async def _addresses(self, host: str, port: int) -> _Found:
         """Where a host is reached; a thread looks it up, unless it is an address already."""
         for family in (socket.AF_INET, socket.AF_INET6):
@@ -88,7 +97,9 @@ class Network:
             return [(family, (host, port))]
         lookup = self._lookups.get((host, port))
         if lookup is None:
-            lookup = self._lookups[host, port] = asyncio.ensure_future(_looked_up(host, port))
+            lookup = self._lookups[host, port] = asyncio.get_running_loop().run_in_executor(
+                self._threads, _looked_up, host, port
+            )
             lookup.add_done_callback(lambda done: self._end(host, port, done))
         return await asyncio.shield(lookup)
 
@@ -98,8 +109,8 @@ class Network:
             done.exception()  # whoever waits is told; if nobody does any more, asyncio would complain
 
 
-async def _looked_up(host: str, port: int) -> _Found:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+def _looked_up(host: str, port: int) -> _Found:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, address) for family, _, _, _, address in found]
 
 

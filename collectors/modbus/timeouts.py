@@ -62,12 +62,18 @@ class ReplyTime:
         """
         if not is_unproven(unit) or math.isnan(self.mean):
             return timeout
-        never_heard = unit.slowest == 0.0
-        if unit.failures % PATIENT_EVERY == PATIENT_EVERY - 1 or (never_heard and unit.failures == 1):
+        if _may_be_slow(unit):
             return timeout
         return min(timeout, max(self.expected(), _MARGIN * unit.slowest))
 
 
 def is_unproven(unit: Unit) -> bool:
     """Whether a read of a unit may well cost a timeout: it failed last time, or was never read."""
-    return unit.failures > 0 or unit.state is DeviceState.WAITING
+    return unit.doubtful or unit.state is DeviceState.WAITING
+
+
+def _may_be_slow(unit: Unit) -> bool:
+    """Whether this try of a silent unit has its full time: one in four, and the second of one never heard."""
+    failures = unit.failures
+    never_heard = unit.slowest == 0.0
+    return failures % PATIENT_EVERY == PATIENT_EVERY - 1 or (never_heard and failures == 1)

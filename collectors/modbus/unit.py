@@ -4,6 +4,7 @@ A unit goes dormant only when both too many scans in a row have failed and too l
 one cheap read now and then asks whether it is back, with a growing pause counted in its polling periods.
 """
 
+import math
 from dataclasses import dataclass
 from random import Random
 
@@ -36,6 +37,7 @@ class Unit:
         "_patience",
         "_pause",
         "_random",
+        "_silent_since",
         "_skip",
         "failures",
         "number",
@@ -53,6 +55,7 @@ class Unit:
         """Failed scans in a row."""
         self.slowest = 0.0
         """Seconds its slowest reply took, those long ago forgotten; 0 before the first."""
+        self._silent_since = math.inf
         self._patience = patience
         self._random = random
         self._longest = max(1, min(patience.most_periods, int(patience.longest_pause / period)))
@@ -67,6 +70,12 @@ class Unit:
     def answered(self, seconds: float) -> None:
         """A reply came so long after its request."""
         self.slowest = max(seconds, _REMEMBERED * self.slowest)
+        self._silent_since = math.inf
+
+    def silent_since(self, sent_at: float) -> float:
+        """A request of ``sent_at`` got no reply; returns when the first one of a row of such was sent."""
+        self._silent_since = min(self._silent_since, sent_at)
+        return self._silent_since
 
     def takes_turn(self) -> bool:
         """Whether it is asked in this polling period; a dormant unit sits most of them out."""

@@ -326,17 +326,31 @@ async def test_what_an_identified_device_forbids_is_not_read_for_another_profile
     assert not [pdu for pdu in reads if 100 <= int.from_bytes(pdu[1:3], "big") < 120]
 
 
+class Dying(Bank):
+    """Resets its connection at each request but the first two."""
+
+    left = 2
+
+    def answer(self, pdu: bytes) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionResetError
+        return super().answer(pdu)
+
+
 async def test_a_device_that_falls_silent_is_left_alone() -> None:
-    class Dying(Bank):
-        left = 2
-
-        def answer(self, pdu: bytes) -> bytes:
-            self.left -= 1
-            if self.left < 0:
-                raise ConnectionResetError
-            return super().answer(pdu)
-
     async with serving(Gateway({1: Dying(words=RACK_PDU.words)})) as gateway:
         found = await scan(gateway.port, 1)
     assert [unit.unit for unit in found.units] == [1]
     assert "every connection is lost" in found.error
+
+
+async def test_a_device_that_ends_each_connection_keeps_no_other_from_being_examined() -> None:
+    devices = {unit: Dying(words=RACK_PDU.words) for unit in (1, 2)}
+    async with serving(Gateway({**devices, 3: RACK_PDU})) as gateway:
+        found = await scan(gateway.port, 1, 2, 3)
+    assert [unit.unit for unit in found.units] == [1, 2, 3]
+    assert found.error.startswith("unit 2: every connection is lost: ")
+    assert [unit.examined is None for unit in found.units] == [True, True, False]
+    assert found.units[2].examined is not None
+    assert found.units[2].examined.matches[0].profile.name == "rack-pdu"

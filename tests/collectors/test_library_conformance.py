@@ -134,7 +134,11 @@ class Read:
 
 
 async def poll(cases: Mapping[str, Case]) -> Read:
-    """All devices behind one server, read once by the collection."""
+    """All devices behind one server, read once by the collection.
+
+    Each over a connection of its own: this server loses a request that reaches it together with another
+    one, as those do that are sent while a busy machine takes its time over the one before.
+    """
     servers: list[SimDevice] = []
     bindings: list[ModbusBinding] = []
     first = 0
@@ -145,7 +149,7 @@ async def poll(cases: Mapping[str, Case]) -> Read:
             ModbusBinding(
                 device=f"{name}{'-silent' if silent else ''}",
                 first=first,
-                endpoint="gw",
+                endpoint=f"gw-{unit}",
                 unit=unit,
                 period=3.0,
                 profile=found.profile,
@@ -160,8 +164,11 @@ async def poll(cases: Mapping[str, Case]) -> Read:
         seen.add(sample.first)
 
     async with served(servers) as port:
-        endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=60.0)
-        plan = CollectionPlan(endpoints=(endpoint,), modbus=tuple(bindings))
+        endpoints = tuple(
+            ModbusEndpoint(id=binding.endpoint, host="127.0.0.1", port=port, timeout=60.0)
+            for binding in bindings
+        )
+        plan = CollectionPlan(endpoints=endpoints, modbus=tuple(bindings))
         collection = Collection(plan, WallClock(), emit)
         async with running(collection.run()):
             await until(lambda: len(seen) == len(bindings), "every device is read")

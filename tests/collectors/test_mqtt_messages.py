@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from collectors.health import DeviceState
+from collectors.payloads import LivenessDecoder
 from collectors.profiles import MqttProfile
 from collectors.profiles.reader import read_profile
 from facility.sample import Sample
@@ -180,6 +181,34 @@ def test_what_is_neither_online_nor_offline_is_put_aside_and_changes_nothing() -
     assert it.aside == [("a/LWT", "neither 'online' nor 'offline': 'maybe'")]
     assert it.intake.offline == ()
     assert (it.health.polls_failed, it.health.polls_done) == (1, 0)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 400, "1e400", "NaN", "192.0"])
+def test_a_number_that_no_float_holds_is_neither_online_nor_good(number: str) -> None:
+    it = rig(
+        f"{LIVENESS}quality: {{path: q, good: [192], uncertain: [64]}}\n"
+        "points:\n  - {name: p, type: generic, path: v}\n"
+    )
+    it.take("LWT", number)
+    assert it.aside[0][0] == "a/LWT"
+    assert it.aside[0][1].startswith("neither 'online' nor 'offline': ")
+    it.take("", f'{{"v": 5, "q": {number}}}')
+    assert it.samples[-1].quality.tolist() == [192 if number == "192.0" else 0]
+    assert it.errors == {"payload": 1}
+
+
+def test_a_fault_of_our_own_in_message_after_message_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError("a fault")
+
+    it = rig(f"{LIVENESS}points:\n{TOPICS}")
+    monkeypatch.setattr(LivenessDecoder, "is_online", broken)
+    for _ in range(3):
+        it.take("LWT", "online")
+    assert it.errors == {"payload": 3}
+    assert caplog.messages == ["a message on a/LWT cannot be used"]
 
 
 def test_a_gateway_tells_of_all_its_devices_and_what_it_says_wrong_is_put_aside_once() -> None:

@@ -4,6 +4,8 @@ import asyncio
 import resource
 import socket
 import tempfile
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,23 +27,28 @@ from tests.collectors.conftest import (
 class NameService:
     """Answers when it is there, and keeps all waiting that ask meanwhile."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    def __init__(self) -> None:
         self.asked = 0
-        self.there = asyncio.Event()
-        self._ports = ports
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._answer)
+        self.there = threading.Event()
+        self.ports: tuple[int, ...] = ()
 
-    async def _answer(self, *_: object, **__: object) -> list[object]:
+    def answer(self, *_: object, **__: object) -> list[object]:
         self.asked += 1
-        await self.there.wait()
-        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in self._ports]
+        self.there.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in self.ports]
 
 
-async def test_a_name_is_looked_up_once_at_a_time_however_often_it_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameService]:
+    service = NameService()
+    monkeypatch.setattr(socket, "getaddrinfo", service.answer)
+    yield service
+    service.there.set()
+
+
+async def test_a_name_is_looked_up_once_at_a_time_however_often_it_is_asked_for(names: NameService) -> None:
     async with raw_server() as server:
-        names, network = NameService(monkeypatch, server.port), Network()
+        names.ports, network = (server.port,), Network()
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 await network.connect("plant.example", server.port, 0.01)
@@ -52,11 +59,32 @@ async def test_a_name_is_looked_up_once_at_a_time_however_often_it_is_asked_for(
         assert names.asked == 2
 
 
-async def test_an_address_that_swallows_connections_leaves_time_for_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_names_that_nobody_answers_to_keep_no_other_work_from_its_thread(names: NameService) -> None:
+    network = Network()
+    for at in range(50):
+        with pytest.raises(TimeoutError):
+            await network.connect(f"plant-{at}.example", 502, 0.01)
+    async with asyncio.timeout(10.0):
+        assert await asyncio.to_thread(sum, (1, 2)) == 3
+    assert names.asked == 4
+    network.close()
+
+
+async def test_what_waits_for_a_name_is_not_looked_up_once_the_network_is_closed(names: NameService) -> None:
+    network = Network()
+    for at in range(50):
+        with pytest.raises(TimeoutError):
+            await network.connect(f"plant-{at}.example", 502, 0.01)
+    network.close()
+    names.there.set()
+    await asyncio.sleep(0.1)
+    assert names.asked == 4
+
+
+async def test_an_address_that_swallows_connections_leaves_time_for_the_next(names: NameService) -> None:
     async with black_hole() as nowhere, raw_server() as server:
-        NameService(monkeypatch, nowhere, server.port).there.set()
+        names.ports = (nowhere, server.port)
+        names.there.set()
         with await Network().connect("plant.example", 502, 0.5) as reached:
             assert reached.getpeername() == ("127.0.0.1", server.port)
 
