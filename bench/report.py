@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from dcops.compiled import is_compiled
+
 Figures = dict[str, float]
 """What one run found, by name."""
 
@@ -38,7 +40,7 @@ def machine() -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("pymodbus", "uvloop", "numpy"))
     return (
         f"{_processor()}, {os.cpu_count()} CPUs, {platform.machine()}, {platform.system()}\n"
-        f"Python {platform.python_version()}, {libraries}"
+        f"Python {platform.python_version()}, {libraries}, {'compiled' if is_compiled() else 'plain Python'}"
     )
 
 

@@ -32,7 +32,6 @@ Head = tuple[int, int, int, int, int]
 _RECENT = 1024
 """Transactions before the present one whose replies are late; others never were ours."""
 _TRANSACTIONS = 1 << 16
-_PROTOCOL_ID = slice(2, 4)
 
 
 class LinkState(StrEnum):
@@ -317,7 +316,7 @@ class TcpLink(TransactionLink, asyncio.BufferedProtocol):
             start = end
         if start < nbytes:
             self._rest = bytes(data[start:nbytes])
-            if any(self._rest[_PROTOCOL_ID]):
+            if any(self._rest[2:4]):
                 self._no_frame()
 
     def _no_frame(self) -> None:

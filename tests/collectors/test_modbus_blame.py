@@ -21,6 +21,7 @@ from tests.collectors.conftest import (
     until,
 )
 from tests.collectors.rig import at, collecting, collecting_from, silent_units
+from tests.plain import replaces_methods
 
 
 @pytest.mark.parametrize(("code", "quality"), [(2, 8), (4, 12), (1, 4), (6, 24), (9, 0)])
@@ -258,6 +259,7 @@ async def test_one_of_several_connections_may_be_lost_without_the_endpoint() -> 
         assert rig.endpoint.state is EndpointState.CONNECTED
 
 
+@replaces_methods
 @pytest.mark.parametrize("step", ["begin", "take", "complete"])
 async def test_a_fault_of_our_own_in_one_device_costs_that_device_only(
     step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -28,6 +28,7 @@ from tests.collectors.conftest import (
     small_profile,
     until,
 )
+from tests.plain import replaces_methods
 from tests.streams import stream_server
 
 
@@ -246,6 +247,7 @@ async def test_a_connection_is_not_idle_while_a_reply_that_others_overtook_may_s
             assert rig.devices()[0].polls_missed == 0
 
 
+@replaces_methods
 async def test_endpoints_that_swallow_connections_keep_no_other_from_being_connected_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

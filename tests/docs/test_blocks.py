@@ -156,7 +156,7 @@ KINDS: dict[str, list[Callable[[Block, Path], None]]] = {
     "docs/journal.md": [sections, shell],
     "docs/mqtt.md": [site, device],
     "docs/profiles.md": [profile, shown, rest_of_a_profile, rest_of_a_profile, profile, profile, profile],
-    "docs/scaling.md": [shell, shell, unit_file],
+    "docs/scaling.md": [shell, shell, shell, unit_file],
     "docs/simulation.md": [shell, shell, shell, shell, shell, shell, frames, shell, shell],
     "docs/site.md": [shown, site, sections, table, site, sections, sections, shell, shell],
     "docs/stores.md": [sections, shown, shown, shell],
