@@ -22,7 +22,7 @@ compiled: .venv/compiled
 	touch $@
 
 plain:
-	find collectors facility . -maxdepth 2 -name '*.so' -not -path './.venv/*' -delete
+	find collectors facility -name '*.so' -delete
 	rm -f .venv/compiled
 
 demo: install

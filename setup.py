@@ -38,6 +38,6 @@ HOT = (
 if os.environ.get("DCOPS_COMPILE") == "1":
     from mypyc.build import mypycify
 
-    setup(ext_modules=mypycify([*HOT], opt_level="2", debug_level="0", group_name="dcops_compiled"))
+    setup(ext_modules=mypycify([*HOT], opt_level="2", debug_level="0", group_name="facility.compiled"))
 else:
     setup()

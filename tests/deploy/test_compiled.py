@@ -42,6 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     done = in_checkout(folder, "setup.py", "--quiet", "build_ext", "--inplace", DCOPS_COMPILE="1")
     assert done.returncode == 0, done.stdout
+    assert not list(folder.glob("*.so")), "an installation finds modules in its packages only"
     return folder
 
 
