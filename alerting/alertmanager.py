@@ -16,6 +16,7 @@ from yarl import URL
 
 from alerting.alarms import Alarm, Priority
 from alerting.posting import post
+from alerting.secrecy import secrets_of
 from facility.sample import NANOSECONDS
 
 REFRESH = 60.0
@@ -59,6 +60,7 @@ class Alertmanager:
         self._options = options
         self._base = URL(options.url)
         self._url = self._base / "api/v2/alerts"
+        self._secrets = secrets_of(self._base)
         self._wall = wall
 
     @property
@@ -77,6 +79,7 @@ class Alertmanager:
             json.dumps(alerts, ensure_ascii=False).encode(),
             headers={},
             seconds=self._options.timeout,
+            secrets=self._secrets,
         )
 
 
