@@ -147,7 +147,7 @@ class AlarmBoard:
             active = [alarm_from_record(record) for record in content["active"]]
             recent = [alarm_from_record(record) for record in content["recent"]]
             chattering = _chattering(content.get("chattering", {}))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise SnapshotError(f"saved alarms cannot be read: {error!r}; they are found anew") from error
         if version != SNAPSHOT_VERSION:
             raise SnapshotError(f"saved alarms are of version {version}, not {SNAPSHOT_VERSION}")

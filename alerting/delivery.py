@@ -117,7 +117,7 @@ class Notifier:
         self._failures = 0
         self._refusals = 0
         self._refused: set[str] = set()
-        """Ids of active alarms that were refused."""
+        """Ids of active alarms that were refused, where they are repeated."""
         self.refusing = False
         """Whether all that was sent last was refused for good."""
         self.error = ""
@@ -268,7 +268,8 @@ class Notifier:
         refused = sending.refused
         if refused:
             self.outcomes[Outcome.REFUSED] += len(refused)
-            self._refused.update(alarm.id for alarm in refused if alarm.cleared is None)
+            if self._options.refresh is not None:
+                self._refused.update(alarm.id for alarm in refused if alarm.cleared is None)
             if not self.refusing:
                 _log.error("%s refused alarm %s for good: %s", self.name, refused[0].id, sending.answer)
         if sending.sent:

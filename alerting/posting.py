@@ -2,20 +2,32 @@
 
 import os
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 
 import aiohttp
 from yarl import URL
 
 from alerting.errors import Refused, Unreachable
+from alerting.secrecy import without
 
 _CONTENT = frozenset({400, 413, 415, 422})
 """Answers that are about the message: it is no better the next time. Any other may be, once somebody has
 mended the address, the token or the receiver."""
 _EXCERPT = 200
+"""So many characters of an answer are told."""
+_READ = 4096
+"""So many bytes of it are read."""
 
 
 async def post(
-    session: aiohttp.ClientSession, url: URL, body: bytes, *, headers: Mapping[str, str], seconds: float
+    session: aiohttp.ClientSession,
+    url: URL,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    seconds: float,
+    secrets: AbstractSet[str],
 ) -> None:
     """Send a JSON body.
 
@@ -25,6 +37,7 @@ async def post(
         body: what.
         headers: besides the content type.
         seconds: how long it may take altogether.
+        secrets: what is left out of the answer when it is told, besides the values of the headers.
 
     Raises:
         Unreachable: no answer, or one that says nothing about the message, such as a redirect, which is not
@@ -39,23 +52,33 @@ async def post(
             timeout=aiohttp.ClientTimeout(total=seconds),
             allow_redirects=False,
         ) as response:
-            excerpt = " ".join((await response.content.read(_EXCERPT)).decode(errors="replace").split())
             status = response.status
+            if status < 300:  # noqa: PLR2004 - HTTP
+                return
             location = response.headers.get("Location", "")
+            answer = await _excerpt(response, {*secrets, *headers.values()})
     except TimeoutError:
         raise Unreachable(f"{url.origin()}: no answer within {seconds:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{url.origin()}: {_reason(error)}") from None
-    if status < 300:  # noqa: PLR2004 - HTTP
-        return
     told = f"{url.origin()}: status {status}"
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP
         told += f", it redirects{_elsewhere(url, location)} and that is not followed: give the final address"
-    elif excerpt:
-        told += f": {excerpt}"
+    elif answer:
+        told += f": {answer}"
     if status in _CONTENT:
         raise Refused(told)
     raise Unreachable(told)
+
+
+async def _excerpt(response: aiohttp.ClientResponse, secrets: AbstractSet[str]) -> str:
+    """How the answer begins, in one line."""
+    read = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):  # the status says enough
+        while len(read) < _READ and (more := await response.content.read(_READ - len(read))):
+            read += more
+    text = without(read.decode(errors="replace"), secrets, whole=response.content.at_eof())
+    return " ".join(text.split())[:_EXCERPT]
 
 
 def _elsewhere(url: URL, location: str) -> str:

@@ -11,7 +11,7 @@ from alerting.amounts import read_deadband, read_delay, read_limit
 from alerting.messages import PLACEHOLDERS
 from alerting.rule_files import RawRule, RuleProblem
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
-from alerting.selection import matches
+from alerting.selection import finds_any
 from facility.devices import DeviceKind, Feed
 from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.quantities import QUANTITIES
@@ -268,7 +268,7 @@ class RuleReader:
             devices=self._ids("devices", known),
             excluded=self._ids("except", known),
         )
-        if not self.problems and self._own and not any(True for _ in matches(selector, self._site)):
+        if not self.problems and self._own and not finds_any(selector, self._site):
             self._bad("name", "matches no point of the site; widen its selection or remove it")
         return selector
 

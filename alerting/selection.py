@@ -10,21 +10,8 @@ from numpy.typing import NDArray
 
 from alerting.rules import Amount, Direction, Reference, Rule, Selector
 from facility.catalogue import Catalogue
-from facility.devices import Device
 from facility.site import Site
-from facility.spaces import LEVELS
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A device or space with points that a selector found."""
-
-    owner: str
-    """Id of the device or space."""
-    offsets: NDArray[np.int64]
-    """Places of the points in the device; 0 for a rollup."""
-    rated_power: float | None
-    rated_current: float | None
+from facility.spaces import LEVELS, Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +39,8 @@ def plan_rules(rules: tuple[Rule, ...], site: Site, catalogue: Catalogue) -> tup
 
 def plan_rule(rule: Rule, site: Site, catalogue: Catalogue) -> RulePlan:
     """Find what the rule watches and compute its limits."""
-    found = _find_rollups(rule, site, catalogue) if rule.selector.quantity else _find_points(rule, site)
+    selector = rule.selector
+    found = _find_rollups(selector, site, catalogue) if selector.quantity else _find_points(selector, site)
     limits = _resolve(rule.limit, found, np.zeros(len(found.points)))
     deadbands = _resolve(rule.deadband, found, np.nan_to_num(limits))
     rated = np.isfinite(limits) & np.isfinite(deadbands)
@@ -69,6 +57,13 @@ def plan_rule(rule: Rule, site: Site, catalogue: Catalogue) -> RulePlan:
     )
 
 
+def finds_any(selector: Selector, site: Site) -> bool:
+    """Whether anything on the site meets the selector."""
+    if selector.quantity:
+        return any(True for _ in _rollups(selector, site))
+    return _find_points(selector, site).points.size > 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     """The points that a rule names; arrays have one entry a point, in point order."""
@@ -82,8 +77,8 @@ class _Found:
     silent: NDArray[np.bool_]
 
 
-def _find_points(rule: Rule, site: Site) -> _Found:
-    selector, columns = rule.selector, site.columns
+def _find_points(selector: Selector, site: Site) -> _Found:
+    columns = site.columns
     devices, points = site.points_of(selector.point)
     meets = _spaces(selector, site)[site.device_spaces[devices]]
     if selector.kinds is not None:
@@ -104,49 +99,26 @@ def _find_points(rule: Rule, site: Site) -> _Found:
     )
 
 
-def _find_rollups(rule: Rule, site: Site, catalogue: Catalogue) -> _Found:
-    found = list(_rollups(rule.selector, site))
-    points = catalogue.places(rule.selector.quantity, [match.owner for match in found])
+def _find_rollups(selector: Selector, site: Site, catalogue: Catalogue) -> _Found:
+    found = list(_rollups(selector, site))
+    points = catalogue.places(selector.quantity, [space.id for space in found])
     return _Found(
         points=np.array(points, dtype=np.int64),
-        owner=lambda at: found[at].owner,
-        rated_power=np.array([match.rated_power for match in found], dtype=np.float64),
+        owner=lambda at: found[at].id,
+        rated_power=np.array([space.rated_power for space in found], dtype=np.float64),
         rated_current=np.full(len(found), np.nan),
         silent=np.zeros(len(found), dtype=np.bool_),
     )
 
 
-def matches(selector: Selector, site: Site) -> Iterator[Match]:
-    """Everything on the site that meets the selector, in site order."""
-    return _rollups(selector, site) if selector.quantity else _device_points(selector, site)
-
-
-def _device_points(selector: Selector, site: Site) -> Iterator[Match]:
-    wanted = _named(selector)
-    spaces = _spaces(selector, site)
-    arrays: dict[tuple[int, ...], NDArray[np.int64]] = {}
-    for at, offsets in site.having(selector.point):
-        device = site.devices[at]
-        if not _meets(selector, device) or not spaces[site.device_spaces[at]] or not wanted(device.id):
-            continue
-        if offsets not in arrays:
-            arrays[offsets] = np.array(offsets, dtype=np.int64)
-        yield Match(device.id, arrays[offsets], device.rated_power, device.rated_current)
-
-
-def _rollups(selector: Selector, site: Site) -> Iterator[Match]:
+def _rollups(selector: Selector, site: Site) -> Iterator[Space]:
+    """The spaces whose rollup meets the selector, in site order."""
     wanted = _named(selector)
     spaces = _spaces(selector, site)
     for space, quantities, _ in site.carrying:
         inside = spaces[site.space_index[space.id]]
         if inside and wanted(space.id) and any(q.key == selector.quantity for q in quantities):
-            yield Match(space.id, np.zeros(1, dtype=np.int64), space.rated_power, None)
-
-
-def _meets(selector: Selector, device: Device) -> bool:
-    if selector.kinds is not None and device.kind not in selector.kinds:
-        return False
-    return selector.feed is None or device.feed is selector.feed
+            yield space
 
 
 def _spaces(selector: Selector, site: Site) -> NDArray[np.bool_]:

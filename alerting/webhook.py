@@ -17,6 +17,7 @@ from yarl import URL
 
 from alerting.alarms import Alarm
 from alerting.posting import post
+from alerting.secrecy import secrets_of
 
 SIGNATURE = "X-Dcops-Signature"
 
@@ -42,6 +43,7 @@ class Webhook:
         self._session = session
         self._options = options
         self._url = URL(options.url)
+        self._secrets = secrets_of(self._url, options.secret)
 
     @property
     def name(self) -> str:
@@ -53,7 +55,14 @@ class Webhook:
         body = webhook_body(self._options.site, alarms, self._options.runbook)
         secret = self._options.secret
         headers = {SIGNATURE: sign(body, secret)} if secret is not None else {}
-        await post(self._session, self._url, body, headers=headers, seconds=self._options.timeout)
+        await post(
+            self._session,
+            self._url,
+            body,
+            headers=headers,
+            seconds=self._options.timeout,
+            secrets=self._secrets,
+        )
 
 
 def webhook_body(site: str, alarms: Sequence[Alarm], runbook: str = "") -> bytes:

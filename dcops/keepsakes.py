@@ -69,9 +69,9 @@ class Keepsakes:
         except (JournalUnavailableError, TimeoutError) as error:
             # Saving waits too: what is remembered there must not be overwritten by a beginning.
             _log.debug("nothing can be restored yet: %s", error)  # the spool warns of its journal
-            self._live().derived.withhold_energies(withheld=True)
+            self._live().derived.withhold_energies()
             return
-        self._live().derived.withhold_energies(withheld=False)
+        self._live().derived.tell_energies()
         for body, take_up in (
             (figures, self._take_up_figures),
             (alarms, self._board.restore),

@@ -1,7 +1,9 @@
 """What counts do over time: whether losses go on, whether a backlog falls."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from alerting.gaps import Gaps
 
 QUIET = 600.0
 """Seconds without a loss after which it counts as over."""
@@ -11,15 +13,22 @@ LONG_QUIET = 3600.0
 
 @dataclass(slots=True)
 class Growth:
-    """A count of losses: how many there were since they began, and when the last was."""
+    """A count of losses: how many there were since they began, and when the last was.
+
+    Time that nobody saw, since the clock was set or the machine slept, does not pass for it.
+    """
 
     amount: int = 0
     since: int = 0
     _total: int = 0
     _last: int | None = None
+    _gaps: Gaps = field(default_factory=Gaps)
 
     def note(self, total: int, now: int) -> None:
-        """Take in how many there were altogether."""
+        """Take in, at each tick, how many there were altogether."""
+        gap = self._gaps.step(now)
+        if self._last is not None:
+            self._last = min(self._last + (gap.length if gap is not None else 0), now)
         if total > self._total:
             if self._last is None:
                 self.since, self.amount = now, 0
@@ -29,7 +38,7 @@ class Growth:
 
     def within(self, quiet: int, now: int) -> bool:
         """Whether the last of them is less than ``quiet`` ns ago; if not, the next ones are new."""
-        if self._last is not None and not 0 <= now - self._last < quiet:
+        if self._last is not None and now - self._last >= quiet:
             self._last = None
         return self._last is not None
 

@@ -128,9 +128,13 @@ class Derived:
         """Whether energies are held back until what there is to remember is kept."""
         return self._energies.holds_back
 
-    def withhold_energies(self, *, withheld: bool) -> None:
-        """Tell none from now on, or again: what an earlier run has counted is there and not known yet."""
-        self._energies.withheld = withheld
+    def withhold_energies(self) -> None:
+        """Tell none from now on: what an earlier run has counted is there and not known yet."""
+        self._energies.withheld = True
+
+    def tell_energies(self) -> None:
+        """Tell them again: it is known, or there is nothing to know."""
+        self._energies.withheld = False
 
     def keep(self, remembered: Remembered) -> None:
         """Be told that what was to be remembered is kept, so that a restart would go on from it."""

@@ -223,16 +223,6 @@ class Site:
         """What ``points_of`` has found so far."""
         return {}
 
-    def having(self, type_key: str) -> list[tuple[int, tuple[int, ...]]]:
-        """Devices with points of a type, in site order: (device index, places of those points in it)."""
-        found: list[tuple[int, tuple[int, ...]]] = []
-        for points, places in self.makes:
-            offsets = tuple(n for n, point in enumerate(points) if point.type.key == type_key)
-            if offsets:
-                found.extend((at, offsets) for at in places.tolist())
-        found.sort()
-        return found
-
     @cached_property
     def makes(self) -> tuple[tuple[tuple[PointSpec, ...], NDArray[np.int64]], ...]:
         """Each tuple of points that devices have, with the indices of the devices that have it."""

@@ -16,15 +16,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from alerting.alarms import Alarm
-from alerting.alertmanager import Alertmanager, AlertmanagerOptions, alert_of
+import alerting.alertmanager
+from alerting.alarms import Alarm, Priority
+from alerting.alertmanager import Alertmanager, AlertmanagerOptions, alert_of, labels_of
 from alerting.board import AlarmBoard
 from alerting.delivery import Backoff, Notifier, NotifierOptions
+from alerting.errors import Unreachable
 from tests.alerting.plant import SECOND, T0, make_alarm
 from tests.alerting.receiver import Receiver, until
 from tests.servers.processes import Server, alertmanager, free_port
-
-OPTIONS = AlertmanagerOptions(url="http://127.0.0.1:9093", site="North campus")
 
 
 @pytest.fixture
@@ -169,30 +169,28 @@ async def test_an_active_alarm_is_repeated_and_each_time_holds_longer(
 
 
 def test_an_active_alert_holds_for_five_minutes_without_repetition() -> None:
-    alert = alert_of(make_alarm(), OPTIONS, T0 + 60 * SECOND)
+    alert = alert_of(make_alarm(), {}, "", T0 + 60 * SECOND)
     assert (alert["startsAt"], alert["endsAt"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:19:20.000Z")
 
 
 def test_times_of_a_simulated_future_are_clamped_to_the_present() -> None:
 
     ended = replace(make_alarm(raised=T0 + 100 * SECOND), cleared=T0 + 200 * SECOND)
-    alert = alert_of(ended, OPTIONS, T0)
+    alert = alert_of(ended, {}, "", T0)
     assert (alert["startsAt"], alert["endsAt"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20.000Z")
 
 
 def test_a_runbook_that_is_a_url_stays_one() -> None:
 
     alarm = replace(make_alarm(), runbook="https://wiki.example/hot", value=None, limit=None)
-    annotations = alert_of(alarm, OPTIONS, T0)["annotations"]
+    annotations = alert_of(alarm, {}, "", T0)["annotations"]
     assert isinstance(annotations, dict)
     assert annotations["runbook"] == "https://wiki.example/hot"
     assert "value" not in annotations
 
 
 def test_an_alert_is_labelled_with_the_spaces_it_is_in() -> None:
-    options = replace(OPTIONS, spaces={"k01": {"building": "b1", "hall": "h1", "rack": "k01"}}.__getitem__)
-    labels = alert_of(make_alarm(), options, T0)["labels"]
-    assert isinstance(labels, dict)
+    labels = labels_of(make_alarm(), "North campus", {"building": "b1", "hall": "h1", "rack": "k01"})
     assert {level: labels[level] for level in ("building", "hall", "rack")} == {
         "building": "b1",
         "hall": "h1",
@@ -224,3 +222,66 @@ async def test_what_ended_while_the_server_was_away_is_never_shown_as_active(rec
     active = {each["labels"]["device"] for each in sent if datetime.fromisoformat(each["endsAt"]) > now}
     assert active == {"cdu-4"}
     assert {each["labels"]["device"] for each in sent} == {f"cdu-{number}" for number in range(5)}
+
+
+class Halls:
+    """An Alertmanager in the place of which a receiver is, over a site whose hall changes its id."""
+
+    def __init__(self, session: aiohttp.ClientSession, receiver: Receiver) -> None:
+        self.hall = "h1"
+        self._receiver = receiver
+        options = AlertmanagerOptions(
+            url=f"http://127.0.0.1:{receiver.port}", site="s", spaces=lambda _: {"hall": self.hall}
+        )
+        self.channel = Alertmanager(session, options, wall=lambda: T0 + 60 * SECOND)
+
+    async def send(self, *alarms: Alarm) -> list[tuple[str, str, bool]]:
+        """Hall and priority of each alert, and whether it is active."""
+        await self.channel.send(alarms)
+        return [
+            (each["labels"]["hall"], each["labels"]["priority"], each["endsAt"] > "2023-11-14T22:14:20.000Z")
+            for each in json.loads(self._receiver.bodies[-1])
+        ]
+
+
+@pytest.fixture
+async def halls(receiver: Receiver) -> AsyncIterator[Halls]:
+    await receiver.start()
+    async with aiohttp.ClientSession() as session:
+        yield Halls(session, receiver)
+
+
+async def test_an_alarm_ends_under_the_labels_it_was_told_with(halls: Halls) -> None:
+    alarm = make_alarm()
+    assert await halls.send(alarm) == [("h1", "high", True)]
+    halls.hall = "h9"
+    assert await halls.send(alarm) == [("h1", "high", True)]
+    assert await halls.send(replace(alarm, cleared=T0 + SECOND)) == [("h1", "high", False)]
+    assert await halls.send(make_alarm(raised=T0 + 9)) == [("h9", "high", True)]
+
+
+async def test_what_was_told_with_other_labels_ends_when_it_is_told_anew(halls: Halls) -> None:
+    """Only the last state of an alarm waits, so that its end may never be sent."""
+    assert await halls.send(make_alarm()) == [("h1", "high", True)]
+    lower = replace(make_alarm(raised=T0 + SECOND), priority=Priority.LOW)
+    assert await halls.send(lower) == [("h1", "high", False), ("h1", "low", True)]
+    assert await halls.send(lower) == [("h1", "low", True)]
+
+
+async def test_what_could_not_be_told_is_not_taken_as_told(halls: Halls, receiver: Receiver) -> None:
+    receiver.status = 503
+    with pytest.raises(Unreachable):
+        await halls.send(make_alarm())
+    receiver.status = 200
+    halls.hall = "h9"
+    assert await halls.send(make_alarm()) == [("h9", "high", True)]
+
+
+async def test_so_many_are_remembered_as_can_be_active(halls: Halls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerting.alertmanager, "REMEMBERED", 2)
+    alarms = [numbered(number) for number in range(3)]
+    for alarm in alarms:
+        await halls.send(alarm)
+    halls.hall = "h9"
+    found = await halls.send(*(replace(alarm, cleared=alarm.raised) for alarm in alarms))
+    assert [hall for hall, _, _ in found] == ["h9", "h1", "h1"]

@@ -81,6 +81,8 @@ def test_a_snapshot_carries_active_and_recent_alarms_over() -> None:
         b'{"version": 1, "active": 5, "recent": []}',
         b'{"version": 1, "active": [{"id": "x"}], "recent": []}',
         b'{"version": 2, "active": [], "recent": []}',
+        b'{"version": 1, "active": [], "recent": [], "chattering": 5}',
+        b'{"version": 1, "active": [], "recent": [], "chattering": {"x": []}}',
     ],
 )
 def test_a_broken_snapshot_is_refused_and_changes_nothing(broken: bytes) -> None:

@@ -251,3 +251,15 @@ def test_alarms_that_cannot_be_told_anew_yet_keep_no_others_from_it(
         f"warm:{inlets[0]}": "Look.",
         f"warm:{inlets[1]}": "Open the blind.",
     }
+
+
+def test_a_device_that_never_answers_is_told_of_a_minute_after_the_start_whatever_is_reloaded(
+    plant: Plant,
+) -> None:
+    for at in range(60):
+        plant.tick(at)
+        if at % 20 == 19:
+            plant = plant.reloaded(plant.site, high(f", on_delay: {at} s"), at)
+    assert plant.active(Category.COMMUNICATION) == []
+    plant.tick(60)
+    assert len(plant.active(Category.COMMUNICATION)) == len(plant.site.devices)

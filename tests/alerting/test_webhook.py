@@ -253,7 +253,9 @@ async def test_a_connection_that_breaks_while_it_is_written_to_is_unreachable(
     async with aiohttp.ClientSession() as session:
         monkeypatch.setattr(aiohttp.ClientSession, "post", broken)
         with pytest.raises(Unreachable, match="Connection reset by peer"):
-            await post(session, URL("http://127.0.0.1:1/token"), b"{}", headers={}, seconds=1)
+            await post(
+                session, URL("http://127.0.0.1:1/token"), b"{}", headers={}, seconds=1, secrets=frozenset()
+            )
 
 
 async def test_a_dead_receiver_does_not_delay_another(receiver: Receiver, sending: Sending) -> None:

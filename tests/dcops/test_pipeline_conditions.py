@@ -132,6 +132,8 @@ def test_readings_dropped_from_memory_outrank_the_journal_they_were_dropped_for(
         " journal took them: no space"
     )
     bench.stats = replace(bench.stats, available=True, error="", memory_only=0.0)
+    for second in range(90, 660, 30):
+        bench.up(NOON + second * SECOND)
     assert bench.up(NOON + 659 * SECOND) == ["journal-dropping:journal"]
     assert bench.up(NOON + 660 * SECOND) == []
 
@@ -302,9 +304,11 @@ def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> 
         "Readings of shard 2/2 have been lost since 2026-01-01 13:00:01 CET, 2 so far: it could neither hand"
         " them over nor keep them"
     )
-    assert bench.holding(NOON + HOUR) == []
+    for minute in range(1, 10):
+        assert bench.holding(NOON + minute * MINUTE)
+    assert bench.holding(NOON + 11 * MINUTE) == []
     bench.shard = replace(bench.shard, lost=0)  # another process
-    assert bench.holding(NOON + HOUR) == []
+    assert bench.holding(NOON + 12 * MINUTE) == []
     bench.shard = replace(bench.shard, lost=3)
     assert bench.only(NOON + HOUR).part == "shard 2/2"
 
@@ -339,6 +343,20 @@ def test_growth_begins_anew_after_quiet() -> None:
     assert not growth.within(MINUTE, NOON + 61 * SECOND)
     growth.note(9, NOON + 90 * SECOND)
     assert (growth.amount, growth.since) == (1, NOON + 90 * SECOND)
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR, -SECOND])
+def test_growth_goes_on_for_as_long_when_the_clock_is_set(step: int) -> None:
+    growth = Growth()
+    for second in range(5):
+        growth.note(8 if second else 0, NOON + second * SECOND)
+    for second in range(5, 60):
+        growth.note(8, NOON + second * SECOND + step)
+        assert growth.within(MINUTE, NOON + second * SECOND + step)
+    at = NOON + step + (61 if step < 0 else 62) * SECOND
+    for second in range(10):
+        growth.note(8, at + second * SECOND)
+    assert not growth.within(MINUTE, at + 10 * SECOND)
 
 
 def test_a_trend_looks_back_over_its_span() -> None:
