@@ -8,10 +8,10 @@ IngestError
 ├── UnknownSeriesError        tell the caller: nothing of that name was ever stored
 ├── HistoryCopyError          tell the caller: the history cannot be copied or exported to there
 └── StoreError
-├── StoreUnavailableError   keep the cursor where it is and try again later
-│   ├── HistoryHeldError    another process has the history open
-│   └── StoreSlowError      it did not answer in time: send less at once
-└── StoreRejectedError      never sends again: put the data aside, count it, go on
+    ├── StoreUnavailableError   keep the cursor where it is and try again later
+    │   ├── HistoryHeldError    another process has the history open
+    │   └── StoreSlowError      it did not answer in time: send less at once
+    └── StoreRejectedError      never send it again: put the data aside, count it, go on
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,6 @@ a store is a subtraction, not a scan.
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from ingest.journal_file import DamagedContentError, JournalFile, whole
 from ingest.journal_gaps import KnownGaps, Walk
 from ingest.journal_limits import JournalLimits
 from ingest.journal_notes import Notes
-from ingest.journal_rows import INSERT, SELECT, VERSION, BatchRow, Origin, state_checksum, upgrade
+from ingest.journal_rows import IDENTITY, INSERT, SELECT, VERSION, BatchRow, Origin, state_checksum, upgrade
 from ingest.journal_salvage import Salvaged, salvage
 from ingest.loss import StoreLosses
 
@@ -33,7 +32,6 @@ _MOST_SPANS = 100
 """So many times a store may be given what is new before what it missed; then it gets all in order."""
 _ROWS_A_TRIM = 1_000
 _PAGES_A_TRIM = 4_000
-_IDENTITY = re.compile("[0-9a-f]{32}")
 
 
 class Journal:
@@ -164,7 +162,7 @@ class Journal:
 
     def _load_identity(self) -> str:
         row = self._file.one("SELECT value FROM meta WHERE key = 'journal'")
-        if row is None or not isinstance(row[0], str) or not _IDENTITY.fullmatch(row[0]):
+        if row is None or not isinstance(row[0], str) or not IDENTITY.fullmatch(row[0]):
             raise DamagedContentError(f"{row} is no identity of a journal")
         return row[0]
 

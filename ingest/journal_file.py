@@ -3,7 +3,6 @@ it is of a newer version, and says what is wrong.
 """
 
 import contextlib
-import fcntl
 import logging
 import shutil
 import sqlite3
@@ -13,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from ingest.durable import make_durable
 from ingest.errors import JournalUnavailableError
+from ingest.sqlite_files import Identity, free_name, identity, is_held, log_of, remove, rename
 from ingest.sqlite_pages import PAGE
 
 _log = logging.getLogger(__name__)
@@ -29,9 +29,6 @@ _PRAGMAS = (
     "secure_delete = OFF",
     f"journal_size_limit = {64 << 20}",
 )
-_LOCKED = (510, 0x4000_0002)
-"""How many bytes from where on SQLite locks of a file that it writes."""
-_SIDE_FILES = ("", "-wal", "-shm")
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNLIKE = ("no such column", "no such table", "unsupported file format")
 """How SQLite begins to say that tables are not as their owner made them."""
@@ -76,8 +73,10 @@ class JournalFile:
         """Damaged files put aside since the start."""
         self._owner = owner
         self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] | None = None
+        self._opened: Identity | None = None
         """Which file is open, whatever its name says meanwhile."""
+        self._log: Identity | None = None
+        """Its write-ahead log, likewise."""
         self._told_astray = False
         self._told_cramped = False
 
@@ -170,20 +169,28 @@ class JournalFile:
         """
         if self._opened is None:
             return
-        if _identity(self.path) == self._opened:
-            if _identity(Path(f"{self.path}-wal")) is None:
+        if identity(self.path) == self._opened:
+            if identity(log_of(self.path)) != self._log:
                 self.close()  # which puts all that the removed log held into the file
             return
         if not self._told_astray:
             _log.error("journal %s was removed or replaced while in use: it is written anew", self.path)
         self._told_astray = True
-        if _is_held(self.path) or not self._has_copy():
+        if is_held(self.path) or not self._has_copy():
             return
+        self._put_foreign_aside()
         self.close()
-        if self.path.exists():  # what lies beside it is of the one that was in use
-            self.path.replace(self._free_name("foreign"))
         self._finish_salvage()
         self._told_astray = self._told_cramped = False
+
+    def _put_foreign_aside(self) -> None:
+        """Keep what somebody has put in its place: closing the open file removes what lies beside it."""
+        if not self.path.exists():
+            return
+        kept, log = free_name(self.path, "foreign"), log_of(self.path)
+        if identity(log) not in {None, self._log}:
+            log.replace(log_of(kept))
+        self.path.replace(kept)
 
     def _has_copy(self) -> bool:
         """Write all that is in the open file where a start looks for a salvaged one; whether that was done.
@@ -193,7 +200,7 @@ class JournalFile:
         anew = Path(f"{self.path}.anew")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _remove(anew)
+            remove(anew)
             if not self._has_room():
                 return False
             self.write("VACUUM INTO ?", str(anew))
@@ -203,7 +210,7 @@ class JournalFile:
         except (sqlite3.Error, OSError) as error:
             _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
             with contextlib.suppress(OSError):
-                _remove(anew)
+                remove(anew)
             return False
         return True
 
@@ -223,7 +230,8 @@ class JournalFile:
 
     def close(self) -> None:
         """Close the file if it is open."""
-        connection, self._connection, self._opened = self._connection, None, None
+        connection, self._connection = self._connection, None
+        self._opened = self._log = None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -249,8 +257,8 @@ class JournalFile:
         version = self._connect()
         if version > self._owner.version:
             self.close()
-            kept = self._free_name("newer")
-            _rename(self.path, kept)
+            kept = free_name(self.path, "newer")
+            rename(self.path, kept)
             _log.error(
                 "journal %s was written by a newer dcops (version %d, %d is known here): it is kept as %s and"
                 " a new one is begun; stores may lack what is in it: rename it back for the newer dcops",
@@ -271,7 +279,7 @@ class JournalFile:
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        self._opened = _identity(self.path)
+        self._opened, self._log = identity(self.path), identity(log_of(self.path))
         if version < 0:
             raise DamagedContentError(f"there is no version {version}")
         if version:
@@ -283,8 +291,8 @@ class JournalFile:
         self.close()
         said = self._salvage()
         former = sorted(self.path.parent.glob(f"{self.path.name}.damaged-*"))
-        kept = self._free_name("damaged")
-        _rename(self.path, kept)
+        kept = free_name(self.path, "damaged")
+        rename(self.path, kept)
         self._finish_salvage()
         self.quarantined += 1
         for old in former:
@@ -301,12 +309,12 @@ class JournalFile:
     def _salvage(self) -> str:
         """Write what is sound beside the damaged file; returns what is to be said of it."""
         target = self._salvaged
-        _remove(target)
+        remove(target)
         room = shutil.disk_usage(self.path.parent).free // 2
         try:
             return self._owner.salvage(self.path, target, room)
         except (sqlite3.Error, ValueError, TypeError) as failure:
-            _remove(target)
+            remove(target)
             return f"nothing could be taken over from it: {failure}"
 
     @property
@@ -319,14 +327,8 @@ class JournalFile:
         What a crash left behind of the damaged one is not of the salvaged one, and must not be laid over it.
         """
         if not self.path.exists() and self._salvaged.exists():
-            _remove(self.path)
-            _rename(self._salvaged, self.path)
-
-    def _free_name(self, what: str) -> Path:
-        number = 1
-        while (name := Path(f"{self.path}.{what}-{number}")).exists():
-            number += 1
-        return name
+            remove(self.path)
+            rename(self._salvaged, self.path)
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> JournalUnavailableError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -350,41 +352,9 @@ def whole(row: Row) -> tuple[int, ...]:
     return row
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Tells a file from all others there are; None if there is none of that name."""
-    try:
-        info = path.stat()
-    except FileNotFoundError:
-        return None
-    return info.st_dev, info.st_ino
-
-
-def _is_held(path: Path) -> bool:
-    """Whether another process holds a file as a journal is held: it has locked what SQLite locks of it."""
-    try:
-        with path.open("rb") as file:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, *_LOCKED)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
 def _text(data: bytes) -> str:
     """A text, damaged or not: its checksum tells."""
     return data.decode(errors="replace")
-
-
-def _rename(path: Path, name: Path) -> None:
-    for suffix in _SIDE_FILES:
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").replace(f"{name}{suffix}")
-
-
-def _remove(path: Path) -> None:
-    for suffix in _SIDE_FILES:
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

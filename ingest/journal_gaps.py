@@ -2,6 +2,8 @@
 elsewhere, must not be taken for what is gone.
 """
 
+from bisect import bisect_right
+
 from ingest.cursors import Mark
 from ingest.journal_file import DamagedContentError, JournalFile
 from ingest.positions import Ranges, added
@@ -31,7 +33,8 @@ class KnownGaps:
 
     def has(self, first: int, last: int) -> bool:
         """Whether all of these are known to hold nothing."""
-        return any(begin <= first and last <= end for begin, end in self._gone)
+        at = bisect_right(self._gone, first, key=lambda each: each[0]) - 1
+        return at >= 0 and last <= self._gone[at][1]
 
     def forget(self, up_to: int | None = None) -> None:
         """What lies up to a position is not asked for any more; without one, the file is another one."""

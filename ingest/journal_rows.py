@@ -1,5 +1,6 @@
 """Tables of the journal's file, what a row is checked by, and how older files become like new ones."""
 
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
 }
 """What makes a file of a version one of the next. Rows that were there keep what they lack empty."""
 
+IDENTITY = re.compile("[0-9a-f]{32}")
+"""What a journal's identity looks like."""
 SPANS = "spans "
 """Before a store's name: the key in ``meta`` under which its spans beyond its cursor are."""
 SELECT = """

@@ -4,7 +4,6 @@ A damaged page costs what lies on it and nothing else. Positions and the identit
 were, so a store that has taken a batch is not given it again.
 """
 
-import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from ingest.catalogues import digest
 from ingest.cursors import Mark, Taken, encode_spans
 from ingest.durable import make_durable
 from ingest.journal_rows import (
+    IDENTITY,
     SPANS,
     BatchRow,
     Origin,
@@ -29,7 +29,6 @@ POSITIONS_SKIPPED = 1_000_000
 """Left out after the last position found: later ones may have been given out, and none is used twice."""
 
 _TAKE_OVER = "INSERT OR IGNORE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_IDENTITY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def _note_row(found: _Survey, record: Record) -> None:
 
 def _note_entry(found: _Survey, record: Record) -> None:
     match record.values:
-        case ("journal", str(identity)) if _IDENTITY.fullmatch(identity):
+        case ("journal", str(identity)) if IDENTITY.fullmatch(identity):
             found.identity = identity
         case (str(store), int(position), int(points), int(size)):
             known = found.cursors.get(store, Mark())

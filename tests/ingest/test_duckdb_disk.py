@@ -85,3 +85,26 @@ async def test_a_disk_that_is_full_now_and_then_loses_and_doubles_nothing(
         assert await store.check() == []
         await store.close()
     assert not searches  # for damaged files: all of them would be read each time
+
+
+async def test_newest_readings_whose_file_was_removed_wait_in_memory_until_there_is_room(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        store = DuckHistory(disk / "history.duckdb", StillClock())
+        await store.write([steady(1, 0, 2)])
+        ballast = disk / "ballast"
+        (log,) = (disk / "history.files").glob("hot-*.log")
+        log.unlink()
+        ballast.write_bytes(bytes(shutil.disk_usage(disk).free))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="No space left on device"):
+                await store.write([steady(2, 20, 1000)])
+        assert len(await power(store)) == 2
+        ballast.unlink()
+        await store.write([steady(2, 20, 1000)])
+        shutil.copytree(disk, tmp_path / "killed")
+        await store.close()
+    again = DuckHistory(tmp_path / "killed" / "history.duckdb", StillClock())
+    assert await power(again) == [(10.0 * n, 5.0, 192) for n in range(1002)]
+    await again.close()

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from ingest.errors import HistoryCopyError, StoreUnavailableError
 from ingest.stores import duckdb as stores_duckdb
 from ingest.stores.duckdb import DuckHistory
+from ingest.stores.history.export import Selection
 from ingest.stores.history.sealing import Sealing
-from tests.ingest.histories import DAY, HOUR, power, steady
+from tests.ingest.disks import small_disk
+from tests.ingest.histories import DAY, HOUR, meter, power, steady
 from tests.ingest.plant import NOON, StillClock
 
 
@@ -225,6 +228,24 @@ async def test_a_copy_does_not_overwrite(tmp_path: Path, store: DuckHistory) -> 
     await store.write([steady(1, 0, 1)])
     with pytest.raises(HistoryCopyError, match="is there already; name a new folder"):
         await store.back_up(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ""])
+async def test_a_full_disk_for_a_copy_is_no_trouble_of_the_history(
+    tmp_path: Path, store: DuckHistory, suffix: str
+) -> None:
+    random = np.random.default_rng(1)
+    readings = [(n / 100, *random.normal(size=2).tolist()) for n in range(50_000)]
+    await store.write([meter(1, readings)])
+    await store.compact()
+    everything = Selection(series="*", start=0, stop=NOON + DAY)
+    with small_disk(tmp_path / "out", "300k") as disk:
+        with pytest.raises(HistoryCopyError, match=r"out/.*enough space"):
+            await (
+                store.export(everything, disk / f"all{suffix}") if suffix else store.back_up(disk / "copy")
+            )
+        assert list(disk.iterdir()) == []
+    assert len(await power(store)) == 50_000
 
 
 async def test_closing_breaks_compaction_off_and_nothing_is_lost(path: Path, clock: StillClock) -> None:

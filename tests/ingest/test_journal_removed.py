@@ -74,6 +74,18 @@ def test_a_log_that_was_removed_takes_nothing_with_it(tmp_path: Path) -> None:
     assert powers(open_journal(crashed(folder))) == [1000.0 + n for n in range(5)]
 
 
+def test_a_file_that_is_in_its_place_stays_open(tmp_path: Path) -> None:
+    for _ in range(2):  # a new one, and one that was there
+        journal = open_journal(tmp_path)
+        journal.trim(NOON)
+        connection = journal._file._connection
+        journal.trim(NOON)
+        fill(journal, 2)
+        journal.trim(NOON)
+        assert journal._file._connection is connection is not None
+        journal.close()
+
+
 def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "data")
     fill(journal, 2)
@@ -86,6 +98,31 @@ def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path) -> None:
     assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
     kept = tmp_path / "data" / "journal.db.foreign-1"
     assert powers(Journal(kept, catalogue(), ("a",))) == [1007.0]
+
+
+def test_a_file_that_a_kill_left_is_kept_with_its_log(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "data")
+    fill(journal, 2)
+    other = open_journal(tmp_path / "other")
+    fill(other, 1, first=7)
+    for file in crashed(tmp_path / "other").iterdir():
+        file.replace(tmp_path / "data" / file.name)
+    journal.trim(NOON)
+    journal.close()
+    assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
+    kept = tmp_path / "data" / "journal.db.foreign-1"
+    assert powers(Journal(kept, catalogue(), ("a",))) == [1007.0]
+
+
+def test_another_log_in_the_place_of_its_own_is_not_read(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "data")
+    fill(journal, 2)
+    other = open_journal(tmp_path / "other")
+    fill(other, 1, first=7)
+    (crashed(tmp_path / "other") / "journal.db-wal").replace(tmp_path / "data" / "journal.db-wal")
+    journal.trim(NOON)
+    fill(journal, 1, first=2)
+    assert powers(open_journal(crashed(tmp_path / "data"))) == [1000.0, 1001.0, 1002.0]
 
 
 def test_a_file_that_another_process_has_begun_in_its_place_is_left_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is stored of many series into one file that any tool reads."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +70,19 @@ def export(
         make_durable(part)
         part.replace(output)
     except OSError as error:
-        raise HistoryCopyError(f"{output}: {error.strerror}; give a file in a writable folder") from error
+        raise _no_export(output, error.strerror) from error
+    except duckdb.IOException as error:
+        if part.name not in str(error):  # something of the history cannot be read
+            raise
+        raise _no_export(output, str(error).splitlines()[0]) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return int(row[0]) if row is not None else 0
+
+
+def _no_export(output: Path, reason: str | None) -> HistoryCopyError:
+    return HistoryCopyError(f"{output}: {reason}; give a file in a writable folder with enough space")
 
 
 def series_like(cursor: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:

@@ -116,10 +116,16 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
         part.replace(target)
         make_durable(target.parent)
     except OSError as error:
-        raise HistoryCopyError(
-            f"{error.filename or part}: {error.strerror}; give a writable folder with enough space"
-        ) from error
+        raise _no_copy(f"{error.filename or part}: {error.strerror}") from error
+    except duckdb.IOException as error:
+        raise _no_copy(f"{part}: {str(error).splitlines()[0]}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # half a copy takes the space of the next one
     return size
+
+
+def _no_copy(reason: str) -> HistoryCopyError:
+    return HistoryCopyError(f"{reason}; give a writable folder with enough space")
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> None:
