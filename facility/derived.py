@@ -24,6 +24,8 @@ from facility.sources import Floats, Instant, Ints
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
+_LEAST_LATE = 1e-9
+"""Share of a total below which what has become known late of it is what sums are rounded by."""
 _PUE, _ERF, _ANY = (1.0 - 1e-9, inf), (0.0, 1.0 + 1e-9), (0.0, inf)
 """Lowest and highest value: what is beyond them has a meter of another boundary in it, or lacks one."""
 _POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
@@ -180,11 +182,11 @@ class Derived:
                 if out[each.slot] < _PUE[0]:
                     marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
 
-    def _make_up(self, amounts: Mapping[SpaceEnergy, Amount], now: int) -> None:
+    def _make_up(self, amounts: Mapping[SpaceEnergy, Amount]) -> None:
         """Spread over the time it was counted in what became known of an amount late."""
         upper, lower = ([amounts[getattr(r, side)] for r in self._ratios] for side in ("upper", "lower"))
         if any(each.late for each in (*upper, *lower)):
-            self._windows.make_up(now, *map(_late_of, (upper, lower)))
+            self._windows.make_up(*map(_late_of, (upper, lower)))
 
     def _write_ratios(
         self,
@@ -217,7 +219,7 @@ class Derived:
             np.where(known, lower, np.nan),
             self._covered.copy(),
         )
-        self._make_up(amounts, now)
+        self._make_up(amounts)
         self._windows.note(snapshot)
         for window in Window:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
@@ -276,7 +278,11 @@ def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: in
 
 
 def _late_of(amounts: Sequence[Amount]) -> Lately:
-    return np.array([each.late for each in amounts]), np.array([each.late_since for each in amounts])
+    return Lately(
+        np.array([each.late if abs(each.late) > _LEAST_LATE * each.total else 0.0 for each in amounts]),
+        np.array([each.late_since for each in amounts]),
+        np.array([each.late_until for each in amounts]),
+    )
 
 
 def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:

@@ -15,8 +15,6 @@ from facility.quantities import Window
 from facility.sample import NANOSECONDS
 from facility.sources import Floats
 
-Lately = tuple[Floats, Floats]
-"""What has become known late of the amounts of each ratio, and from when on that was counted, ns."""
 COMPLETE = 0.98
 """Coverage from which a figure is complete."""
 _SNAPSHOT_SECONDS = 15
@@ -28,6 +26,16 @@ _LONGEST_OVERHANG = 0.25
 """How far, in windows, a rolling window may reach back beyond its beginning for a state to start from."""
 _CLOCK_STEP = 60 * NANOSECONDS
 """States further ahead of now than this were noted by a clock that was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What has become known late of one amount of each ratio; arrays of shape (ratios,)."""
+
+    amounts: Floats
+    since: Floats
+    """From when on it was counted, ns."""
+    until: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +104,21 @@ class WindowBook:
                 if before is not None and before.time <= now + _CLOCK_STEP:
                     self.fixed[window] = before
 
-    def make_up(self, now: int, upper: Lately, lower: Lately) -> None:
+    def make_up(self, upper: Lately, lower: Lately) -> None:
         """Be told what has become known now of amounts that were counted before: of a meter that was silent.
 
         That was evenly so, as far as anybody knows: each state is put right by its share of it.
-
-        Args:
-            now: ns.
-            upper: of the upper amount of each ratio.
-            lower: the same of the lower one.
         """
-        late = np.concatenate((upper[0], lower[0])) != 0
-        oldest = np.concatenate((upper[1], lower[1]))[late].min(initial=now)
+        late = np.concatenate((upper.amounts, lower.amounts)) != 0
+        if not late.any():
+            return
+        oldest = np.concatenate((upper.since, lower.since))[late].min()
         at = bisect_right(self.rolling, oldest, key=lambda each: each.time)
-        self.rolling[at:] = _made_up(self.rolling[at:], now, upper, lower)
+        self.rolling[at:] = _made_up(self.rolling[at:], upper, lower)
         for states in (self.fixed, self.former):
-            states.update(zip(states, _made_up(list(states.values()), now, upper, lower), strict=True))
+            states.update(zip(states, _made_up(list(states.values()), upper, lower), strict=True))
         if self.first is not None:
-            (self.first,) = _made_up([self.first], now, upper, lower)
+            (self.first,) = _made_up([self.first], upper, lower)
 
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""
@@ -153,18 +158,18 @@ class WindowBook:
         return int(start.astimezone(UTC).timestamp()) * NANOSECONDS
 
 
-def _made_up(states: list[Snapshot], now: int, upper: Lately, lower: Lately) -> list[Snapshot]:
+def _made_up(states: list[Snapshot], upper: Lately, lower: Lately) -> list[Snapshot]:
     """The states, with what has become known since of what was counted until each."""
     if not states:
         return []
     times = np.array([[each.time] for each in states], dtype=np.float64)
     columns = []
-    for before, (amounts, since) in (
+    for before, late in (
         ([each.upper for each in states], upper),
         ([each.lower for each in states], lower),
     ):
-        share = np.clip((times - since) / np.maximum(now - since, 1.0), 0.0, 1.0)
-        columns.append(np.array(before) + amounts * share)
+        share = np.clip((times - late.since) / np.maximum(late.until - late.since, 1.0), 0.0, 1.0)
+        columns.append(np.array(before) + late.amounts * share)
     return [
         Snapshot(each.time, one, other, each.covered)
         for each, one, other in zip(states, *columns, strict=True)
