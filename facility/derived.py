@@ -287,10 +287,12 @@ def _late_of(amounts: Sequence[Amount]) -> Lately:
 
 def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
     """A snapshot with its ratios in another order; those it doesn't hold are unknown."""
-    held = places >= 0
-    return Snapshot(
-        snapshot.time,
-        np.where(held, snapshot.upper[places], np.nan),
-        np.where(held, snapshot.lower[places], np.nan),
-        np.where(held, snapshot.covered[places], 0.0),
-    )
+    upper, lower = np.full((2, len(places)), np.nan)
+    covered = np.zeros(len(places))
+    for mine, before in (
+        (upper, snapshot.upper),
+        (lower, snapshot.lower),
+        (covered, snapshot.covered),
+    ):
+        taken_over(mine, before, places)
+    return Snapshot(snapshot.time, upper, lower, covered)
