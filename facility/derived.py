@@ -64,6 +64,9 @@ class Remembered:
     rolling: tuple[Snapshot, ...]
     fixed: Mapping[Window, Snapshot]
     first: Snapshot | None
+    """Where each ratio began to be known."""
+    began: Ints | None = None
+    """When; an earlier dcops did not remember it."""
     shares: Mapping[str, DeviceShares] = field(default_factory=dict)
     """What each source usually draws of its rating, by rollup."""
 
@@ -122,6 +125,7 @@ class Derived:
             tuple(windows.rolling),
             dict(windows.fixed),
             windows.first,
+            windows.began.copy(),
             self._rollups.shares(),
         )
 
@@ -146,10 +150,13 @@ class Derived:
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
         ]
         places = np.array(columns, dtype=np.int64)
-        self._windows.rolling = [_rearranged(each, places) for each in remembered.rolling]
-        self._windows.fixed = {w: _rearranged(each, places) for w, each in remembered.fixed.items()}
-        if remembered.first is not None:
-            self._windows.first = _rearranged(remembered.first, places)
+        began = remembered.began
+        if began is None:
+            began = np.full(len(remembered.ratios), remembered.first.time if remembered.first else 0)
+        known = WindowBook(
+            self._windows.timezone, list(remembered.rolling), dict(remembered.fixed), remembered.first, began
+        )
+        self._go_on_from(known, places)
         if remembered.rolling:
             self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
 
@@ -159,13 +166,19 @@ class Derived:
         self._energies.take_over(other._energies, moves)
         names = other._ratio_names()
         places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
-        windows, known = self._windows, other._windows
-        windows.rolling = [_rearranged(each, places) for each in known.rolling]
-        windows.fixed = {w: _rearranged(s, places) for w, s in known.fixed.items()}
-        if known.first is not None:
-            windows.first = _rearranged(known.first, places)
+        self._go_on_from(other._windows, places)
         taken_over(self._covered, other._covered, places)
         self._noted_at = other._noted_at
+
+    def _go_on_from(self, known: WindowBook, places: Ints) -> None:
+        """Take over windows of other ratios, of which these stand at these places, or NOWHERE."""
+        windows = self._windows
+        windows.rolling = [_rearranged(each, places) for each in known.rolling]
+        windows.fixed = {window: _rearranged(each, places) for window, each in known.fixed.items()}
+        if known.first is not None:
+            windows.first = _rearranged(known.first, places)
+            windows.began = np.zeros(len(places), dtype=np.int64)
+            taken_over(windows.began, known.began, places)
 
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)

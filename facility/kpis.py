@@ -6,6 +6,7 @@ really measured; below ``COMPLETE`` it is uncertain.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from facility.quantities import Window
 from facility.sample import NANOSECONDS
-from facility.sources import Floats
+from facility.sources import Floats, Ints
 
 COMPLETE = 0.98
 """Coverage from which a figure is complete."""
@@ -73,12 +74,17 @@ class WindowBook:
     """Where the current month and year began to be known."""
     first: Snapshot | None = None
     """Where each ratio began to be known."""
+    began: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """When that was, ns; 0 of those that are not known yet."""
     former: dict[Window, Snapshot] = field(default_factory=dict)
     """Where the month and year before began to be known, should it turn out that they have not ended."""
 
     def note(self, now: Snapshot) -> None:
         """Remember a state, forget what no window can reach, begin a new month or year."""
-        self.first = now if self.first is None else _completed(self.first, now)
+        if self.first is None:
+            self.first, self.began = now, np.zeros(len(now.upper), dtype=np.int64)
+        self.first = _completed(self.first, now)
+        self.began = np.where((self.began == 0) & np.isfinite(self.first.upper), now.time, self.began)
         self._forget_future(now.time)
         for window in (Window.MONTH, Window.YEAR):
             known = self.fixed.get(window)
@@ -114,11 +120,12 @@ class WindowBook:
             return
         oldest = np.concatenate((upper.since, lower.since))[late].min()
         at = bisect_right(self.rolling, oldest, key=lambda each: each.time)
-        self.rolling[at:] = _made_up(self.rolling[at:], upper, lower)
+        self.rolling[at:] = _made_up(self.rolling[at:], _times_of(self.rolling[at:]), upper, lower)
         for states in (self.fixed, self.former):
-            states.update(zip(states, _made_up(list(states.values()), upper, lower), strict=True))
+            found = list(states.values())
+            states.update(zip(states, _made_up(found, _times_of(found), upper, lower), strict=True))
         if self.first is not None:
-            (self.first,) = _made_up([self.first], upper, lower)
+            (self.first,) = _made_up([self.first], self.began[None, :], upper, lower)
 
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""
@@ -158,11 +165,14 @@ class WindowBook:
         return int(start.astimezone(UTC).timestamp()) * NANOSECONDS
 
 
-def _made_up(states: list[Snapshot], upper: Lately, lower: Lately) -> list[Snapshot]:
-    """The states, with what has become known since of what was counted until each."""
+def _times_of(states: Sequence[Snapshot]) -> Ints:
+    return np.array([[each.time] for each in states], dtype=np.int64)
+
+
+def _made_up(states: list[Snapshot], times: Ints, upper: Lately, lower: Lately) -> list[Snapshot]:
+    """The states, at these times, with what has become known since of what was counted until each."""
     if not states:
         return []
-    times = np.array([[each.time] for each in states], dtype=np.float64)
     columns = []
     for before, late in (
         ([each.upper for each in states], upper),

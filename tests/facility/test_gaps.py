@@ -136,3 +136,17 @@ def test_a_figure_in_whose_window_energy_is_only_spread_is_not_good() -> None:
         hall.run(second, second)
         codes.append(hall.code("campus.pue.3.15min.pue"))
     assert codes == [Quality.SUB_NORMAL] * 88 + [Quality.GOOD] * 3
+
+
+def test_what_came_late_is_not_put_before_a_figure_began_to_be_known() -> None:
+    """The input is silent from 10 to 2400 s, and carried until 910 s; IT is read from 1800 s on only."""
+    hall = Hall(PLAIN)
+    hall.run(0, 0, silent=PDUS)
+    for meter in UTILITY:
+        hall.lose(meter)
+    hall.run(10, 1790, silent=(*UTILITY, *PDUS))
+    hall.run(1800, 2390, silent=UTILITY)
+    assert told(hall, 2400, 3000, window="month") == pytest.approx([1.25] * 61, rel=0.02)
+    after = restarted(hall)
+    after.run(3010, 3100)
+    assert after.value("campus.pue.3.month.pue") == pytest.approx(1.25, rel=0.02)
