@@ -20,7 +20,7 @@ FORMAT = 2
 """1: each counter and share by itself in the header, which took long to write."""
 
 _STATES = tuple(field.name for field in fields(CounterStates))
-_LATER = frozenset({"last_step", "highest_power"})
+_LATER = frozenset({"last_step", "highest_power", "carried_to"})
 """States that an earlier dcops did not remember."""
 _COUNTED = tuple(field.name for field in fields(Counted))
 _PLEDGE = tuple(field.name for field in fields(Pledge))
@@ -52,6 +52,7 @@ def encode(remembered: Remembered) -> bytes:
         "upper": _rows([each.upper for each in snapshots], width),
         "lower": _rows([each.lower for each in snapshots], width),
         "covered": _rows([each.covered for each in snapshots], width),
+        **({} if remembered.began is None else {"began": remembered.began}),
     }
     for energy, counters in remembered.counters.items():
         arrays[f"counters.{energy}.devices"] = _text("\n".join(counters.devices))
@@ -96,6 +97,7 @@ def decode(body: bytes) -> Remembered:
             tuple(snapshots[:rolling]),
             fixed,
             snapshots[-1] if header["first"] else None,
+            arrays["began"].astype(np.int64) if "began" in arrays else None,
             _shares_of_1(header.get("shares", [])) if first_format else _shares(arrays, header["shares"]),
         )
     except Exception as error:  # any damage to the bytes surfaces as some error of zip, numpy or json

@@ -23,6 +23,7 @@ class Amount:
     """What of it was counted before now, and has become known now only."""
     late_since: float = 0.0
     """From when on that was counted, ns."""
+    late_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,6 +37,8 @@ class Counters:
     """What was carried since the reading."""
     open_estimated: Floats
     open_when_read: Floats
+    carried_to: Ints
+    """Up to when its amount is counted or carried, ns."""
 
     @classmethod
     def unread(cls, count: int) -> "Counters":
@@ -54,6 +56,7 @@ class Counters:
             open=np.zeros(count),
             open_estimated=np.zeros(count),
             open_when_read=np.zeros(count),
+            carried_to=np.zeros(count, dtype=np.int64),
         )
 
     def put(self, other: "Counters", where: Bools) -> None:
@@ -84,6 +87,8 @@ class CounterStates:
     """By how much each moved when it last did; 0 if that is not known."""
     highest_power: Floats
     """The highest it was seen to carry, W; 0 if that is not known."""
+    carried_to: Floats
+    """Up to when its amount was counted or carried, ns; 0 if that is not known."""
 
     def part(self, place: slice) -> "CounterStates":
         """Some of them."""

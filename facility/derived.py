@@ -24,6 +24,8 @@ from facility.sources import Floats, Instant, Ints
 
 _LITRES_PER_KWH = 1e6
 """m³ per Wh to L/kWh."""
+_LEAST_LATE = 1e-9
+"""Share of a total below which what has become known late of it is what sums are rounded by."""
 _PUE, _ERF, _ANY = (1.0 - 1e-9, inf), (0.0, 1.0 + 1e-9), (0.0, inf)
 """Lowest and highest value: what is beyond them has a meter of another boundary in it, or lacks one."""
 _POWER_OF_CATEGORY = {Category.UPS: "ups_power", Category.PDU: "pdu_power", Category.RACK: "power"}
@@ -62,6 +64,9 @@ class Remembered:
     rolling: tuple[Snapshot, ...]
     fixed: Mapping[Window, Snapshot]
     first: Snapshot | None
+    """Where each ratio began to be known."""
+    began: Ints | None = None
+    """When; an earlier dcops did not remember it."""
     shares: Mapping[str, DeviceShares] = field(default_factory=dict)
     """What each source usually draws of its rating, by rollup."""
 
@@ -120,6 +125,7 @@ class Derived:
             tuple(windows.rolling),
             dict(windows.fixed),
             windows.first,
+            windows.began.copy(),
             self._rollups.shares(),
         )
 
@@ -148,10 +154,13 @@ class Derived:
             remembered.ratios.index(name) if name in remembered.ratios else -1 for name in self._ratio_names()
         ]
         places = np.array(columns, dtype=np.int64)
-        self._windows.rolling = [_rearranged(each, places) for each in remembered.rolling]
-        self._windows.fixed = {w: _rearranged(each, places) for w, each in remembered.fixed.items()}
-        if remembered.first is not None:
-            self._windows.first = _rearranged(remembered.first, places)
+        began = remembered.began
+        if began is None:
+            began = np.full(len(remembered.ratios), remembered.first.time if remembered.first else 0)
+        known = WindowBook(
+            self._windows.timezone, list(remembered.rolling), dict(remembered.fixed), remembered.first, began
+        )
+        self._go_on_from(known, places)
         if remembered.rolling:
             self._covered = np.nan_to_num(self._windows.rolling[-1].covered)
 
@@ -161,13 +170,19 @@ class Derived:
         self._energies.take_over(other._energies, moves)
         names = other._ratio_names()
         places = np.array([names.index(n) if n in names else -1 for n in self._ratio_names()], dtype=np.int64)
-        windows, known = self._windows, other._windows
-        windows.rolling = [_rearranged(each, places) for each in known.rolling]
-        windows.fixed = {w: _rearranged(s, places) for w, s in known.fixed.items()}
-        if known.first is not None:
-            windows.first = _rearranged(known.first, places)
+        self._go_on_from(other._windows, places)
         taken_over(self._covered, other._covered, places)
         self._noted_at = other._noted_at
+
+    def _go_on_from(self, known: WindowBook, places: Ints) -> None:
+        """Take over windows of other ratios, of which these stand at these places, or NOWHERE."""
+        windows = self._windows
+        windows.rolling = [_rearranged(each, places) for each in known.rolling]
+        windows.fixed = {window: _rearranged(each, places) for window, each in known.fixed.items()}
+        if known.first is not None:
+            windows.first = _rearranged(known.first, places)
+            windows.began = np.zeros(len(places), dtype=np.int64)
+            taken_over(windows.began, known.began, places)
 
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
@@ -184,11 +199,11 @@ class Derived:
                 if out[each.slot] < _PUE[0]:
                     marks[each.slot] = min(marks[each.slot], Quality.UNCERTAIN)
 
-    def _make_up(self, amounts: Mapping[SpaceEnergy, Amount], now: int) -> None:
+    def _make_up(self, amounts: Mapping[SpaceEnergy, Amount]) -> None:
         """Spread over the time it was counted in what became known of an amount late."""
         upper, lower = ([amounts[getattr(r, side)] for r in self._ratios] for side in ("upper", "lower"))
         if any(each.late for each in (*upper, *lower)):
-            self._windows.make_up(now, *map(_late_of, (upper, lower)))
+            self._windows.make_up(*map(_late_of, (upper, lower)))
 
     def _write_ratios(
         self,
@@ -221,7 +236,7 @@ class Derived:
             np.where(known, lower, np.nan),
             self._covered.copy(),
         )
-        self._make_up(amounts, now)
+        self._make_up(amounts)
         self._windows.note(snapshot)
         for window in Window:
             result, slots = self._windows.ratios(window, snapshot), self._slots[window]
@@ -280,15 +295,21 @@ def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: in
 
 
 def _late_of(amounts: Sequence[Amount]) -> Lately:
-    return np.array([each.late for each in amounts]), np.array([each.late_since for each in amounts])
+    return Lately(
+        np.array([each.late if abs(each.late) > _LEAST_LATE * each.total else 0.0 for each in amounts]),
+        np.array([each.late_since for each in amounts]),
+        np.array([each.late_until for each in amounts]),
+    )
 
 
 def _rearranged(snapshot: Snapshot, places: Ints) -> Snapshot:
     """A snapshot with its ratios in another order; those it doesn't hold are unknown."""
-    held = places >= 0
-    return Snapshot(
-        snapshot.time,
-        np.where(held, snapshot.upper[places], np.nan),
-        np.where(held, snapshot.lower[places], np.nan),
-        np.where(held, snapshot.covered[places], 0.0),
-    )
+    upper, lower = np.full((2, len(places)), np.nan)
+    covered = np.zeros(len(places))
+    for mine, before in (
+        (upper, snapshot.upper),
+        (lower, snapshot.lower),
+        (covered, snapshot.covered),
+    ):
+        taken_over(mine, before, places)
+    return Snapshot(snapshot.time, upper, lower, covered)

@@ -84,6 +84,8 @@ class CounterBook:
         self._awaited_until: int | None = None
         self._resumed = np.zeros(count, dtype=np.bool_)
         """Which were not read since a restart, and what they carried at most before is not known."""
+        self._unsure = np.zeros(count, dtype=np.bool_)
+        """Whose first reading after a gap is not believed yet."""
 
     def update(self, instant: Instant, rates: Estimate | None) -> Amounts:
         """Take in what the live image holds now and say what has been counted."""
@@ -96,13 +98,14 @@ class CounterBook:
         good &= ~self.integrated
         latest, c = instant.now + _CLOCK_STEP, self._counters
         c.time[c.time > latest] = instant.now
+        c.carried_to[c.carried_to > latest] = instant.now
         self._gaps.set_back(latest, instant.now)
         unseen = c.time == 0
         fresh = good & (read_at > c.time)
         self._await(fresh, instant.now)
         before = self._carried_to or instant.now
         if instant.now - before > LONGEST_STEP:
-            self._gaps.stop(~unseen & ~self.integrated, c.time)
+            self._gaps.stop(~unseen & ~self.integrated, c.time, c.carried_to)
             before = instant.now
         back = self._gaps.ending(fresh)
         carried = c.counted[back] + c.open[back] + self.rates[back] * ((instant.now - before) / NANOSECONDS)
@@ -116,25 +119,31 @@ class CounterBook:
         elif fresh.any():
             believed = self._advance(fresh, reading, read_at, power)
         read = (good & np.isfinite(c.reading)) | (self.integrated & power_read)
+        # What the first reading after a gap tells that is not believed, the next one will.
+        unsure = self._unsure
+        unsure[fresh] = (~believed & (self._gaps.since > 0))[fresh]
+        if unsure.any():
+            read &= ~unsure
+            power = np.where(unsure & self._gaps.stood, np.nan, power)
         self._carry(fresh, believed, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
         read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
         known = c.time > 0
         late = None
         if back.size:
-            # What a reading tells that is not believed yet, the next one will.
-            told = believed[back]
-            back, carried = back[told], carried[told]
-            late = self._gaps.end(back, c.counted[back] + c.open[back] - carried)
+            sure = ~unsure[back]
+            back, carried = back[sure], carried[sure]
+            late = self._gaps.end(back, c.counted[back] + c.open[back] - carried, instant.now)
         if not read.all():
             silent = known & ~read & ~self.integrated
             self._gaps.begin(silent, c.time)
-            self._gaps.stand(silent & np.isnan(power), before)
+            self._gaps.stand(silent & np.isnan(power), c.carried_to)
+            self._gaps.go_on(np.isfinite(power), before)
         return Amounts(
             np.where(known, c.counted + c.open, np.nan),
             np.where(known, c.estimated + c.open_estimated, np.nan),
             read,
-            read | (known & np.isfinite(power)),
+            read | (known & np.isfinite(power) & ~unsure),
             c.open_estimated > 0.0,
             late,
         )
@@ -186,8 +195,10 @@ class CounterBook:
         c.open += amount
         c.open_estimated += np.where(measured, 0.0, amount)
         c.open_when_read[fresh] = c.open[fresh]
+        carried = np.isfinite(rate) | fresh
+        c.carried_to[carried] = now
         meanwhile = self.rates * ((now - carried_to) / NANOSECONDS)
-        self._returning.carry(meanwhile, np.where(measured, 0.0, meanwhile))
+        self._returning.carry(meanwhile, np.where(measured, 0.0, meanwhile), carried, now)
         self._carried_to = now
 
     def _lower(self, still: Bools, rate: Floats) -> None:
@@ -220,6 +231,7 @@ class CounterBook:
             c.open_estimated,
             c.last_step,
             self._highest.agreed.copy(),
+            c.carried_to.astype(np.float64),
         )
 
     def restore(self, states: CounterStates, places: Ints) -> None:
@@ -240,6 +252,7 @@ class CounterBook:
             (c.open_estimated, states.open_estimated),
             (c.open_when_read, states.open),
             (c.last_step, states.last_step),
+            (c.carried_to, np.maximum(states.carried_to.astype(np.int64), states.time)),
         ):
             taken_over(mine, before, places)
         self._highest.restore(states.highest_power, places)
@@ -248,7 +261,7 @@ class CounterBook:
         self._awaited = known & (c.open_estimated == 0.0)
         self._awaited_until = None
         self._resumed = known & (self._highest.agreed == 0.0)
-        self._gaps.stop(known, c.time)
+        self._gaps.stop(known, c.time, c.carried_to)
 
     @property
     def counted(self) -> Floats:
@@ -277,6 +290,7 @@ class CounterBook:
         self._highest.take_over(other._highest, places)
         taken_over(self._awaited, other._awaited, places)
         taken_over(self._resumed, other._resumed, places)
+        taken_over(self._unsure, other._unsure, places)
         self._awaited_until = other._awaited_until
         self._carried_to = other._carried_to
         self.corrections = other.corrections.copy()

@@ -166,8 +166,7 @@ class EnergyTotals:
             measured &= ~self._net | (rising <= total)
         self._mark(np.where(told, rising, np.nan), np.where(told, estimated, np.nan), measured, out, marks)
         amount = np.where(known, total, np.nan)
-        late, since = self._late(each.late)
-        figures = (amount, coverage, carried, integrated, late, since)
+        figures = (amount, coverage, carried, integrated, *self._late(each.late))
         columns = (figure[self._asked_at].tolist() for figure in figures)
         return {key: Amount(*of_key) for key, *of_key in zip(self._asked, *columns, strict=True)}
 
@@ -179,17 +178,19 @@ class EnergyTotals:
         np.logical_and.at(each.carried, there, each.carried[back])
         weights[back] = 0.0
 
-    def _late(self, late: Late | None) -> tuple[Floats, Floats]:
-        """What of each total has become known late, and from when on it was counted, on average."""
+    def _late(self, late: Late | None) -> tuple[Floats, Floats, Floats]:
+        """What of each total has become known late; from when on and until when that was, on average."""
         if late is None:
-            return np.zeros(len(self._starts)), np.zeros(len(self._starts))
-        amounts, since = np.zeros((2, len(self._signs)))
+            return (np.zeros(len(self._starts)),) * 3
+        amounts, since, until = np.zeros((3, len(self._signs)))
         amounts[late.counters] = late.amounts * self._signs[late.counters]
         since[late.counters] = np.abs(late.amounts) * late.since
+        until[late.counters] = np.abs(late.amounts) * late.until
         by_total = np.add.reduceat(amounts[self._members], self._starts)
         weights = np.add.reduceat(np.abs(amounts)[self._members], self._starts)
-        since = np.add.reduceat(since[self._members], self._starts)
-        return by_total, np.divide(since, weights, out=np.zeros_like(since), where=weights > 0)
+        weights[weights == 0.0] = 1.0
+        since, until = (np.add.reduceat(each[self._members], self._starts) for each in (since, until))
+        return by_total, since / weights, until / weights
 
     def remember(self) -> dict[str, DeviceCounters]:
         """What must outlive the process, by energy."""

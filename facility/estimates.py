@@ -193,11 +193,16 @@ class Estimator:
         marks[fill] = Quality.SUBSTITUTE
 
     def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:
-        """What the missing sources of each load must supply together to make up its usual sum."""
+        """What the missing sources of each load must supply together to make up its usual sum.
+
+        One of which nothing is known takes nothing from the others.
+        """
+        told = np.nan_to_num(usual)
         known = self._of_load(np.where(missing, 0.0, result))
-        rest = np.maximum(self._of_load(usual) - known, 0.0)
-        of_missing = self._of_load(np.where(missing, usual, 0.0))
-        return rest * np.divide(usual, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
+        rest = np.maximum(self._of_load(told) - known, 0.0)
+        of_missing = self._of_load(np.where(missing, told, 0.0))
+        part = np.divide(told, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
+        return np.where(np.isfinite(usual), rest * part, np.nan)
 
     def _note_known(self, result: Floats, now: int) -> None:
         """Remember each load all of whose sources are measured or estimated."""

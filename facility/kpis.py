@@ -6,6 +6,7 @@ really measured; below ``COMPLETE`` it is uncertain.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
@@ -13,10 +14,8 @@ import numpy as np
 
 from facility.quantities import Window
 from facility.sample import NANOSECONDS
-from facility.sources import Floats
+from facility.sources import Floats, Ints
 
-Lately = tuple[Floats, Floats]
-"""What has become known late of the amounts of each ratio, and from when on that was counted, ns."""
 COMPLETE = 0.98
 """Coverage from which a figure is complete."""
 _SNAPSHOT_SECONDS = 15
@@ -28,6 +27,16 @@ _LONGEST_OVERHANG = 0.25
 """How far, in windows, a rolling window may reach back beyond its beginning for a state to start from."""
 _CLOCK_STEP = 60 * NANOSECONDS
 """States further ahead of now than this were noted by a clock that was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What has become known late of one amount of each ratio; arrays of shape (ratios,)."""
+
+    amounts: Floats
+    since: Floats
+    """From when on it was counted, ns."""
+    until: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +74,17 @@ class WindowBook:
     """Where the current month and year began to be known."""
     first: Snapshot | None = None
     """Where each ratio began to be known."""
+    began: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """When that was, ns; 0 of those that are not known yet."""
     former: dict[Window, Snapshot] = field(default_factory=dict)
     """Where the month and year before began to be known, should it turn out that they have not ended."""
 
     def note(self, now: Snapshot) -> None:
         """Remember a state, forget what no window can reach, begin a new month or year."""
-        self.first = now if self.first is None else _completed(self.first, now)
+        if self.first is None:
+            self.first, self.began = now, np.zeros(len(now.upper), dtype=np.int64)
+        self.first = _completed(self.first, now)
+        self.began = np.where((self.began == 0) & np.isfinite(self.first.upper), now.time, self.began)
         self._forget_future(now.time)
         for window in (Window.MONTH, Window.YEAR):
             known = self.fixed.get(window)
@@ -96,24 +110,22 @@ class WindowBook:
                 if before is not None and before.time <= now + _CLOCK_STEP:
                     self.fixed[window] = before
 
-    def make_up(self, now: int, upper: Lately, lower: Lately) -> None:
+    def make_up(self, upper: Lately, lower: Lately) -> None:
         """Be told what has become known now of amounts that were counted before: of a meter that was silent.
 
         That was evenly so, as far as anybody knows: each state is put right by its share of it.
-
-        Args:
-            now: ns.
-            upper: of the upper amount of each ratio.
-            lower: the same of the lower one.
         """
-        late = np.concatenate((upper[0], lower[0])) != 0
-        oldest = np.concatenate((upper[1], lower[1]))[late].min(initial=now)
+        late = np.concatenate((upper.amounts, lower.amounts)) != 0
+        if not late.any():
+            return
+        oldest = np.concatenate((upper.since, lower.since))[late].min()
         at = bisect_right(self.rolling, oldest, key=lambda each: each.time)
-        self.rolling[at:] = _made_up(self.rolling[at:], now, upper, lower)
+        self.rolling[at:] = _made_up(self.rolling[at:], _times_of(self.rolling[at:]), upper, lower)
         for states in (self.fixed, self.former):
-            states.update(zip(states, _made_up(list(states.values()), now, upper, lower), strict=True))
+            found = list(states.values())
+            states.update(zip(states, _made_up(found, _times_of(found), upper, lower), strict=True))
         if self.first is not None:
-            (self.first,) = _made_up([self.first], now, upper, lower)
+            (self.first,) = _made_up([self.first], self.began[None, :], upper, lower)
 
     def ratios(self, window: Window, now: Snapshot) -> Ratios:
         """The ratios over the window that ends now, as far back as it is remembered."""
@@ -153,18 +165,21 @@ class WindowBook:
         return int(start.astimezone(UTC).timestamp()) * NANOSECONDS
 
 
-def _made_up(states: list[Snapshot], now: int, upper: Lately, lower: Lately) -> list[Snapshot]:
-    """The states, with what has become known since of what was counted until each."""
+def _times_of(states: Sequence[Snapshot]) -> Ints:
+    return np.array([[each.time] for each in states], dtype=np.int64)
+
+
+def _made_up(states: list[Snapshot], times: Ints, upper: Lately, lower: Lately) -> list[Snapshot]:
+    """The states, at these times, with what has become known since of what was counted until each."""
     if not states:
         return []
-    times = np.array([[each.time] for each in states], dtype=np.float64)
     columns = []
-    for before, (amounts, since) in (
+    for before, late in (
         ([each.upper for each in states], upper),
         ([each.lower for each in states], lower),
     ):
-        share = np.clip((times - since) / np.maximum(now - since, 1.0), 0.0, 1.0)
-        columns.append(np.array(before) + amounts * share)
+        share = np.clip((times - late.since) / np.maximum(late.until - late.since, 1.0), 0.0, 1.0)
+        columns.append(np.array(before) + late.amounts * share)
     return [
         Snapshot(each.time, one, other, each.covered)
         for each, one, other in zip(states, *columns, strict=True)

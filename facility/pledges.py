@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facility.moves import taken_over
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Floats, Ints
 
@@ -43,14 +44,15 @@ class Pledge:
 
     def moved(self, places: Ints) -> "Pledge":
         """The same of other spaces: of each its place among these, or a negative one."""
-        there = places >= 0
-        return replace(
-            self,
-            amounts=np.where(there, self.amounts[places], np.nan),
-            rates=np.where(there, self.rates[places], 0.0),
-            leaning=there & self.leaning[places],
-            members=np.where(there, self.members[places], 0),
-        )
+        found = no_pledge(len(places))
+        for mine, before in (
+            (found.amounts, self.amounts),
+            (found.rates, self.rates),
+            (found.leaning, self.leaning),
+            (found.members, self.members),
+        ):
+            taken_over(mine, before, places)
+        return replace(found, time=self.time)
 
     def part(self, place: slice) -> "Pledge":
         """The same of some of its spaces."""
@@ -72,8 +74,8 @@ class Pledge:
 
 def no_pledge(count: int) -> Pledge:
     """Of so many spaces of which nothing was pledged."""
-    unknown, none = np.full(count, np.nan), np.zeros(count)
-    return Pledge(0, unknown, none, none.astype(np.bool_), none.astype(np.int64))
+    none = np.zeros(count)
+    return Pledge(0, np.full(count, np.nan), none, none.astype(np.bool_), none.astype(np.int64))
 
 
 class Told:
@@ -144,7 +146,12 @@ class Told:
 
     def take_over(self, other: "Told", places: Ints) -> None:
         """Go on from what was told of other spaces, as ``Pledge.moved`` takes them."""
-        there = places >= 0
-        self.published = np.where(there, other.published[places], self.published)
-        self.reached = np.where(there, other.reached[places], self.reached)
+        taken_over(self.published, other.published, places)
+        taken_over(self.reached, other.reached, places)
+        taken_over(self._leant, other._leant, places)
         self.kept = other.kept.moved(places) if other.kept is not None else None
+        if other._floor is not None:
+            self._floor = self.kept if other._floor is other.kept else other._floor.moved(places)
+        if other._floor_amounts is not None:
+            self._floor_amounts = np.full(len(places), np.nan)
+            taken_over(self._floor_amounts, other._floor_amounts, places)

@@ -87,10 +87,11 @@ class Returning:
             limit = np.where(rolls, np.minimum(limit, most), limit)
         return step, (step >= 0) & (step <= limit)
 
-    def carry(self, amount: Floats, estimated: Floats) -> None:
-        """So much each would have counted meanwhile, had it not been read."""
+    def carry(self, amount: Floats, estimated: Floats, carried: Bools, now: int) -> None:
+        """So much each would have counted until now, had it not been read; which are carried at all."""
         self.before.open += amount
         self.before.open_estimated += estimated
+        self.before.carried_to[carried] = now
 
     def come_back(self, which: Bools, now: Counters) -> None:
         """These stand again where they stood before."""

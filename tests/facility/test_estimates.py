@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from facility.devices import DeviceKind, Feed
-from facility.moves import unmoved
+from facility.moves import find_moves, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
 from tests.facility.plant import START, Bench, device, small_site
@@ -261,3 +261,22 @@ def test_what_was_never_read_does_not_deliver_as_its_twin_seems_to():
     bench.read("k1-pdu-b", START, active_power=-40.0)
     bench.tick(START)
     assert (bench.value("k1.power_feeda"), bench.value("k1.power_feedb")) == (0.0, -40.0)
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_twin_that_never_was_read_leaves_the_other_what_it_usually_draws(others):
+    """Rack k1 has one PDU of 20 kW; another is added and never answers; then the first one falls silent."""
+    full = small_site(with_taps=False)
+    site = replace(full, devices=tuple(each for each in full.devices if each.id != "k1-pdu-b"))
+    before, after = Bench(site), Bench(full)
+    for second in range(60):
+        now = START + second * NANOSECONDS
+        read_all(before, now, without=("k1-pdu-b",))
+        before.tick(now)
+    after.derived.take_over(before.derived, find_moves(before.catalogue, after.catalogue))
+    now = START + 90 * NANOSECONDS
+    if others:
+        read_all(after, now, without=("k1-pdu-a", "k1-pdu-b"))
+    after.tick(now)
+    assert after.value("k1.power_feeda") == pytest.approx(20e3)
+    assert after.value("campus.power_coverage") < 1.0

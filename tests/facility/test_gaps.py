@@ -81,3 +81,72 @@ def test_a_total_of_readings_stamped_a_little_ahead_of_the_tick_is_of_age_nought
     bench.read("k1-pdu-a", START + NANOSECONDS + 4_000_000, active_power=35e3, active_energy=1e6)
     bench.tick(START + NANOSECONDS)
     assert (bench.value("campus.power_age"), bench.code("campus.power_age")) == (0.0, Quality.GOOD)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 3e12])
+def test_a_wrong_first_reading_after_a_silence_makes_no_figure_of_the_gap(wrong: float) -> None:
+    """350 kW over 280 kW; half of the input is silent for 30 minutes, 15 beyond what is held."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    hall.lose("utility-a")
+    hall.run(HOUR + 10, HOUR + 1790, silent=("utility-a",))
+    again = HOUR + 1800
+    hall.read("utility-a", START + again * NANOSECONDS, active_power=175e3, active_energy=wrong)
+    hall.run(again, again, silent=("utility-a",))
+    assert np.isnan(hall.value("campus.pue.3.15min.pue"))
+    assert told(hall, again + 10, again + 1200) == pytest.approx([1.25] * 120, rel=1e-6)
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * (again + 1200) / 3600, rel=1e-9)
+
+
+@pytest.mark.parametrize("window", ["15min", "1h"])
+def test_a_counter_read_ten_minutes_after_a_stop_counted_what_its_power_carried_then(window: str) -> None:
+    """Stopped for 800 s; the powers are read at once, the counters of the input 600 s later."""
+    before = Hall(PLAIN)
+    before.run(0, HOUR)
+    after = restarted(before)
+    again = HOUR + 800
+    for second in range(again, again + 600, 10):
+        for meter in UTILITY:
+            after.read(meter, START + second * NANOSECONDS, active_power=175e3)
+        after.run(second, second, silent=UTILITY)
+    found = told(after, again + 600, again + 2400, window=window)
+    assert found == pytest.approx([1.25] * 181, rel=1e-6)
+
+
+def test_what_was_carried_of_a_silent_meter_before_a_stop_is_not_spread_over_its_silence() -> None:
+    """Half the input is silent from 2610 to 4410 s, carried to 3030 s; dcops is stopped until 3840 s."""
+    before = Hall(PLAIN)
+    before.run(0, 2600)
+    before.lose("utility-a")
+    before.run(2610, 3030, silent=("utility-a",))
+    after = restarted(before)
+    after.run(3840, 4400, silent=("utility-a",))
+    assert told(after, 4410, 5400) == pytest.approx([1.25] * 100, rel=1e-6)
+
+
+def test_a_figure_in_whose_window_energy_is_only_spread_is_not_good() -> None:
+    """18 of 900 s may be not measured: at 8980 s the window holds 10 s of the input's silence."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    for meter in UTILITY:
+        hall.lose(meter)
+    hall.run(3610, 8090, silent=UTILITY)
+    codes = []
+    for second in range(8100, 9001, 10):
+        hall.run(second, second)
+        codes.append(hall.code("campus.pue.3.15min.pue"))
+    assert codes == [Quality.SUB_NORMAL] * 88 + [Quality.GOOD] * 3
+
+
+def test_what_came_late_is_not_put_before_a_figure_began_to_be_known() -> None:
+    """The input is silent from 10 to 2400 s, and carried until 910 s; IT is read from 1800 s on only."""
+    hall = Hall(PLAIN)
+    hall.run(0, 0, silent=PDUS)
+    for meter in UTILITY:
+        hall.lose(meter)
+    hall.run(10, 1790, silent=(*UTILITY, *PDUS))
+    hall.run(1800, 2390, silent=UTILITY)
+    assert told(hall, 2400, 3000, window="month") == pytest.approx([1.25] * 61, rel=0.02)
+    after = restarted(hall)
+    after.run(3010, 3100)
+    assert after.value("campus.pue.3.month.pue") == pytest.approx(1.25, rel=0.02)

@@ -1,13 +1,16 @@
 """Energies never fall, whenever the process is killed, though some of their meters are dead."""
 
 import math
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from dcops.memory import decode, encode
+from facility.moves import find_moves, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
+from tests.facility.hall import Hall
 from tests.facility.plant import START, Bench, small_site
 
 PDUS = [f"k{rack}-pdu-{feed}" for rack in (1, 2, 3, 4) for feed in "ab"]
@@ -189,3 +192,39 @@ def test_whatever_happens_no_energy_ever_falls(seed):
             kept = plant.second
             for series, value in plant.told().items():
                 assert math.isnan(value) or value >= highest[series], ("killed", plant.second, series)
+
+
+def test_a_site_gets_its_first_meters_while_it_runs_and_over_a_restart():
+    site = small_site(with_taps=False)
+    bare = replace(site, devices=tuple(each for each in site.devices if each.kind == "environment_sensor"))
+    before = Hall(bare)
+    before.tick(START)
+    after = Hall(site)
+    after.derived.take_over(before.derived, find_moves(before.catalogue, after.catalogue))
+    after.run(10, 370)
+    assert after.value("campus.energy") == pytest.approx(28e3, rel=1e-9)
+
+    without = Hall(bare)
+    without.derived.restore(after.derived.remember())
+    again = Hall(site)
+    again.derived.restore(without.derived.remember())
+    again.run(380, 740)
+    assert again.value("campus.energy") == pytest.approx(28e3, rel=1e-9)
+
+
+def test_what_was_told_before_a_kill_is_not_fallen_below_though_the_site_changes_before_it_is_told_again():
+    plant = Plant()
+    plant.dead.add("k1-pdu-a")
+    for _ in range(120):
+        plant.step()
+    plant.save()
+    for _ in range(60):
+        plant.step()
+    told = plant.told()
+    plant.kill()
+    after = Bench(small_site(with_taps=False))
+    after.derived.take_over(plant.hall.derived, unmoved(plant.hall.catalogue))
+    plant.hall = after
+    plant.step()
+    for series in ALL:
+        assert plant.told()[series] >= told[series], series
