@@ -2,14 +2,15 @@
 
 aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
-client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open`` and
-``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and ``messages``
-wait for.
+client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open``, which has the
+socket read, and ``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and
+``messages`` wait for. In paho 2.x: ``_in_packet`` tells how long the packet is that is being read.
 """
 
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Self
 
 import aiomqtt
@@ -26,7 +27,8 @@ MqttError = aiomqtt.MqttError
 """The connection cannot be made, or is lost."""
 
 LARGEST_PACKET = 16 << 20
-"""Bytes; a broker of MQTT 5 is told not to send larger ones."""
+"""Bytes. A broker of MQTT 5 is told not to send larger ones; over one that comes all the same the connection
+ends, for it would be up to 256 MB, a multiple of that in memory, and stop all else for seconds."""
 _KEEPALIVE = 30
 _PATIENCE = 10.0
 """Seconds to wait for the broker's answers."""
@@ -95,6 +97,7 @@ class Connection(aiomqtt.Client):
         self._paused = False
         self._reached = False
         self._greeted = False
+        self._too_large: MqttError | None = None
         self._client.manual_ack_set(on=True)
 
     async def __aenter__(self) -> Self:
@@ -104,12 +107,23 @@ class Connection(aiomqtt.Client):
             MqttError: the broker cannot be reached, or refuses.
         """
         try:
-            return await super().__aenter__()
+            await super().__aenter__()
         except MqttError as error:
             if self._reached and not self._greeted:
                 self._client.disconnect()
                 raise _NoGreetingError(f"{error}: it sends no greeting") from None
             raise
+        if self._client.socket() is None:  # aiomqtt forgets an end that comes together with the greeting
+            raise self._too_large or MqttError("connection closed")
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Disconnect; what ended for a packet that is too large did so for nothing else."""
+        await super().__aexit__(exc_type, exc, tb)
+        if self._too_large is not None and isinstance(exc, MqttError):
+            raise self._too_large from None
 
     async def ask_for(self, topics: Sequence[str], qos: int, *, retained: bool) -> list[str]:
         """Subscribe; returns the topics the broker refuses.
@@ -176,15 +190,25 @@ class Connection(aiomqtt.Client):
         self._client.disconnect()
 
     def _read(self) -> None:
-        """As aiomqtt reads, but no further than to the next pause."""
+        """As aiomqtt reads, but no further than to the next pause, and no packet that is too large."""
         try:
             while not self._paused and (sock := self._client.socket()) is not None:
                 self._client.loop_read()
+                self._check_length()
                 if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                     break
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
+                self._disconnected.exception()  # nobody may wait for it, of which asyncio would complain
+            self._client.disconnect()  # or it would go on to be read
+
+    def _check_length(self) -> None:
+        """Raise if the packet that is being read is too large."""
+        length = self._client._in_packet["remaining_length"]  # noqa: SLF001 - it tells nobody else
+        if length > LARGEST_PACKET:
+            self._too_large = MqttError(f"it sends a packet of {length} bytes; the most is {LARGEST_PACKET}")
+            raise self._too_large
 
     def _on_connect(
         self,
@@ -216,6 +240,7 @@ class Connection(aiomqtt.Client):
     def _on_socket_open(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._reached = True
         super()._on_socket_open(client, userdata, sock)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read)
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
         try:

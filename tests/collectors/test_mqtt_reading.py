@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from collectors.config import MqttBroker, MqttVersion
-from collectors.mqtt_connection import Arrival, Connection
+from collectors.mqtt_connection import Arrival, Connection, MqttError
 from tests.collectors.conftest import until
 from tests.streams import stream_server
 
@@ -83,6 +83,55 @@ async def test_a_message_in_two_pieces_is_taken_when_its_rest_comes(cut: int) ->
         broker.next.set()
         await until(lambda: len(it.messages) == 2)
         assert it.messages == whole
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("30 8180 8008", "a packet of 16777217 bytes"),
+        ("30 ffff ff7f", "a packet of 268435455 bytes"),
+        ("30 02 00 05", "Disconnected|closed"),  # a topic of five bytes in a packet of none
+    ],
+)
+async def test_a_connection_ends_with_a_packet_that_nobody_can_take(
+    sent: str,
+    reason: str,
+    together: bool,  # noqa: FBT001 - with the greeting
+) -> None:
+    ended: list[bool] = []
+    may_go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)  # CONNECT
+        writer.write(GREETING + (bytes.fromhex(sent) if together else b""))
+        await may_go_on.wait()
+        writer.write(b"" if together else bytes.fromhex(sent))
+        with suppress(ConnectionError):
+            while await reader.read(100):
+                pass
+        ended.append(True)
+        writer.close()
+
+    async with stream_server(serve) as port:
+        with pytest.raises(MqttError, match=reason):
+            await held(port, may_go_on)
+        may_go_on.set()
+        await until(lambda: ended == [True], "the socket is closed")
+
+
+async def held(port: int, may_go_on: asyncio.Event) -> None:
+    """A connection from its opening to its loss."""
+    async with asyncio.timeout(10.0), Taken(port).connection as connection:
+        may_go_on.set()
+        await connection.until_lost()
+
+
+async def test_a_packet_of_16_megabytes_is_waited_for() -> None:
+    async with connected(Broker(FIRST + bytes.fromhex("30 8080 8008"))) as it:
+        await until(lambda: len(it.messages) == 1)
+        await asyncio.sleep(0.1)  # time enough for it to be refused
+        assert not it.connection._disconnected.done()
 
 
 async def test_what_comes_behind_a_pause_waits_for_its_end() -> None:
