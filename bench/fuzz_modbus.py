@@ -30,7 +30,7 @@ from bench.fuzz_frames import (
     tcp_frame,
 )
 from collectors.modbus import Answer, FaultKind
-from collectors.modbus.deadlines import Deadlines, Expiring
+from collectors.modbus.deadlines import Expiring
 from collectors.modbus.frames import Request, identify_request, read_request
 from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import LinkState, TcpLink
@@ -66,13 +66,12 @@ class Result:
     errors: Counter[str] = field(default_factory=Counter)
 
 
-class HandDeadlines(Deadlines):
+class HandDeadlines:
     """Time that is moved by hand."""
 
     __slots__ = ("_due", "_now")
 
     def __init__(self) -> None:
-        super().__init__()
         self._now = 1000.0
         self._due: dict[Expiring, float] = {}
 

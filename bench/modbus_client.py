@@ -23,7 +23,7 @@ from collectors.collection import Collection
 from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint
 from collectors.modbus import Answer, Link
 from collectors.modbus.connectors import connector_of
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import read_request
 from collectors.modbus.inbox import Inbox
 from collectors.planning import Block
@@ -116,7 +116,7 @@ class Reader:
 
 async def lean(port: int, connections: int, reads: int) -> Cost:
     """Our client, without decoding."""
-    deadlines = Deadlines()
+    deadlines = SharedTimer()
     endpoint = ModbusEndpoint(id="bench", host=HOST, port=port, timeout=TIMEOUT)
     connect = connector_of(endpoint, deadlines, Counter(), Inbox())
     readers = [Reader(reads) for _ in range(connections)]

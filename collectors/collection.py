@@ -26,7 +26,7 @@ from collectors.lessons import Lessons, described
 from collectors.modbus import Errors, Link, Lost
 from collectors.modbus.connection import Dial, Opener
 from collectors.modbus.connectors import connector_of
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.figures import EndpointPlan
@@ -87,7 +87,7 @@ class Collection:
         self.lateness = Durations()
         """From the place of each scan on the grid to its end. One longer than its period misses others."""
         self._inbox = inbox or Inbox()
-        self._deadlines = Deadlines(behind=self._inbox.behind)
+        self._deadlines = SharedTimer(behind=self._inbox.behind)
         self._harvest = Harvest(emit, emit_scans, more=partial(self._deadlines.expects, HOLD))
         self._harvest.hold = hold_of(each.period for each in plan.modbus)
         self._network = Network()

@@ -5,14 +5,14 @@ from collections import Counter
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Connect
 from collectors.modbus.connectors import connector_of
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 
 
 class Connections:
     """Opens links; all of them share a timer. To be closed at the end."""
 
     def __init__(self) -> None:
-        self._deadlines = Deadlines()
+        self._deadlines = SharedTimer()
 
     def to(self, endpoint: ModbusEndpoint) -> Connect:
         """What opens links to an endpoint."""

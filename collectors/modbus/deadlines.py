@@ -17,8 +17,28 @@ class Expiring(Protocol):
         ...
 
 
-class Deadlines:
-    """Who waits until when, in monotonic time.
+class Deadlines(Protocol):
+    """Who waits until when, in monotonic time."""
+
+    def now(self) -> float:
+        """The time all of this is in."""
+        ...
+
+    def start(self, waiting: Expiring, at: float) -> None:
+        """Expire ``waiting`` at a time, unless it is stopped before."""
+        ...
+
+    def start_in(self, waiting: Expiring, seconds: float) -> None:
+        """The same after so long."""
+        ...
+
+    def stop(self, waiting: Expiring) -> float:
+        """Do not expire it; returns when it would have been, infinity if it was not waiting."""
+        ...
+
+
+class SharedTimer:
+    """Deadlines of many by one timer.
 
     The timer is set to the earliest time there was when it last ran, so it seldom has to be moved: replies
     mostly come long before, and then nothing is done. An expiry is late by up to a step.
@@ -46,7 +66,7 @@ class Deadlines:
         return len(self._waiting)
 
     def now(self) -> float:
-        """The time all of this is in."""
+        """As Deadlines."""
         return monotonic()
 
     def expects(self, seconds: float) -> bool:
@@ -55,13 +75,13 @@ class Deadlines:
         return newest is not None and monotonic() - newest[1] <= seconds
 
     def start(self, waiting: Expiring, at: float) -> None:
-        """Expire ``waiting`` at a time, unless it is stopped before."""
+        """As Deadlines."""
         self._waiting[waiting] = (at, monotonic())
         if at < self._timer_at:
             self._set(at)
 
     def start_in(self, waiting: Expiring, seconds: float) -> None:
-        """The same after so long."""
+        """As Deadlines."""
         now = monotonic()
         at = now + seconds
         self._waiting[waiting] = (at, now)
@@ -69,7 +89,7 @@ class Deadlines:
             self._set(at)
 
     def stop(self, waiting: Expiring) -> float:
-        """Do not expire it; returns when it would have been, infinity if it was not waiting."""
+        """As Deadlines."""
         return self._waiting.pop(waiting, _NEVER)[0]
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from collectors.config import ModbusEndpoint
 from collectors.modbus import Answer, Connect, Fault, FaultKind, Link
 from collectors.modbus.connectors import connector_of
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import Deadlines, SharedTimer
 from collectors.modbus.frames import Request, read_request
 from collectors.modbus.link import TcpLink
 from collectors.planning import Block
@@ -52,7 +52,7 @@ class Opened:
 async def opened(reply: Reply, wait: float = 0.1) -> AsyncIterator[Opened]:
     errors: Counter[str] = Counter()
     lost: list[str] = []
-    deadlines = Deadlines(step=0.005)
+    deadlines = SharedTimer(step=0.005)
     async with raw_server(reply) as server:
         connect = tcp(server.port, wait, deadlines, errors)
         link = await connect(lost.append)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from tests.collectors.conftest import until
+from tests.plain import replaces_methods
 
 
 async def test_deadlines_expire_in_time_the_near_before_the_far() -> None:
@@ -18,7 +19,7 @@ async def test_deadlines_expire_in_time_the_near_before_the_far() -> None:
         def expire(self) -> None:
             expired.append(self.name)
 
-    deadlines = Deadlines()
+    deadlines = SharedTimer()
     began = deadlines.now()
     far, near, stopped = Waiting("far"), Waiting("near"), Waiting("stopped")
     deadlines.start(far, began + 0.08)
@@ -41,7 +42,7 @@ async def test_nothing_expires_while_what_is_waited_for_may_have_come_and_was_no
         def expire(self) -> None:
             expired.append("waited")
 
-    deadlines = Deadlines(step=0.001, behind=lambda: behind)
+    deadlines = SharedTimer(step=0.001, behind=lambda: behind)
     answered, waiting = Waiting(), Waiting()
     deadlines.start_in(answered, 0.001)
     deadlines.start_in(waiting, 0.001)
@@ -61,13 +62,14 @@ class Patient:
         raise AssertionError
 
 
+@replaces_methods
 def test_one_that_waits_for_long_is_expected_no_more_and_those_that_begin_behind_it_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
     monkeypatch.setattr("collectors.modbus.deadlines.monotonic", lambda: now)
-    monkeypatch.setattr(Deadlines, "_set", lambda self, at: None)
-    deadlines = Deadlines()
+    monkeypatch.setattr(SharedTimer, "_set", lambda self, at: None)
+    deadlines = SharedTimer()
     silent, quick = Patient(), Patient()
     assert not deadlines.expects(0.1)
     deadlines.start_in(silent, 1.0)

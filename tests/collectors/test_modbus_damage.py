@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from collectors.modbus import Answer, Fault, FaultKind
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import read_request
 from collectors.modbus.link import LinkState, TcpLink
 from collectors.planning import Block
@@ -142,7 +142,7 @@ async def test_no_rubbish_raises_or_becomes_a_value() -> None:
     random = seeded()
     async with raw_server(answer_nothing) as server:
         errors: Counter[str] = Counter()
-        deadlines = Deadlines()
+        deadlines = SharedTimer()
         connect = tcp(server.port, 5.0, deadlines, errors)
         for _ in range(100):
             link = await connect(lambda _: None)

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from collectors.modbus import Answer
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import read_request
 from collectors.modbus.udp_link import UdpLink
 from collectors.planning import Block
@@ -49,7 +49,7 @@ async def test_a_datagram_that_is_no_answer_is_dropped_and_the_next_one_taken(
     datagram: bytes, counted: str
 ) -> None:
     errors: Counter[str] = Counter()
-    deadlines = Deadlines()
+    deadlines = SharedTimer()
     link = UdpLink(timeout=1.0, deadlines=deadlines, errors=errors, lost=lambda _: None)
     transport = Datagrams()
     link.connection_made(transport)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from collectors.modbus import Answer, Fault, FaultKind
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import identify_request, read_request
 from collectors.modbus.link import TcpLink
 from collectors.planning import Block
@@ -240,6 +240,6 @@ async def test_an_identification_that_does_not_add_up_is_none(body: str) -> None
 async def test_a_refused_connection_is_an_oserror() -> None:
     async with raw_server() as server:
         port = server.port
-    connect = tcp(port, 1.0, Deadlines(), Counter())
+    connect = tcp(port, 1.0, SharedTimer(), Counter())
     with pytest.raises(OSError, match="Connect call failed"):
         await connect(lambda _: None)

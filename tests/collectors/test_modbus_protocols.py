@@ -24,7 +24,7 @@ from collectors.config import CollectionPlan, ModbusBinding, ModbusEndpoint, Mod
 from collectors.health import DeviceState, EndpointState
 from collectors.modbus import Answer
 from collectors.modbus.connectors import connector_of
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import Request, identify_request, read_request
 from collectors.modbus.unit import Patience
 from collectors.planning import Block
@@ -165,7 +165,7 @@ async def collecting(
 
 
 async def ask(endpoint: ModbusEndpoint, request: Request) -> Answer:
-    deadlines = Deadlines()
+    deadlines = SharedTimer()
     link = await connector_of(endpoint, deadlines, Counter())(lambda _: None)
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     link.read(request, answered.set_result)
@@ -224,7 +224,7 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None
             server_name="other.example",
         )
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-            await connector_of(wrong, Deadlines(), Counter())(lambda _: None)
+            await connector_of(wrong, SharedTimer(), Counter())(lambda _: None)
         await asyncio.sleep(0.05)  # the server's side of the handshake ends
 
 

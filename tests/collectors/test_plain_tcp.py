@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from collectors.modbus import Answer
-from collectors.modbus.deadlines import Deadlines
+from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import read_request
 from collectors.modbus.inbox import Inbox
 from collectors.modbus.link import TcpLink
@@ -47,7 +47,7 @@ class Opened:
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
         self.lost: list[str] = []
-        self.deadlines = Deadlines()
+        self.deadlines = SharedTimer()
         self.link = TcpLink(
             timeout=5.0, deadlines=self.deadlines, errors=Counter(), lost=self.lost.append, inbox=inbox
         )

@@ -13,7 +13,18 @@ from dcops import compiled
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("alerting", "bench", "collectors", "console", "dcops", "deploy", "facility", "grafana", "ingest")
-OF_POLLS = ("device", "harvest", "modbus", "overload", "plain_tcp", "poll", "schedule", "silent", "unit")
+OF_POLLS = (
+    "deadlines",
+    "device",
+    "harvest",
+    "modbus",
+    "overload",
+    "plain_tcp",
+    "poll",
+    "sched",
+    "silent",
+    "unit",
+)
 """How the names of the tests begin that have to do with what is compiled."""
 
 needs_a_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: apt-get install gcc")
