@@ -101,7 +101,7 @@ async def test_what_is_refused_when_it_is_repeated_is_neither_counted_nor_told()
 
 
 async def test_all_that_stand_are_repeated_however_many_of_them_are_refused() -> None:
-    """A hundred of a thousand, which are more than are told apart in one round."""
+    """A hundred of a thousand, here and there."""
     bad = set(ids(range(5, 1000, 10)))
     channel = Picky(lambda alarm_id: alarm_id not in bad)
     standing = numbered(range(1000))
