@@ -242,7 +242,7 @@ class Communication:
         self._drop_groups(self._groups.inside(self._outages.covered(silent)), now)
 
     def _clear_groups(self, silent: Flags, now: int) -> None:
-        self._silent.restart(silent & self._outages.back(silent), now)
+        self._silent.restart(silent & self._outages.back(silent, now), now)
         for at in self._outages.end(silent, now):
             self._board.clear(f"{NETWORK_SILENT}:{self._outages.spaces[at]}", now)
             self._silent.restart(silent & self._outages.devices(at), now)

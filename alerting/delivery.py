@@ -75,7 +75,7 @@ class NotifierOptions:
 
 
 MOST_HALVINGS = 32
-"""So often in one round is sent by halves what was refused."""
+"""So often in a row is sent by halves what was refused, while nothing is taken."""
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class _Round:
     away: bool = False
     """Whether the channel did not answer."""
     halvings: int = MOST_HALVINGS
-    """How many are left."""
+    """How many are left until something is taken."""
 
 
 class Notifier:
@@ -243,6 +243,7 @@ class Notifier:
             sending.answer = self.error = str(error)
             return await self._halve(batch, sending)
         sending.sent += len(batch)
+        sending.halvings = MOST_HALVINGS
         self.outcomes[Outcome.SENT] += len(batch)
         self.error = ""
         self._back()
@@ -251,7 +252,7 @@ class Notifier:
     async def _halve(self, batch: Sequence[Alarm], sending: _Round) -> Sequence[Alarm]:
         """Try by halves what was refused, so that one alarm that a receiver cannot take costs no other.
 
-        A receiver that refuses very many is left in peace for a while, and what is left tried later.
+        A receiver that refuses very many in a row is left in peace for a while, and the others tried later.
         """
         if len(batch) == 1:
             sending.refused.append(batch[0])

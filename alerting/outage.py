@@ -51,6 +51,8 @@ class Outages:
         self._alive_since: Ints = np.zeros(count, dtype=np.int64)
         self._proven: Ints = np.zeros(count, dtype=np.int64)
         """When each endpoint had last answered for as long as proves it, while an alarm stood."""
+        self._given: Ints = np.zeros(count, dtype=np.int64)
+        """When the devices of each endpoint were last given time to answer."""
 
     def _find_places(self, site: Site, devices: Ints) -> None:
         """The places, the larger first, and which endpoints stand in which."""
@@ -95,10 +97,15 @@ class Outages:
             known = places >= 0
             self._alive_since[known] = other._alive_since[places[known]]
             self._proven[known] = other._proven[places[known]]
+            self._given[known] = other._given[places[known]]
+
+    @property
+    def _times(self) -> tuple[Ints, ...]:
+        return self._began, self._returned, self._alive_since, self._proven, self._given
 
     def leave_out(self, gap: Gap) -> None:
         """Let what has begun do so later by this time, which was not seen to pass."""
-        for times in (self._began, self._returned, self._alive_since, self._proven):
+        for times in self._times:
             times[times != 0] += gap.length
 
     def adopt(self, space: str) -> bool:
@@ -164,16 +171,19 @@ class Outages:
             self._alive_since[:], self._proven[:] = 0, 0
         return over
 
-    def back(self, silent: Flags) -> Flags:
+    def back(self, silent: Flags, now: int) -> Flags:
         """Which devices are behind endpoints that an alarm spoke for and that are back since the last call.
 
-        Their neighbours on the endpoint answer first, and they are given the time to do so, too.
+        Their neighbours on the endpoint answer first, and they are given the time to do so, too; but not
+        again and again where an endpoint comes and goes.
         """
+        self._follow(now)
         if not self.raised.any():
-            self._were_dead[:] = False
+            self._were_dead[:], self._given[:] = False, 0
             return np.zeros(silent.size, dtype=np.bool_)
         dead = self.dead(silent)
-        back = self._were_dead & ~dead & self._spoken_for()
+        back = self._were_dead & ~dead & self._spoken_for() & (now - self._given >= PROVEN)
+        self._given[back] = now
         self._were_dead = dead
         return self._devices_of(back)
 
@@ -192,7 +202,7 @@ class Outages:
     def _follow(self, now: int) -> None:
         """Set all times back with the clock, so that what came first still did."""
         if now < self._last:
-            for times in (self._began, self._returned, self._alive_since, self._proven):
+            for times in self._times:
                 times[times != 0] -= self._last - now
         self._last = now
 

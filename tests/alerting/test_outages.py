@@ -284,3 +284,23 @@ def test_a_clock_that_is_set_ahead_ends_no_wait_for_a_gateway(gateway: Plant) ->
     assert run(gateway, 40 + ahead, 150 + ahead) == {}
     gateway.lose("k01-climate")
     assert run(gateway, 150 + ahead, 200 + ahead) == {150 + ahead: ["endpoint-silent:gw"]}
+
+
+def test_a_device_that_never_answers_is_told_of_though_its_gateway_comes_and_goes(campus: Plant) -> None:
+    """Each time the gateway is back its devices have the time to answer, but not for ever."""
+    campus.endpoints = {each: f"gw-{each[:5]}" for each in campus.endpoints}
+    campus.watch = campus.make_watch(())
+    campus.tick(1)
+    campus.lose(*of(campus, "b2"))
+    run(campus, 25, 100)
+    told: list[int] = []
+    for at in range(100, 300, 10):
+        answers = (at - 100) % 40 < 20
+        heard(campus, at, "b1", "b3", *(["b2-k1-a"] if answers else []))
+        if not answers:
+            campus.lose("b2-k1-a")
+        for second in range(at, at + 10):
+            campus.tick(second)
+            if "device-silent:b2-k1-b" in silent(campus) and not told:
+                told.append(second)
+    assert told == [140]

@@ -17,18 +17,19 @@ FAST = Backoff(first=0.01, cap=0.02)
 
 
 class Picky:
-    """Takes no message with an alarm that it does not like."""
+    """Takes no message with an alarm that it does not like, or with too many."""
 
     name = "picky"
 
-    def __init__(self, likes: Callable[[str], bool]) -> None:
+    def __init__(self, likes: Callable[[str], bool], most: int = 200) -> None:
         self._likes = likes
+        self._most = most
         self.messages = 0
         self.taken: list[str] = []
 
     async def send(self, alarms: Sequence[Alarm]) -> None:
         self.messages += 1
-        if not all(self._likes(alarm.id) for alarm in alarms):
+        if len(alarms) > self._most or not all(self._likes(alarm.id) for alarm in alarms):
             raise Refused("picky: status 422: no such field")
         self.taken += [alarm.id for alarm in alarms]
 
@@ -100,7 +101,7 @@ async def test_what_is_refused_when_it_is_repeated_is_neither_counted_nor_told()
 
 
 async def test_all_that_stand_are_repeated_however_many_of_them_are_refused() -> None:
-    """A hundred of a thousand, which are more than are told apart in one round."""
+    """A hundred of a thousand, here and there."""
     bad = set(ids(range(5, 1000, 10)))
     channel = Picky(lambda alarm_id: alarm_id not in bad)
     standing = numbered(range(1000))
@@ -113,3 +114,12 @@ async def test_all_that_stand_are_repeated_however_many_of_them_are_refused() ->
         await until(lambda: set(channel.taken) == set(good), 30)
         await until(repeated, 30)
         assert notifier.outcomes[Outcome.REFUSED] == 0
+
+
+async def test_all_that_stand_are_repeated_where_only_small_messages_are_taken() -> None:
+    """Such as behind a proxy that answers 413."""
+    channel = Picky(lambda _: True, most=3)
+    standing = numbered(range(1000))
+    async with running(channel, (), standing, refresh=3600.0):
+        await until(lambda: len(channel.taken) == 1000, 30)
+    assert channel.taken == [alarm.id for alarm in standing]
