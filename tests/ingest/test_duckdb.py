@@ -242,6 +242,32 @@ async def test_a_file_that_is_no_database_is_put_aside(
     await store.close()
 
 
+@pytest.mark.parametrize("instead", ["nothing", "another one"])
+async def test_a_database_that_was_removed_while_in_use_takes_nothing_until_it_is_back(
+    tmp_path: Path, instead: str
+) -> None:
+    path, away = tmp_path / "history.duckdb", tmp_path / "away"
+    store = DuckHistory(path, StillClock())
+    await store.write([grid(1, 0, 1.0)])
+    await store.compact()
+    path.rename(away)
+    store._database.close()  # as another thread does that meets an error
+    if instead == "another one":
+        other = DuckHistory(tmp_path / "other" / "history.duckdb", StillClock())
+        await other.write([grid(1, 0, 7.0)])
+        await other.close()
+        (tmp_path / "other" / "history.duckdb").rename(path)
+    for _ in range(2):
+        with pytest.raises(
+            StoreUnavailableError, match=r"removed or replaced while in use; .*start dcops anew"
+        ):
+            await store.write([grid(2, 1, 2.0)])
+    away.replace(path)  # nothing of its folder was put aside meanwhile
+    await store.write([grid(2, 1, 2.0)])
+    assert rows(await store.history("grid.active_power", NOON, LATER)) == [(0.0, 1.0, 192), (1.0, 2.0, 192)]
+    await store.close()
+
+
 @pytest.mark.parametrize("left", [b"something else " * 1000, None])
 async def test_files_that_no_database_tells_of_are_put_aside_too(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, left: bytes | None

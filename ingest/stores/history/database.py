@@ -52,6 +52,8 @@ class Database:
         self._folder = folder
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._identity = ""
+        """Of the database that was opened since the start; empty before."""
 
     def use(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
         """Do something with a cursor of its own.
@@ -100,8 +102,8 @@ class Database:
         mend = "make its folder writable with free space"
         if any(each in reason for each in _DAMAGED):
             mend = (
-                f"it is damaged: restore it and {self._folder} from a backup, or move both away to begin"
-                " anew; what comes waits in the journal"
+                f"it is damaged: restore it and {self._folder} from a backup, or move both away, and start"
+                " dcops anew; what comes waits in the journal"
             )
         return StoreUnavailableError(f"history {self.path}: {reason}", mend=mend)
 
@@ -125,10 +127,29 @@ class Database:
         try:
             connection.execute("LOAD parquet; SET GLOBAL parquet_metadata_cache = true")
             prepare(connection, self._folder)
+            self._recognise(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _recognise(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """See that it is the database that was in use: what lies in memory goes by its numbers of series.
+
+        Raises:
+            StoreUnavailableError: it is another one.
+        """
+        ((found,),) = connection.execute("SELECT identity FROM format").fetchall()
+        if self._identity not in {"", found}:
+            raise self._gone()
+        self._identity = found
+
+    def _gone(self) -> StoreUnavailableError:
+        mend = (
+            "bring it back, or start dcops anew; to keep what was in it, put it and"
+            f" {self._folder} there from a backup before; what comes waits in the journal"
+        )
+        return StoreUnavailableError(f"history {self.path} was removed or replaced while in use", mend=mend)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         """Connect, with a new file where the one there is something else than a database.
@@ -137,11 +158,13 @@ class Database:
         the process has on it, also of DuckDB's where a cursor still has the file open.
         """
         if not self.path.exists():
+            if self._identity:
+                raise self._gone()
             self._put_rest_aside()
         try:
             return duckdb.connect(self.path, config=_CONFIG)
         except duckdb.IOException as error:
-            if _LOCKED in str(error) or not self.path.exists():
+            if _LOCKED in str(error) or self._identity or not self.path.exists():
                 raise
             if not is_database(self.path):
                 self._put_aside()
