@@ -187,8 +187,6 @@ class CounterBook:
         since = np.maximum(known_since, carried_to)
         if not leapt:
             since[settled] = c.time[settled]
-        c.open[moved] = 0.0
-        c.open_estimated[moved] = 0.0
         self._lower(fresh & c.still, rate)
         amount = self.rates * np.maximum(now - since, 0) / NANOSECONDS
         amount = np.where(c.time > 0, amount, 0.0)
@@ -319,8 +317,11 @@ class CounterBook:
         plain = fresh & (step >= 0) & (step <= limit) & ~self._returning.just_fell
         moved = plain & (step > 0)
         odd = fresh & ~plain
-        self._returning.leave(moved | (odd & np.isfinite(c.reading)), c, read_at)
+        self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
+        # A coarse counter that was silent stepped before it was read: it is that far on towards its next step.
+        coarse = moved & (self._gaps.since > 0) & (c.last_step > CARRIED_FACTOR * self.rates * c.gap)
+        further = np.where(coarse, np.clip(c.open - step, 0.0, c.last_step), 0.0)
         c.last_step[moved] = step[moved]
         seldom = moved & (seconds >= LEAST_SECONDS)
         c.own_rate[fresh] = np.nan
@@ -328,9 +329,12 @@ class CounterBook:
         for at in odd.nonzero()[0]:
             plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
         still = step == 0
+        settled = fresh & ~still
+        np.copyto(c.open, further, where=settled)
+        np.copyto(c.open_estimated, 0.0, where=settled)
         c.still[fresh] = still[fresh]
         c.gap[fresh] = seconds[fresh]
-        c.moved_at[fresh & ~still] = read_at[fresh & ~still]
+        c.moved_at[settled] = read_at[settled]
         c.reading[fresh] = reading[fresh]
         c.time[fresh] = read_at[fresh]
         self._resumed[fresh] = False
@@ -365,7 +369,9 @@ class CounterBook:
             carried=float(c.open[at]),
         )
         if delta.amount is not None and delta.finding is not Finding.RESET:
-            c.counted[at] += delta.amount
+            is_first = c.still[at] and not c.last_step[at] and c.open[at] and not self._gaps.since[at]
+            c.counted[at] += min(delta.amount, float(c.open[at])) if is_first else delta.amount
+            c.last_step[at] = delta.amount
             if delta.finding is not Finding.ADVANCE:
                 self.corrections[delta.finding] += 1
             return True

@@ -41,10 +41,13 @@ class Returning:
         """Which fell, or leapt further than they can."""
         self._fell = np.zeros(count, dtype=np.bool_)
 
-    def leave(self, which: Bools, now: Counters, time: Ints) -> None:
-        """These move on; but one that is doubted may come back for a while yet."""
+    def leave(self, moved: Bools, odd: Bools, now: Counters, time: Ints) -> None:
+        """These move on, as they can or oddly.
+
+        One that is doubted may come back for a while yet, unless it leapt and goes on from there.
+        """
         recent = self._doubted & (time - self._left_at <= _RETURN)
-        leaving = which & ~recent
+        leaving = (moved & ~(recent & self._fell)) | (odd & ~recent)
         self.before.put(now, leaving)
         np.copyto(self._left_at, time, where=leaving)
         self._doubted &= ~leaving

@@ -267,3 +267,25 @@ def test_a_first_step_that_comes_after_a_stop_is_counted_whole():
     after.book.restore(meter.book.states(), np.array([0]))
     after.read(3600, 4_600_000.0)
     assert after.at(3600) == (3_600_000.0, 0.0)
+
+
+def test_of_a_first_step_over_a_rollover_only_what_power_came_to_is_counted():
+    """8 kW: 560 Wh in the 252 s until a counter in kWh rolls over, 1 kWh in the 450 s from then on."""
+    meter = Meter(rating=20e3, modulus=1e9)
+    for second in range(0, 301, 4):
+        meter.read(second, (1e9 - 560 + 8e3 * second / 3600) // 1e3 * 1e3 % 1e9)
+        total, _ = meter.at(second, power=8e3)
+    assert total == pytest.approx(8e3 * 300 / 3600, abs=15.0)
+    assert meter.book.corrections == {Finding.ROLLOVER: 1}
+
+
+def test_a_coarse_counter_that_was_silent_is_carried_on_from_between_its_steps():
+    """6 kW: a step each 600 s, the first at 300 s. Silent from 1000 to 2400 s, it is half a step on by then."""
+    meter = Meter(rating=7e3)
+    for second in range(0, 3601, 10):
+        silent = 1000 < second < 2400
+        meter.quality = Quality.COMM_FAILURE_LAST_VALUE
+        if not silent:
+            meter.read(second, (5e6 + 500 + 6e3 * second / 3600) // 1e3 * 1e3)
+        total, _ = meter.at(second, power=6e3, code=Quality.SUBSTITUTE if silent else Quality.GOOD)
+        assert total == pytest.approx(6e3 * second / 3600, abs=35.0), second

@@ -194,3 +194,13 @@ def test_two_readings_of_its_power_say_what_a_meter_of_unknown_rating_may_carry(
     meter.read(30, 1_020_010.0)
     assert meter.at(30, power=3.6e6) == (20_010.0, 0.0)
     assert not meter.book.corrections
+
+
+def test_a_leap_that_the_counter_goes_on_from_is_none_it_comes_back_from():
+    """14.4 kW: a first step after 10 s is more than is believed; others follow; then one less is read."""
+    meter, watts = Meter(rating=20e3), 14.4e3
+    for second in range(0, 1201, 10):
+        reading = (5e9 + 960 + watts * second / 3600) // UNIT * UNIT
+        meter.read(second, reading - UNIT if second == 600 else reading)
+        total, _ = meter.at(second, power=watts)
+        assert second == 600 or total == pytest.approx(watts * second / 3600, abs=60.0), second
