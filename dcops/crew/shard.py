@@ -9,7 +9,7 @@ import contextlib
 import logging
 import resource
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -286,9 +286,8 @@ class Shard:
 
     def _obey(self, answer: bytes) -> None:
         """Forget the lessons that the head was asked to have forgotten."""
-        try:
-            orders: Sequence[str] = orjson.loads(answer)["forget"]
-        except (ValueError, KeyError, TypeError):
+        orders = read_orders(answer)
+        if orders is None:
             _log.warning("the head at %s answers a report with what is no orders", self._store.url)
             return
         for device in orders:
@@ -355,3 +354,15 @@ class Shard:
         raise StoreUnavailableError(
             f"shard {self.share} keeps no history", mend=f"ask the head at {self._store.url}"
         )
+
+
+def read_orders(answer: bytes) -> list[str] | None:
+    """Devices whose lessons the head has forgotten, of its answer to a report; None if it says no such thing.
+
+    One that is empty stands for all.
+    """
+    try:
+        told = orjson.loads(answer)["forget"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return told if isinstance(told, list) and all(isinstance(each, str) for each in told) else None

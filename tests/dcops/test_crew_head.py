@@ -12,6 +12,7 @@ from console.errors import ApiError, BadRequestError, ConflictError, Unavailable
 from dcops.crew import head as head_module
 from dcops.crew.head import Head
 from dcops.crew.report import Reporter
+from dcops.crew.shard import read_orders
 from facility.catalogue import Catalogue
 from ingest.batch import Batch, gather
 from ingest.catalogues import KeptCatalogue
@@ -140,3 +141,21 @@ async def test_readings_that_are_sent_again_count_once(monkeypatch) -> None:
     heading.head.settled(1, frozenset())
     await heading.head.take_readings(heading.parcel())
     assert heading.head.members[2].health().readings == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "orders"),
+    [
+        (b'{"forget": ["far", ""]}', ["far", ""]),
+        (b'{"forget": []}', []),
+        (b'{"forget": 7}', None),
+        (b'{"forget": [7]}', None),
+        (b'{"kept": []}', None),
+        (b"[1]", None),
+        (b"<html>", None),
+    ],
+)
+def test_what_a_head_answers_that_is_no_orders_ends_no_reports(
+    answer: bytes, orders: list[str] | None
+) -> None:
+    assert read_orders(answer) == orders
