@@ -89,6 +89,8 @@ class CounterStates:
     """The highest it was seen to carry, W; 0 if that is not known."""
     carried_to: Floats
     """Up to when its amount was counted or carried, ns; 0 if that is not known."""
+    gap: Floats
+    """Seconds between the last two readings; 0 if that is not known."""
 
     def part(self, place: slice) -> "CounterStates":
         """Some of them."""

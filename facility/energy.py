@@ -230,6 +230,7 @@ class CounterBook:
             c.last_step,
             self._highest.agreed.copy(),
             c.carried_to.astype(np.float64),
+            c.gap,
         )
 
     def restore(self, states: CounterStates, places: Ints) -> None:
@@ -250,6 +251,7 @@ class CounterBook:
             (c.open_estimated, states.open_estimated),
             (c.open_when_read, states.open),
             (c.last_step, states.last_step),
+            (c.gap, states.gap),
             (c.carried_to, np.maximum(states.carried_to.astype(np.int64), states.time)),
         ):
             taken_over(mine, before, places)
@@ -319,9 +321,7 @@ class CounterBook:
         odd = fresh & ~plain
         self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
-        # A coarse counter that was silent stepped before it was read: it is that far on towards its next step.
-        coarse = moved & (self._gaps.since > 0) & (c.last_step > CARRIED_FACTOR * self.rates * c.gap)
-        further = np.where(coarse, np.clip(c.open - step, 0.0, c.last_step), 0.0)
+        further = self._further(fresh & (moved | (step == 0)), step, read_at, power)
         c.last_step[moved] = step[moved]
         seldom = moved & (seconds >= LEAST_SECONDS)
         c.own_rate[fresh] = np.nan
@@ -330,7 +330,7 @@ class CounterBook:
             plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
         still = step == 0
         settled = fresh & ~still
-        np.copyto(c.open, further, where=settled)
+        np.copyto(c.open, np.where(settled, further, np.maximum(c.open, further)), where=fresh)
         np.copyto(c.open_estimated, 0.0, where=settled)
         c.still[fresh] = still[fresh]
         c.gap[fresh] = seconds[fresh]
@@ -339,6 +339,18 @@ class CounterBook:
         c.time[fresh] = read_at[fresh]
         self._resumed[fresh] = False
         return plain
+
+    def _further(self, fresh: Bools, step: Floats, read_at: Ints, power: Floats) -> Floats:
+        """How far towards its next step a coarse counter is that was silent: it stepped before it was read."""
+        c, gaps = self._counters, self._gaps
+        silent = fresh & (gaps.since > 0)
+        if not silent.any():
+            return np.zeros(len(step))
+        rate = np.nan_to_num(np.maximum(power, 0.0)) / self._divisor
+        coarse = silent & (c.gap > 0.0) & (c.last_step > CARRIED_FACTOR * rate * c.gap)
+        uncarried = np.where(gaps.stood, np.where(gaps.until > 0, gaps.until, read_at) - gaps.since, 0)
+        meanwhile = rate * (uncarried / NANOSECONDS)
+        return np.where(coarse, np.clip(c.open + meanwhile - step, 0.0, c.last_step), 0.0)
 
     def _count(self, moved: Bools, step: Floats, read_at: Ints, power: Floats) -> None:
         c = self._counters
