@@ -321,7 +321,7 @@ class CounterBook:
         odd = fresh & ~plain
         self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
-        further = self._further(fresh & (moved | (step == 0)), step, read_at, power)
+        further = self._further(fresh, np.where(step < 0, step + self._moduli, step), read_at, power)
         c.last_step[moved] = step[moved]
         seldom = moved & (seconds >= LEAST_SECONDS)
         c.own_rate[fresh] = np.nan
@@ -330,6 +330,7 @@ class CounterBook:
             plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
         still = step == 0
         settled = fresh & ~still
+        further = np.where(plain, further, 0.0)
         np.copyto(c.open, np.where(settled, further, np.maximum(c.open, further)), where=fresh)
         np.copyto(c.open_estimated, 0.0, where=settled)
         c.still[fresh] = still[fresh]
@@ -341,7 +342,7 @@ class CounterBook:
         return plain
 
     def _further(self, fresh: Bools, step: Floats, read_at: Ints, power: Floats) -> Floats:
-        """How far towards its next step a coarse counter is that was silent: it stepped before it was read."""
+        """How far towards its next step a coarse counter is that was silent: it stepped before it is read."""
         c, gaps = self._counters, self._gaps
         silent = fresh & (gaps.since > 0)
         if not silent.any():

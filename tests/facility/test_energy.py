@@ -291,18 +291,19 @@ def test_a_coarse_counter_that_was_silent_is_carried_on_from_between_its_steps()
         assert total == pytest.approx(6e3 * second / 3600, abs=35.0), second
 
 
+@pytest.mark.parametrize("begin", [5e6, 1e9 - 3e3])
 @pytest.mark.parametrize("stop", [200, 420, 2000])
-def test_a_coarse_counter_is_carried_on_from_between_its_steps_after_a_stop(stop):
-    """6 kW: a step each 600 s, the first at 300 s. dcops is stopped at 1000 s, 167 Wh after the second."""
-    meter = Meter(rating=7e3)
+def test_a_coarse_counter_is_carried_on_from_between_its_steps_after_a_stop(stop, begin):
+    """6 kW: a step each 600 s, the first at 300 s; at the third one of them rolls over. Stopped from 1000 s on."""
+    meter = Meter(rating=7e3, modulus=1e9)
 
     def look(second):
-        meter.read(second, (5e6 + 500 + 6e3 * second / 3600) // 1e3 * 1e3)
+        meter.read(second, (begin + 500 + 6e3 * second / 3600) // 1e3 * 1e3 % 1e9)
         return meter.at(second, power=6e3)[0]
 
     for second in range(0, 1001, 10):
         look(second)
-    states, meter = meter.book.states(), Meter(rating=7e3)
+    states, meter = meter.book.states(), Meter(rating=7e3, modulus=1e9)
     meter.book.restore(states, np.array([0]))
     for second in range(1000 + stop, 3601 + stop, 10):
         assert look(second) == pytest.approx(6e3 * second / 3600, abs=35.0), second
