@@ -294,7 +294,7 @@ def test_a_coarse_counter_that_was_silent_is_carried_on_from_between_its_steps()
 @pytest.mark.parametrize("begin", [5e6, 1e9 - 3e3])
 @pytest.mark.parametrize("stop", [200, 420, 2000])
 def test_a_coarse_counter_is_carried_on_from_between_its_steps_after_a_stop(stop, begin):
-    """6 kW: a step each 600 s, the first at 300 s; at the third one of them rolls over. Stopped from 1000 s on."""
+    """6 kW: a step each 600 s, the first at 300 s; one rolls over at the third. Stopped from 1000 s on."""
     meter = Meter(rating=7e3, modulus=1e9)
 
     def look(second):
