@@ -220,18 +220,7 @@ class CounterBook:
     def states(self) -> CounterStates:
         """What to remember."""
         c = self._returning.to_remember(self._counters, self._carried_to)
-        return CounterStates(
-            c.reading,
-            c.time,
-            c.counted,
-            c.estimated,
-            c.open,
-            c.open_estimated,
-            c.last_step,
-            self._highest.agreed.copy(),
-            c.carried_to.astype(np.float64),
-            c.gap,
-        )
+        return CounterStates.of(c, self._highest.agreed.copy())
 
     def restore(self, states: CounterStates, places: Ints) -> None:
         """Go on from what was remembered; the delta over the time between is taken like any other.
