@@ -346,12 +346,15 @@ class CounterBook:
         c = self._counters
         c.counted[moved] += step[moved]
         first = moved & (c.last_step == 0.0) & (self._gaps.since == 0)
+        unbounded = first & ~self._has_rate & np.isinf(self._greatest)
         if first.any():
             # Most of a coarse counter's first step was before it was read first.
             since = np.maximum(read_at - np.maximum(c.time, self._carried_to), 0) / NANOSECONDS
             carried = c.open + np.maximum(power, 0.0) / self._divisor * since
             first &= (carried > 0.0) & (c.still | (step > CARRIED_FACTOR * carried))
             c.counted[first] += np.minimum(carried - step, 0.0)[first]
+            # Nothing says that a first reading of a counter that nothing bounds was right.
+            c.counted[unbounded] -= step[unbounded]
 
     def _judge(self, at: int, current: float, judged: float, greatest: float) -> bool:
         """Count what a reading says that does not simply go on, and say whether it is believed."""
