@@ -89,6 +89,24 @@ class CounterStates:
     """The highest it was seen to carry, W; 0 if that is not known."""
     carried_to: Floats
     """Up to when its amount was counted or carried, ns; 0 if that is not known."""
+    gap: Floats
+    """Seconds between the last two readings; 0 if that is not known."""
+
+    @classmethod
+    def of(cls, counters: Counters, highest_power: Floats) -> "CounterStates":
+        """What must be remembered of these."""
+        return cls(
+            reading=counters.reading,
+            time=counters.time,
+            counted=counters.counted,
+            estimated=counters.estimated,
+            open=counters.open,
+            open_estimated=counters.open_estimated,
+            last_step=counters.last_step,
+            highest_power=highest_power,
+            carried_to=counters.carried_to.astype(np.float64),
+            gap=counters.gap,
+        )
 
     def part(self, place: slice) -> "CounterStates":
         """Some of them."""

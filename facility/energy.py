@@ -220,17 +220,7 @@ class CounterBook:
     def states(self) -> CounterStates:
         """What to remember."""
         c = self._returning.to_remember(self._counters, self._carried_to)
-        return CounterStates(
-            c.reading,
-            c.time,
-            c.counted,
-            c.estimated,
-            c.open,
-            c.open_estimated,
-            c.last_step,
-            self._highest.agreed.copy(),
-            c.carried_to.astype(np.float64),
-        )
+        return CounterStates.of(c, self._highest.agreed.copy())
 
     def restore(self, states: CounterStates, places: Ints) -> None:
         """Go on from what was remembered; the delta over the time between is taken like any other.
@@ -250,6 +240,7 @@ class CounterBook:
             (c.open_estimated, states.open_estimated),
             (c.open_when_read, states.open),
             (c.last_step, states.last_step),
+            (c.gap, states.gap),
             (c.carried_to, np.maximum(states.carried_to.astype(np.int64), states.time)),
         ):
             taken_over(mine, before, places)
@@ -319,9 +310,7 @@ class CounterBook:
         odd = fresh & ~plain
         self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
-        # A coarse counter that was silent stepped before it was read: it is that far on towards its next step.
-        coarse = moved & (self._gaps.since > 0) & (c.last_step > CARRIED_FACTOR * self.rates * c.gap)
-        further = np.where(coarse, np.clip(c.open - step, 0.0, c.last_step), 0.0)
+        further = self._further(fresh, np.where(step < 0, step + self._moduli, step), read_at, power)
         c.last_step[moved] = step[moved]
         seldom = moved & (seconds >= LEAST_SECONDS)
         c.own_rate[fresh] = np.nan
@@ -330,7 +319,8 @@ class CounterBook:
             plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
         still = step == 0
         settled = fresh & ~still
-        np.copyto(c.open, further, where=settled)
+        further = np.where(plain, further, 0.0)
+        np.copyto(c.open, np.where(settled, further, np.maximum(c.open, further)), where=fresh)
         np.copyto(c.open_estimated, 0.0, where=settled)
         c.still[fresh] = still[fresh]
         c.gap[fresh] = seconds[fresh]
@@ -340,16 +330,31 @@ class CounterBook:
         self._resumed[fresh] = False
         return plain
 
+    def _further(self, fresh: Bools, step: Floats, read_at: Ints, power: Floats) -> Floats:
+        """How far towards its next step a coarse counter is that was silent: it stepped before it is read."""
+        c, gaps = self._counters, self._gaps
+        silent = fresh & (gaps.since > 0)
+        if not silent.any():
+            return np.zeros(len(step))
+        rate = np.nan_to_num(np.maximum(power, 0.0)) / self._divisor
+        coarse = silent & (c.gap > 0.0) & (c.last_step > CARRIED_FACTOR * rate * c.gap)
+        uncarried = np.where(gaps.stood, np.where(gaps.until > 0, gaps.until, read_at) - gaps.since, 0)
+        meanwhile = rate * (uncarried / NANOSECONDS)
+        return np.where(coarse, np.clip(c.open + meanwhile - step, 0.0, c.last_step), 0.0)
+
     def _count(self, moved: Bools, step: Floats, read_at: Ints, power: Floats) -> None:
         c = self._counters
         c.counted[moved] += step[moved]
         first = moved & (c.last_step == 0.0) & (self._gaps.since == 0)
+        unbounded = first & ~self._has_rate & np.isinf(self._greatest)
         if first.any():
             # Most of a coarse counter's first step was before it was read first.
             since = np.maximum(read_at - np.maximum(c.time, self._carried_to), 0) / NANOSECONDS
             carried = c.open + np.maximum(power, 0.0) / self._divisor * since
             first &= (carried > 0.0) & (c.still | (step > CARRIED_FACTOR * carried))
             c.counted[first] += np.minimum(carried - step, 0.0)[first]
+            # Nothing says that a first reading of a counter that nothing bounds was right.
+            c.counted[unbounded] -= step[unbounded]
 
     def _judge(self, at: int, current: float, judged: float, greatest: float) -> bool:
         """Count what a reading says that does not simply go on, and say whether it is believed."""

@@ -18,7 +18,7 @@ from facility.moves import NOWHERE, Moves, behind, places_of, taken_over
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
-from facility.rollups import RollupPlan, SourceKey, members_by_space
+from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
 from facility.site import Site
 from facility.sources import Bools, Estimate, Floats, Instant, Ints
 
@@ -73,19 +73,7 @@ class EnergyTotals:
         self._returned = np.flatnonzero(returned)
         self._entering = renumbered([entering(meters) for _, meters in found], counts)
         self._signs = np.where(returned, -1.0, 1.0)
-        self._energies = tuple(
-            _Energy(
-                quantity=quantity,
-                devices=names_of(site, meters),
-                meters=of_meters,
-                powers=rollups.place_of(_power(quantity)),
-                spaces=tuple(each.spaces),
-                totals=of_totals,
-            )
-            for (quantity, meters), each, of_meters, of_totals in zip(
-                found, members, stretches(counts), stretches(len(m.spaces) for m in members), strict=True
-            )
-        )
+        self._energies = _energies_of(site, found, members, rollups)
         first = int(site.first_points[-1])
         slots = [at for e in self._energies for at in catalogue.places(e.quantity.key, e.spaces)]
         self._slots: Ints = np.array(slots, dtype=np.int64) - first
@@ -98,12 +86,7 @@ class EnergyTotals:
         self.withheld = False
         """What an earlier run has counted is not known yet: no amount is told before."""
         self._any_integrated = bool(self.book.integrated.any())
-        lone = self.book.lone
-        self._lone = tuple(
-            (each.meters.start + np.flatnonzero(lone[each.meters]), each.powers)
-            for each in self._energies
-            if lone[each.meters].any()
-        )
+        self._lone = _lone_counters(self.book, self._energies)
         self._updated = 0
         self._sums: Ints | None = None
         self._beside = np.zeros(len(slots))
@@ -331,6 +314,40 @@ class EnergyTotals:
         code = np.where(measured, np.uint8(Quality.GOOD), np.uint8(Quality.SUBSTITUTE))
         code = np.where(np.isfinite(total), code, np.uint8(Quality.WAITING_FOR_DATA))
         marks[self._slots] = marks[self._slots + 1] = code
+
+
+def _energies_of(
+    site: Site,
+    found: Sequence[tuple[EnergyQuantity, Meters]],
+    members: Sequence[Members],
+    rollups: RollupPlan,
+) -> tuple[_Energy, ...]:
+    """Each energy, and which part of all counters and totals is its own."""
+    counters = stretches(len(meters) for _, meters in found)
+    totals = stretches(len(each.spaces) for each in members)
+    return tuple(
+        _Energy(
+            quantity=quantity,
+            devices=names_of(site, meters),
+            meters=of_meters,
+            powers=rollups.place_of(_power(quantity)),
+            spaces=tuple(each.spaces),
+            totals=of_totals,
+        )
+        for (quantity, meters), each, of_meters, of_totals in zip(
+            found, members, counters, totals, strict=True
+        )
+    )
+
+
+def _lone_counters(book: CounterBook, energies: Sequence[_Energy]) -> tuple[tuple[Ints, slice], ...]:
+    """Of each energy that has counters without a power: their places, and those of the others' powers."""
+    lone = book.lone
+    return tuple(
+        (each.meters.start + np.flatnonzero(lone[each.meters]), each.powers)
+        for each in energies
+        if lone[each.meters].any()
+    )
 
 
 def _book(site: Site, found: Sequence[tuple[EnergyQuantity, Meters]], rollups: RollupPlan) -> CounterBook:

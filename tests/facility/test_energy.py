@@ -280,7 +280,7 @@ def test_of_a_first_step_over_a_rollover_only_what_power_came_to_is_counted():
 
 
 def test_a_coarse_counter_that_was_silent_is_carried_on_from_between_its_steps():
-    """6 kW: a step each 600 s, the first at 300 s. Silent from 1000 to 2400 s, it is half a step on by then."""
+    """6 kW: a step each 600 s, the first at 300 s. Silent from 1000 to 2400 s, it is half on by then."""
     meter = Meter(rating=7e3)
     for second in range(0, 3601, 10):
         silent = 1000 < second < 2400
@@ -289,3 +289,21 @@ def test_a_coarse_counter_that_was_silent_is_carried_on_from_between_its_steps()
             meter.read(second, (5e6 + 500 + 6e3 * second / 3600) // 1e3 * 1e3)
         total, _ = meter.at(second, power=6e3, code=Quality.SUBSTITUTE if silent else Quality.GOOD)
         assert total == pytest.approx(6e3 * second / 3600, abs=35.0), second
+
+
+@pytest.mark.parametrize("begin", [5e6, 1e9 - 3e3])
+@pytest.mark.parametrize("stop", [200, 420, 2000])
+def test_a_coarse_counter_is_carried_on_from_between_its_steps_after_a_stop(stop, begin):
+    """6 kW: a step each 600 s, the first at 300 s; one rolls over at the third. Stopped from 1000 s on."""
+    meter = Meter(rating=7e3, modulus=1e9)
+
+    def look(second):
+        meter.read(second, (begin + 500 + 6e3 * second / 3600) // 1e3 * 1e3 % 1e9)
+        return meter.at(second, power=6e3)[0]
+
+    for second in range(0, 1001, 10):
+        look(second)
+    states, meter = meter.book.states(), Meter(rating=7e3, modulus=1e9)
+    meter.book.restore(states, np.array([0]))
+    for second in range(1000 + stop, 3601 + stop, 10):
+        assert look(second) == pytest.approx(6e3 * second / 3600, abs=35.0), second

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from facility.counters import Finding
+from facility.energy import CounterBook
+from facility.quality import Quality
+from facility.sample import NANOSECONDS
+from facility.sources import Instant
 from tests.facility.meter import Meter
+from tests.facility.plant import START
 
 
 def test_a_transient_zero_costs_nothing():
@@ -204,3 +209,15 @@ def test_a_leap_that_the_counter_goes_on_from_is_none_it_comes_back_from():
         meter.read(second, reading - UNIT if second == 600 else reading)
         total, _ = meter.at(second, power=watts)
         assert second == 600 or total == pytest.approx(watts * second / 3600, abs=60.0), second
+
+
+@pytest.mark.parametrize("first", [0.0, 9e9])
+def test_a_wrong_first_reading_of_a_counter_that_nothing_bounds_costs_no_more_than_its_first_step(first):
+    """A meter of water without a flow, at 1234 m³, counts 1 L a second."""
+    book = CounterBook(np.array([0]), np.array([-1]), np.array([np.nan]), np.array([np.nan]), 1000.0)
+    good = np.array([Quality.GOOD], dtype=np.uint8)
+    for second in range(0, 101, 10):
+        now = START + second * NANOSECONDS
+        reading = first if second == 0 else 1234.0 + second / 1000
+        book.update(Instant(np.array([reading]), np.array([now]), good, now), None)
+    assert book.counted[0] == pytest.approx(0.09, abs=0.011)

@@ -7,7 +7,7 @@ may be off by what nobody could have read.
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
@@ -22,6 +22,7 @@ from facility.devices import Boundary, Device, DeviceKind, Feed, PointSpec
 from facility.moves import find_moves
 from facility.point_types import POINT_TYPES
 from facility.quality import Quality
+from facility.quantities import Window
 from facility.sample import Sample
 from facility.site import Site
 from facility.spaces import Level, Space
@@ -49,8 +50,8 @@ class Meter:
     begun: float
     """What stood on it at the start, Wh."""
     silent: list[tuple[int, int]] = field(default_factory=list)
-    glitches: dict[int, float] = field(default_factory=dict)
-    """What it shows instead, by second."""
+    glitches: dict[int, Callable[[float], float]] = field(default_factory=dict)
+    """What it shows instead of what it should, by second."""
     sums: list[float] = field(default_factory=list)
 
     def power(self, second: int) -> float:
@@ -66,10 +67,9 @@ class Meter:
         return self.sums[minute] + self.watts[minute] * (second - minute * MINUTE) / 3600
 
     def shown(self, second: int) -> float:
-        if second in self.glitches:
-            return self.glitches[second]
         whole = math.floor((self.begun + self.energy(second)) / self.unit) * self.unit
-        return whole % self.modulus if self.modulus else whole
+        right = whole % self.modulus if self.modulus else whole
+        return self.glitches[second](right) if second in self.glitches else right
 
     def answers(self, second: int) -> bool:
         return not any(begin <= second < end for begin, end in self.silent)
@@ -178,7 +178,8 @@ def utility_meter(device_id: str, building: str, rated: float) -> Device:
 def add(world: World, device: Device, watts: list[float]) -> Device:
     """The device with a counter of some make, and the truth about it."""
     random = world.random
-    unit, modulus = random.choice([(1.0, None), (1.0, 2**32), (10.0, 10**6), (100.0, 10**8)])
+    kinds = [(1.0, None), (1.0, 2**32), (10.0, 10**6), (100.0, 10**8), (1000.0, None), (1000.0, 10**9)]
+    unit, modulus = random.choice(kinds)
     begun = random.uniform(0, 1e6) if modulus is None else modulus - random.uniform(0, 20_000)
     world.meters[device.id] = Meter(watts, unit, modulus, random.randrange(0, PERIOD, STEP), begun)
     return replace(device, points=points(modulus))
@@ -189,10 +190,14 @@ def happen(world: World) -> None:
     random, meters = world.random, list(world.meters.values())
     for meter in random.sample(meters, min(len(meters), random.randint(0, 3))):
         begin = random.randrange(100, 4000, STEP)
-        meter.silent.append((begin, min(begin + random.choice([40, 600, 2400]), LAST - 200)))
-    for meter in random.sample(meters, min(len(meters), random.randint(0, 2))):
+        end = min(begin + random.choice([40, 600, 2400]), LAST - 200)
+        meter.silent.append((begin, end))
+        if random.random() < 0.5:
+            # The first reading after it is wrong, beyond what it can have counted.
+            meter.glitches[end + (meter.offset - end) % PERIOD] = lambda right: right / 2
+    for meter in random.sample(meters, min(len(meters), random.randint(0, 3))):
         at = random.randrange(300, 5500, PERIOD) + meter.offset
-        meter.glitches[at] = 3e12 if meter.modulus else random.choice([0.0, 3e12])
+        meter.glitches[at] = wrong(random, meter)
     if random.random() < 0.7:
         begin = random.randrange(1000, 3500, STEP)
         world.stops.append((begin, begin + random.choice([30, 300, 1500]), random.random() < 0.5))
@@ -207,6 +212,17 @@ def happen(world: World) -> None:
             others.insert(0, replace(gone, space=rack, serves=(rack,), feed=None))
         at = world.stops[0][1] if world.stops and random.random() < 0.5 else 5000
         world.sites.append((at, replace(site, devices=tuple(others))))
+
+
+def wrong(random: Random, meter: Meter) -> Callable[[float], float]:
+    """What a meter shows instead of what it should; of one that rolls over a zero may be right."""
+    kinds = [
+        lambda _: 3e12,
+        lambda right: right - meter.unit,
+        lambda right: right + meter.unit,
+        lambda right: right / 2,
+    ]
+    return random.choice(kinds if meter.modulus else [*kinds, lambda _: 0.0])
 
 
 def lines_of(site: Site) -> dict[str, frozenset[str]]:
@@ -306,6 +322,8 @@ def test_figures_are_those_of_a_slow_model_that_knows_the_truth(seed: int) -> No
             told = {series: energy - MINUTE * RATED / 3600 for series, energy in told.items()}
         check_powers(platform)
         check_energies_rise(platform, told)
+        check_sums(platform)
+        check_windows(platform)
         if second % 30 == 0:
             good += check_pue(world, platform, second)
     check_energies(world, platform)
@@ -348,6 +366,28 @@ def check_energies_rise(platform: Platform, told: dict[str, float]) -> None:
             if not math.isnan(energy):
                 assert energy >= told.get(series, 0.0) - 1e-6, series
                 told[series] = energy
+
+
+def check_sums(platform: Platform) -> None:
+    """Where all is measured a total is what its parts are, but for what coarse ones were carried too far."""
+    site = platform.site
+    coarse = sum(each.unit for each in platform.world.meters.values())
+    for name in ("energy", "facility_energy"):
+        spaces = spaces_with(platform, name)
+        for parent in spaces:
+            parts = [each.id for each in site.spaces if each.parent == parent and each.id in spaces]
+            found = [platform.told(f"{each}.{name}") for each in (parent, *parts)]
+            if parts and all(code == Quality.GOOD for _, code in found) and len(platform.world.sites) == 1:
+                total, *others = (energy for energy, _ in found)
+                assert total == pytest.approx(sum(others), abs=1.0 + coarse), (parent, name)
+
+
+def check_windows(platform: Platform) -> None:
+    """Nothing is less than nothing."""
+    for space in set(spaces_with(platform, "energy")) & set(spaces_with(platform, "facility_energy")):
+        for window in Window:
+            pue, _ = platform.told(f"{space}.pue.3.{window}.pue")
+            assert not pue < 0.0, (space, window)
 
 
 def check_pue(world: World, platform: Platform, second: int) -> int:
