@@ -138,6 +138,54 @@ def test_a_figure_in_whose_window_energy_is_only_spread_is_not_good() -> None:
     assert codes == [Quality.SUB_NORMAL] * 88 + [Quality.GOOD] * 3
 
 
+class CoarsePdu:
+    """Counts in 10 kWh; 35 kW, but 20 kW from 3600 to 5100 s, while dcops is stopped: 8.33 kWh, not 14.58."""
+
+    def __init__(self, hall: Hall) -> None:
+        self.hall = hall
+
+    def run(self, first: int, last: int, *, wrong: float = 0.0) -> None:
+        for second in range(first, last + 1, 10):
+            used = 35e3 * second / 3600 - (6250.0 if second >= 5100 else 0.0)
+            energy = (5e5 + used) // 1e4 * 1e4 + wrong
+            self.hall.read("k1-pdu-a", START + second * NANOSECONDS, active_power=35e3, active_energy=energy)
+            self.hall.run(second, second, silent=("k1-pdu-a",))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_where_a_coarse_counter_stood_after_a_stop_is_known_with_its_next_step(*, again: bool) -> None:
+    """350 kW over 280 kW before and after a stop. At its end 43.33 kWh stand on it, 3.33 beyond a step.
+
+    Power alone says 9.58 kWh beyond it; the next step comes at 5786 s. Once more it is stopped in between.
+    """
+    hall = Hall(PLAIN)
+    CoarsePdu(hall).run(0, 3600)
+    hall = restarted(hall)
+    CoarsePdu(hall).run(5100, 5300)
+    if again:
+        hall = restarted(hall)
+    CoarsePdu(hall).run(5310, 6030)
+    for second in range(6040, 6801, 10):
+        CoarsePdu(hall).run(second, second)
+        assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=0.002), second
+    assert hall.code("campus.pue.3.15min.pue") == Quality.GOOD
+
+
+@pytest.mark.parametrize("at", [5100, 5110, 5400])
+@pytest.mark.parametrize("units", [1, -1])
+def test_a_wrong_step_of_a_coarse_counter_after_a_stop_moves_nothing(at: int, units: int) -> None:
+    """Once it is read a unit too high or too low."""
+    hall = Hall(PLAIN)
+    CoarsePdu(hall).run(0, 3600)
+    hall = restarted(hall)
+    CoarsePdu(hall).run(5100, at - 10)
+    CoarsePdu(hall).run(at, at, wrong=units * 1e4)
+    CoarsePdu(hall).run(at + 10, 6700)
+    for second in range(6710, 6801, 10):
+        CoarsePdu(hall).run(second, second)
+        assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=0.002), second
+
+
 def test_what_came_late_is_not_put_before_a_figure_began_to_be_known() -> None:
     """The input is silent from 10 to 2400 s, and carried until 910 s; IT is read from 1800 s on only."""
     hall = Hall(PLAIN)
