@@ -107,9 +107,7 @@ class CounterBook:
         if instant.now - before > LONGEST_STEP:
             self._gaps.stop(~unseen & ~self.integrated, c.time, c.carried_to)
             before = instant.now
-        telling = self._gaps.telling(fresh)
-        carried = c.counted[telling] + c.open[telling]
-        carried += self.rates[telling] * ((instant.now - before) / NANOSECONDS)
+        was, rates_before = c.counted + c.open, self.rates
         heard = self._advance(fresh & ~unseen, reading, read_at, power)
         believed = heard.believed
         if unseen.any():
@@ -130,8 +128,10 @@ class CounterBook:
         read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
         known = c.time > 0
         late = None
+        telling = self._gaps.telling(fresh, heard)
         if telling.size:
-            amounts = c.counted[telling] + c.open[telling] - carried
+            meanwhile = rates_before[telling] * ((instant.now - before) / NANOSECONDS)
+            amounts = c.counted[telling] + c.open[telling] - was[telling] - meanwhile
             late = self._gaps.learn(telling, amounts, heard, instant.now)
         if not read.all():
             silent = known & ~read & ~self.integrated
@@ -299,7 +299,8 @@ class CounterBook:
         is_seen = (highest > 0) & ~self._resumed
         seen = np.where(is_seen, highest * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
-        returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest), c)
+        returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest, self._gaps.told), c)
+        left_at = self._returning.left_at.copy()
         if returned.any():
             self._returning.come_back(returned, c)
             self.corrections[Finding.GLITCH] += int(np.count_nonzero(returned))
@@ -310,7 +311,7 @@ class CounterBook:
         plain = fresh & (step >= 0) & (step <= limit) & ~self._returning.just_fell
         moved = plain & (step > 0)
         odd = fresh & ~plain
-        self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
+        left = self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
         rate = np.nan_to_num(np.maximum(power, 0.0)) / self._divisor
         forward = np.where(step < 0, step + self._moduli, step)
@@ -336,7 +337,7 @@ class CounterBook:
         c.reading[fresh] = reading[fresh]
         c.time[fresh] = read_at[fresh]
         self._resumed[fresh] = False
-        return Heard(plain, plain & settled, returned, coarse & plain)
+        return Heard(plain, plain & settled, returned, left, left_at, coarse & plain)
 
     def _count(self, moved: Bools, step: Floats, read_at: Ints, power: Floats) -> None:
         c = self._counters

@@ -10,6 +10,11 @@ from facility.moves import taken_over
 from facility.sample import NANOSECONDS
 from facility.sources import Bools, Floats, Ints
 
+_TELLING_STEPS = 2
+"""How many steps of a coarse counter tell of the gap before: the first may be that of a wrong reading."""
+_JUST_BEFORE = 1_000_000
+"""In ns, 1 ms: less than lies between two ticks, and more than the double of a time is rounded by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -20,6 +25,10 @@ class Heard:
     """Which are believed and read otherwise than before."""
     returned: Bools
     """Which are back where they stood before a wrong reading."""
+    left: Bools
+    """Which may come back to where they stood before it."""
+    left_at: Ints
+    """When those that returned were first read otherwise, ns."""
     guessed: Bools
     """Coarse counters that were silent, and which stand between two steps where power says they are."""
 
@@ -34,13 +43,13 @@ class Gaps:
         """Whose amounts nothing carried, for a while."""
         self.until = np.zeros(count, dtype=np.int64)
         """When those are carried again; 0 if nothing carries them yet."""
-        self.settling = np.zeros(count, dtype=np.bool_)
-        """Whose place between two steps was guessed after a gap: their next step tells."""
+        self.settling = np.zeros(count, dtype=np.int64)
+        """How many steps will tell where a coarse counter stood after a gap: its place was guessed."""
         self.last_since = np.zeros(count, dtype=np.int64)
-        """The gap that what becomes known later still is of; 0 if there was none."""
+        """The gap of which those steps tell; 0 if there was none."""
         self.last_until = np.zeros(count, dtype=np.int64)
         self.told = np.zeros(count, dtype=np.bool_)
-        """Whose last step said what was counted in a gap: if it was wrong, that was wrong as well."""
+        """Whose reading that they may come back from said what was counted in that gap."""
 
     def begin(self, silent: Bools, since: Ints) -> None:
         """These are not read, and were last at these times."""
@@ -77,36 +86,41 @@ class Gaps:
         meanwhile = rate * (uncarried / NANOSECONDS)
         return np.where(coarse, np.clip(c.open + meanwhile - step, 0.0, c.last_step), 0.0), coarse
 
-    def telling(self, fresh: Bools) -> Ints:
-        """Places of those whose reading may tell something of a gap."""
-        return np.flatnonzero(fresh & ((self.since > 0) | self.settling | self.told))
+    def telling(self, fresh: Bools, heard: Heard) -> Ints:
+        """Places of those whose reading tells something of the time before."""
+        gaps = (self.since > 0) | ((self.settling > 0) & heard.stepped) | self.told
+        return np.flatnonzero((fresh & gaps) | heard.returned)
 
     def learn(self, at: Ints, amounts: Floats, heard: Heard, now: int) -> Late | None:
         """Those at these places are read, and have counted so much more than was carried.
 
         A gap ends with a reading that is believed. What a coarse counter had counted in it is known with
-        its next step only: power says how much it has counted since.
+        its next steps only: power says how much it has counted since. What a wrong reading had told is
+        taken back where it was told.
         """
-        believed, stepped, returned, guessed = (
-            each[at] for each in (heard.believed, heard.stepped, heard.returned, heard.guessed)
-        )
-        since, settling = self.since[at], self.settling[at]
+        stepped, returned = heard.stepped[at], heard.returned[at]
+        since, settling, told = self.since[at], self.settling[at], self.told[at]
         until = np.where(self.until[at] > 0, self.until[at], now)
-        ended = (since > 0) & believed
-        settled = (since == 0) & ((settling & stepped) | (self.told[at] & returned))
+        ended = (since > 0) & heard.believed[at]
+        settled = (since == 0) & ((settling > 0) & stepped | told & returned)
+        wrong = (since == 0) & returned & ~settled
         # A short gap after a long one says little of what the guess was wrong by.
-        former = settling & (self.last_until[at] - self.last_since[at] > until - since)
-        new = at[ended & ~former]
+        former = (settling > 0) & (self.last_until[at] - self.last_since[at] > until - since)
         of_former = settled | (ended & former & stepped)
+        new = at[ended & ~former]
         late_since = np.where(of_former, self.last_since[at], since)
         late_until = np.where(of_former, self.last_until[at], until)
+        late_until = np.where(wrong, heard.left_at[at] - _JUST_BEFORE, late_until)
+        late_since = np.where(wrong, late_until, late_since)
         self.last_since[new], self.last_until[new] = since[ended & ~former], until[ended & ~former]
-        self.settling[at] = np.where(ended, guessed, np.where(settled, returned, settling))
-        self.told[at] = ended | settled | (self.told[at] & ~stepped)
+        steps = np.where(settled & stepped, settling - 1, settling)
+        steps = np.where(settled & returned, _TELLING_STEPS, steps)
+        self.settling[at] = np.where(ended, np.where(heard.guessed[at], _TELLING_STEPS, 0), steps)
+        self.told[at] = np.where(heard.left[at], ended | settled, told & ~returned)
         over = at[ended]
         self.since[over] = self.until[over] = 0
         self.stood[over] = False
-        late = ended | settled
+        late = ended | settled | wrong
         if not late.any():
             return None
         return Late(at[late], amounts[late], late_since[late], late_until[late])
@@ -115,11 +129,13 @@ class Gaps:
         """Go on from the gaps of those that were remembered to settle; 0 of others."""
         taken_over(self.last_since, since, places)
         taken_over(self.last_until, until, places)
-        self.settling = self.last_since > 0
+        self.settling = np.where(self.last_since > 0, _TELLING_STEPS, 0)
 
     def settling_gaps(self) -> tuple[Ints, Ints]:
         """The gaps of those that settle, since when and until when; 0 of others."""
-        return np.where(self.settling, self.last_since, 0), np.where(self.settling, self.last_until, 0)
+        return np.where(self.settling > 0, self.last_since, 0), np.where(
+            self.settling > 0, self.last_until, 0
+        )
 
     def set_back(self, latest: int, now: int) -> None:
         """The clock was set back: nothing began later than now."""

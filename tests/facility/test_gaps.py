@@ -98,6 +98,31 @@ def test_a_wrong_first_reading_after_a_silence_makes_no_figure_of_the_gap(wrong:
     assert hall.value("campus.facility_energy") == pytest.approx(350e3 * (again + 1200) / 3600, rel=1e-9)
 
 
+def test_a_first_reading_after_a_silence_that_could_be_and_is_too_low_costs_nothing() -> None:
+    """As above; 15 of 87.5 kWh are told first, and what lacks is more than can be counted in 10 s."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    hall.lose("utility-a")
+    hall.run(HOUR + 10, HOUR + 1790, silent=("utility-a",))
+    again = HOUR + 1800
+    wrong = 1e6 + 175e3 + 15e3
+    hall.read("utility-a", START + again * NANOSECONDS, active_power=175e3, active_energy=wrong)
+    hall.run(again, again, silent=("utility-a",))
+    assert told(hall, again + 10, again + 1200) == pytest.approx([1.25] * 120, rel=1e-6)
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * (again + 1200) / 3600, rel=1e-9)
+
+
+@pytest.mark.parametrize(("at", "wrong"), [(4000, 500.0), (4010, 3e12)])
+def test_no_window_begins_with_a_wrong_reading_that_was_taken_back(at: int, wrong: float) -> None:
+    """The input is read wrong once: by 0.5 kWh, which could be, or by far more."""
+    hall = Hall(PLAIN)
+    hall.run(0, at - 10)
+    right = 1e6 + 175e3 * at / 3600
+    hall.read("utility-a", START + at * NANOSECONDS, active_power=175e3, active_energy=right + wrong)
+    hall.run(at, at, silent=("utility-a",))
+    assert told(hall, at + 10, at + 960) == pytest.approx([1.25] * 96, rel=1e-6)
+
+
 @pytest.mark.parametrize("window", ["15min", "1h"])
 def test_a_counter_read_ten_minutes_after_a_stop_counted_what_its_power_carried_then(window: str) -> None:
     """Stopped for 800 s; the powers are read at once, the counters of the input 600 s later."""
