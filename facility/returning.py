@@ -49,7 +49,7 @@ class Returning:
         One that is doubted may come back for a while yet, unless it leapt and goes on from there.
         """
         recent = self._doubted & (time - self.left_at <= _RETURN)
-        leaving = (moved & ~(recent & self._fell)) | (odd & ~recent)
+        leaving: Bools = (moved & ~(recent & self._fell)) | (odd & ~recent)
         self.before.put(now, leaving)
         np.copyto(self.left_at, time, where=leaving)
         self._doubted &= ~leaving
@@ -71,7 +71,7 @@ class Returning:
         before = self.before
         rolled = now.reading < before.reading
         last = now.time == self.left_at
-        known = self._doubted | rolled | (fresh.reading < now.reading) | (fresh.first_after_gap & last)
+        known: Bools = self._doubted | rolled | (fresh.reading < now.reading) | (fresh.first_after_gap & last)
         known &= fresh.which & (self.left_at > 0)
         if not known.any():
             return known
