@@ -20,7 +20,7 @@ FORMAT = 2
 """1: each counter and share by itself in the header, which took long to write."""
 
 _STATES = tuple(field.name for field in fields(CounterStates))
-_LATER = frozenset({"last_step", "highest_power", "carried_to", "gap"})
+_LATER = frozenset({"last_step", "highest_power", "carried_to", "gap", "settles_since", "settles_until"})
 """States that an earlier dcops did not remember."""
 _COUNTED = tuple(field.name for field in fields(Counted))
 _PLEDGE = tuple(field.name for field in fields(Pledge))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from facility.gaps import Late
 from facility.moves import taken_over
 from facility.sources import Bools, Floats, Ints
 
@@ -91,9 +90,12 @@ class CounterStates:
     """Up to when its amount was counted or carried, ns; 0 if that is not known."""
     gap: Floats
     """Seconds between the last two readings; 0 if that is not known."""
+    settles_since: Floats
+    """When the gap began of which the next step tells something, ns; 0 if there is none."""
+    settles_until: Floats
 
     @classmethod
-    def of(cls, counters: Counters, highest_power: Floats) -> "CounterStates":
+    def of(cls, counters: Counters, highest_power: Floats, settling: tuple[Ints, Ints]) -> "CounterStates":
         """What must be remembered of these."""
         return cls(
             reading=counters.reading,
@@ -106,6 +108,8 @@ class CounterStates:
             highest_power=highest_power,
             carried_to=counters.carried_to.astype(np.float64),
             gap=counters.gap,
+            settles_since=settling[0].astype(np.float64),
+            settles_until=settling[1].astype(np.float64),
         )
 
     def part(self, place: slice) -> "CounterStates":
@@ -117,6 +121,20 @@ class CounterStates:
         """All of them, behind each other."""
         names = (each.name for each in fields(cls))
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What counters had counted while they were not read, and nothing carried: shapes (counters,)."""
+
+    counters: Ints
+    """Their places."""
+    amounts: Floats
+    """Below 0 where more was carried than they had counted."""
+    since: Ints
+    """From when on, ns."""
+    until: Ints
+    """Until when, ns: from then on they were carried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from facility.counter_states import LEAST_SECONDS, Amounts, Counters, CounterStates
 from facility.counters import CARRIED_FACTOR, PLAUSIBLE_FACTOR, Finding, counter_delta
-from facility.gaps import Gaps
+from facility.gaps import Gaps, Heard
 from facility.highest import HighestPower
 from facility.moves import taken_over
 from facility.quality import FIRST_GOOD
@@ -107,17 +107,15 @@ class CounterBook:
         if instant.now - before > LONGEST_STEP:
             self._gaps.stop(~unseen & ~self.integrated, c.time, c.carried_to)
             before = instant.now
-        back = self._gaps.ending(fresh)
-        carried = c.counted[back] + c.open[back] + self.rates[back] * ((instant.now - before) / NANOSECONDS)
-        believed = fresh
+        was, rates_before = c.counted + c.open, self.rates
+        heard = self._advance(fresh & ~unseen, reading, read_at, power)
+        believed = heard.believed
         if unseen.any():
             started = fresh & unseen
             c.reading[started] = reading[started]
             c.time[started] = c.moved_at[started] = read_at[started]
-            believed = started | self._advance(fresh & ~unseen, reading, read_at, power)
+            believed = started | believed
             c.time[unseen & ~started & np.isfinite(power)] = instant.now
-        elif fresh.any():
-            believed = self._advance(fresh, reading, read_at, power)
         read = (good & np.isfinite(c.reading)) | (self.integrated & power_read)
         # What the first reading after a gap tells that is not believed, the next one will.
         unsure = self._unsure
@@ -130,10 +128,11 @@ class CounterBook:
         read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
         known = c.time > 0
         late = None
-        if back.size:
-            sure = ~unsure[back]
-            back, carried = back[sure], carried[sure]
-            late = self._gaps.end(back, c.counted[back] + c.open[back] - carried, instant.now)
+        telling = self._gaps.telling(fresh, heard)
+        if telling.size:
+            meanwhile = rates_before[telling] * ((instant.now - before) / NANOSECONDS)
+            amounts = c.counted[telling] + c.open[telling] - was[telling] - meanwhile
+            late = self._gaps.learn(telling, amounts, heard, instant.now)
         if not read.all():
             silent = known & ~read & ~self.integrated
             self._gaps.begin(silent, c.time)
@@ -220,7 +219,7 @@ class CounterBook:
     def states(self) -> CounterStates:
         """What to remember."""
         c = self._returning.to_remember(self._counters, self._carried_to)
-        return CounterStates.of(c, self._highest.agreed.copy())
+        return CounterStates.of(c, self._highest.agreed.copy(), self._gaps.settling_gaps())
 
     def restore(self, states: CounterStates, places: Ints) -> None:
         """Go on from what was remembered; the delta over the time between is taken like any other.
@@ -250,6 +249,9 @@ class CounterBook:
         self._awaited = known & (c.open_estimated == 0.0)
         self._awaited_until = None
         self._resumed = known & (self._highest.agreed == 0.0)
+        self._gaps.go_on_settling(
+            states.settles_since.astype(np.int64), states.settles_until.astype(np.int64), places
+        )
         self._gaps.stop(known, c.time, c.carried_to)
 
     @property
@@ -290,14 +292,15 @@ class CounterBook:
         has, at = self._has_rate, self._rate_at
         return np.where(has, rates.values[at] * self._directions, np.nan), has & rates.covered[at]
 
-    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> Bools:
-        """Take in fresh readings, and say which of them are believed."""
+    def _advance(self, fresh: Bools, reading: Floats, read_at: Ints, power: Floats) -> Heard:
+        """Take in fresh readings, and say what became of them."""
         c = self._counters
         highest = self._highest.seen
         is_seen = (highest > 0) & ~self._resumed
         seen = np.where(is_seen, highest * _UNRATED_FACTOR / self._divisor, np.inf)
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
-        returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest), c)
+        returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest, self._gaps.told), c)
+        left_at = self._returning.left_at.copy()
         if returned.any():
             self._returning.come_back(returned, c)
             self.corrections[Finding.GLITCH] += int(np.count_nonzero(returned))
@@ -308,15 +311,21 @@ class CounterBook:
         plain = fresh & (step >= 0) & (step <= limit) & ~self._returning.just_fell
         moved = plain & (step > 0)
         odd = fresh & ~plain
-        self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
+        left = self._returning.leave(moved, odd & np.isfinite(c.reading), c, read_at)
         self._count(moved, step, read_at, power)
-        further = self._further(fresh, np.where(step < 0, step + self._moduli, step), read_at, power)
+        rate = np.nan_to_num(np.maximum(power, 0.0)) / self._divisor
+        forward = np.where(step < 0, step + self._moduli, step)
+        further, coarse = self._gaps.between_steps(c, fresh, forward, rate, read_at)
+        unit = c.last_step.copy()
         c.last_step[moved] = step[moved]
-        seldom = moved & (seconds >= LEAST_SECONDS)
+        # Over a gap it says nothing of the load of now.
+        seldom = moved & (seconds >= LEAST_SECONDS) & (self._gaps.since == 0)
         c.own_rate[fresh] = np.nan
         c.own_rate[seldom] = step[seldom] / ((read_at - c.moved_at)[seldom] / NANOSECONDS)
         for at in odd.nonzero()[0]:
             plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
+        # What it counted over a gap may be many steps.
+        np.copyto(c.last_step, unit, where=coarse)
         still = step == 0
         settled = fresh & ~still
         further = np.where(plain, further, 0.0)
@@ -328,19 +337,7 @@ class CounterBook:
         c.reading[fresh] = reading[fresh]
         c.time[fresh] = read_at[fresh]
         self._resumed[fresh] = False
-        return plain
-
-    def _further(self, fresh: Bools, step: Floats, read_at: Ints, power: Floats) -> Floats:
-        """How far towards its next step a coarse counter is that was silent: it stepped before it is read."""
-        c, gaps = self._counters, self._gaps
-        silent = fresh & (gaps.since > 0)
-        if not silent.any():
-            return np.zeros(len(step))
-        rate = np.nan_to_num(np.maximum(power, 0.0)) / self._divisor
-        coarse = silent & (c.gap > 0.0) & (c.last_step > CARRIED_FACTOR * rate * c.gap)
-        uncarried = np.where(gaps.stood, np.where(gaps.until > 0, gaps.until, read_at) - gaps.since, 0)
-        meanwhile = rate * (uncarried / NANOSECONDS)
-        return np.where(coarse, np.clip(c.open + meanwhile - step, 0.0, c.last_step), 0.0)
+        return Heard(plain, plain & settled, returned, left, left_at, coarse & plain)
 
     def _count(self, moved: Bools, step: Floats, read_at: Ints, power: Floats) -> None:
         c = self._counters

@@ -9,9 +9,8 @@ import numpy as np
 
 from facility.amounts import Amount, Counted, DeviceCounters
 from facility.catalogue import Catalogue
-from facility.counter_states import Amounts, CounterStates
+from facility.counter_states import Amounts, CounterStates, Late
 from facility.energy import CounterBook
-from facility.gaps import Late
 from facility.joining import flags, renumbered, stretches
 from facility.meters import Meters, entering, meters_of, names_of, ratings_of
 from facility.moves import NOWHERE, Moves, behind, places_of, taken_over

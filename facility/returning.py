@@ -23,6 +23,8 @@ class Fresh:
     time: Ints
     greatest: Floats
     """The most each can count in a second; ``inf`` if nobody knows."""
+    first_after_gap: Bools
+    """Whose reading before was the first after a gap: too low a one leaves more to count than can be."""
 
 
 class Returning:
@@ -35,23 +37,24 @@ class Returning:
         self.just_fell = np.zeros(count, dtype=np.bool_)
         """Which seem to have begun anew with their last reading."""
         self._moduli = moduli
-        self._left_at = np.zeros(count, dtype=np.int64)
+        self.left_at = np.zeros(count, dtype=np.int64)
         """When each was first read otherwise, ns; 0 if it never moved."""
         self._doubted = np.zeros(count, dtype=np.bool_)
         """Which fell, or leapt further than they can."""
         self._fell = np.zeros(count, dtype=np.bool_)
 
-    def leave(self, moved: Bools, odd: Bools, now: Counters, time: Ints) -> None:
-        """These move on, as they can or oddly.
+    def leave(self, moved: Bools, odd: Bools, now: Counters, time: Ints) -> Bools:
+        """These move on, as they can or oddly: which of them may come back to where they stand now.
 
         One that is doubted may come back for a while yet, unless it leapt and goes on from there.
         """
-        recent = self._doubted & (time - self._left_at <= _RETURN)
-        leaving = (moved & ~(recent & self._fell)) | (odd & ~recent)
+        recent = self._doubted & (time - self.left_at <= _RETURN)
+        leaving: Bools = (moved & ~(recent & self._fell)) | (odd & ~recent)
         self.before.put(now, leaving)
-        np.copyto(self._left_at, time, where=leaving)
+        np.copyto(self.left_at, time, where=leaving)
         self._doubted &= ~leaving
         self._fell &= ~leaving
+        return leaving
 
     def doubt(self, at: int, *, fell: bool) -> None:
         """This one, that is just leaving where it stood, can hardly have done so."""
@@ -67,10 +70,12 @@ class Returning:
         """
         before = self.before
         rolled = now.reading < before.reading
-        known = fresh.which & (self._doubted | rolled | (fresh.reading < now.reading)) & (self._left_at > 0)
+        last = now.time == self.left_at
+        known: Bools = self._doubted | rolled | (fresh.reading < now.reading) | (fresh.first_after_gap & last)
+        known &= fresh.which & (self.left_at > 0)
         if not known.any():
             return known
-        known &= (fresh.time - self._left_at <= _RETURN) | (now.time == self._left_at)
+        known &= (fresh.time - self.left_at <= _RETURN) | last
         back, may_be_back = self._step(fresh, before)
         forth, may_go_on = self._step(fresh, now)
         may_go_on &= ~self.just_fell
@@ -99,7 +104,7 @@ class Returning:
     def come_back(self, which: Bools, now: Counters) -> None:
         """These stand again where they stood before."""
         now.put(self.before, which)
-        np.copyto(self._left_at, 0, where=which)
+        np.copyto(self.left_at, 0, where=which)
         for flag in (self._doubted, self._fell, self.just_fell):
             flag[which] = False
 
@@ -108,7 +113,7 @@ class Returning:
         self.before.take_over(other.before, places)
         for mine, theirs in (
             (self.just_fell, other.just_fell),
-            (self._left_at, other._left_at),
+            (self.left_at, other.left_at),
             (self._doubted, other._doubted),
             (self._fell, other._fell),
         ):
@@ -118,5 +123,5 @@ class Returning:
         """Where they stand; those that are doubted, where they stood before."""
         found = Counters.unread(len(now.reading))
         found.put(now, np.ones(len(now.reading), dtype=np.bool_))
-        found.put(self.before, self._doubted & (time - self._left_at <= _RETURN))
+        found.put(self.before, self._doubted & (time - self.left_at <= _RETURN))
         return found

@@ -98,6 +98,31 @@ def test_a_wrong_first_reading_after_a_silence_makes_no_figure_of_the_gap(wrong:
     assert hall.value("campus.facility_energy") == pytest.approx(350e3 * (again + 1200) / 3600, rel=1e-9)
 
 
+def test_a_first_reading_after_a_silence_that_could_be_and_is_too_low_costs_nothing() -> None:
+    """As above; 15 of 87.5 kWh are told first, and what lacks is more than can be counted in 10 s."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    hall.lose("utility-a")
+    hall.run(HOUR + 10, HOUR + 1790, silent=("utility-a",))
+    again = HOUR + 1800
+    wrong = 1e6 + 175e3 + 15e3
+    hall.read("utility-a", START + again * NANOSECONDS, active_power=175e3, active_energy=wrong)
+    hall.run(again, again, silent=("utility-a",))
+    assert told(hall, again + 10, again + 1200) == pytest.approx([1.25] * 120, rel=1e-6)
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * (again + 1200) / 3600, rel=1e-9)
+
+
+@pytest.mark.parametrize(("at", "wrong"), [(4000, 500.0), (4010, 3e12)])
+def test_no_window_begins_with_a_wrong_reading_that_was_taken_back(at: int, wrong: float) -> None:
+    """The input is read wrong once: by 0.5 kWh, which could be, or by far more."""
+    hall = Hall(PLAIN)
+    hall.run(0, at - 10)
+    right = 1e6 + 175e3 * at / 3600
+    hall.read("utility-a", START + at * NANOSECONDS, active_power=175e3, active_energy=right + wrong)
+    hall.run(at, at, silent=("utility-a",))
+    assert told(hall, at + 10, at + 960) == pytest.approx([1.25] * 96, rel=1e-6)
+
+
 @pytest.mark.parametrize("window", ["15min", "1h"])
 def test_a_counter_read_ten_minutes_after_a_stop_counted_what_its_power_carried_then(window: str) -> None:
     """Stopped for 800 s; the powers are read at once, the counters of the input 600 s later."""
@@ -136,6 +161,54 @@ def test_a_figure_in_whose_window_energy_is_only_spread_is_not_good() -> None:
         hall.run(second, second)
         codes.append(hall.code("campus.pue.3.15min.pue"))
     assert codes == [Quality.SUB_NORMAL] * 88 + [Quality.GOOD] * 3
+
+
+class CoarsePdu:
+    """Counts in 10 kWh; 35 kW, but 20 kW from 3600 to 5100 s, while dcops is stopped: 8.33 kWh, not 14.58."""
+
+    def __init__(self, hall: Hall) -> None:
+        self.hall = hall
+
+    def run(self, first: int, last: int, *, wrong: float = 0.0) -> None:
+        for second in range(first, last + 1, 10):
+            used = 35e3 * second / 3600 - (6250.0 if second >= 5100 else 0.0)
+            energy = (5e5 + used) // 1e4 * 1e4 + wrong
+            self.hall.read("k1-pdu-a", START + second * NANOSECONDS, active_power=35e3, active_energy=energy)
+            self.hall.run(second, second, silent=("k1-pdu-a",))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_where_a_coarse_counter_stood_after_a_stop_is_known_with_its_next_step(*, again: bool) -> None:
+    """350 kW over 280 kW before and after a stop. At its end 43.33 kWh stand on it, 3.33 beyond a step.
+
+    Power alone says 9.58 kWh beyond it; the next step comes at 5786 s. Once more it is stopped in between.
+    """
+    hall = Hall(PLAIN)
+    CoarsePdu(hall).run(0, 3600)
+    hall = restarted(hall)
+    CoarsePdu(hall).run(5100, 5300)
+    if again:
+        hall = restarted(hall)
+    CoarsePdu(hall).run(5310, 6030)
+    for second in range(6040, 6801, 10):
+        CoarsePdu(hall).run(second, second)
+        assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=0.002), second
+    assert hall.code("campus.pue.3.15min.pue") == Quality.GOOD
+
+
+@pytest.mark.parametrize("at", [5100, 5110, 5400])
+@pytest.mark.parametrize("units", [1, -1])
+def test_a_wrong_step_of_a_coarse_counter_after_a_stop_moves_nothing(at: int, units: int) -> None:
+    """Once it is read a unit too high or too low."""
+    hall = Hall(PLAIN)
+    CoarsePdu(hall).run(0, 3600)
+    hall = restarted(hall)
+    CoarsePdu(hall).run(5100, at - 10)
+    CoarsePdu(hall).run(at, at, wrong=units * 1e4)
+    CoarsePdu(hall).run(at + 10, 6700)
+    for second in range(6710, 6801, 10):
+        CoarsePdu(hall).run(second, second)
+        assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, rel=0.002), second
 
 
 def test_what_came_late_is_not_put_before_a_figure_began_to_be_known() -> None:
