@@ -221,12 +221,17 @@ def test_a_building_that_comes_back_device_by_device_is_told_of_no_device(campus
     ]
 
 
-def test_gateways_that_come_back_one_after_the_other_are_no_lost_feed(campus: Plant) -> None:
+def lose_a_building_of_gateways(campus: Plant) -> None:
+    """The PDUs of each rack are behind one gateway; those of b2 are lost."""
     campus.endpoints = {each: f"gw-{each[:5]}" for each in campus.endpoints}
     campus.watch = campus.make_watch(())
     campus.tick(1)
     campus.lose(*of(campus, "b2"))
     run(campus, 25, 100)
+
+
+def test_gateways_that_come_back_one_after_the_other_are_no_lost_feed(campus: Plant) -> None:
+    lose_a_building_of_gateways(campus)
     for at in range(100, 200, 10):
         back = [each for each in of(campus, "b2-k1") if at >= 120 or each.endswith("-a")]
         heard(campus, at, "b1", "b3", *back, *(of(campus, "b2") if at >= 130 else ()))
@@ -236,9 +241,13 @@ def test_gateways_that_come_back_one_after_the_other_are_no_lost_feed(campus: Pl
 
 @pytest.fixture
 def gateway() -> Plant:
-    """Behind one gateway two PDUs that are polled every 10 s and a sensor that is polled every minute."""
+    return behind_a_gateway(60.0)
+
+
+def behind_a_gateway(period: float) -> Plant:
+    """Two PDUs that are polled every 10 s, and a sensor that is polled so seldom (s); all were read at 0."""
     plant = Plant()
-    slow = replace(plant.site.device("k01-climate"), period=60.0)
+    slow = replace(plant.site.device("k01-climate"), period=period)
     devices = tuple(slow if each.id == slow.id else each for each in plant.site.devices)
     plant = Plant(replace(plant.site, devices=devices))
     plant.endpoints = dict.fromkeys(("k01-pdu-a", "k01-pdu-b", "k01-climate"), "gw")
@@ -264,15 +273,8 @@ def test_fast_devices_are_told_of_as_soon_as_a_slow_one_of_the_gateway_is_heard(
     assert run(gateway, 60, 70) == {60: ["device-silent:k01-pdu-a", "device-silent:k01-pdu-b"]}
 
 
-def test_nobody_waits_longer_than_five_minutes_for_an_alarm_of_many(gateway: Plant) -> None:
-    slower = replace(gateway.site.device("k01-climate"), period=3600.0)
-    devices = tuple(slower if each.id == slower.id else each for each in gateway.site.devices)
-    plant = Plant(replace(gateway.site, devices=devices))
-    plant.endpoints = gateway.endpoints
-    plant.watch = plant.make_watch(())
-    for device in plant.site.devices:
-        plant.read_device(device.id, 0)
-    plant.tick(0)
+def test_nobody_waits_longer_than_five_minutes_for_an_alarm_of_many() -> None:
+    plant = behind_a_gateway(3600.0)
     plant.lose("k01-pdu-a", "k01-pdu-b")
     assert run(plant, 25, 400) == {325: ["device-silent:k01-pdu-a", "device-silent:k01-pdu-b"]}
 
@@ -288,11 +290,7 @@ def test_a_clock_that_is_set_ahead_ends_no_wait_for_a_gateway(gateway: Plant) ->
 
 def test_a_device_that_never_answers_is_told_of_though_its_gateway_comes_and_goes(campus: Plant) -> None:
     """Each time the gateway is back its devices have the time to answer, but not for ever."""
-    campus.endpoints = {each: f"gw-{each[:5]}" for each in campus.endpoints}
-    campus.watch = campus.make_watch(())
-    campus.tick(1)
-    campus.lose(*of(campus, "b2"))
-    run(campus, 25, 100)
+    lose_a_building_of_gateways(campus)
     told: list[int] = []
     for at in range(100, 300, 10):
         answers = (at - 100) % 40 < 20

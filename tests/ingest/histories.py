@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from facility.catalogue import Catalogue
 from facility.sample import Sample
 from ingest.journal_entries import JournalEntry
 from ingest.stores import History
@@ -15,8 +16,14 @@ NAN = math.nan
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
 
-def entry(position: int, *samples: Sample) -> JournalEntry:
-    return JournalEntry("one", position, CATALOGUE, batch(NOON, *samples))
+def entry(position: int, *samples: Sample, of: Catalogue = CATALOGUE, journal: str = "one") -> JournalEntry:
+    return JournalEntry(journal, position, of, batch(NOON, *samples))
+
+
+def grid(position: int, second: float, power: float, quality: int = 192) -> JournalEntry:
+    """One reading, so many seconds after noon."""
+    at = NOON + int(second * SECOND)
+    return entry(position, sample(GRID, at, [power, 1.0], [quality, 192]))
 
 
 def meter(position: int, readings: Sequence[tuple[float, float, float]], quality: int = 192) -> JournalEntry:
