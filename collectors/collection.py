@@ -182,6 +182,8 @@ class Collection:
             reader.retire()
         for name in change.closed:
             self._endpoints.pop(name).stop()
+        for name in {reader.binding.endpoint for reader in over.gone} & self._endpoints.keys():
+            self._endpoints[name].lose_devices()
         if plan.endpoints is not self._plan.endpoints:
             made = self._endpoints | over.endpoints
             self._endpoints = {each.id: made[each.id] for each in plan.endpoints}

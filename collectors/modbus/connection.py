@@ -123,6 +123,16 @@ class Connection:
         """From now on keep it open."""
         self._opener.ask(self)
 
+    def heard(self, unit: Unit, now: float) -> None:
+        """A reply of a unit came over it now, in monotonic time."""
+        self.heard_at, self.heard_last = now, unit
+        self.silent = 0
+        self.backoff = None
+
+    def forget_heard(self) -> None:
+        """From now on the silence of any unit counts: who was heard last may be asked no more."""
+        self.heard_at, self.heard_last = 0.0, None
+
     def silence(self, unit: Unit, sent_at: float) -> None:
         """A unit did not answer what was sent to it then.
 
@@ -130,7 +140,7 @@ class Connection:
         """
         if self.heard_last is unit:
             self.heard_last = None
-        if unit.silent_since(sent_at) >= self.heard_at:
+        if unit.fell_silent(sent_at) >= self.heard_at:
             self.silent += 1
 
     def wake(self) -> None:

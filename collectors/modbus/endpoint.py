@@ -92,6 +92,11 @@ class Endpoint(Places):
         for connection in self._connections:
             connection.stop()
 
+    def lose_devices(self) -> None:
+        """Some of its devices are of the site no more."""
+        for connection in self._connections:
+            connection.forget_heard()
+
     def due(self, scan: Scan, missed: int) -> None:
         """A device's slot has come; so many earlier ones have passed unseen.
 
@@ -323,10 +328,8 @@ class Endpoint(Places):
     def _heard(self, unit: Unit, connection: Connection, now: float, seconds: float) -> None:
         """There was some reply, after so long: the endpoint lives."""
         self._reply_time.heard(seconds)
-        unit.answered(seconds)
-        connection.heard_at, connection.heard_last = now, unit
-        connection.silent = 0
-        connection.backoff = None
+        unit.answered(now, seconds)
+        connection.heard(unit, now)
         if self._told_down:
             self._told_down = False
             _LOG.info("endpoint %s is back", self.config.id)

@@ -33,6 +33,7 @@ class Unit:
     """Health of one (endpoint, unit)."""
 
     __slots__ = (
+        "_answered_at",
         "_longest",
         "_patience",
         "_pause",
@@ -55,6 +56,7 @@ class Unit:
         """Failed scans in a row."""
         self.slowest = 0.0
         """Seconds its slowest reply took, those long ago forgotten; 0 before the first."""
+        self._answered_at = 0.0
         self._silent_since = math.inf
         self._patience = patience
         self._random = random
@@ -67,14 +69,18 @@ class Unit:
         """Whether its next read may well cost a timeout."""
         return self.failures > 0
 
-    def answered(self, seconds: float) -> None:
-        """A reply came so long after its request."""
+    def answered(self, now: float, seconds: float) -> None:
+        """A reply came now, in monotonic time, so long after its request."""
         self.slowest = max(seconds, _REMEMBERED * self.slowest)
+        self._answered_at = now
         self._silent_since = math.inf
 
-    def silent_since(self, sent_at: float) -> float:
-        """A request of ``sent_at`` got no reply; returns when the first one of a row of such was sent."""
-        self._silent_since = min(self._silent_since, sent_at)
+    def fell_silent(self, sent_at: float) -> float:
+        """A request of ``sent_at`` got no reply; returns since when the unit is silent.
+
+        That is since the first such request, or since what it answered later to another one.
+        """
+        self._silent_since = min(self._silent_since, max(sent_at, self._answered_at))
         return self._silent_since
 
     def takes_turn(self) -> bool:

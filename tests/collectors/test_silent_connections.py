@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
+from collectors.changes import compare
 from collectors.health import DeviceState, EndpointState
 from collectors.modbus.unit import Patience, Unit
 from collectors.profiles import Manners
@@ -78,10 +80,11 @@ async def test_a_connection_that_died_unnoticed_is_opened_anew_after_three_silen
     async with raw_server() as server, collecting(server.port, devices, wait=0.05) as rig:
         await until(lambda: all(rig.device(unit).polls_done >= 1 for unit in range(1, units + 1)))
         server.reply = first_connection_dies(server)
-        asked = len(server.requests)
-        await until(lambda: server.connections == 2)
+        asked, connections = len(server.requests), server.connections
+        timeouts = rig.endpoint.errors.get("timeout", 0)
+        await until(lambda: server.connections > connections)
         assert len(server.requests) - asked <= 4
-        assert rig.endpoint.errors["timeout"] == 3
+        assert rig.endpoint.errors["timeout"] == timeouts + 3
         await until(lambda: all(rig.device(unit).state is DeviceState.ONLINE for unit in range(1, units + 1)))
         assert rig.endpoint.errors["lost"] == 1
 
@@ -138,8 +141,56 @@ async def test_what_was_under_way_over_a_dead_connection_is_asked_again_over_the
         assert rig.device(4).polls_failed == 0
 
 
+@pytest.mark.parametrize("in_flight", [1, 2])
+async def test_a_connection_that_dies_is_opened_anew_though_a_unit_had_just_answered_another_device(
+    in_flight: int,
+) -> None:
+    """Two devices are one unit: a request of one is lost, of the other answered, and then comes nothing."""
+    devices = [binding(1, period=0.3), binding(1, first=2, period=0.3)._replace(device="device-b")]
+    async with (
+        raw_server() as server,
+        collecting_from(
+            at(server.port, timeout=0.1, in_flight=in_flight), *devices, patience=NEVER_GIVEN_UP
+        ) as rig,
+    ):
+        await until(lambda: all(each.polls_done >= 2 for each in rig.collection.devices()))
+        before, asked = server.connections, len(server.requests)
+
+        async def the_second_only(request: Request, writer: asyncio.StreamWriter) -> None:
+            if server.connections > before or len(server.requests) == asked + 2:
+                await answer_well(request, writer)
+
+        server.reply = the_second_only
+        await until(lambda: server.connections > before)
+        assert len(server.requests) - asked <= 10
+
+
+async def test_a_connection_that_dies_is_opened_anew_though_who_was_heard_last_was_removed() -> None:
+    devices = [binding(1, period=0.3), binding(2, first=2, period=0.3)]
+    async with (
+        raw_server() as server,
+        collecting_from(at(server.port, timeout=0.05), *devices, patience=NEVER_GIVEN_UP) as rig,
+    ):
+        await until(lambda: rig.device(1).polls_done >= 1)
+        server.reply = silent_units(1)
+        failed, done = rig.device(1).polls_failed, rig.device(2).polls_done
+        await until(lambda: rig.device(1).polls_failed > failed and rig.device(2).polls_done > done + 1)
+        plan = rig.collection.plan
+        server.reply = answer_nothing
+        without = compare(plan, replace(plan, modbus=plan.modbus[:1]))
+        rig.collection.change(await rig.collection.prepare(without))
+        connections = server.connections
+        await until(lambda: server.connections > connections)
+
+
 def test_a_unit_is_silent_since_the_first_request_it_did_not_answer() -> None:
     unit = Unit(5, 10.0, Patience(), seeded())
-    assert [unit.silent_since(7.0), unit.silent_since(9.0)] == [7.0, 7.0]
-    unit.answered(0.01)
-    assert unit.silent_since(11.0) == 11.0
+    assert [unit.fell_silent(7.0), unit.fell_silent(9.0)] == [7.0, 7.0]
+    unit.answered(10.0, 0.01)
+    assert unit.fell_silent(11.0) == 11.0
+
+
+def test_a_unit_that_answered_another_request_meanwhile_is_silent_since_then_only() -> None:
+    unit = Unit(5, 10.0, Patience(), seeded())
+    unit.answered(8.0, 0.01)
+    assert unit.fell_silent(7.0) == 8.0
