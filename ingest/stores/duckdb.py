@@ -240,6 +240,7 @@ class DuckHistory:
         noted = self._hot.notes.changes
         self._use_hot(lambda cursor: self._hot.write(cursor, entries))
         if entries and (entries[-1].catalogue is not self._catalogue or self._hot.notes.changes != noted):
+            self._use_hot(self._database.remember)
             self._catalogue = entries[-1].catalogue
             self._forget_manifest()
         now = self._clock.now() // MILLISECOND
@@ -269,6 +270,7 @@ class DuckHistory:
         # As if just after a minute has closed, so that the next time is, too.
         self._sealed = now if cut is None else cut + GRACE
         self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut, MOST_HOT_ROWS))
+        self._use_hot(self._database.remember)
         self._forget_manifest()
 
     def _use_hot(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
@@ -311,6 +313,7 @@ class DuckHistory:
                 if not is_file or not self.compaction.put_damaged_aside(cursor):
                     raise
                 self.compaction.run(cursor, now)
+            self._database.remember(cursor)
         finally:
             self._interrupt = lambda: None
             self._forget_manifest()

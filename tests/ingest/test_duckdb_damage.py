@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from facility.catalogue import build_catalogue
+from facility.site import Site
 from ingest.errors import StoreUnavailableError
 from ingest.stores.duckdb import DuckHistory
-from tests.ingest.histories import grid, power
-from tests.ingest.plant import StillClock
+from tests.ingest.histories import DAY, entry, grid, power, rows
+from tests.ingest.plant import DEVICES, GRID, K1_PDU, NOON, SECOND, SPACES, StillClock, sample
 
 
 async def test_a_file_that_is_no_database_is_put_aside(
@@ -49,6 +51,31 @@ async def test_a_database_that_was_removed_while_in_use_takes_nothing_until_it_i
     away.replace(path)  # nothing of its folder was put aside meanwhile
     await store.write([grid(2, 1, 2.0)])
     assert await power(store) == [(0.0, 1.0, 192), (1.0, 2.0, 192)]
+    await store.close()
+
+
+@pytest.mark.parametrize("since", ["a series", "a file"])
+async def test_an_older_copy_of_the_database_is_not_taken_for_the_one_in_use(
+    tmp_path: Path, since: str
+) -> None:
+    path, copy, away = tmp_path / "history.duckdb", tmp_path / "copy", tmp_path / "away"
+    few = build_catalogue(Site(name="North", spaces=SPACES, devices=DEVICES[:1]))
+    store = DuckHistory(path, StillClock())
+    await store.write([entry(1, sample(GRID, NOON, [1.0, 1.0]), of=few)])
+    await store.back_up(copy)
+    if since == "a series":
+        await store.write([entry(2, sample(K1_PDU, NOON, [2.0]))])
+    else:
+        await store.compact()
+    path.rename(away)
+    shutil.copy(copy / "history.duckdb", path)
+    store._database.close()  # as another thread does that meets an error
+    with pytest.raises(StoreUnavailableError, match="was removed or replaced while in use"):
+        await store.write([entry(3, sample(K1_PDU, NOON + SECOND, [3.0]))])
+    away.replace(path)
+    await store.write([entry(3, sample(K1_PDU, NOON + SECOND, [3.0]))])
+    assert await power(store) == [(0.0, 1.0, 192)]
+    assert rows(await store.history("k1-pdu-a.active_power", NOON, NOON + DAY))[-1] == (1.0, 3.0, 192)
     await store.close()
 
 

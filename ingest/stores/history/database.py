@@ -22,6 +22,10 @@ _LOCKED = "Could not set lock"
 _DAMAGED = ("Corrupt database file", "Corrupt WAL file", "Could not read enough bytes", "Serialization Error")
 """What DuckDB says of a database that is not as it wrote it."""
 _QUESTION_TRIES = 3
+_NUMBERS = """
+SELECT (SELECT coalesce(max(id), 0) FROM series),
+    (SELECT coalesce(max(last_value), 0) FROM duckdb_sequences() WHERE database_name = current_database())
+"""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "160MB"}
 """It shares the machine with collection: a query runs in the thread that asks, and spills if need be."""
 
@@ -54,6 +58,8 @@ class Database:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._identity = ""
         """Of the database that was opened since the start; empty before."""
+        self._numbers = (0, 0)
+        """The highest one of a series that it is known to have given, and of a file."""
 
     def use(self, work: Callable[[duckdb.DuckDBPyConnection], _T]) -> _T:
         """Do something with a cursor of its own.
@@ -87,6 +93,12 @@ class Database:
             with contextlib.suppress(LetGoError):
                 return self.use(work)
         return self.use(work)
+
+    def remember(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Numbers of series or files were given: a file that lacks them is an older copy."""
+        found = _numbers(cursor)
+        with self._lock:
+            self._numbers = max(self._numbers[0], found[0]), max(self._numbers[1], found[1])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -134,15 +146,18 @@ class Database:
         return connection
 
     def _recognise(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """See that it is the database that was in use: what lies in memory goes by its numbers of series.
+        """See that it is the database that was in use: what lies in memory goes by its numbers of series and
+        of files. An older copy of it would give them again, to others.
 
         Raises:
-            StoreUnavailableError: it is another one.
+            StoreUnavailableError: it is another one, or an older copy.
         """
         ((found,),) = connection.execute("SELECT identity FROM format").fetchall()
-        if self._identity not in {"", found}:
+        series, file = _numbers(connection)
+        is_older = series < self._numbers[0] or file < self._numbers[1]
+        if self._identity not in {"", found} or is_older:
             raise self._gone()
-        self._identity = found
+        self._identity, self._numbers = found, (series, file)
 
     def _gone(self) -> StoreUnavailableError:
         mend = (
@@ -200,6 +215,12 @@ class Database:
                 self._folder,
                 kept,
             )
+
+
+def _numbers(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """The highest number given to a series, and to a file."""
+    ((series, file),) = cursor.execute(_NUMBERS).fetchall()
+    return int(series), int(file)
 
 
 def _free_name(path: Path) -> Path:
