@@ -151,11 +151,13 @@ async def test_whatever_an_endpoint_does_its_neighbours_keep_their_grid_and_it_i
         plan = CollectionPlan(endpoints=(good, *bad), modbus=tuple(devices))
         rig = Collection(plan, WallClock(), Samples().append, random=seeded(), patience=HASTY)
         async with running(rig.run()):
-            await until(lambda: all(each.polls_failed >= 12 for each in rig.devices()[3:]))
+            await until(
+                lambda: all(each.polls_failed >= 12 for each in rig.devices()[3:])
+                and all(rig.devices()[good].polls_done >= 12 for good in (0, 2))
+            )
             found = rig.devices()
             assert [(each.polls_failed, each.polls_missed) for each in (found[0], found[2])] == [(0, 0)] * 2
             assert [each.polls_done for each in found[3:]] == [0] * len(bad)
-            assert all(each.polls_done >= 12 for each in (found[0], found[2]))
             assert server.connections == 1
     told = Counter(each.getMessage() for each in caplog.records if each.name.startswith("collectors"))
     assert max(told.values()) == 1
