@@ -2,6 +2,7 @@
 
 A name is looked up once at a time, however many ask: the threads that do it are few, nobody can call them
 back, and a name service that is away would have them work through a queue that grows with each attempt.
+What is found when nobody waits any more, because others took long, is there for the next attempt.
 They do nothing else, so that all other work that the process gives to threads goes on meanwhile.
 Every address of a name has its share of the time, for the first one may swallow all of it. And the last open
 files that the process may have are left to its journal, its history and its pages.
@@ -18,6 +19,8 @@ SPARE_FILES = 64
 """Open files that connections to endpoints leave to all else."""
 LOOKUPS = 4
 """Names looked up at once."""
+KEPT_SECONDS = 60.0
+"""How long what was found is there for the next attempt: twice the longest pause between attempts."""
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """As the socket module has it, with or without IPv6."""
@@ -31,6 +34,8 @@ class Network:
     def __init__(self) -> None:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
         """Those under way."""
+        self._kept: dict[tuple[str, int], tuple[_Found, float]] = {}
+        """What was found and not used yet, and until when it may be, by the time of the loop."""
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
 
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
@@ -95,18 +100,23 @@ class Network:
             except (OSError, UnicodeError):
                 continue
             return [(family, (host, port))]
+        kept, until = self._kept.pop((host, port), ((), 0.0))
+        loop = asyncio.get_running_loop()
+        if loop.time() < until:
+            return kept
         lookup = self._lookups.get((host, port))
         if lookup is None:
-            lookup = self._lookups[host, port] = asyncio.get_running_loop().run_in_executor(
-                self._threads, _looked_up, host, port
-            )
+            lookup = self._lookups[host, port] = loop.run_in_executor(self._threads, _looked_up, host, port)
             lookup.add_done_callback(lambda done: self._end(host, port, done))
-        return await asyncio.shield(lookup)
+        found = await asyncio.shield(lookup)
+        self._kept.pop((host, port), None)
+        return found
 
     def _end(self, host: str, port: int, done: _Lookup) -> None:
         del self._lookups[host, port]
-        if not done.cancelled():
-            done.exception()  # whoever waits is told; if nobody does any more, asyncio would complain
+        # An exception is told to whoever waits; if nobody does any more, asyncio would complain.
+        if not done.cancelled() and done.exception() is None:
+            self._kept[host, port] = done.result(), done.get_loop().time() + KEPT_SECONDS
 
 
 def _looked_up(host: str, port: int) -> _Found:

@@ -59,6 +59,37 @@ async def test_a_name_is_looked_up_once_at_a_time_however_often_it_is_asked_for(
         assert names.asked == 2
 
 
+async def test_what_was_found_for_nobody_any_more_is_there_for_the_next_attempt_and_for_no_other(
+    names: NameService,
+) -> None:
+    """Between two attempts the name service comes and goes."""
+    async with raw_server() as server:
+        names.ports, network = (server.port,), Network()
+        with pytest.raises(TimeoutError):
+            await network.connect("plant.example", server.port, 0.01)
+        names.there.set()
+        await until(lambda: not network._lookups)
+        names.there.clear()
+        (await network.connect("plant.example", server.port, 5.0)).close()
+        with pytest.raises(TimeoutError):
+            await network.connect("plant.example", server.port, 0.01)
+        assert names.asked == 2
+
+
+async def test_what_was_found_long_ago_is_asked_for_again(
+    names: NameService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collectors.modbus.reaching.KEPT_SECONDS", 0.0)
+    network = Network()
+    with pytest.raises(TimeoutError):
+        await network.connect("plant.example", 502, 0.01)
+    names.there.set()
+    await until(lambda: not network._lookups)
+    with pytest.raises(OSError, match="has no address"):
+        await network.connect("plant.example", 502, 5.0)
+    assert names.asked == 2
+
+
 async def test_names_that_nobody_answers_to_keep_no_other_work_from_its_thread(names: NameService) -> None:
     network = Network()
     for at in range(50):
