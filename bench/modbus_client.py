@@ -26,6 +26,7 @@ from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import read_request
 from collectors.modbus.inbox import Inbox
+from collectors.modbus.reaching import Network
 from collectors.planning import Block
 from collectors.profiles import DataType, ModbusProfile, Register, Table
 from dcops.loop_watch import WatchedLoop
@@ -118,7 +119,7 @@ async def lean(port: int, connections: int, reads: int) -> Cost:
     """Our client, without decoding."""
     deadlines = SharedTimer()
     endpoint = ModbusEndpoint(id="bench", host=HOST, port=port, timeout=TIMEOUT)
-    connect = connector_of(endpoint, deadlines, Counter(), Inbox())
+    connect = connector_of(endpoint, deadlines, Counter(), Inbox(), network=Network())
     readers = [Reader(reads) for _ in range(connections)]
     links = [await connect(lambda _: None) for _ in readers]
     watch = Stopwatch()

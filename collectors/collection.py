@@ -326,7 +326,7 @@ class Collection:
         """Connect to an endpoint."""
         belated = None if config.protocol.has_transactions else self._belated.setdefault(config.id, {})
         connect = connector_of(
-            config, self._deadlines, errors, self._inbox, belated=belated, network=self._network
+            config, self._deadlines, errors, self._inbox, network=self._network, belated=belated
         )
         return connect(lost)
 

@@ -3,11 +3,7 @@
 import asyncio
 import contextlib
 import gc
-import threading
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-_T = TypeVar("_T")
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
@@ -24,32 +20,6 @@ def collector_rests() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-async def apart(work: Callable[[], _T]) -> _T:
-    """Do some work in a thread of its own, which nobody waits for at the exit."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def settle(result: _T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]  # there is a result if there is no error
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as found:  # noqa: BLE001 - whoever waits is told
-            error = found
-        with contextlib.suppress(RuntimeError):  # the loop may have ended
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="reload", daemon=True).start()
-    return await done
 
 
 class Freeing:

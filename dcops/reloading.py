@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from collectors.apart import apart
 from collectors.changes import PlanChange
 from console.site import SiteRefusedError
 from console.site_models import Reloaded, SiteAnswer, SiteMistake
 from console.times import write_time
-from dcops.background import apart, collector_rests
+from dcops.background import collector_rests
 from dcops.reload_state import ReloadState, waits_for_restart
 from dcops.removals import ManyRemovedError, refuse_many_removed
 from dcops.settled_files import FilesChangingError, read_settled
@@ -171,7 +172,7 @@ class Reloader(Generic[ReadyT]):
         before = self._running.live.loaded
         try:
             with collector_rests():
-                successor = await apart(lambda: self._read(load, before, removing))
+                successor = await apart("reload", lambda: self._read(load, before, removing))
                 await self._running.go_over(successor)
         except SiteProblems as problems:
             raise self._refuse(problems.problems) from problems

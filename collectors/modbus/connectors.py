@@ -137,8 +137,8 @@ def connector_of(
     errors: Errors,
     inbox: Inbox | None = None,
     *,
+    network: Network,
     belated: Belated | None = None,
-    network: Network | None = None,
 ) -> Connect:
     """What opens links to an endpoint.
 
@@ -147,19 +147,18 @@ def connector_of(
         deadlines: watches over the timeouts; one for all endpoints of a loop.
         errors: counts what goes wrong, by class.
         inbox: where bytes arrive; one for all endpoints of a loop.
+        network: makes sockets; one for all endpoints of a loop, to be closed by who made it.
         belated: units of an RTU line that owe a reply; to be the same for all connections to it, one after
             the other, for what comes late may be handed to the next one.
-        network: makes sockets; one for all endpoints of a loop.
     """
     owed = {} if belated is None else belated
-    sockets = network or Network()
     match endpoint.protocol:
         case ModbusProtocol.TCP | ModbusProtocol.TLS:
-            return TcpConnector(endpoint, deadlines, errors, inbox or Inbox(), sockets)
+            return TcpConnector(endpoint, deadlines, errors, inbox or Inbox(), network)
         case ModbusProtocol.UDP:
-            return UdpConnector(endpoint, deadlines, errors, sockets)
+            return UdpConnector(endpoint, deadlines, errors, network)
         case ModbusProtocol.RTU_TCP:
-            return RtuTcpConnector(endpoint, deadlines, errors, owed, sockets)
+            return RtuTcpConnector(endpoint, deadlines, errors, owed, network)
         case ModbusProtocol.RTU:
             return SerialConnector(endpoint, deadlines, errors, owed)
 

@@ -2,8 +2,8 @@
 
 A name is looked up once at a time, however many ask: the threads that do it are few, nobody can call them
 back, and a name service that is away would have them work through a queue that grows with each attempt.
-What is found when nobody waits any more, because others took long, is there for the next attempt.
-They do nothing else, so that all other work that the process gives to threads goes on meanwhile.
+They do nothing else, so that all other work that the process gives to threads goes on meanwhile, and nobody
+waits for them at the exit. What they find when an attempt has ended is there for the next one.
 Every address of a name has its share of the time, for the first one may swallow all of it. And the last open
 files that the process may have are left to its journal, its history and its pages.
 """
@@ -13,7 +13,9 @@ import errno
 import resource
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from collectors.apart import apart
 
 SPARE_FILES = 64
 """Open files that connections to endpoints leave to all else."""
@@ -25,7 +27,7 @@ KEPT_SECONDS = 60.0
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """As the socket module has it, with or without IPv6."""
 _Found = Sequence[tuple[socket.AddressFamily, Address]]
-_Lookup = asyncio.Future[_Found]
+_Lookup = asyncio.Task[_Found]
 
 
 class Network:
@@ -33,10 +35,10 @@ class Network:
 
     def __init__(self) -> None:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
-        """Those under way."""
+        """Those under way or waiting for their turn."""
         self._kept: dict[tuple[str, int], tuple[_Found, float]] = {}
         """What was found and not used yet, and until when it may be, by the time of the loop."""
-        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
+        self._room = asyncio.Semaphore(LOOKUPS)
 
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to the first address of a host that accepts; there are so many seconds for it.
@@ -89,8 +91,9 @@ class Network:
         return made
 
     def close(self) -> None:
-        """Look up nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Look up nothing more; a thread that does is left to itself."""
+        for each in self._lookups.values():
+            each.cancel()
 
     async def _addresses(self, host: str, port: int) -> _Found:
         """Where a host is reached; a thread looks it up, unless it is an address already."""
@@ -106,11 +109,15 @@ class Network:
             return kept
         lookup = self._lookups.get((host, port))
         if lookup is None:
-            lookup = self._lookups[host, port] = loop.run_in_executor(self._threads, _looked_up, host, port)
+            lookup = self._lookups[host, port] = loop.create_task(self._look_up(host, port), name="look-up")
             lookup.add_done_callback(lambda done: self._end(host, port, done))
         found = await asyncio.shield(lookup)
         self._kept.pop((host, port), None)
         return found
+
+    async def _look_up(self, host: str, port: int) -> _Found:
+        async with self._room:
+            return await apart("names", partial(_looked_up, host, port))
 
     def _end(self, host: str, port: int, done: _Lookup) -> None:
         del self._lookups[host, port]

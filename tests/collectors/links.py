@@ -11,6 +11,7 @@ from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import Deadlines, SharedTimer
 from collectors.modbus.frames import Request, read_request
 from collectors.modbus.link import TcpLink
+from collectors.modbus.reaching import Network
 from collectors.planning import Block
 from collectors.profiles import Table
 from tests.collectors.conftest import (
@@ -26,7 +27,7 @@ TIMEOUT = Fault(FaultKind.TIMEOUT)
 
 def tcp(port: int, wait: float, deadlines: Deadlines, errors: Counter[str]) -> Connect:
     endpoint = ModbusEndpoint(id="gw", host="127.0.0.1", port=port, timeout=wait)
-    return connector_of(endpoint, deadlines, errors)
+    return connector_of(endpoint, deadlines, errors, network=Network())
 
 
 class Opened:

@@ -26,6 +26,7 @@ from collectors.modbus import Answer
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import SharedTimer
 from collectors.modbus.frames import Request, identify_request, read_request
+from collectors.modbus.reaching import Network
 from collectors.modbus.unit import Patience
 from collectors.planning import Block
 from collectors.profiles import ModbusProfile, Table
@@ -166,7 +167,7 @@ async def collecting(
 
 async def ask(endpoint: ModbusEndpoint, request: Request) -> Answer:
     deadlines = SharedTimer()
-    link = await connector_of(endpoint, deadlines, Counter())(lambda _: None)
+    link = await connector_of(endpoint, deadlines, Counter(), network=Network())(lambda _: None)
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     link.read(request, answered.set_result)
     try:
@@ -224,7 +225,7 @@ async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None
             server_name="other.example",
         )
         with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-            await connector_of(wrong, SharedTimer(), Counter())(lambda _: None)
+            await connector_of(wrong, SharedTimer(), Counter(), network=Network())(lambda _: None)
         await asyncio.sleep(0.05)  # the server's side of the handshake ends
 
 

@@ -3,9 +3,12 @@
 import asyncio
 import resource
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +25,22 @@ from tests.collectors.conftest import (
     seeded,
     until,
 )
+
+HELD_UP = """
+import asyncio, socket, threading
+from collectors.modbus.reaching import Network
+
+async def main():
+    network = Network()
+    try:
+        await network.connect("plant.example", 502, 0.01)
+    except TimeoutError:
+        print("timeout")
+    network.close()
+
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+asyncio.run(main())
+"""
 
 
 class NameService:
@@ -110,6 +129,14 @@ async def test_what_waits_for_a_name_is_not_looked_up_once_the_network_is_closed
     names.there.set()
     await asyncio.sleep(0.1)
     assert names.asked == 4
+
+
+def test_a_name_that_nobody_answers_to_does_not_hold_up_the_end_of_the_process() -> None:
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", HELD_UP], cwd=root, check=True, stdout=subprocess.PIPE, timeout=60.0
+    )
+    assert ended.stdout == b"timeout\n"
 
 
 async def test_an_address_that_swallows_connections_leaves_time_for_the_next(names: NameService) -> None:
