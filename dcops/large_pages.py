@@ -13,12 +13,15 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from collectors.apart import apart
 from dcops.garbage import CallLater
 
 _log = logging.getLogger(__name__)
 
 SETTLING = (20.0, 60.0)
 """Seconds after the start: connections stand, and what reads all devices has read them a few times."""
+END_SECONDS = 2.0
+"""How long the end waits, at most, for what is under way; it takes a second or two."""
 LARGE = 2 << 20
 """Bytes."""
 LEAST = 256 << 20
@@ -76,7 +79,7 @@ async def gathered_as_it_settles(
 ) -> AsyncIterator[None]:
     """Put what the start leaves in memory into large pages, in a thread beside the loop.
 
-    What is under way at the end is waited for: it takes a second or two.
+    What is under way at the end is waited for a moment and then left to itself.
 
     Args:
         call_later: has something called after so many seconds.
@@ -85,7 +88,7 @@ async def gathered_as_it_settles(
     under_way: set[asyncio.Task[None]] = set()
 
     def begin() -> None:
-        under_way.add(asyncio.create_task(_apart(gather), name="large pages"))
+        under_way.add(asyncio.create_task(_gathered(gather), name="large pages"))
 
     calls = [call_later(each, begin) for each in SETTLING]
     try:
@@ -93,11 +96,14 @@ async def gathered_as_it_settles(
     finally:
         for each in calls:
             each.cancel()
-        await asyncio.gather(*under_way)
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=END_SECONDS)
+            for each in late:
+                each.cancel()
 
 
-async def _apart(gather: Callable[[], object]) -> None:
+async def _gathered(gather: Callable[[], object]) -> None:
     try:
-        await asyncio.to_thread(gather)
+        await apart("large pages", gather)
     except Exception:  # noqa: BLE001 - whatever it is, all goes on in small pages
         _log.exception("memory is not put into large pages; all else goes on")

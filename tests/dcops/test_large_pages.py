@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from dcops.large_pages import LARGE, gathered_as_it_settles, in_use, use_large_pages
+from tests.collectors.conftest import until
 
 SIZE = 16 * LARGE
 
@@ -103,7 +104,8 @@ async def test_it_is_done_in_a_thread_twice_as_the_start_settles_and_not_after_t
     assert threads[0] is not threading.main_thread()
 
 
-async def test_the_end_waits_for_what_is_under_way() -> None:
+async def test_the_end_waits_for_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcops.large_pages.END_SECONDS", 60.0)
     later, begun, go_on, done = Later(), threading.Event(), threading.Event(), []
 
     def gather() -> None:
@@ -113,9 +115,26 @@ async def test_the_end_waits_for_what_is_under_way() -> None:
 
     async with gathered_as_it_settles(later, gather):
         later.calls[20.0]()
-        assert await asyncio.to_thread(begun.wait, 60)
+        await until(begun.is_set)
         asyncio.get_running_loop().call_soon(go_on.set)
     assert done == [True]
+
+
+async def test_the_end_waits_no_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcops.large_pages.END_SECONDS", 0.01)
+    later, go_on, threads = Later(), threading.Event(), []
+
+    def gather() -> None:
+        threads.append(threading.current_thread())
+        go_on.wait()
+
+    try:
+        async with asyncio.timeout(60.0), gathered_as_it_settles(later, gather):
+            later.calls[20.0]()
+            await until(lambda: len(threads) == 1)
+    finally:
+        go_on.set()
+    assert threads[0].daemon, "nor does the process wait for it"
 
 
 async def test_a_failure_is_told_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
