@@ -28,7 +28,7 @@ MqttError = aiomqtt.MqttError
 
 LARGEST_PACKET = 16 << 20
 """Bytes. A broker of MQTT 5 is told not to send larger ones; over one that comes all the same the connection
-ends, for it would be up to 256 MB, a multiple of that in memory, and stop all else for seconds."""
+ends while it is read, for it may be 256 MB, a multiple of that in memory, and stop all else for seconds."""
 _KEEPALIVE = 30
 _PATIENCE = 10.0
 """Seconds to wait for the broker's answers."""
@@ -190,7 +190,7 @@ class Connection(aiomqtt.Client):
         self._client.disconnect()
 
     def _read(self) -> None:
-        """As aiomqtt reads, but no further than to the next pause, and no packet that is too large."""
+        """As aiomqtt reads, but no further than to the next pause or into a packet that is too large."""
         try:
             while not self._paused and (sock := self._client.socket()) is not None:
                 self._client.loop_read()
@@ -204,7 +204,11 @@ class Connection(aiomqtt.Client):
             self._client.disconnect()  # or it would go on to be read
 
     def _check_length(self) -> None:
-        """Raise if the packet that is being read is too large."""
+        """Raise if the packet that is being read is too large.
+
+        paho reads what is there before its length can be seen: some megabytes of it, and seldom all. One that
+        is there as a whole is taken; its message is refused for its length like any other.
+        """
         length = self._client._in_packet["remaining_length"]  # noqa: SLF001 - it tells nobody else
         if length > LARGEST_PACKET:
             self._too_large = MqttError(f"it sends a packet of {length} bytes; the most is {LARGEST_PACKET}")
