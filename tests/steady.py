@@ -2,11 +2,13 @@
 
 Tests that have both ends of a wire in their process are then not told of timeouts and missed polls that
 nobody but a busy machine is to blame for: what it takes away from them, it takes away from all timers too.
+Where all of them is in the process, without threads, it may also leap over the time in which nothing happens.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from selectors import BaseSelector, SelectorKey, SelectSelector
 from time import monotonic
 
 import pytest
@@ -16,16 +18,18 @@ from facility.sample import NANOSECONDS
 _BEAT = 0.01
 _LONGEST = 0.05
 """Seconds that may pass unseen; a loop that runs looks at its time each beat."""
+_GLANCE = 0.0002
+"""Seconds for bytes to come out at the other end of a socket before a loop leaps."""
 _WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "figures", "places")
 
 
 class SteadyLoop(asyncio.SelectorEventLoop):
     """A loop that has not seen more time pass than it could have used."""
 
-    def __init__(self) -> None:
+    def __init__(self, selector: BaseSelector | None = None) -> None:
         now = monotonic()
         self._mark = (now, now)
-        super().__init__()
+        super().__init__(selector)
         self._beat()
 
     def time(self) -> float:
@@ -44,6 +48,41 @@ class SteadyLoop(asyncio.SelectorEventLoop):
 
     def _beat(self) -> None:
         self.call_later(_BEAT, self._beat)
+
+
+class _Glances(SelectSelector):
+    """Looks for a moment only, and tells for how long it was to look if there was nothing."""
+
+    def __init__(self, leap: Callable[[float], None]) -> None:
+        super().__init__()
+        self._leap = leap
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        if timeout is None or timeout <= 0.0:
+            return super().select(timeout)
+        found = super().select(_GLANCE)
+        if not found:
+            self._leap(timeout)
+        return found
+
+
+class LeapingLoop(SteadyLoop):
+    """A loop that does not wait for its timers: where nothing else happens, it is their time at once.
+
+    No other time passes. It does not know what threads and other processes are about to do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_Glances(self._leap))
+
+    def _at(self, at: float) -> float:
+        return self._mark[0]
+
+    def _leap(self, seconds: float) -> None:
+        self._mark = (self._mark[0] + seconds, monotonic())
+
+    def _beat(self) -> None:
+        """No time is lost that it would have to look for."""
 
 
 def time_here() -> Callable[[], float]:

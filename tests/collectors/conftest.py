@@ -15,13 +15,14 @@ from collectors.profiles import DataType, ModbusProfile, Register, Table
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
 from facility.sample import Sample
-from tests.steady import SteadyClock, SteadyLoop, steady_collectors
+from tests.steady import LeapingLoop, SteadyClock, SteadyLoop, steady_collectors
 
 DEADLINE = 120.0
 
 
-def pytest_asyncio_loop_factories() -> dict[str, type[SteadyLoop]]:
-    return {"steady": SteadyLoop}
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, type[SteadyLoop]]:
+    """A test is marked with ``leaping`` if all it waits for is its own loop."""
+    return {"leaping": LeapingLoop} if item.get_closest_marker("leaping") else {"steady": SteadyLoop}
 
 
 @pytest.fixture(scope="package", autouse=True)
