@@ -71,7 +71,7 @@ async def test_a_name_is_looked_up_once_at_a_time_however_often_it_is_asked_for(
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 await network.connect("plant.example", server.port, 0.01)
-        assert names.asked == 1
+        await until(lambda: names.asked == 1)
         names.there.set()
         (await network.connect("plant.example", server.port, 5.0)).close()
         (await network.connect("plant.example", server.port, 5.0)).close()
@@ -92,7 +92,7 @@ async def test_what_was_found_for_nobody_any_more_is_there_for_the_next_attempt_
         (await network.connect("plant.example", server.port, 5.0)).close()
         with pytest.raises(TimeoutError):
             await network.connect("plant.example", server.port, 0.01)
-        assert names.asked == 2
+        await until(lambda: names.asked == 2)
 
 
 async def test_what_was_found_long_ago_is_asked_for_again(
@@ -114,9 +114,9 @@ async def test_names_that_nobody_answers_to_keep_no_other_work_from_its_thread(n
     for at in range(50):
         with pytest.raises(TimeoutError):
             await network.connect(f"plant-{at}.example", 502, 0.01)
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(60.0):
         assert await asyncio.to_thread(sum, (1, 2)) == 3
-    assert names.asked == 4
+    await until(lambda: names.asked == 4)
     network.close()
 
 
@@ -125,9 +125,10 @@ async def test_what_waits_for_a_name_is_not_looked_up_once_the_network_is_closed
     for at in range(50):
         with pytest.raises(TimeoutError):
             await network.connect(f"plant-{at}.example", 502, 0.01)
+    await until(lambda: names.asked == 4)
     network.close()
     names.there.set()
-    await asyncio.sleep(0.1)
+    await until(lambda: not network._lookups)
     assert names.asked == 4
 
 
