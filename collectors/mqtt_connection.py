@@ -7,9 +7,12 @@ socket read, and ``_on_message``; ``_connected`` and ``_disconnected`` are the f
 ``messages`` wait for. In paho 2.x: ``_in_packet`` tells how long the packet is that is being read.
 """
 
+import asyncio
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collectors.apart import apart
 from collectors.config import MqttBroker, MqttVersion
 
 MqttError = aiomqtt.MqttError
@@ -90,6 +94,7 @@ class Connection(aiomqtt.Client):
             keepalive=_KEEPALIVE,
             tls_params=tls,
         )
+        self._place = broker.host, broker.port
         self._old = old
         self._opened = opened
         self._take = take
@@ -106,6 +111,7 @@ class Connection(aiomqtt.Client):
         Raises:
             MqttError: the broker cannot be reached, or refuses.
         """
+        await self._look_up()
         try:
             await super().__aenter__()
         except MqttError as error:
@@ -116,6 +122,19 @@ class Connection(aiomqtt.Client):
         if self._client.socket() is None:  # aiomqtt forgets an end that comes together with the greeting
             raise self._too_large or MqttError("connection closed")
         return self
+
+    async def _look_up(self) -> None:
+        """Wait for an answer to the broker's name, for aiomqtt asks in a thread that the exit waits for.
+
+        Raises:
+            MqttError: there is none, or there is no such name.
+        """
+        try:
+            await asyncio.wait_for(apart("names", partial(socket.getaddrinfo, *self._place)), _PATIENCE)
+        except TimeoutError:
+            raise MqttError(f"{self._place[0]} was not looked up in {_PATIENCE:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise MqttError(str(error)) from None
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None

@@ -26,17 +26,30 @@ from tests.collectors.conftest import (
     until,
 )
 
-HELD_UP = """
-import asyncio, socket, threading
+MODBUS = """
 from collectors.modbus.reaching import Network
 
+async def connect():
+    await Network().connect("plant.example", 502, 10.0)
+"""
+MQTT = """
+from collectors.config import MqttBroker, MqttVersion
+from collectors.mqtt_connection import Connection
+
+async def connect():
+    broker = MqttBroker(id="broker", host="plant.example", port=1883, client_id="test")
+    async with Connection(broker, version=MqttVersion.OLD, opened=print, take=print):
+        pass
+"""
+GIVES_UP = """
+import asyncio, socket, threading
+
 async def main():
-    network = Network()
     try:
-        await network.connect("plant.example", 502, 0.01)
+        async with asyncio.timeout(0.1):
+            await connect()
     except TimeoutError:
-        print("timeout")
-    network.close()
+        print("given up")
 
 socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
 asyncio.run(main())
@@ -132,12 +145,16 @@ async def test_what_waits_for_a_name_is_not_looked_up_once_the_network_is_closed
     assert names.asked == 4
 
 
-def test_a_name_that_nobody_answers_to_does_not_hold_up_the_end_of_the_process() -> None:
-    root = Path(__file__).parents[2]
+@pytest.mark.parametrize("connect", [MODBUS, MQTT])
+def test_a_name_that_nobody_answers_to_does_not_hold_up_the_end_of_the_process(connect: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", HELD_UP], cwd=root, check=True, stdout=subprocess.PIPE, timeout=60.0
+        [sys.executable, "-c", connect + GIVES_UP],
+        cwd=Path(__file__).parents[2],
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=60.0,
     )
-    assert ended.stdout == b"timeout\n"
+    assert ended.stdout == b"given up\n"
 
 
 async def test_an_address_that_swallows_connections_leaves_time_for_the_next(names: NameService) -> None:
