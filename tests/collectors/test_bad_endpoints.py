@@ -152,8 +152,10 @@ async def test_whatever_an_endpoint_does_its_neighbours_keep_their_grid_and_it_i
         rig = Collection(plan, WallClock(), Samples().append, random=seeded(), patience=HASTY)
         async with running(rig.run()):
             await until(
-                lambda: all(each.polls_failed >= 12 for each in rig.devices()[3:])
-                and all(rig.devices()[good].polls_done >= 12 for good in (0, 2))
+                lambda: (
+                    all(each.polls_failed >= 12 for each in rig.devices()[3:])
+                    and all(rig.devices()[good].polls_done >= 12 for good in (0, 2))
+                )
             )
             found = rig.devices()
             assert [(each.polls_failed, each.polls_missed) for each in (found[0], found[2])] == [(0, 0)] * 2
