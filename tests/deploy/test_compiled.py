@@ -27,6 +27,8 @@ OF_POLLS = (
 )
 """How the names of the tests begin that have to do with what is compiled."""
 
+CHANGED = "collectors/modbus/unit.py is newer than what was compiled of it: run make compiled, or make plain"
+
 needs_a_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: apt-get install gcc")
 
 
@@ -42,18 +44,33 @@ def in_checkout(folder: Path, *arguments: str, **environment: str) -> subprocess
     )
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this one, compiled."""
-    folder = tmp_path_factory.mktemp("compiled")
+def copied(folder: Path) -> Path:
+    """A copy of this checkout, of which nothing is compiled."""
     no_extensions = shutil.ignore_patterns("*.so", "__pycache__")
     for package in (*COPIED, "simulators", "tests"):
         shutil.copytree(ROOT / package, folder / package, ignore=no_extensions)
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this one, compiled."""
+    folder = copied(tmp_path_factory.mktemp("compiled"))
     done = in_checkout(folder, "setup.py", "--quiet", "build_ext", "--inplace", DCOPS_COMPILE="1")
     assert done.returncode == 0, done.stdout
     assert not list(folder.glob("*.so")), "an installation finds modules in its packages only"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which a module was changed since it was compiled: whoever imports that fails."""
+    folder = copied(tmp_path_factory.mktemp("changed"))
+    unit = folder / "collectors" / "modbus" / f"unit{EXTENSION_SUFFIXES[0]}"
+    unit.touch()
+    os.utime(unit, (1, 1))
     return folder
 
 
@@ -73,28 +90,32 @@ def test_it_does_what_it_does_as_plain_python(checkout: Path) -> None:
 
 
 @needs_a_compiler
-def test_whoever_changed_a_module_since_is_told(checkout: Path) -> None:
+def test_what_was_compiled_is_of_what_is_there(checkout: Path) -> None:
     assert compiled.is_compiled(checkout)
     assert compiled.outdated(checkout) == ""
-    source = checkout / "collectors" / "modbus" / "unit.py"
-    built = source.with_name(f"unit{EXTENSION_SUFFIXES[0]}").stat().st_mtime
-    before = source.stat()
-    os.utime(source, (built + 1, built + 1))
-    try:
-        words = (
-            "collectors/modbus/unit.py is newer than what was compiled of it:"
-            " run make compiled, or make plain"
-        )
-        assert compiled.outdated(checkout) == words
-        told = in_checkout(checkout, "-m", "dcops", "profile", "list")
-        assert (told.returncode, told.stdout) == (2, f"dcops: {words}\n")
-        tested = in_checkout(
-            checkout, "-m", "pytest", "-p", "no:cacheprovider", "tests/facility/test_kpis.py"
-        )
-        assert tested.returncode != 0
-        assert words in tested.stdout
-    finally:
-        os.utime(source, (before.st_atime, before.st_mtime))
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("dcops", ["dcops", "profile", "list"]),
+        ("dcops", ["dcops.crew"]),
+        ("bench", ["bench", "--help"]),
+        ("bench", ["bench.campus", "--help"]),
+        ("bench", ["bench.soak", "--help"]),
+        ("bench", ["bench.modbus_client", "--help"]),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_whoever_changed_a_module_since_is_told(changed: Path, program: str, arguments: list[str]) -> None:
+    told = in_checkout(changed, "-m", *arguments)
+    assert (told.returncode, told.stdout) == (2, f"{program}: {CHANGED}\n")
+
+
+def test_whoever_tests_what_was_changed_since_is_told(changed: Path) -> None:
+    tested = in_checkout(changed, "-m", "pytest", "-p", "no:cacheprovider", "tests/facility/test_kpis.py")
+    assert tested.returncode != 0
+    assert CHANGED in tested.stdout
 
 
 def test_an_installation_is_what_it_was_made_of(tmp_path: Path) -> None:
@@ -108,6 +129,20 @@ def test_an_installation_is_what_it_was_made_of(tmp_path: Path) -> None:
     assert compiled.outdated(tmp_path) == ""
     (tmp_path / "setup.py").touch()
     assert compiled.outdated(tmp_path).startswith("collectors/harvest.py is newer")
+
+
+def test_what_was_compiled_of_a_module_that_was_removed_is_outdated(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").touch()
+    for name in ("collectors/modbus/former", "facility/compiled__mypyc"):
+        module = tmp_path / f"{name}{EXTENSION_SUFFIXES[0]}"
+        module.parent.mkdir(parents=True)
+        module.touch()
+    assert compiled.outdated(tmp_path) == (
+        "collectors/modbus/former.py is gone, and what was compiled of it is not:"
+        " run make plain, then make compiled"
+    )
+    (tmp_path / f"collectors/modbus/former{EXTENSION_SUFFIXES[0]}").unlink()
+    assert compiled.outdated(tmp_path) == "", "what all share has no source of its own"
 
 
 def test_plain_python_is_not_compiled(tmp_path: Path) -> None:
