@@ -1,6 +1,8 @@
 # Thin wrappers; each line can be typed by hand.
 PYTHON ?= python3
 BIN := .venv/bin
+HEADERS = $$($(PYTHON) -c "import sysconfig; print(sysconfig.get_path('include'))" 2>/dev/null)
+CAN_COMPILE = $(shell command -v cc >/dev/null && test -e "$(HEADERS)/Python.h" && echo yes)
 
 .PHONY: install compiled plain demo test check bench bench-neighbours bench-campus soak format lock
 
@@ -54,8 +56,7 @@ soak: install
 	tests/servers/install
 	$(BIN)/python -m bench.soak $(ARGS)
 
-# The redirection has any make ask a shell, of which "command" is a part.
-bench-campus: install $(if $(shell command -v cc 2>/dev/null),compiled)
+bench-campus: install $(if $(CAN_COMPILE),compiled)
 	$(BIN)/python -m bench.campus $(ARGS)
 
 lock:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 
@@ -48,7 +49,8 @@ Those of overload, of lost connections and of what is unlearned, and the fuzzer,
 CHANGED = "collectors/modbus/unit.py is newer than what was compiled of it: run make compiled, or make plain"
 
 needs_a_compiler = pytest.mark.skipif(
-    not (shutil.which("cc") and shutil.which("make")), reason="no C compiler: apt-get install gcc make"
+    not (shutil.which("cc") and shutil.which("make") and Path(get_path("include"), "Python.h").exists()),
+    reason="no C compiler, or no headers of Python: apt-get install gcc libc6-dev make python3-dev",
 )
 
 
@@ -153,6 +155,23 @@ def test_a_source_that_is_edited_while_it_is_compiled_is_newer(checkout: Path) -
 def test_whoever_changed_a_module_since_is_told(changed: Path, program: str, arguments: list[str]) -> None:
     told = python(changed, "-m", *arguments)
     assert (told.returncode, told.stdout) == (2, f"{program}: {CHANGED}\n")
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("missing", ["nothing", "compiler", "headers"])
+def test_the_bench_of_a_campus_compiles_where_it_can(missing: str, changed: Path, tmp_path: Path) -> None:
+    """It needs a compiler, and the headers of Python, which Debian has in a package of their own."""
+    headless = tmp_path / "python-without-headers"
+    headless.write_text("#!/bin/sh\necho /nowhere\n")
+    headless.chmod(0o755)
+    would = run(
+        *(str(shutil.which("make")), "--dry-run", "--assume-old=.venv/installed"),
+        *(f"PYTHON={headless if missing == 'headers' else sys.executable}", "bench-campus"),
+        folder=changed,
+        PATH=str(tmp_path) if missing == "compiler" else os.environ["PATH"],
+    )
+    assert "-m bench.campus" in would.stdout
+    assert ("build_ext" in would.stdout) == (missing == "nothing")
 
 
 def test_whoever_tests_what_was_changed_since_is_told(changed: Path) -> None:
