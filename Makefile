@@ -1,6 +1,8 @@
 # Thin wrappers; each line can be typed by hand.
 PYTHON ?= python3
 BIN := .venv/bin
+HEADERS = $$($(PYTHON) -c "import sysconfig; print(sysconfig.get_path('include'))" 2>/dev/null)
+CAN_COMPILE = $(shell command -v cc >/dev/null && test -e "$(HEADERS)/Python.h" && echo yes)
 
 .PHONY: install compiled plain demo test check bench bench-neighbours bench-campus soak format lock
 
@@ -17,9 +19,11 @@ compiled: .venv/compiled
 
 .venv/compiled: .venv/installed setup.py facility/durations.py $(wildcard collectors/*.py collectors/modbus/*.py)
 	@echo "Compiling what each poll passes through: a minute or two"
+	find collectors facility -name '*.so' -delete
+	touch .venv/compiling
 	DCOPS_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace --force
 	rm -rf build
-	touch $@
+	mv .venv/compiling $@
 
 plain:
 	find collectors facility -name '*.so' -delete
@@ -52,7 +56,7 @@ soak: install
 	tests/servers/install
 	$(BIN)/python -m bench.soak $(ARGS)
 
-bench-campus: install $(if $(shell command -v cc),compiled)
+bench-campus: install $(if $(CAN_COMPILE),compiled)
 	$(BIN)/python -m bench.campus $(ARGS)
 
 lock:

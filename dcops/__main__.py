@@ -3,8 +3,6 @@
 import signal
 import sys
 
-_CANNOT_START = 2
-
 
 def main() -> int:
     """Run the command line and return its exit code.
@@ -15,12 +13,12 @@ def main() -> int:
     heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeded:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from dcops import cli, compiled  # noqa: PLC0415 - they are what is loaded
+    from dcops import compiled  # noqa: PLC0415 - loading is what may be interrupted
+
+    compiled.require_current("dcops")
+    from dcops import cli  # noqa: PLC0415 - the modules of which that was asked are loaded by it
 
     try:
-        if words := compiled.outdated():
-            print(f"dcops: {words}", file=sys.stderr)
-            return _CANNOT_START
         return cli.main(loaded=_heed_interrupts if heeded else _as_it_is)
     finally:
         if heeded:

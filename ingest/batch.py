@@ -137,6 +137,11 @@ class Batch:
         columns = self.first[own], self.count[own], self.time[own]
         return Batch(self.accepted, *columns, self.values[points], self.quality[points])
 
+    def beginning(self, points: int) -> "Batch":
+        """As many of its first samples as have no more than so many points together."""
+        ends = np.cumsum(self.count, dtype=np.int64)
+        return self.part(0, int(np.searchsorted(ends, points, side="right")))
+
     def expand(self) -> PointReadings:
         """The same, one entry a reading."""
         within = np.arange(self.point_count, dtype=np.int64) - np.repeat(self.starts, self.count)

@@ -326,13 +326,18 @@ class Tick:
         return plain
 
     def _keep(self, sample: Sample | Batch) -> None:
-        points = sample.values.shape[0]
-        if self._open_points + points > self._capacity:
-            self.counts.dropped += points
-            self._open_whole = False
+        points, room = sample.values.shape[0], self._capacity - self._open_points
+        if points <= room:
+            self._open.append(sample)
+            self._open_points += points
             return
-        self._open.append(sample)
-        self._open_points += points
+        self._open_whole = False
+        fitting = sample.beginning(room) if isinstance(sample, Batch) else None
+        if fitting is None or not fitting.point_count:
+            self.counts.dropped += points
+            return
+        self.counts.dropped += points - fitting.point_count
+        self._keep(fitting)
 
     def _hand_over_open(self, now: int) -> None:
         if not self._open:

@@ -8,7 +8,10 @@ def main() -> int:
     """Run one worker; its exit code is of no interest but in a log."""
     for number in (signal.SIGINT, signal.SIGHUP):  # these may go to the whole group; the parent says when
         signal.signal(number, signal.SIG_IGN)
-    from dcops.crew import worker  # noqa: PLC0415 - it takes long enough to load for a signal to come
+    from dcops import compiled  # noqa: PLC0415 - loading takes long enough for a signal to come
+
+    compiled.require_current("dcops")
+    from dcops.crew import worker  # noqa: PLC0415 - the modules of which that was asked are loaded by it
 
     return worker.main()
 

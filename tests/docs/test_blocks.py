@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,17 @@ def test_a_block_is_what_it_is_shown_as(
     block: Block, kind: Callable[[Block, Path], None], tmp_path: Path
 ) -> None:
     kind(block, tmp_path)
+
+
+def test_what_is_installed_of_a_checkout_is_not_what_an_earlier_build_left_there() -> None:
+    befores = [
+        before
+        for page in PAGES
+        for block in blocks(page)
+        for before, line in pairwise(["", *block.text.splitlines()])
+        if re.search(r"pip install .* \.$", line)
+    ]
+    assert [each.partition("  ")[0] for each in befores] == ["rm -rf build"] * 2
 
 
 OFFLINE = {"check", "site", "profile"}

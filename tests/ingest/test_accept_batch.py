@@ -125,6 +125,34 @@ def test_a_batch_that_finds_no_room_is_dropped_and_said_to_be_so() -> None:
     assert [batch.whole for batch in bench.batches] == [False]
 
 
+@pytest.mark.parametrize("quality", [192, 24])
+@pytest.mark.parametrize(
+    ("capacity", "kept", "dropped"),
+    [
+        (1, [], 8),
+        (2, [GRID], 6),
+        (4, [GRID], 6),
+        (5, [GRID, K1_PDU], 3),
+        (7, [GRID, K1_PDU], 3),
+        (8, [GRID, K1_PDU, K2_PDU], 0),
+    ],
+)
+def test_of_a_batch_that_is_too_large_the_first_samples_are_kept(
+    capacity: int, kept: list[int], dropped: int, quality: int
+) -> None:
+    bench = Bench(capacity=capacity)
+    grid = sample(GRID, NOON, [1.0, 2.0], quality)
+    pdus = [sample(first, NOON, [3.0, 4.0, 50.0], quality) for first in (K1_PDU, K2_PDU)]
+    bench.tick.accept_batch(gather([grid, *pdus], NOON))
+    assert bench.image.quality[[GRID, K1_PDU, K2_PDU]].tolist() == [quality] * 3
+    assert (bench.tick.counts.readings, bench.tick.counts.dropped) == (8, dropped)
+    assert bench.tick.open_number == len(kept[:1])
+    bench.tick.close(NOON)
+    assert [first for batch in bench.batches for first in batch.first.tolist()] == kept
+    assert sum(batch.point_count for batch in bench.batches) == 8 - dropped
+    assert [batch.whole for batch in bench.batches] == [dropped == 0] * len(kept[:1])
+
+
 def test_an_empty_batch_is_nothing() -> None:
     bench = accepted()
     assert bench.tick.counts.samples == 0
