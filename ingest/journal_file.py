@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ingest.aside import free_name
 from ingest.durable import make_durable
 from ingest.errors import JournalUnavailableError
 from ingest.journal_place import WayBack
-from ingest.sqlite_files import Identity, free_name, identity, is_held, log_of, remove, rename
+from ingest.sqlite_files import Identity, identity, is_held, log_of, remove, rename
 from ingest.sqlite_pages import PAGE
 
 _log = logging.getLogger(__name__)
