@@ -180,7 +180,10 @@ class JournalFile:
                     self.close()  # which puts all that the removed log held into the file
                 return
             self._way_back.begin()
-            if not self._way_back.is_due() or is_held(self.path) or self._lacks_room():
+            if not self._way_back.is_due() or is_held(self.path):
+                return
+            self._make_room()
+            if self._lacks_room():
                 return
             self._write_copy()
             self._put_foreign_aside()
@@ -192,10 +195,13 @@ class JournalFile:
         self._finish_salvage()
         self._way_back.reached()
 
-    def _lacks_room(self) -> bool:
-        """Whether the disk has no room for another file with what is in this one."""
+    def _make_room(self) -> None:
+        """Make its folder if need be, and remove what a try left there that was cut short."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         remove(self._unfinished)
+
+    def _lacks_room(self) -> bool:
+        """Whether the disk has no room for another file with what is in this one; says so."""
         needed, free = self.size(), shutil.disk_usage(self.path.parent).free
         if free < needed:
             self._way_back.lacks_room(needed, free)
