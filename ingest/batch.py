@@ -99,6 +99,12 @@ class Batch:
             self.quality[points],
         )
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether a point is in more than one of its samples."""
+        _, apart = self._by_place()
+        return not apart.all()
+
     def rounds(self) -> Iterator["Batch"]:
         """Its samples in rounds: of those that have points in common the oldest comes in the first round, the
         next one in the second, and so on. No point is twice in a round.
@@ -115,12 +121,19 @@ class Batch:
 
     def _groups(self) -> NDArray[np.int64]:
         """Shape (samples,): the same number for all that overlap, directly or by others."""
+        order, apart = self._by_place()
+        group = np.zeros(len(order), np.int64)
+        group[order[1:]] = np.cumsum(apart)
+        return group
+
+    def _by_place(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Its samples in the order of their points, and which of them, but for the first, have no point in
+        common with any before.
+        """
         order = np.argsort(self.first, kind="stable")
         firsts = self.first[order].astype(np.int64)
         reach = np.maximum.accumulate(firsts + self.count[order])
-        group = np.zeros(len(order), np.int64)
-        group[order[1:]] = np.cumsum(firsts[1:] >= reach[:-1])
-        return group
+        return order, firsts[1:] >= reach[:-1]
 
     def _ordered(self, order: NDArray[np.int64]) -> "Batch":
         """Its samples in another order."""

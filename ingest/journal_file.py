@@ -3,6 +3,7 @@ it is of a newer version, and says what is wrong.
 """
 
 import contextlib
+import errno
 import logging
 import shutil
 import sqlite3
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ingest.aside import free_name
 from ingest.durable import make_durable
 from ingest.errors import JournalUnavailableError
-from ingest.sqlite_files import Identity, free_name, identity, is_held, log_of, remove, rename
+from ingest.journal_place import WayBack
+from ingest.sqlite_files import Identity, identity, is_held, log_of, remove, rename
 from ingest.sqlite_pages import PAGE
 
 _log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ _PRAGMAS = (
     "secure_delete = OFF",
     f"journal_size_limit = {64 << 20}",
 )
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNLIKE = ("no such column", "no such table", "unsupported file format")
 """How SQLite begins to say that tables are not as their owner made them."""
@@ -77,8 +81,7 @@ class JournalFile:
         """Which file is open, whatever its name says meanwhile."""
         self._log: Identity | None = None
         """Its write-ahead log, likewise."""
-        self._told_astray = False
-        self._told_cramped = False
+        self._way_back = WayBack(path)
 
     def run(self, work: Callable[[], _T]) -> _T:
         """Open the file if need be and do some work on it; on a new file if this one is damaged.
@@ -165,23 +168,56 @@ class JournalFile:
         """See that the file has its name still; it may be closed by that.
 
         One that somebody has removed or replaced goes on as if nothing were amiss, and all of it is gone once
-        it is closed: so it is written to its place anew, unless that is another process's by now.
+        it is closed: so it is written to its place anew, unless that is another process's by now. Whatever
+        hinders that, it stays open.
         """
         if self._opened is None:
             return
-        if identity(self.path) == self._opened:
-            if identity(log_of(self.path)) != self._log:
-                self.close()  # which puts all that the removed log held into the file
+        try:
+            if identity(self.path) == self._opened:
+                self._way_back.reached()
+                if identity(log_of(self.path)) != self._log:
+                    self.close()  # which puts all that the removed log held into the file
+                return
+            self._way_back.begin()
+            if not self._way_back.is_due() or is_held(self.path):
+                return
+            self._make_room()
+            if self._lacks_room():
+                return
+            self._write_copy()
+            self._put_foreign_aside()
+        except (sqlite3.Error, OSError) as error:
+            self._way_back.failed(self._mend(error))
+            self._remove_copy()
             return
-        if not self._told_astray:
-            _log.error("journal %s was removed or replaced while in use: it is written anew", self.path)
-        self._told_astray = True
-        if is_held(self.path) or not self._has_copy():
-            return
-        self._put_foreign_aside()
         self.close()
         self._finish_salvage()
-        self._told_astray = self._told_cramped = False
+        self._way_back.reached()
+
+    def _make_room(self) -> None:
+        """Make its folder if need be, and remove what a try left there that was cut short."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        remove(self._unfinished)
+
+    def _lacks_room(self) -> bool:
+        """Whether the disk has no room for another file with what is in this one; says so."""
+        needed, free = self.size(), shutil.disk_usage(self.path.parent).free
+        if free < needed:
+            self._way_back.lacks_room(needed, free)
+        return free < needed
+
+    def _write_copy(self) -> None:
+        """Write all that is in the open file where a start looks for a salvaged one, which must be whole."""
+        self.write("VACUUM INTO ?", str(self._unfinished))
+        make_durable(self._unfinished)
+        self._unfinished.replace(self._salvaged)
+        make_durable(self.path.parent)
+
+    def _remove_copy(self) -> None:
+        for copy in (self._unfinished, self._salvaged):
+            with contextlib.suppress(OSError):
+                remove(copy)
 
     def _put_foreign_aside(self) -> None:
         """Keep what somebody has put in its place: closing the open file removes what lies beside it."""
@@ -191,42 +227,6 @@ class JournalFile:
         if identity(log) not in {None, self._log}:
             log.replace(log_of(kept))
         self.path.replace(kept)
-
-    def _has_copy(self) -> bool:
-        """Write all that is in the open file where a start looks for a salvaged one; whether that was done.
-
-        If not it stays open: closed, it would be gone.
-        """
-        anew = Path(f"{self.path}.anew")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            remove(anew)
-            if not self._has_room():
-                return False
-            self.write("VACUUM INTO ?", str(anew))
-            make_durable(anew)
-            anew.replace(self._salvaged)  # which must be whole: a start puts it in place
-            make_durable(self.path.parent)
-        except (sqlite3.Error, OSError) as error:
-            _log.debug("journal %s cannot be written anew yet: %s", self.path, error)
-            with contextlib.suppress(OSError):
-                remove(anew)
-            return False
-        return True
-
-    def _has_room(self) -> bool:
-        """Whether the disk has room for another file with what is in this one; says so once if not."""
-        needed, free = self.size(), shutil.disk_usage(self.path.parent).free
-        if free < needed and not self._told_cramped:
-            _log.error(
-                "journal %s was removed and there is no room to write it anew: %d bytes are needed, %d are"
-                " free; it is lost when dcops ends, so free some space",
-                self.path,
-                needed,
-                free,
-            )
-            self._told_cramped = True
-        return free >= needed
 
     def close(self) -> None:
         """Close the file if it is open."""
@@ -318,6 +318,10 @@ class JournalFile:
             return f"nothing could be taken over from it: {failure}"
 
     @property
+    def _unfinished(self) -> Path:
+        return Path(f"{self.path}.anew")
+
+    @property
     def _salvaged(self) -> Path:
         return Path(f"{self.path}.salvaged")
 
@@ -331,14 +335,16 @@ class JournalFile:
             rename(self._salvaged, self.path)
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> JournalUnavailableError:
+        return JournalUnavailableError(f"journal {self.path}: {self._mend(error)}")
+
+    def _mend(self, error: sqlite3.Error | OSError) -> str:
+        """What is wrong, and what a person has to do about it."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_BUSY:
-            mend = "another process has it open; stop that one or use another data folder"
-        elif code == sqlite3.SQLITE_FULL:
-            mend = "the disk is full; free some space"
-        else:
-            mend = f"{error}; make {self.path.parent} a writable folder with free space"
-        return JournalUnavailableError(f"journal {self.path}: {mend}")
+            return "another process has it open; stop that one or use another data folder"
+        if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in _FULL):
+            return "the disk is full; free some space"
+        return f"{error}; make {self.path.parent} a writable folder with free space"
 
 
 def whole(row: Row) -> tuple[int, ...]:

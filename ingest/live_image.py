@@ -102,7 +102,7 @@ class LiveImage:
         """
         readings = batch.expand()
         points, times, values, quality = readings.points, readings.times, readings.values, readings.quality
-        if _overlap(batch):
+        if batch.overlaps:
             order = np.argsort(times, kind="stable")  # of what is assigned twice, the last assignment stays
             points, times, values, quality = points[order], times[order], values[order], quality[order]
         taken = times >= self.times[points]
@@ -178,11 +178,3 @@ class LiveImage:
         np.copyto(times, sample.time, where=read)
         np.copyto(quality, sample.quality, where=read)
         np.copyto(quality, np.where(np.isnan(values), _NO_VALUE, _LAST_VALUE), where=taken & unread)
-
-
-def _overlap(batch: Batch) -> bool:
-    """Whether a point is in more than one of its samples."""
-    order = np.argsort(batch.first, kind="stable")
-    firsts = batch.first[order].astype(np.int64)
-    ends = firsts + batch.count[order]
-    return bool((ends[:-1] > firsts[1:]).any())

@@ -49,11 +49,3 @@ def remove(path: Path) -> None:
     """Remove a file and all that lies beside it."""
     for suffix in _SIDE_FILES:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def free_name(path: Path, what: str) -> Path:
-    """A name beside a file's that nothing has, and that says what it is."""
-    number = 1
-    while (name := Path(f"{path}.{what}-{number}")).exists():
-        number += 1
-    return name

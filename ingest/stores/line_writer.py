@@ -114,18 +114,23 @@ class LineWriter:
         return []
 
     def _get_to_know(self, lines: Sequence[Lines], error: RequestRefusedError) -> None:
-        """See whether a store that has taken nothing so far takes one of some lines from all over a request.
+        """See whether a store that has taken nothing so far takes one of some lines from all over a request,
+        or says that it dropped one.
 
         Lines of many kinds are not all wrong: what refuses them is no store, or not the one that is meant. To
-        search them would take hundreds of requests, each time anew.
+        search them would take hundreds of requests, each time anew. What is taken here is sent again with the
+        others, like all that a refused request had beside its bad lines: a store has it once.
         """
         for _ in range(_SAMPLE):
             self._asked += 1
             line = lines[int(self._asked * _GOLDEN % 1 * len(lines))]
             try:
                 self._post(line.body)
-            except (RequestRefusedError, RequestTooLargeError):
+            except RequestTooLargeError:
                 continue
+            except RequestRefusedError as refused:
+                if not refused.dropped:
+                    continue
             self._is_known = True
             return
         raise StoreUnavailableError(str(error), mend=_MEND)

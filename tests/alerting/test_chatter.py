@@ -20,6 +20,14 @@ def come_and_go(board: AlarmBoard, times: int) -> None:
         board.settle(T0 + (20 * number + 10) * SECOND)
 
 
+def restarted(board: AlarmBoard) -> tuple[AlarmBoard, list[Alarm]]:
+    """A board that goes on from what another one remembered, and all that it tells."""
+    later, told = AlarmBoard(), list[Alarm]()
+    later.restore(board.snapshot())
+    later.listen(told.append)
+    return later, told
+
+
 def test_an_alarm_that_comes_and_goes_is_told_three_times_and_stands_until_it_stayed_away() -> None:
     board, told = AlarmBoard(), list[Alarm]()
     board.listen(told.append)
@@ -66,9 +74,7 @@ def test_one_whose_condition_ended_is_not_there_for_who_asks_whether_it_holds() 
 def test_what_comes_and_goes_ends_ten_minutes_after_its_condition_whatever_restarts() -> None:
     board = AlarmBoard()
     come_and_go(board, 3)
-    later, told = AlarmBoard(), list[Alarm]()
-    later.restore(board.snapshot())
-    later.listen(told.append)
+    later, told = restarted(board)
     later.settle(T0 + 649 * SECOND)
     assert told == []
     later.settle(T0 + 650 * SECOND)
@@ -79,9 +85,7 @@ def test_one_whose_condition_holds_at_a_restart_still_comes_and_goes() -> None:
     board = AlarmBoard()
     come_and_go(board, 3)
     board.raise_alarm(make_alarm(raised=T0 + 60 * SECOND))
-    later, told = AlarmBoard(), list[Alarm]()
-    later.restore(board.snapshot())
-    later.listen(told.append)
+    later, told = restarted(board)
     later.clear(make_alarm().id, T0 + 100 * SECOND)
     later.settle(T0 + 100 * SECOND)
     later.settle(T0 + 699 * SECOND)

@@ -53,6 +53,15 @@ def heard(plant: Plant, at: int, *starts: str) -> None:
         plant.read_device(device, at)
 
 
+def run_heard(plant: Plant, start: int, stop: int, *starts: str) -> dict[int, list[str]]:
+    """Run while these are heard every 10 s; what was up, at the seconds it changed."""
+    seen: dict[int, list[str]] = {}
+    for at in range(start, stop, 10):
+        heard(plant, at, *starts)
+        seen |= run(plant, at, at + 10)
+    return seen
+
+
 def test_a_building_that_cannot_be_reached_is_one_alarm(campus: Plant) -> None:
     campus.lose(*of(campus, "b2"))
     assert run(campus, 25, 200) == {55: ["network-silent:b2"]}
@@ -100,24 +109,19 @@ def test_it_ends_when_half_of_the_building_is_back_and_the_rest_is_told_one_by_o
     campus.lose(*of(campus, "b2"))
     run(campus, 25, 100)
     back, gone = of(campus, "b2")[:6], of(campus, "b2")[6:]
-    seen = {}
-    for at in range(100, 180, 10):
-        heard(campus, at, *back, "b1", "b3")
-        seen |= run(campus, at, at + 10)
-    assert seen == {120: [], 150: [f"device-silent:{each}" for each in gone]}
+    assert run_heard(campus, 100, 180, *back, "b1", "b3") == {
+        120: [],
+        150: [f"device-silent:{each}" for each in gone],
+    }
 
 
 def test_what_answered_for_ten_minutes_is_told_of_while_the_alarm_of_its_place_stands(campus: Plant) -> None:
     """Most of a campus that is not built yet must not hide the rest of it."""
     campus.lose(*of(campus, "b1", "b2"))
     assert run(campus, 25, 60) == {55: ["network-silent:campus"]}
-    for at in range(60, 700, 10):
-        heard(campus, at, "b3")
-        assert run(campus, at, at + 10) == {}
+    assert run_heard(campus, 60, 700, "b3") == {}
     campus.lose("b3-k1-a")
-    for at in range(700, 760, 10):
-        heard(campus, at, *(each for each in of(campus, "b3") if each != "b3-k1-a"))
-        run(campus, at, at + 10)
+    run_heard(campus, 700, 760, *(each for each in of(campus, "b3") if each != "b3-k1-a"))
     assert silent(campus) == ["network-silent:campus", "device-silent:b3-k1-a"]
     campus.lose(*of(campus, "b3"))
     run(campus, 760, 800)
@@ -128,30 +132,20 @@ def test_what_answered_for_ten_minutes_is_told_of_while_the_alarm_of_its_place_s
 def test_what_has_proved_itself_stays_told_of_when_the_clock_is_set(campus: Plant, step: int) -> None:
     campus.lose(*of(campus, "b1", "b2"))
     run(campus, 25, 60)
-    for at in range(60, 700, 10):
-        heard(campus, at, "b3")
-        run(campus, at, at + 10)
+    run_heard(campus, 60, 700, "b3")
     campus.lose("b3-k1-a")
     alive = [each for each in of(campus, "b3") if each != "b3-k1-a"]
-    for at in range(700, 760, 10):
-        heard(campus, at, *alive)
-        run(campus, at, at + 10)
+    run_heard(campus, 700, 760, *alive)
     assert silent(campus) == ["network-silent:campus", "device-silent:b3-k1-a"]
-    for at in range(760, 800, 10):
-        heard(campus, at + step, *alive)
-        assert run(campus, at + step, at + step + 10) == {}
+    assert run_heard(campus, 760 + step, 800 + step, *alive) == {}
 
 
 def test_an_hour_that_nobody_saw_proves_no_endpoint(campus: Plant) -> None:
     campus.lose(*of(campus, "b1", "b2"))
     run(campus, 25, 60)
-    for at in range(60, 360, 10):
-        heard(campus, at, "b3")
-        run(campus, at, at + 10)
+    run_heard(campus, 60, 360, "b3")
     ahead = 3600
-    for at in range(360, 500, 10):
-        heard(campus, at + ahead, "b3")
-        run(campus, at + ahead, at + ahead + 10)
+    run_heard(campus, 360 + ahead, 500 + ahead, "b3")
     campus.lose(*of(campus, "b3"))
     assert run(campus, 500 + ahead, 560 + ahead) == {}
 
@@ -170,9 +164,7 @@ def test_a_building_is_not_back_by_a_clock_that_is_set_ahead(campus: Plant) -> N
 def test_what_answered_for_a_moment_only_belongs_to_the_outage(campus: Plant) -> None:
     campus.lose(*of(campus, "b1", "b2"))
     run(campus, 25, 60)
-    for at in range(60, 360, 10):
-        heard(campus, at, "b3")
-        run(campus, at, at + 10)
+    run_heard(campus, 60, 360, "b3")
     campus.lose(*of(campus, "b3"))
     assert run(campus, 360, 500) == {}
 
@@ -186,9 +178,7 @@ def test_after_a_restart_the_alarm_of_a_building_goes_on(campus: Plant) -> None:
     later.board.restore(campus.board.snapshot())
     later.watch.resume(T0 + 100 * SECOND)
     assert silent(later) == ["network-silent:b2"]
-    for at in range(100, 200, 10):
-        heard(later, at, "b1", "b3")
-        assert run(later, at, at + 10) == {}
+    assert run_heard(later, 100, 200, "b1", "b3") == {}
     heard(later, 200)
     assert run(later, 200, 225) == {220: []}
 

@@ -22,6 +22,11 @@ class Meter:
     def read(self, second, reading):
         self.reading, self.time, self.quality = reading, START + second * NANOSECONDS, Quality.GOOD
 
+    def hear(self, second, reading):
+        """Read it, and say at once what it comes to."""
+        self.read(second, reading)
+        return self.at(second)
+
     def at(self, second, power=3.6e6, code=Quality.GOOD):
         instant = Instant(
             np.array([self.reading]),

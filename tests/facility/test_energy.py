@@ -88,13 +88,10 @@ def test_rollover_is_counted_across():
 
 def test_an_impossible_jump_is_replaced_by_power_and_said():
     meter = Meter()
-    meter.read(0, 1000.0)
-    meter.at(0)
+    meter.hear(0, 1000.0)
     meter.at(10)
-    meter.read(10, 50_000_000.0)
-    assert meter.at(10) == (10_000.0, 10_000.0)
-    meter.read(20, 50_010_000.0)
-    assert meter.at(20) == (20_000.0, 10_000.0)
+    assert meter.hear(10, 50_000_000.0) == (10_000.0, 10_000.0)
+    assert meter.hear(20, 50_010_000.0) == (20_000.0, 10_000.0)
 
 
 def test_state_survives_a_restart_and_the_time_between_is_counted_exactly():

@@ -58,6 +58,16 @@ class Plant:
         return {series: self.hall.value(series) for series in ALL}
 
 
+def saved_with_a_dead_meter(*steps: int) -> Plant:
+    """One of whose meters nothing is ever read, after steps of so many seconds, remembered as it is then."""
+    plant = Plant()
+    plant.dead.add("k1-pdu-a")
+    for seconds in steps:
+        plant.step(seconds)
+    plant.save()
+    return plant
+
+
 def test_a_dead_meter_makes_no_energy_fall_over_a_kill():
     plant = Plant()
     for _ in range(60):
@@ -82,11 +92,7 @@ def test_a_dead_meter_makes_no_energy_fall_over_a_kill():
 
 
 def test_what_is_estimated_rises_no_faster_than_was_pledged_until_that_is_kept():
-    plant = Plant()
-    plant.dead.add("k1-pdu-a")
-    plant.step()
-    plant.step(30)
-    plant.save()
+    plant = saved_with_a_dead_meter(1, 30)
     base = plant.told()["k1.energy"]
     for pdu in PDUS:
         plant.power[pdu] *= 3
@@ -121,11 +127,7 @@ def test_measured_energies_are_exact_after_a_kill_and_wait_for_nothing():
 
 
 def test_an_estimate_that_nobody_keeps_is_told_all_the_same_after_three_minutes():
-    plant = Plant()
-    plant.dead.add("k1-pdu-a")
-    plant.step()
-    plant.step(30)
-    plant.save()
+    plant = saved_with_a_dead_meter(1, 30)
     for pdu in PDUS:
         plant.power[pdu] *= 3
     for _ in range(181):
@@ -135,11 +137,7 @@ def test_an_estimate_that_nobody_keeps_is_told_all_the_same_after_three_minutes(
 
 
 def test_a_space_whose_meters_are_others_now_goes_on_from_nothing_that_was_pledged():
-    plant = Plant()
-    plant.dead.add("k1-pdu-a")
-    for _ in range(60):
-        plant.step()
-    plant.save()
+    plant = saved_with_a_dead_meter(*[1] * 60)
     remembered = decode(plant.saved)
     told = remembered.counters["energy"]
     at = told.spaces.index("k1")
@@ -213,11 +211,7 @@ def test_a_site_gets_its_first_meters_while_it_runs_and_over_a_restart():
 
 
 def test_what_was_told_before_a_kill_is_not_fallen_below_though_the_site_changes_before_it_is_told_again():
-    plant = Plant()
-    plant.dead.add("k1-pdu-a")
-    for _ in range(120):
-        plant.step()
-    plant.save()
+    plant = saved_with_a_dead_meter(*[1] * 120)
     for _ in range(60):
         plant.step()
     told = plant.told()

@@ -15,49 +15,31 @@ from tests.facility.meter import Meter
 from tests.facility.plant import START
 
 
-def test_a_transient_zero_costs_nothing():
+@pytest.mark.parametrize("zeros", [1, 2])
+def test_a_zero_that_passes_costs_nothing(zeros):
     meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, 0.0)
-    meter.at(10)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20) == (20_000.0, 0.0)
+    meter.hear(0, 1_000_000.0)
+    for number in range(1, zeros + 1):
+        meter.hear(10 * number, 0.0)
+    passed = 10 * (zeros + 1)
+    assert meter.hear(passed, 1_000_000.0 + 1000 * passed) == (1000.0 * passed, 0.0)
     assert meter.book.corrections == {Finding.RESET: 1, Finding.GLITCH: 1}
-
-
-def test_a_zero_that_lasts_two_readings_costs_nothing():
-    meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, 0.0)
-    meter.at(10)
-    meter.read(20, 0.0)
-    meter.at(20)
-    meter.read(30, 1_030_000.0)
-    assert meter.at(30) == (30_000.0, 0.0)
 
 
 def test_a_return_from_a_wrong_low_reading_counts_no_second_twice():
     meter = Meter()
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
+    meter.hear(0, 1_000_000.0)
     meter.at(10)
-    meter.read(10, 900_000.0)
-    assert meter.at(10) == (10_000.0, 10_000.0)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20) == (20_000.0, 0.0)
+    assert meter.hear(10, 900_000.0) == (10_000.0, 10_000.0)
+    assert meter.hear(20, 1_020_000.0) == (20_000.0, 0.0)
 
 
 @pytest.mark.parametrize("wrong", [0.0, 500_000.0, 900_000_000.0])
 def test_an_unrated_meter_does_not_turn_a_wrong_reading_into_energy(wrong):
     meter = Meter(rating=math.nan)
-    meter.read(0, 1_000_000.0)
-    meter.at(0)
-    meter.read(10, wrong)
-    meter.at(10)
-    meter.read(20, 1_020_000.0)
-    assert meter.at(20)[0] == pytest.approx(20_000.0, abs=20_001.0)
+    meter.hear(0, 1_000_000.0)
+    meter.hear(10, wrong)
+    assert meter.hear(20, 1_020_000.0)[0] == pytest.approx(20_000.0, abs=20_001.0)
 
 
 @pytest.mark.parametrize("start", [1000.0, 1_000_000.0])

@@ -230,22 +230,56 @@ async def test_a_copy_does_not_overwrite(tmp_path: Path, store: DuckHistory) -> 
         await store.back_up(tmp_path)
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ""])
+async def export_or_copy(store: DuckHistory, output: Path) -> None:
+    """To a file of a known kind, or to a new folder."""
+    if output.suffix:
+        await store.export(Selection(series="*", start=0, stop=NOON + DAY), output)
+    else:
+        await store.back_up(output)
+
+
+@pytest.mark.parametrize("size", ["16k", "300k"])
+@pytest.mark.parametrize("name", ["all.parquet", "all.csv", "copy"])
 async def test_a_full_disk_for_a_copy_is_no_trouble_of_the_history(
-    tmp_path: Path, store: DuckHistory, suffix: str
+    tmp_path: Path, store: DuckHistory, name: str, size: str
 ) -> None:
     random = np.random.default_rng(1)
     readings = [(n / 100, *random.normal(size=2).tolist()) for n in range(50_000)]
     await store.write([meter(1, readings)])
     await store.compact()
-    everything = Selection(series="*", start=0, stop=NOON + DAY)
-    with small_disk(tmp_path / "out", "300k") as disk:
-        with pytest.raises(HistoryCopyError, match=r"out/.*enough space"):
-            await (
-                store.export(everything, disk / f"all{suffix}") if suffix else store.back_up(disk / "copy")
-            )
+    with small_disk(tmp_path / "out", size) as disk:
+        with pytest.raises(HistoryCopyError) as caught:
+            await export_or_copy(store, disk / name)
+        assert str(caught.value) == f"{disk}/{name}: the disk is full; free some space, or give another place"
         assert list(disk.iterdir()) == []
     assert len(await power(store)) == 50_000
+    await export_or_copy(store, tmp_path / name)
+    assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["all.parquet", "copy"])
+async def test_a_place_that_cannot_be_written_is_told_with_its_reason(
+    tmp_path: Path, store: DuckHistory, name: str
+) -> None:
+    await store.write([steady(1, 0, 100)])
+    with (
+        small_disk(tmp_path / "out", "2m", read_only=True) as disk,
+        pytest.raises(HistoryCopyError, match=r"out/.*Read-only file system.*; make its folder writable, or"),
+    ):
+        await export_or_copy(store, disk / name)
+
+
+@pytest.mark.parametrize("link", [False, True])
+async def test_a_file_that_is_missing_is_not_laid_to_the_place_of_the_copy(
+    tmp_path: Path, path: Path, store: DuckHistory, *, link: bool
+) -> None:
+    await store.write([steady(1, 0, 100)])
+    await store.compact()
+    file = parquet(path)[0]
+    file.unlink()
+    with pytest.raises(HistoryCopyError, match=f"^{file.name} is missing; see dcops history check$"):
+        await store.back_up(tmp_path / "copy", link=link)
+    assert not (tmp_path / "copy").exists()
 
 
 async def test_closing_breaks_compaction_off_and_nothing_is_lost(path: Path, clock: StillClock) -> None:

@@ -1,6 +1,7 @@
 """Somebody removes the journal's files while they are in use, or a store from the site."""
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -28,6 +29,23 @@ def crashed(folder: Path) -> Path:
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
     return copy
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+
+
+def put_other_in_place(tmp_path: Path, *, is_crashed: bool) -> None:
+    """Put another journal with one batch in the place of the one that is open."""
+    other = open_journal(tmp_path / "other")
+    fill(other, 1, first=7)
+    if is_crashed:
+        files = list(crashed(tmp_path / "other").iterdir())
+    else:
+        other.close()
+        files = [tmp_path / "other" / "journal.db"]
+    for file in files:
+        file.replace(tmp_path / "data" / file.name)
 
 
 def removed_but_open(folder: Path) -> list[str]:
@@ -86,27 +104,11 @@ def test_a_file_that_is_in_its_place_stays_open(tmp_path: Path) -> None:
         journal.close()
 
 
-def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_crashed", [False, True], ids=["closed", "as a kill left it, with its log"])
+def test_another_file_in_its_place_is_kept_beside_it(tmp_path: Path, *, is_crashed: bool) -> None:
     journal = open_journal(tmp_path / "data")
     fill(journal, 2)
-    other = open_journal(tmp_path / "other")
-    fill(other, 1, first=7)
-    other.close()
-    (tmp_path / "other" / "journal.db").replace(tmp_path / "data" / "journal.db")
-    journal.trim(NOON)
-    journal.close()
-    assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
-    kept = tmp_path / "data" / "journal.db.foreign-1"
-    assert powers(Journal(kept, catalogue(), ("a",))) == [1007.0]
-
-
-def test_a_file_that_a_kill_left_is_kept_with_its_log(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path / "data")
-    fill(journal, 2)
-    other = open_journal(tmp_path / "other")
-    fill(other, 1, first=7)
-    for file in crashed(tmp_path / "other").iterdir():
-        file.replace(tmp_path / "data" / file.name)
+    put_other_in_place(tmp_path, is_crashed=is_crashed)
     journal.trim(NOON)
     journal.close()
     assert powers(open_journal(tmp_path / "data")) == [1000.0, 1001.0]
@@ -177,18 +179,82 @@ def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(
         again.close()
 
 
-def test_a_copy_that_cannot_take_its_place_is_removed(tmp_path: Path) -> None:
+def test_a_copy_that_fails_is_told_once_and_tried_again_ever_less_often(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     folder = tmp_path / "data"
     journal = open_journal(folder)
     fill(journal, 2)
     (folder / "journal.db").unlink()
     in_the_way = folder / "journal.db.salvaged"
     in_the_way.mkdir()
-    journal.trim(NOON)
-    assert sorted(path.name for path in folder.iterdir()) == ["journal.db-wal", "journal.db.salvaged"]
+    for _ in range(7):  # tried at the first, the third and the seventh of them
+        journal.trim(NOON)
+        assert sorted(path.name for path in folder.iterdir()) == ["journal.db-wal", "journal.db.salvaged"]
+    removed, failed = errors(caplog)
+    assert removed == (
+        f"journal {folder}/journal.db was removed or replaced while in use: it is to be written anew"
+    )
+    assert "cannot be written anew" in failed
+    assert "Is a directory" in failed
+    assert f"make {folder} a writable folder with free space; it is lost when dcops ends" in failed
     in_the_way.rmdir()
-    journal.trim(NOON)
+    trims = 7
+    while not (folder / "journal.db").exists():
+        journal.trim(NOON)
+        trims += 1
+    assert trims == 15
     assert powers(open_journal(crashed(folder))) == [1000.0, 1001.0]
+    journal.trim(NOON)
+    assert caplog.text.count("is in its place again, with all that is in it") == 1
+    (folder / "journal.db").unlink()
+    journal.trim(NOON)
+    assert errors(caplog) == [removed, failed, removed]
+    assert (folder / "journal.db").exists(), "what was over does not make the next one wait"
+
+
+@pytest.mark.parametrize("what", ["a file that cannot be put aside", "a folder"])
+def test_what_cannot_be_moved_out_of_its_place_does_not_close_it(
+    tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 2)
+    if what == "a folder":
+        in_the_way = folder / "journal.db"
+        in_the_way.unlink()
+    else:
+        put_other_in_place(tmp_path, is_crashed=True)
+        in_the_way = folder / "journal.db.foreign-1-wal"
+    in_the_way.mkdir()
+    before = sorted(path.name for path in folder.iterdir())
+    journal.trim(NOON)
+    fill(journal, 1, first=2)
+    assert powers(journal) == [1000.0, 1001.0, 1002.0]
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert "cannot be written anew: [Errno 21] Is a directory" in errors(caplog)[-1]
+    in_the_way.rmdir()
+    for _ in range(2):
+        journal.trim(NOON)
+    assert powers(open_journal(crashed(folder))) == [1000.0, 1001.0, 1002.0]
+
+
+def test_a_file_that_was_brought_back_is_in_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "data"
+    journal = open_journal(folder)
+    fill(journal, 2)
+    (folder / "journal.db").replace(folder / "journal.db.moved")
+    (folder / "journal.db.salvaged").mkdir()
+    journal.trim(NOON)
+    (folder / "journal.db.moved").replace(folder / "journal.db")
+    journal.trim(NOON)
+    journal.trim(NOON)
+    assert caplog.text.count("is in its place again") == 1
+    assert powers(journal) == [1000.0, 1001.0]
 
 
 @pytest.mark.parametrize("gone", [[""], ["", "-wal"]], ids=["the file", "its log too"])

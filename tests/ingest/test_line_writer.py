@@ -184,6 +184,24 @@ def test_the_lines_it_is_asked_for_lie_all_over_the_request_and_are_others_each_
     assert max(later - earlier for earlier, later in itertools.pairwise(edges)) < 500
 
 
+@pytest.mark.parametrize("bad", [range(10), range(9)], ids=["all", "all but one"])
+def test_a_store_that_counts_only_what_it_dropped_of_a_single_line_is_known_by_that(bad: range) -> None:
+    """As InfluxDB 1 does where the first line that is wrong cannot be read: it says ``dropped=0``."""
+    server = Server(partial=False)
+
+    def post(body: bytes) -> None:
+        try:
+            server.post(body)
+        except RequestRefusedError as error:
+            raise RequestRefusedError(str(error), error.dropped if body.count(b"\n") == 1 else 0) from error
+
+    found = refused_by(LineWriter(post), lines(10, *bad))
+    assert [body for body, _, _ in found] == [b"bad,d=%05d v=1.0 5\n" % n for n in bad]
+    assert [points for _, points, _ in found] == [2] * len(bad)
+    assert server.kept == {b"pdu,d=%05d v=1.0 5\n" % n for n in set(range(10)) - set(bad)}
+    assert len(server.requests) <= 1 + 1 + 18, "the request, one line of it, and the search"
+
+
 def test_a_store_that_refuses_the_first_four_of_five_lines_is_known_by_the_others() -> None:
     server = Server(counts=False, partial=False)
     found = refused_by(LineWriter(server.post), lines(5000, *range(4000)))

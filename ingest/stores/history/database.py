@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import duckdb
 
+from ingest.aside import free_name
 from ingest.errors import HistoryHeldError, StoreUnavailableError
 from ingest.stores.history.schema import FormatError, prepare
 
@@ -194,7 +195,7 @@ class Database:
         return duckdb.connect(self.path, config=_CONFIG)
 
     def _put_aside(self) -> None:
-        kept = _free_name(self.path)
+        kept = free_name(self.path, "damaged")
         self.path.replace(kept)
         self.quarantined += 1
         _log.error("history %s is no DuckDB file: kept as %s, a new one is begun", self.path, kept)
@@ -203,10 +204,10 @@ class Database:
         """Let no new database begin beside what belonged to another one."""
         log = Path(f"{self.path}.wal")
         with contextlib.suppress(FileNotFoundError):
-            log.replace(_free_name(log))
+            log.replace(free_name(log, "damaged"))
         if any(self._folder.glob("*")):
             # Of their series and times only the database knew; new ones of the same names would replace them.
-            kept = _free_name(self._folder)
+            kept = free_name(self._folder, "damaged")
             self._folder.replace(kept)
             _log.error(
                 "history %s: the files in %s are of another database and kept as %s; to have them back, stop"
@@ -221,10 +222,3 @@ def _numbers(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """The highest number given to a series, and to a file."""
     ((series, file),) = cursor.execute(_NUMBERS).fetchall()
     return int(series), int(file)
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (kept := Path(f"{path}.damaged-{number}")).exists():
-        number += 1
-    return kept

@@ -10,6 +10,7 @@ import numpy as np
 from ingest.durable import make_durable
 from ingest.errors import HistoryCopyError, UnknownSeriesError
 from ingest.stores.history import queries
+from ingest.stores.history.copying import writing
 from ingest.stores.history.files import Folder, overlapping, quoted, scan
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import MILLISECOND, RAW, RAW_COLUMNS, Level
@@ -65,24 +66,15 @@ def export(
     part = output.with_name(f"{output.name}.part")
     copy = f"COPY ({_query(cursor, folder, hot, chosen)}) TO '{quoted(part)}' ({FORMATS[output.suffix]})"
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        row = cursor.execute(copy).fetchone()
-        make_durable(part)
-        part.replace(output)
-    except OSError as error:
-        raise _no_export(output, error.strerror) from error
-    except duckdb.IOException as error:
-        if part.name not in str(error):  # something of the history cannot be read
-            raise
-        raise _no_export(output, str(error).splitlines()[0]) from error
+        with writing(part, output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            row = cursor.execute(copy).fetchone()
+            make_durable(part)
+            part.replace(output)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return int(row[0]) if row is not None else 0
-
-
-def _no_export(output: Path, reason: str | None) -> HistoryCopyError:
-    return HistoryCopyError(f"{output}: {reason}; give a file in a writable folder with enough space")
 
 
 def series_like(cursor: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:

@@ -11,6 +11,7 @@ import duckdb
 from ingest.durable import make_durable
 from ingest.errors import HistoryCopyError
 from ingest.stores.history.compaction import damage
+from ingest.stores.history.copying import writing
 from ingest.stores.history.files import Folder, StoredFile, day, live_files, quoted, scan
 from ingest.stores.history.hot import HotRows, log_name
 from ingest.stores.history.levels import LEVELS, RAW
@@ -103,29 +104,22 @@ def back_up(cursor: duckdb.DuckDBPyConnection, database: Path, target: Path, *, 
         link: files that never change are linked, which takes no time and no space.
 
     Raises:
-        HistoryCopyError: the folder is there or can't be written, or a file is damaged.
+        HistoryCopyError: the folder is there or can't be written, or a file is missing or damaged.
     """
     if target.exists():
         raise HistoryCopyError(f"{target} is there already; name a new folder")
     part = target.with_name(f"{target.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        _copy(cursor, database, part / database.name, link=link)
-        size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
-        make_durable(part)
-        part.replace(target)
-        make_durable(target.parent)
-    except OSError as error:
-        raise _no_copy(f"{error.filename or part}: {error.strerror}") from error
-    except duckdb.IOException as error:
-        raise _no_copy(f"{part}: {str(error).splitlines()[0]}") from error
+        with writing(part, target):
+            shutil.rmtree(part, ignore_errors=True)
+            _copy(cursor, database, part / database.name, link=link)
+            size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
+            make_durable(part)
+            part.replace(target)
+            make_durable(target.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)  # half a copy takes the space of the next one
     return size
-
-
-def _no_copy(reason: str) -> HistoryCopyError:
-    return HistoryCopyError(f"{reason}; give a writable folder with enough space")
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link: bool) -> None:
@@ -144,17 +138,23 @@ def _copy(cursor: duckdb.DuckDBPyConnection, database: Path, copy: Path, *, link
             shutil.copyfile(log, copied.path / log.name)
             make_durable(copied.path / log.name)
     for file in live_files(cursor):
-        place = copied.place(file)
-        if link:
-            place.hardlink_to(source.place(file))
-            continue
-        shutil.copyfile(source.place(file), place)
-        make_durable(place)
-        reason = damage(copied, file)
+        _copy_file(source.place(file), copied.place(file), link=link)
+        reason = "" if link else damage(copied, file)
         if reason:
             raise HistoryCopyError(f"{file.name} is damaged: {reason}; see dcops history check")
     make_durable(copied.path)
     make_durable(copy)
+
+
+def _copy_file(source: Path, place: Path, *, link: bool) -> None:
+    try:
+        if link:
+            place.hardlink_to(source)
+            return
+        shutil.copyfile(source, place)
+    except FileNotFoundError as error:
+        raise HistoryCopyError(f"{source.name} is missing; see dcops history check") from error
+    make_durable(place)
 
 
 def _file_problems(cursor: duckdb.DuckDBPyConnection, folder: Folder, file: StoredFile) -> Iterator[str]:
