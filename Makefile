@@ -34,7 +34,7 @@ demo: install
 
 test: install
 	tests/servers/install
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: install
 	$(BIN)/ruff format --check .

@@ -16,9 +16,11 @@ from tests.ingest.histories import CATALOGUE, HOUR, MINUTE, entry
 from tests.ingest.plant import DEVICE_POINTS, NOON, SECOND, StillClock, sample
 
 
-@pytest.mark.parametrize("seals", [1, 15], ids=["a seal in 450 s", "two seals a minute"])
+@pytest.mark.parametrize(
+    ("seals", "quarters"), [(1, 8), (15, 3)], ids=["a seal in 450 s", "two seals a minute"]
+)
 async def test_late_and_repeated_readings_of_many_series_in_small_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seals: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seals: int, quarters: int
 ) -> None:
     monkeypatch.setattr(sorting, "MOST_ROWS", 40)
     monkeypatch.setattr(rebucketing, "MOST_ROWS", 60)
@@ -29,7 +31,7 @@ async def test_late_and_repeated_readings_of_many_series_in_small_parts(
     names = list(CATALOGUE.series())
     said: dict[str, dict[int, float]] = defaultdict(dict)
     position = 0
-    for quarter in range(8):
+    for quarter in range(quarters):
         for number in range(60):
             position += 1
             late = random.choice((0, 0, 0, 400, 4000))
