@@ -38,6 +38,10 @@ class Counters:
     open_when_read: Floats
     carried_to: Ints
     """Up to when its amount is counted or carried, ns."""
+    doubted: Floats
+    """What a first reading after a gap tells beyond what was carried, if the next one goes on from it."""
+    doubted_measured: Floats
+    """How much of what was carried is no estimate then."""
 
     @classmethod
     def unread(cls, count: int) -> "Counters":
@@ -56,7 +60,32 @@ class Counters:
             open_estimated=np.zeros(count),
             open_when_read=np.zeros(count),
             carried_to=np.zeros(count, dtype=np.int64),
+            doubted=np.zeros(count),
+            doubted_measured=np.zeros(count),
         )
+
+    def keep_carried(self, at: int, but: float = 0.0) -> None:
+        """What this one was carried, but for so much, is counted, and stays an estimate."""
+        kept = max(float(self.open[at]) - but, 0.0)
+        self.counted[at] += kept
+        self.estimated[at] += kept
+
+    def begin_anew(self, at: int, amount: float, *, doubted: bool) -> None:
+        """This one seems to have begun anew and counted so much since: in doubt, that has to wait."""
+        if doubted:
+            self.doubted_measured[at] = min(amount, self.open[at])
+            self.doubted[at] = amount - self.doubted_measured[at]
+            amount = 0.0
+        self.counted[at] += amount
+        self.keep_carried(at, but=amount)
+
+    def confirm(self, which: Bools) -> None:
+        """These go on from their last reading: what that one told and was in doubt is counted."""
+        confirmed = which & (self.doubted + self.doubted_measured > 0.0)
+        if confirmed.any():
+            self.counted[confirmed] += self.doubted[confirmed]
+            self.estimated[confirmed] -= self.doubted_measured[confirmed]
+            self.doubted[confirmed] = self.doubted_measured[confirmed] = 0.0
 
     def put(self, other: "Counters", where: Bools) -> None:
         """Let these of them stand where the others do."""

@@ -122,7 +122,7 @@ class CounterBook:
         unsure[fresh] = (~believed & (self._gaps.since > 0))[fresh]
         if unsure.any():
             read &= ~unsure
-            power = np.where(unsure & self._gaps.stood, np.nan, power)
+            power = np.where(unsure & self._gaps.stood & (self._gaps.until == 0), np.nan, power)
         self._carry(fresh, believed, power, read & (power_read | ~self._has_rate), instant.now)
         # A counter of what flows back that a meter lacks lacks nothing while its power never flowed back.
         read |= self._returned & np.isnan(c.reading) & power_read & (c.counted + c.open == 0.0)
@@ -301,6 +301,8 @@ class CounterBook:
         greatest = np.where(np.isfinite(self._greatest), self._greatest, seen)
         returned = self._returning.returned(Fresh(fresh, reading, read_at, greatest, self._gaps.told), c)
         left_at = self._returning.left_at.copy()
+        # Read as it was before, it had moved by then, and what it was carried since is beyond that.
+        beyond = np.where(returned & (reading == c.reading), c.open, 0.0)
         if returned.any():
             self._returning.come_back(returned, c)
             self.corrections[Finding.GLITCH] += int(np.count_nonzero(returned))
@@ -323,12 +325,13 @@ class CounterBook:
         c.own_rate[fresh] = np.nan
         c.own_rate[seldom] = step[seldom] / ((read_at - c.moved_at)[seldom] / NANOSECONDS)
         for at in odd.nonzero()[0]:
-            plain[at] = self._judge(int(at), float(reading[at]), float(judged[at]), float(greatest[at]))
+            plain[at] = self._judge(int(at), reading, judged, greatest, beyond)
+        c.confirm(plain)
         # What it counted over a gap may be many steps.
         np.copyto(c.last_step, unit, where=coarse)
         still = step == 0
         settled = fresh & ~still
-        further = np.where(plain, further, 0.0)
+        further = np.where(plain, np.maximum(further, beyond), 0.0)
         np.copyto(c.open, np.where(settled, further, np.maximum(c.open, further)), where=fresh)
         np.copyto(c.open_estimated, 0.0, where=settled)
         c.still[fresh] = still[fresh]
@@ -353,26 +356,27 @@ class CounterBook:
             # Nothing says that a first reading of a counter that nothing bounds was right.
             c.counted[unbounded] -= step[unbounded]
 
-    def _judge(self, at: int, current: float, judged: float, greatest: float) -> bool:
+    def _judge(self, at: int, readings: Floats, judged: Floats, greatest: Floats, beyond: Floats) -> bool:
         """Count what a reading says that does not simply go on, and say whether it is believed."""
-        c, previous = self._counters, float(self._counters.reading[at])
+        c, previous, current = self._counters, float(self._counters.reading[at]), float(readings[at])
         if np.isnan(previous):
             # Silent since the start: what was carried until the counter was first heard stays an estimate.
-            self._keep_carried(at)
+            c.keep_carried(at)
             return True
         self._returning.just_fell[at] = False
         modulus = float(self._moduli[at])
         delta = counter_delta(
             previous,
             current,
-            seconds=judged,
-            greatest_rate=greatest,
+            seconds=float(judged[at]),
+            greatest_rate=float(greatest[at]),
             modulus=modulus if np.isfinite(modulus) else None,
             carried=float(c.open[at]),
         )
         if delta.amount is not None and delta.finding is not Finding.RESET:
             is_first = c.still[at] and not c.last_step[at] and c.open[at] and not self._gaps.since[at]
-            c.counted[at] += min(delta.amount, float(c.open[at])) if is_first else delta.amount
+            most = max(float(c.open[at] - beyond[at]), 0.0) if is_first else delta.amount
+            c.counted[at] += min(delta.amount, most)
             c.last_step[at] = delta.amount
             if delta.finding is not Finding.ADVANCE:
                 self.corrections[delta.finding] += 1
@@ -384,13 +388,5 @@ class CounterBook:
             return True
         self.corrections[delta.finding] += 1
         # It tells what it counted since it began anew, and nothing of the time before.
-        counted = delta.amount or 0.0
-        c.counted[at] += counted
-        self._keep_carried(at, but=counted)
+        c.begin_anew(at, delta.amount or 0.0, doubted=bool(self._gaps.since[at]))
         return False
-
-    def _keep_carried(self, at: int, but: float = 0.0) -> None:
-        c = self._counters
-        kept = max(float(c.open[at]) - but, 0.0)
-        c.counted[at] += kept
-        c.estimated[at] += kept

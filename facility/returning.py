@@ -46,10 +46,13 @@ class Returning:
     def leave(self, moved: Bools, odd: Bools, now: Counters, time: Ints) -> Bools:
         """These move on, as they can or oddly: which of them may come back to where they stand now.
 
-        One that is doubted may come back for a while yet, unless it leapt and goes on from there.
+        One that is doubted may come back for a while yet, unless it leapt and goes on from there, also if it
+        was only read there once more.
         """
         recent = self._doubted & (time - self.left_at <= _RETURN)
-        leaving: Bools = (moved & ~(recent & self._fell)) | (odd & ~recent)
+        fell = recent & self._fell
+        just_leapt = recent & (now.time == self.left_at)
+        leaving: Bools = (moved & ~fell) | (odd & ~(fell | just_leapt))
         self.before.put(now, leaving)
         np.copyto(self.left_at, time, where=leaving)
         self._doubted &= ~leaving
@@ -79,7 +82,9 @@ class Returning:
         back, may_be_back = self._step(fresh, before)
         forth, may_go_on = self._step(fresh, now)
         may_go_on &= ~self.just_fell
-        nearer = self._fell & (np.abs(back - before.open) < np.abs(forth - now.open))
+        off_back, off_forth = np.abs(back - before.open), forth - now.open
+        nearer = self._fell & (off_back < np.abs(off_forth))
+        nearer |= fresh.first_after_gap & last & (off_back < off_forth)
         due = ~(self._doubted | rolled) & (before.open - back >= now.reading - before.reading)
         return known & may_be_back & ~due & (~may_go_on | nearer)
 

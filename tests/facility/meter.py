@@ -22,6 +22,9 @@ class Meter:
     def read(self, second, reading):
         self.reading, self.time, self.quality = reading, START + second * NANOSECONDS, Quality.GOOD
 
+    def lose(self):
+        self.quality = Quality.COMM_FAILURE_LAST_VALUE
+
     def hear(self, second, reading):
         """Read it, and say at once what it comes to."""
         self.read(second, reading)

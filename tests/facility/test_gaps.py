@@ -163,6 +163,20 @@ def test_a_figure_in_whose_window_energy_is_only_spread_is_not_good() -> None:
     assert codes == [Quality.SUB_NORMAL] * 88 + [Quality.GOOD] * 3
 
 
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.9])
+def test_a_first_reading_after_a_silence_that_is_too_low_moves_nothing(part: float) -> None:
+    """A part of the 29.2 kWh that it counted in 600 s is read, and the rest ten seconds later."""
+    hall = Hall(PLAIN)
+    hall.run(0, HOUR)
+    hall.lose("utility-a")
+    hall.run(HOUR + 10, HOUR + 590, silent=("utility-a",))
+    back = HOUR + 600
+    counted = 175e3 / 3600 * (HOUR + 600 * part)
+    hall.read("utility-a", START + back * NANOSECONDS, active_power=175e3, active_energy=1e6 + counted)
+    hall.run(back, back, silent=("utility-a",))
+    assert told(hall, back + 10, back + 1000) == pytest.approx([1.25] * 100, rel=1e-6)
+
+
 class CoarsePdu:
     """Counts in 10 kWh; 35 kW, but 20 kW from 3600 to 5100 s, while dcops is stopped: 8.33 kWh, not 14.58."""
 

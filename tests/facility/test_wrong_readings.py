@@ -144,6 +144,21 @@ def test_a_wrong_first_reading_after_a_silence_costs_nothing(silence, wrong):
     assert meter.at(silence + 10, power=1.8e6) == (500.0 * (silence + 10), 0.0)
 
 
+def test_a_low_first_reading_after_a_silence_counts_once_the_next_one_goes_on_from_it():
+    """1.8 MW: 500 Wh a second. 700 kWh may have been counted since it began anew, if it did."""
+    for begun_anew in (False, True):
+        meter = Meter()
+        meter.read(0, 1_000_000.0)
+        meter.at(0, power=1.8e6)
+        meter.lose()
+        for second in range(10, 600, 10):
+            meter.at(second, power=1.8e6, code=72)
+        meter.read(600, 700_000.0)
+        assert meter.at(600, power=1.8e6) == (300_000.0, 300_000.0)
+        meter.read(610, 705_000.0 if begun_anew else 1_305_000.0)
+        assert meter.at(610, power=1.8e6) == (705_000.0 if begun_anew else 305_000.0, 0.0)
+
+
 @pytest.mark.parametrize("wrong", [0.0, 900e6])
 def test_a_wrong_reading_before_a_stop_costs_nothing(wrong):
     before = Meter()
@@ -191,6 +206,29 @@ def test_a_leap_that_the_counter_goes_on_from_is_none_it_comes_back_from():
         meter.read(second, reading - UNIT if second == 600 else reading)
         total, _ = meter.at(second, power=watts)
         assert second == 600 or total == pytest.approx(watts * second / 3600, abs=60.0), second
+
+
+def test_a_coarse_counter_that_rolls_over_with_its_first_step_goes_on_from_there():
+    """5 kW, 0.2 kWh below its rollover: some minutes pass until power says that it did not begin anew."""
+    meter = Meter(modulus=1e9, rating=RATED)
+    for second in range(0, 3001, 10):
+        meter.read(second, (1e9 - 200 + SMALL_RACK * second / 3600) // UNIT * UNIT % 1e9)
+        total, _ = meter.at(second, power=SMALL_RACK)
+        assert total == pytest.approx(SMALL_RACK * second / 3600, abs=42.0), second
+
+
+def test_a_first_step_of_a_coarse_counter_is_none_it_comes_back_from():
+    """14.4 kW: it steps after 10 s, and the first reading after a silence is half of what it should be."""
+    meter, watts = Meter(rating=20e3), 14.4e3
+    for second in range(0, 601, 10):
+        silent = 100 <= second < 150
+        if silent:
+            meter.lose()
+        else:
+            reading = (5e9 + 960 + watts * second / 3600) // UNIT * UNIT
+            meter.read(second, reading / 2 if second == 150 else reading)
+        total, _ = meter.at(second, power=watts, code=72 if silent else Quality.GOOD)
+        assert total == pytest.approx(watts * second / 3600, abs=60.0), second
 
 
 @pytest.mark.parametrize("first", [0.0, 9e9])

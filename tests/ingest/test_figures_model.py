@@ -107,7 +107,7 @@ def run(world: World) -> Iterator[tuple[int, Platform]]:
         yield second, platform
 
 
-@pytest.mark.parametrize("seed", [*range(8), 11, 26, 31, 32])
+@pytest.mark.parametrize("seed", [*range(4), 11, 31, 32, 51, 62, 65, 87])
 def test_figures_are_those_of_a_slow_model_that_knows_the_truth(seed: int) -> None:
     world = build(seed)
     told: dict[str, float] = {}
