@@ -130,13 +130,17 @@ class Endpoint(Places):
                 self._next()
 
     def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
-        """How the endpoint does, beside what is known of the devices behind it."""
+        """How the endpoint does, beside what is known of the devices behind it.
+
+        One that went down is so until something is heard over its next connection: what accepts and never
+        answers would be seen to come and go.
+        """
         return EndpointHealth(
             endpoint=self.config.id,
             protocol=self.config.protocol,
             address=self.config.address,
-            state=self.state,
-            connected_since=self._connected_since,
+            state=EndpointState.DOWN if self._told_down else self.state,
+            connected_since=None if self._told_down else self._connected_since,
             requests=self._requests,
             errors=self._errors.counts(),
             round_trip=self._reply_time.mean,
@@ -152,7 +156,7 @@ class Endpoint(Places):
 
         The same as ``health`` tells, for those who ask ten thousand.
         """
-        connected = self.state is EndpointState.CONNECTED
+        connected = self.state is EndpointState.CONNECTED and not self._told_down
         return connected, self._bus.utilisation(now), self._reply_time.mean, self._requests
 
     def errors(self) -> dict[str, int] | None:

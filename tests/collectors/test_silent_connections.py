@@ -122,6 +122,17 @@ async def test_what_connects_and_never_answers_is_down_and_tried_ever_more_seldo
         server.reply = answer_nothing
         await until(lambda: rig.endpoint.state is EndpointState.DOWN)
         assert server.connections == 2  # opened anew once without a word, for it had answered
+        seen = set()
+
+        def tried_twice_more() -> bool:
+            seen.add((rig.endpoint.state, rig.endpoint.connected_since))
+            seen.update(
+                (float(each), None) for part in rig.collection.each_figures() for each in part.connected
+            )
+            return server.connections == 4
+
+        await until(tried_twice_more)
+        assert seen == {(EndpointState.DOWN, None), (0.0, None)}
         server.reply = answer_well
         await until(lambda: rig.device(1).state is DeviceState.ONLINE)
     told = [text for text in caplog.messages if text.startswith("endpoint")]
