@@ -12,14 +12,14 @@ from facility.catalogue import Catalogue
 from facility.counter_states import Amounts, CounterStates, Late
 from facility.energy import CounterBook
 from facility.joining import flags, renumbered, stretches
-from facility.meters import Meters, entering, meters_of, names_of, ratings_of
+from facility.meters import Meters, entering, meters_of, names_of
 from facility.moves import NOWHERE, Moves, behind, places_of, taken_over
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
 from facility.site import Site
-from facility.sources import Bools, Estimate, Floats, Instant, Ints
+from facility.sources import Bools, Estimate, Floats, Instant, Ints, ratings_of
 
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""

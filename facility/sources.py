@@ -153,10 +153,18 @@ class SourceSet:
             taken_over(stage.delivered, learned, moves.places(stage.meters, found))
 
 
+def ratings_of(site: Site, places: Ints) -> Floats:
+    """Most power each device can carry, W: its own rating, else that of the rack it stands in, else NaN."""
+    spaces = site.device_spaces[places]
+    in_rack = site.space_levels[spaces] == LEVELS.index(Level.RACK)
+    of_rack = np.where(in_rack & (site.space_ratings[spaces] != 0), site.space_ratings[spaces], np.nan)
+    own = site.columns.rated_power[places]
+    return np.where(np.isfinite(own) & (own != 0), own, of_rack)
+
+
 def _expected_loads(site: Site, places: Ints) -> Floats:
     """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1."""
-    own, of_space = site.columns.rated_power[places], site.space_ratings[site.device_spaces[places]]
-    rated = np.where(np.isfinite(own) & (own != 0), own, np.where(of_space == 0, np.nan, of_space))
+    rated = ratings_of(site, places)
     known = rated[np.isfinite(rated)]
     return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
 

@@ -1,0 +1,33 @@
+"""What a source is expected to draw: it weighs what is measured, and bounds what stands for it."""
+
+
+import pytest
+
+from facility.devices import Device, DeviceKind
+from facility.site import Site
+from facility.spaces import Level, Space
+from tests.facility.plant import START, Bench, device
+
+
+def hall(*devices: Device) -> Bench:
+    """A hall built for 1 MW of IT, with two racks of 130 kW."""
+    spaces = (
+        Space(id="campus", level=Level.CAMPUS, parent=None, name="Campus"),
+        Space(id="h1", level=Level.HALL, parent="campus", name="H1", rated_power=1e6),
+        Space(id="k1", level=Level.RACK, parent="h1", name="K1", rated_power=130e3),
+        Space(id="k2", level=Level.RACK, parent="h1", name="K2", rated_power=130e3),
+    )
+    return Bench(Site(name="test", spaces=spaces, devices=devices))
+
+
+def machine(name: str, kind: DeviceKind, rated: float | None = None) -> Device:
+    return device(name, kind, "h1", "active_power", rated=rated)
+
+
+def test_the_load_a_hall_is_built_for_is_no_rating_of_a_machine_in_it() -> None:
+    """A pump of 5.5 kW draws 4 kW. Of the CRAH beside it, that never answered, nothing is known."""
+    bench = hall(machine("pump", DeviceKind.PUMP, 5.5e3), machine("crah", DeviceKind.CRAH))
+    bench.read("pump", START, active_power=4e3)
+    bench.tick(START)
+    assert bench.value("h1.mechanical_power") == pytest.approx(4e3 + 4e3)
+    assert bench.value("h1.mechanical_power_coverage") == pytest.approx(0.5)
