@@ -163,10 +163,19 @@ def ratings_of(site: Site, places: Ints) -> Floats:
 
 
 def _expected_loads(site: Site, places: Ints) -> Floats:
-    """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1."""
+    """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1.
+
+    That is the mean of its kind, if any of its kind is known: a pump is no chiller.
+    """
     rated = ratings_of(site, places)
-    known = rated[np.isfinite(rated)]
-    return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
+    known = np.isfinite(rated)
+    if not known.any():
+        return np.ones(len(places))
+    kinds = site.columns.kinds[places]
+    sums, counts = np.bincount(kinds[known], rated[known]), np.bincount(kinds[known])
+    means = np.full(max(len(counts), int(kinds.max()) + 1), rated[known].mean())
+    np.divide(sums, counts, out=means[: len(counts)], where=counts > 0)
+    return np.where(known, rated, means[kinds])
 
 
 def _wider_groups(site: Site, places: Ints, standby: Bools) -> tuple[Ints, ...]:

@@ -31,3 +31,18 @@ def test_the_load_a_hall_is_built_for_is_no_rating_of_a_machine_in_it() -> None:
     bench.tick(START)
     assert bench.value("h1.mechanical_power") == pytest.approx(4e3 + 4e3)
     assert bench.value("h1.mechanical_power_coverage") == pytest.approx(0.5)
+
+
+def test_a_machine_of_unknown_rating_is_taken_for_one_of_its_kind() -> None:
+    """All that answer draw 0.6 of their rating."""
+    bench = hall(
+        machine("chiller-1", DeviceKind.CHILLER, 1e6),
+        machine("chiller-2", DeviceKind.CHILLER, 1e6),
+        machine("pump-1", DeviceKind.PUMP, 10e3),
+        machine("pump-2", DeviceKind.PUMP),
+    )
+    for each, watts in (("chiller-1", 600e3), ("chiller-2", 600e3), ("pump-1", 6e3)):
+        bench.read(each, START, active_power=watts)
+    bench.tick(START)
+    assert bench.value("h1.mechanical_power") == pytest.approx(1_206e3 + 6e3)
+    assert bench.value("h1.mechanical_power_coverage") == pytest.approx(2_010 / 2_020)
