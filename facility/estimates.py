@@ -88,10 +88,11 @@ class Estimator:
             self._note_neighbours()
             complete = self._of_load(~usable) == 0
             self._learn_shares(readings, complete)
-            self._neighbours.note(readings, complete, self._expected)
+            levels = self._neighbours.levels(readings, complete, self._expected)
+            self._neighbours.note(levels)
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
-            self._fill_from_neighbours(readings, complete, result, result_quality)
+            self._fill_from_neighbours(levels, result, result_quality)
             self._note_known(result, instant.now)
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
@@ -113,7 +114,8 @@ class Estimator:
     def _note_neighbours(self) -> None:
         """Remember what neighbours drew as long as all of them could be used, before that is no longer so."""
         if self._whole:
-            self._neighbours.note(self._last, np.ones(len(self._last), dtype=np.bool_), self._expected)
+            all_of_them = np.ones(len(self._last), dtype=np.bool_)
+            self._neighbours.note(self._neighbours.levels(self._last, all_of_them, self._expected))
             self._whole = False
 
     def _refuse_backwards(self, seen: Look) -> None:
@@ -174,13 +176,11 @@ class Estimator:
         result[fill] = (left[group] * part)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
-    def _fill_from_neighbours(
-        self, readings: Floats, complete: Bools, result: Floats, marks: QualityArray
-    ) -> None:
+    def _fill_from_neighbours(self, levels: Sequence[Floats], result: Floats, marks: QualityArray) -> None:
         missing = np.isnan(result)
         if not missing.any():
             return
-        level = np.where(self._standby, 1.0, self._neighbours.reached(readings, complete, self._expected))
+        level = np.where(self._standby, 1.0, self._neighbours.reached(levels))
         usual = self._shares * self._ratings * level
         taught = self._rest(usual, missing, result)
         known = self._of_load(np.where(missing, 0.0, result))
