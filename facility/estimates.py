@@ -44,6 +44,7 @@ class Estimator:
         """Prepare. What reaches the sources of the sets' parents is learned here, and told there too."""
         counts = [len(each) for each in sets]
         self._ratings: Floats = np.concatenate([np.empty(0), *(each.ratings for each in sets)])
+        self._most: Floats = np.concatenate([np.empty(0), *(each.most for each in sets)])
         self._standby = flags(each.standby for each in sets)
         self._drawing = np.repeat(np.array([each.drawing for each in sets], dtype=np.bool_), counts)
         self._loads = renumbered([each.loads for each in sets], counts)
@@ -173,7 +174,7 @@ class Estimator:
         missing_weight = np.bincount(group, np.where(missing, weights, 0.0), count)
         fill = missing & believed[group]
         part = np.divide(weights, missing_weight[group], out=np.zeros_like(weights), where=fill)
-        result[fill] = (left[group] * part)[fill]
+        result[fill] = np.minimum(left[group] * part, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
     def _fill_from_neighbours(self, levels: Sequence[Floats], result: Floats, marks: QualityArray) -> None:
@@ -189,7 +190,7 @@ class Estimator:
         like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
         fill = missing & np.isfinite(guess)
-        result[fill] = guess[fill]
+        result[fill] = np.minimum(guess, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
     def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.columns import code_of
+from facility.counters import PLAUSIBLE_FACTOR
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
@@ -123,6 +124,8 @@ class SourceSet:
         self.standby: Bools = site.columns.counting_in(Boundary.GENERATION)[self.places]
         """Which deliver seldom, and as much as is needed: what others draw says nothing of them."""
         self.ratings: Floats = np.ones(len(self.places))
+        self.most: Floats = np.full(len(self.places), np.inf)
+        """What each can draw at most; infinite where that is not known."""
         self.loads: Ints = np.arange(len(self.places), dtype=np.int64)
         """Number of the load each supplies."""
         self.alike: tuple[Ints, ...] = ()
@@ -135,6 +138,7 @@ class SourceSet:
         self.loads = _loads(site, self.places)
         self.alike = _wider_groups(site, self.places, self.standby)
         if type_key == "active_power":
+            self.most = PLAUSIBLE_FACTOR * np.nan_to_num(ratings_of(site, self.places), nan=np.inf)
             self.stages = parent_stages(site, self.places)
 
     def __len__(self) -> int:

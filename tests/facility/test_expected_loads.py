@@ -4,6 +4,7 @@
 import pytest
 
 from facility.devices import Device, DeviceKind
+from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level, Space
 from tests.facility.plant import START, Bench, device
@@ -46,3 +47,17 @@ def test_a_machine_of_unknown_rating_is_taken_for_one_of_its_kind() -> None:
     bench.tick(START)
     assert bench.value("h1.mechanical_power") == pytest.approx(1_206e3 + 6e3)
     assert bench.value("h1.mechanical_power_coverage") == pytest.approx(2_010 / 2_020)
+
+
+def test_nothing_is_taken_to_draw_more_than_its_meter_can_carry() -> None:
+    """A rack trains at 100 kW and falls silent; the other goes from 10 to 100 kW: that is its own affair."""
+    bench = hall(*(device(f"{k}-pdu", DeviceKind.RACK_PDU, k, "active_power") for k in ("k1", "k2")))
+    for second in range(60):
+        now = START + second * NANOSECONDS
+        bench.read("k1-pdu", now, active_power=100e3)
+        bench.read("k2-pdu", now, active_power=10e3)
+        bench.tick(now)
+    bench.lose("k1-pdu")
+    bench.read("k2-pdu", START + 60 * NANOSECONDS, active_power=100e3)
+    bench.tick(START + 60 * NANOSECONDS)
+    assert bench.value("k1.power") == pytest.approx(1.2 * 130e3)
