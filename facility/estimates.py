@@ -93,7 +93,7 @@ class Estimator:
             self._neighbours.note(levels)
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
-            self._fill_from_neighbours(levels, result, result_quality)
+            self._fill_from_neighbours(levels, instant.now, result, result_quality)
             self._note_known(result, instant.now)
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
@@ -177,7 +177,9 @@ class Estimator:
         result[fill] = np.minimum(left[group] * part, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
-    def _fill_from_neighbours(self, levels: Sequence[Floats], result: Floats, marks: QualityArray) -> None:
+    def _fill_from_neighbours(
+        self, levels: Sequence[Floats], now: int, result: Floats, marks: QualityArray
+    ) -> None:
         missing = np.isnan(result)
         if not missing.any():
             return
@@ -189,19 +191,20 @@ class Estimator:
         like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
         like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
-        fill = missing & np.isfinite(guess)
+        fill = missing & np.isfinite(guess) & ~self._fed_back(now)
         result[fill] = np.minimum(guess, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
     def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:
         """What the missing sources of each load must supply together to make up its usual sum.
 
-        One of which nothing is known takes nothing from the others.
+        One of which nothing is known takes nothing from the others. They deliver no more than they usually
+        do, which is nothing of what only draws.
         """
         told = np.nan_to_num(usual)
         known = self._of_load(np.where(missing, 0.0, result))
-        rest = np.maximum(self._of_load(told) - known, 0.0)
         of_missing = self._of_load(np.where(missing, told, 0.0))
+        rest = np.maximum(self._of_load(told) - known, np.minimum(of_missing, 0.0))
         part = np.divide(told, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
         return np.where(np.isfinite(usual), rest * part, np.nan)
 
@@ -212,15 +215,23 @@ class Estimator:
         self._last_at[settled] = now
 
     def _fill_held(self, now: int, result: Floats, marks: QualityArray) -> None:
-        missing = np.isnan(result)
-        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
-        recent = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        missing, recent = np.isnan(result), self._recently_known(now)
         if not (missing & recent).any():
             return
         held = self._rest(self._last, missing, result)
         fill = missing & recent & np.isfinite(held)
         result[fill] = held[fill]
         marks[fill] = Quality.LAST_USABLE
+
+    def _recently_known(self, now: int) -> Bools:
+        """Whose load was known a short while ago."""
+        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
+        recent: Bools = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        return recent
+
+    def _fed_back(self, now: int) -> Bools:
+        """Which delivered a short while ago: what generates behind them is nothing that others tell."""
+        return (self._last < 0) & ~self._drawing & self._recently_known(now)
 
     def _learn_delivered(self, instant: Instant, usable: Bools, readings: Floats) -> None:
         weights = self._expected

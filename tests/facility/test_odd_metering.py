@@ -228,3 +228,15 @@ def test_more_that_flows_back_than_is_known_to_enter_makes_no_total_fall_and_is_
     assert hall.value("campus.facility_energy") == told
     assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
     assert hall.code("campus.pue.3.15min.pue") == Quality.UNCERTAIN
+
+
+def test_an_input_that_fed_back_is_held_as_it_was_when_it_falls_silent():
+    hall = Solar()
+    hall.shine(600, 500e3)
+    now = START + 660 * NANOSECONDS
+    hall.lose("utility-b")
+    hall.read("roof", now, active_power=500e3)
+    hall.read("utility-a", now, active_power=0.0)
+    hall.tick(now)
+    assert hall.value("campus.facility_power") == pytest.approx(350e3)
+    assert hall.code("campus.facility_power") == Quality.LAST_USABLE
