@@ -87,7 +87,8 @@ class Serving:
         return found
 
     def feeding_only(self, wanted: Ints) -> NDArray[np.bool_]:
-        """Which devices feed something, and that is nothing but some devices, if perhaps by way of others.
+        """Which devices feed something, and that is nothing but some devices, if perhaps by way of others,
+        and nothing that another one may feed as well.
 
         Args:
             wanted: indices of those devices; what they feed themselves does not matter.
@@ -95,8 +96,9 @@ class Serving:
         leads = np.zeros(self._count, dtype=np.bool_)
         leads[wanted] = True
         feeds = np.bincount(self.suppliers, minlength=self.devices) > 0
+        shared = self.sole[self.targets] < 0
         while True:
-            astray = np.bincount(self.suppliers[~leads[self.targets]], minlength=self.devices) > 0
+            astray = np.bincount(self.suppliers[shared | ~leads[self.targets]], minlength=self.devices) > 0
             found = feeds & ~astray
             if not (found & ~leads[: self.devices]).any():
                 return found

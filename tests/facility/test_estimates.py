@@ -324,3 +324,19 @@ def test_an_idle_building_says_nothing_of_a_silent_one_whether_it_is_switched_on
     assert bench.value("b1.power") == pytest.approx(60e3)
     assert bench.code("b1.power") == Quality.LAST_USABLE
     assert bench.value("campus.power") == pytest.approx(60e3 + 2 * then)
+
+
+def test_what_a_meter_feeds_beside_another_one_is_not_left_over_for_its_silent_source():
+    """The PDU of k2 hangs on a transfer switch: what its 30 kW do to the meter of k1 depends on that."""
+    site = small_site(with_taps=False)
+    meters = (
+        device("tap-1", DeviceKind.BUSWAY_TAP, "r1", "active_power", serves=("k1-pdu-a", "k2-pdu-a")),
+        device("tap-2", DeviceKind.BUSWAY_TAP, "r1", "active_power", serves=("k2-pdu-a",)),
+    )
+    bench = Bench(replace(site, devices=(*site.devices, *meters)))
+    read_all(bench, START, without=("k1-pdu-a",))
+    bench.read("tap-1", START, active_power=50e3 / 0.99)
+    bench.read("tap-2", START, active_power=0.0)
+    bench.tick(START)
+    assert bench.value("k1.power_feeda") == pytest.approx(20e3)
+    assert bench.value("campus.power") == pytest.approx(280e3)
