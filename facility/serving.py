@@ -1,6 +1,7 @@
 """What serves what on a site, as arrays, so that the supply of thousands is found in a few steps."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import repeat
 
@@ -84,6 +85,13 @@ class Serving:
         found = np.full(self._count, -1, dtype=np.int64)
         found[self.targets] = self.suppliers
         found[np.bincount(self.targets, minlength=self._count) != 1] = -1
+        return found
+
+    def by(self, suppliers: NDArray[np.bool_]) -> "Serving":
+        """What some of the devices serve."""
+        found, some = copy(self), suppliers[self.suppliers]
+        found.suppliers, found.targets = self.suppliers[some], self.targets[some]
+        vars(found).pop("sole", None)
         return found
 
     def feeding_only(self, wanted: Ints) -> NDArray[np.bool_]:

@@ -49,6 +49,17 @@ def test_a_machine_of_unknown_rating_is_taken_for_one_of_its_kind() -> None:
     assert bench.value("h1.mechanical_power_coverage") == pytest.approx(2_010 / 2_020)
 
 
+def test_what_cools_a_machine_does_not_feed_it() -> None:
+    """A chiller of 600 kW cools two CDUs, one of which never answers; all draw 0.6 of their rating."""
+    cdus = ("cdu-1", "cdu-2")
+    chiller = device("chiller", DeviceKind.CHILLER, "h1", "active_power", serves=cdus, rated=1e6)
+    bench = hall(chiller, machine("cdu-1", DeviceKind.CDU, 15e3), machine("cdu-2", DeviceKind.CDU))
+    bench.read("chiller", START, active_power=600e3)
+    bench.read("cdu-1", START, active_power=9e3)
+    bench.tick(START)
+    assert bench.value("h1.mechanical_power") == pytest.approx(609e3 + 9e3)
+
+
 def test_nothing_is_taken_to_draw_more_than_its_meter_can_carry() -> None:
     """A rack trains at 100 kW and falls silent; the other goes from 10 to 100 kW: that is its own affair."""
     bench = hall(*(device(f"{k}-pdu", DeviceKind.RACK_PDU, k, "active_power") for k in ("k1", "k2")))
