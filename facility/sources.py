@@ -200,14 +200,15 @@ def _wider_groups(site: Site, places: Ints, standby: Bools) -> tuple[Ints, ...]:
 def _loads(site: Site, places: Ints) -> Ints:
     """Number of the load each source supplies, shared by sources on different feeds that back each other up.
 
-    Rack PDUs back each other up if they serve the same; of other kinds, two that stand in one space.
+    Rack PDUs back each other up if they serve the same, which is their rack if none is said; of other kinds,
+    two that stand in one space.
     """
     loads = np.arange(len(places), dtype=np.int64)
     fed = np.flatnonzero(site.columns.feeds[places] >= 0)
     devices = places[fed]
     kinds, feeds = site.columns.kinds[devices].astype(np.int64), site.columns.feeds[devices]
     is_pdu = kinds == code_of(DeviceKind.RACK_PDU)
-    served = np.where(is_pdu, site.serving.sets[devices] + 1, 0)
+    served = np.where(is_pdu & ~_serving_own_space(site)[devices], site.serving.sets[devices] + 1, 0)
     keys = (kinds * len(site.spaces) + site.device_spaces[devices]) * (len(site.devices) + 1) + served
     order = np.argsort(keys, kind="stable")
     keys, feeds = keys[order], feeds[order]
@@ -220,3 +221,11 @@ def _loads(site: Site, places: Ints) -> Ints:
     members = fed[order]
     loads[members] = np.where(np.repeat(backed, sizes), np.repeat(members[starts], sizes), members)
     return loads
+
+
+def _serving_own_space(site: Site) -> Bools:
+    """Which devices serve the space they stand in alone, or do not say what they serve: shape (devices,)."""
+    serving, count = site.serving, len(site.devices)
+    own = serving.targets == count + site.device_spaces[serving.suppliers]
+    alone: Bools = np.bincount(serving.suppliers[~own], minlength=count) == 0
+    return alone

@@ -340,3 +340,18 @@ def test_what_a_meter_feeds_beside_another_one_is_not_left_over_for_its_silent_s
     bench.tick(START)
     assert bench.value("k1.power_feeda") == pytest.approx(20e3)
     assert bench.value("campus.power") == pytest.approx(280e3)
+
+
+def test_pdus_of_a_rack_back_each_other_up_though_one_does_not_say_what_it_serves():
+    site = small_site(with_taps=False)
+    devices = (replace(d, serves=()) if d.id.endswith("pdu-b") else d for d in site.devices)
+    bench = Bench(replace(site, devices=tuple(devices)))
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 90 * NANOSECONDS
+    for rack, power in POWERS.items():
+        bench.lose(f"{rack}-pdu-a")
+        bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
