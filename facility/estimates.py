@@ -106,7 +106,10 @@ class Estimator:
         moves with their sets.
         """
         other._note_neighbours()
-        taken_over(self._shares, other._shares, places)
+        loads = np.full(len(places), np.nan)
+        taken_over(loads, other._shares * other._ratings, places)
+        # A share is of the rating: where that is another one now, what is drawn is not.
+        self._shares = np.where(places >= 0, loads / self._ratings, self._shares)
         self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)

@@ -1,13 +1,16 @@
 """What a source is expected to draw: it weighs what is measured, and bounds what stands for it."""
 
+from dataclasses import replace
 
 import pytest
 
 from facility.devices import Device, DeviceKind
+from facility.moves import find_moves
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level, Space
-from tests.facility.plant import START, Bench, device
+from tests.facility.plant import START, Bench, device, small_site
+from tests.facility.test_rollups import read_all
 
 
 def hall(*devices: Device) -> Bench:
@@ -72,3 +75,19 @@ def test_nothing_is_taken_to_draw_more_than_its_meter_can_carry() -> None:
     bench.read("k2-pdu", START + 60 * NANOSECONDS, active_power=100e3)
     bench.tick(START + 60 * NANOSECONDS)
     assert bench.value("k1.power") == pytest.approx(1.2 * 130e3)
+
+
+def test_a_rating_that_is_corrected_changes_nothing_of_what_a_silent_meter_is_taken_to_draw() -> None:
+    site = small_site(with_taps=False)
+    devices = (replace(d, rated_power=200e3) if d.id == "k4-pdu-a" else d for d in site.devices)
+    before, after = Bench(site), Bench(replace(site, devices=tuple(devices)))
+    for second in range(60):
+        now = START + second * NANOSECONDS
+        read_all(before, now)
+        before.tick(now)
+    after.derived.take_over(before.derived, find_moves(before.catalogue, after.catalogue))
+    now = START + 90 * NANOSECONDS
+    read_all(after, now, without=("k4-pdu-a",))
+    after.tick(now)
+    assert after.value("k4.power_feeda") == pytest.approx(50e3)
+    assert after.value("campus.power") == pytest.approx(280e3)
