@@ -45,10 +45,8 @@ class _Ratio:
 
 @dataclass(frozen=True, slots=True)
 class _Instant:
-    """A ratio of two powers of one space, where they and it are written, and the energies they belong to."""
+    """A ratio of two powers of one space, and where it and they are written."""
 
-    upper: SpaceEnergy
-    lower: SpaceEnergy
     slot: int
     upper_slot: int
     lower_slot: int
@@ -83,7 +81,6 @@ class Derived:
         self._ratios = _find_ratios(carrying, catalogue, self.first)
         self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
-        asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
         self._energies = EnergyTotals(site, catalogue, self._rollups, asked)
         self._factors = np.array([ratio.factor for ratio in self._ratios])
         self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
@@ -104,7 +101,7 @@ class Derived:
         estimate = self._rollups.estimate(instant)
         self._rollups.write(estimate, out, marks)
         amounts = self._energies.write(instant, estimate, out, marks)
-        self._write_instants(amounts, out, marks)
+        self._write_instants(out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
 
@@ -187,12 +184,10 @@ class Derived:
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
 
-    def _write_instants(
-        self, amounts: Mapping[SpaceEnergy, Amount], out: Floats, marks: QualityArray
-    ) -> None:
+    def _write_instants(self, out: Floats, marks: QualityArray) -> None:
         for each in self._instants:
-            carried = min(amounts[each.upper].carried, amounts[each.lower].carried)
             power, it_power = out[each.upper_slot], out[each.lower_slot]
+            carried = min(self._rollups.carried[each.upper_slot], self._rollups.carried[each.lower_slot])
             if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
                 out[each.slot] = power / it_power
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
@@ -289,8 +284,7 @@ def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: in
                 slot = catalogue.index(f"{space.id}.power_ratio.{category}.power_ratio_instant")
                 upper = catalogue.index(f"{space.id}.facility_power")
                 lower = catalogue.index(f"{space.id}.{power}")
-                facility, it = (space.id, "facility_energy"), (space.id, IT_ENERGY_OF_CATEGORY[category])
-                found.append(_Instant(facility, it, slot - first, upper - first, lower - first))
+                found.append(_Instant(slot - first, upper - first, lower - first))
     return found
 
 

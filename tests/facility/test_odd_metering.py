@@ -1,5 +1,6 @@
 """Meters without counters, and generators beside the utility's meters."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -240,3 +241,26 @@ def test_an_input_that_fed_back_is_held_as_it_was_when_it_falls_silent():
     hall.tick(now)
     assert hall.value("campus.facility_power") == pytest.approx(350e3)
     assert hall.code("campus.facility_power") == Quality.LAST_USABLE
+
+
+def test_no_instant_ratio_while_part_of_a_power_is_left_out_though_its_counter_is_read():
+    """700 kW enter over two meters, one of which has lost its power register: what is left would be 1.25."""
+    hall = Watts(small_site(with_taps=False))
+    hall.run(0, 900, facility=700e3)
+    assert hall.value("campus.power_ratio.3.power_ratio_instant") == pytest.approx(2.5)
+    register = hall.site.point_index("utility-b", "active_power")
+    hall.read = lambda device_id, now, **values: Watts.read(
+        hall,
+        device_id,
+        now,
+        **{name: each for name, each in values.items() if (device_id, name) != ("utility-b", "active_power")},
+    )
+    hall.quality[register] = Quality.NOT_CONNECTED
+    hall.run(910, 1900, facility=700e3)
+    assert (hall.value("campus.facility_power"), hall.code("campus.facility_power")) == (
+        350e3,
+        Quality.SUB_NORMAL,
+    )
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert hall.code("campus.power_ratio.3.power_ratio_instant") == Quality.WAITING_FOR_DATA
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
