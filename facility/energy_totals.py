@@ -79,6 +79,8 @@ class EnergyTotals:
         self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
         self._asked = tuple(key for key in self._keys if key in asked)
         self._asked_at = np.flatnonzero([key in asked for key in self._keys])
+        self.powered = self._powered()
+        """Of each that is asked for, the share of its meters whose power is told as well."""
         self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
@@ -93,6 +95,13 @@ class EnergyTotals:
         self._beside_estimated = np.zeros(len(slots))
         self._begun = np.zeros(len(slots), dtype=np.bool_)
         """Of which something is known, whatever their meters say now."""
+
+    def _powered(self) -> dict[SpaceEnergy, float]:
+        if not self._asked:
+            return {}
+        lone = np.add.reduceat(self.book.lone[self._members].astype(np.float64), self._starts)
+        share = 1.0 - lone / np.diff(np.append(self._starts, len(self._members)))
+        return dict(zip(self._asked, share[self._asked_at].tolist(), strict=True))
 
     def write(
         self, instant: Instant, powers: Estimate, out: Floats, marks: QualityArray

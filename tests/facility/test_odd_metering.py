@@ -264,3 +264,13 @@ def test_no_instant_ratio_while_part_of_a_power_is_left_out_though_its_counter_i
     assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
     assert hall.code("campus.power_ratio.3.power_ratio_instant") == Quality.WAITING_FOR_DATA
     assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
+
+
+def test_no_instant_ratio_where_a_meter_that_counts_has_no_power():
+    site = small_site(with_taps=False)
+    devices = (replace(d, points=d.points[1:]) if d.id == "utility-b" else d for d in site.devices)
+    hall = Watts(replace(site, devices=tuple(devices)))
+    hall.run(0, 900, facility=700e3)
+    assert hall.value("campus.facility_power") == 350e3
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
