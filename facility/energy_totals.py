@@ -151,7 +151,9 @@ class EnergyTotals:
         if self._any_integrated:
             own = np.where(self.book.integrated[members], weights, 0.0)
             integrated = np.add.reduceat(own, starts) / expected
-        measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
+        measured = ~leaning & (integrated == 0.0)
+        if not each.covered.all():  # what usually counts nothing weighs nothing, and may count now
+            measured &= ~np.logical_or.reduceat(~each.covered[members], starts)
         if len(self._returned):
             # More flowed back than came in: what was told before stands.
             measured &= ~self._net | (rising <= total)

@@ -274,3 +274,17 @@ def test_no_instant_ratio_where_a_meter_that_counts_has_no_power():
     assert hall.value("campus.facility_power") == 350e3
     assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
     assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
+
+
+def test_an_energy_with_a_counter_in_it_that_is_not_read_is_not_good_however_little_it_usually_counts():
+    """A PDU that never carried anything weighs nothing beside seven of 5 MW; now nobody knows."""
+    site = small_site(with_taps=False)
+    devices = (replace(d, rated_power=5e6) if d.kind is DeviceKind.RACK_PDU else d for d in site.devices)
+    hall = Hall(replace(site, devices=tuple(devices)))
+    hall.read("k4-pdu-b", START, active_power=0.0, active_energy=5e5)
+    hall.run(0, 60, silent=("k4-pdu-b",))
+    assert hall.code("campus.energy") == Quality.GOOD
+    hall.lose("k4-pdu-b")
+    hall.run(70, 70, silent=("k4-pdu-b",))
+    assert hall.code("campus.energy") == Quality.SUBSTITUTE
+    assert hall.code("r1.energy") == Quality.GOOD
