@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from facility.devices import DeviceKind
 from facility.joining import flags, renumbered
 from facility.moves import taken_over
 from facility.neighbours import Neighbours
@@ -45,6 +46,8 @@ class Estimator:
         counts = [len(each) for each in sets]
         self._ratings: Floats = np.concatenate([np.empty(0), *(each.ratings for each in sets)])
         self._most: Floats = np.concatenate([np.empty(0), *(each.most for each in sets)])
+        self._kinds = renumbered([each.kinds for each in sets], [len(DeviceKind)] * len(sets))
+        """Of each set numbers of its own."""
         self._standby = flags(each.standby for each in sets)
         self._drawing = np.repeat(np.array([each.drawing for each in sets], dtype=np.bool_), counts)
         self._loads = renumbered([each.loads for each in sets], counts)
@@ -133,11 +136,23 @@ class Estimator:
             seen.quality[backwards] = Quality.UNCERTAIN
 
     def _expect(self) -> Floats:
-        """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
-        a share changes.
+        """Expected load of each source, for weighing: its rating times its usual share, or that of its kind.
+        To be asked whenever a share changes.
         """
-        shares = np.where(np.isfinite(self._shares), self._shares, np.where(self._standby, 0.0, 1.0))
-        return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
+        usual = self._shares * self._ratings
+        unknown = np.isnan(usual)
+        if unknown.any():
+            usual = np.where(unknown, self._of_kind(usual, unknown), usual)
+        return np.maximum(usual, _LEAST_WEIGHT)
+
+    def _of_kind(self, usual: Floats, unknown: Bools) -> Floats:
+        """What each source would draw as those of its kind do whose share is known: its rating if there are
+        none. Those that stand by draw nothing.
+        """
+        drawn = np.bincount(self._kinds, np.where(unknown, 0.0, usual))
+        rated = np.bincount(self._kinds, np.where(unknown, 0.0, self._ratings))
+        share = np.divide(drawn, rated, out=np.ones(len(drawn)), where=rated > 0)
+        return np.where(self._standby, 0.0, share[self._kinds] * self._ratings)
 
     def _of_load(self, amounts: Floats | Bools) -> Floats:
         """For each source, the sum over all sources that supply the same load."""
@@ -191,7 +206,8 @@ class Estimator:
         taught = self._rest(usual, missing, result)
         known = self._of_load(np.where(missing, 0.0, result))
         known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
-        like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
+        usually = level * self._expected / self._ratings
+        like_the_others = np.divide(known, known_rating, out=usually, where=known_rating > 0)
         like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
         fill = missing & np.isfinite(guess) & ~self._fed_back(now)

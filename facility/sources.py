@@ -124,6 +124,8 @@ class SourceSet:
         self.standby: Bools = site.columns.counting_in(Boundary.GENERATION)[self.places]
         """Which deliver seldom, and as much as is needed: what others draw says nothing of them."""
         self.ratings: Floats = np.ones(len(self.places))
+        self.kinds: Ints = site.columns.kinds[self.places].astype(np.int64)
+        """Codes of their devices' kinds."""
         self.most: Floats = np.full(len(self.places), np.inf)
         """What each can draw at most; infinite where that is not known."""
         self.loads: Ints = np.arange(len(self.places), dtype=np.int64)

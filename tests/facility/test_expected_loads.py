@@ -63,6 +63,23 @@ def test_what_cools_a_machine_does_not_feed_it() -> None:
     assert bench.value("h1.mechanical_power") == pytest.approx(609e3 + 9e3)
 
 
+def test_what_was_never_read_is_expected_to_do_what_others_of_its_kind_do() -> None:
+    """A CDU removes 1.3 MW by 15 kW of its own, a CRAH 60 kW by 30 kW."""
+    makes = {"crah": (DeviceKind.CRAH, 30e3), "cdu": (DeviceKind.CDU, 15e3)}
+    bench = hall(
+        *(
+            device(f"{name}-{number}", kind, "h1", "heat_power", rated=rated)
+            for name, (kind, rated) in makes.items()
+            for number in (1, 2)
+        )
+    )
+    for name, watts in (("crah-1", 60e3), ("crah-2", 60e3), ("cdu-1", 1.3e6)):
+        bench.read(name, START, heat_power=watts)
+    bench.tick(START)
+    assert bench.value("h1.heat_removed") == pytest.approx(120e3 + 2 * 1.3e6)
+    assert bench.value("h1.heat_removed_coverage") == pytest.approx(1.42 / 2.72)
+
+
 def test_nothing_is_taken_to_draw_more_than_its_meter_can_carry() -> None:
     """A rack trains at 100 kW and falls silent; the other goes from 10 to 100 kW: that is its own affair."""
     bench = hall(*(device(f"{k}-pdu", DeviceKind.RACK_PDU, k, "active_power") for k in ("k1", "k2")))
