@@ -111,12 +111,13 @@ class Estimator:
         other._note_neighbours()
         loads = np.full(len(places), np.nan)
         taken_over(loads, other._shares * other._ratings, places)
-        # A share is of the rating: where that is another one now, what is drawn is not.
+        self._neighbours.take_over(other._neighbours, places)
+        # A share is of the rating and of what the hall draws: where that is another now, the load is not.
+        loads *= self._neighbours.settle()
         self._shares = np.where(places >= 0, loads / self._ratings, self._shares)
         self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)
-        self._neighbours.take_over(other._neighbours, places)
 
     def _note_neighbours(self) -> None:
         """Remember what neighbours drew as long as all of them could be used, before that is no longer so."""

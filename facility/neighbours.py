@@ -17,6 +17,9 @@ _LEAST_SHARE = 0.02
 switched on draws any number of times what it drew when it was idle.
 """
 
+_SAME_LEVEL = 1e-9
+"""By what share levels of one group differ by rounding."""
+
 
 class Neighbours:
     """Groups of sources that are alike, nearest first; all arrays have shape (sources,).
@@ -71,6 +74,22 @@ class Neighbours:
         """Go on from those of the site as it was before."""
         for mine, before in zip(self.known, other.known, strict=False):
             taken_over(mine, before, places)
+
+    def settle(self) -> Floats:
+        """Let what came from another group go by the level of its new one.
+
+        Returns:
+            By how much the share of each has to grow for that, so that each draws what it did.
+        """
+        known, group, count = self.known[0], self._groups[0], self._counts[0]
+        there = np.isfinite(known)
+        sums = np.bincount(group, np.where(there, known, 0.0), count)
+        level = (sums / np.maximum(np.bincount(group, there, count), 1.0))[group]
+        came = there & (level > 0) & (np.abs(known - level) > _SAME_LEVEL * level)
+        growth = np.ones(len(known))
+        growth[came] = known[came] / level[came]
+        known[came] = level[came]
+        return growth
 
     def _levels(self, readings: Floats, complete: Bools, expected: Floats) -> Iterator[Floats]:
         """The present level of each distance, nearest first; NaN where hardly any of a group is complete."""

@@ -10,7 +10,7 @@ from facility.sample import NANOSECONDS
 from facility.site import Site
 from facility.spaces import Level, Space
 from tests.facility.plant import START, Bench, device, small_site
-from tests.facility.test_rollups import read_all
+from tests.facility.test_rollups import read_all, two_buildings
 
 
 def hall(*devices: Device) -> Bench:
@@ -108,3 +108,24 @@ def test_a_rating_that_is_corrected_changes_nothing_of_what_a_silent_meter_is_ta
     after.tick(now)
     assert after.value("k4.power_feeda") == pytest.approx(50e3)
     assert after.value("campus.power") == pytest.approx(280e3)
+
+
+def test_a_silent_meter_that_moves_to_another_hall_goes_on_with_what_it_drew() -> None:
+    """Racks of b1 draw 60 kW, those of b2 30 kW. A silent meter of b1 turns out to stand in b2."""
+    before = two_buildings()
+    site = before.site
+    devices = (replace(d, space="b2-k2") if d.id == "b1-k1-pdu" else d for d in site.devices)
+    after = Bench(replace(site, devices=tuple(devices)))
+    watts = {"b1-k1-pdu": 60e3, "b1-k2-pdu": 60e3, "b2-k1-pdu": 30e3, "b2-k2-pdu": 30e3}
+    for second in range(60):
+        for each, load in watts.items():
+            before.read(each, START + second * NANOSECONDS, active_power=load)
+        before.tick(START + second * NANOSECONDS)
+    after.derived.take_over(before.derived, find_moves(before.catalogue, after.catalogue))
+    now = START + 90 * NANOSECONDS
+    for each, load in watts.items():
+        if each != "b1-k1-pdu":
+            after.read(each, now, active_power=load)
+    after.tick(now)
+    assert (after.value("b1.power"), after.value("b2.power")) == pytest.approx((60e3, 120e3))
+    assert after.value("b2.power_coverage") == pytest.approx(0.5)
