@@ -5,7 +5,7 @@ from enum import StrEnum
 from math import isfinite
 
 PLAUSIBLE_FACTOR = 1.2
-"""How far above rated power × time a delta may lie."""
+"""How far above rated power × time a delta may lie, and above rated power an estimate."""
 CARRIED_FACTOR = 2.0
 """How far above what its power came to, since the counter last moved, a delta may lie: a counter that counts
 in whole kWh, or MWh, stands still for long and then leaps.

@@ -45,13 +45,13 @@ class _Ratio:
 
 @dataclass(frozen=True, slots=True)
 class _Instant:
-    """A ratio of two powers of one space, where they and it are written, and the energies they belong to."""
+    """A ratio of two powers of one space, and where it and they are written."""
 
-    upper: SpaceEnergy
-    lower: SpaceEnergy
     slot: int
     upper_slot: int
     lower_slot: int
+    powered: float
+    """Share of the meters of either side that tell their power; others are in no sum of powers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,9 @@ class Derived:
         carrying = site.carrying
         self._rollups = RollupPlan(site, catalogue, self.first)
         self._ratios = _find_ratios(carrying, catalogue, self.first)
-        self._instants = _find_instants(carrying, catalogue, self.first)
         asked = {key for ratio in self._ratios for key in (ratio.upper, ratio.lower)}
-        asked |= {key for ratio in self._instants for key in (ratio.upper, ratio.lower)}
         self._energies = EnergyTotals(site, catalogue, self._rollups, asked)
+        self._instants = _find_instants(carrying, catalogue, self.first, self._energies.powered)
         self._factors = np.array([ratio.factor for ratio in self._ratios])
         self._lowest = np.array([ratio.possible[0] for ratio in self._ratios])
         self._highest = np.array([ratio.possible[1] for ratio in self._ratios])
@@ -104,7 +103,7 @@ class Derived:
         estimate = self._rollups.estimate(instant)
         self._rollups.write(estimate, out, marks)
         amounts = self._energies.write(instant, estimate, out, marks)
-        self._write_instants(amounts, out, marks)
+        self._write_instants(out, marks)
         self._write_ratios(amounts, now, out, marks)
         return Sample(self.first, now, out, marks)
 
@@ -187,12 +186,11 @@ class Derived:
     def _ratio_names(self) -> tuple[str, ...]:
         return tuple(f"{ratio.upper[0]}.{ratio.upper[1]}/{ratio.lower[1]}" for ratio in self._ratios)
 
-    def _write_instants(
-        self, amounts: Mapping[SpaceEnergy, Amount], out: Floats, marks: QualityArray
-    ) -> None:
+    def _write_instants(self, out: Floats, marks: QualityArray) -> None:
         for each in self._instants:
-            carried = min(amounts[each.upper].carried, amounts[each.lower].carried)
             power, it_power = out[each.upper_slot], out[each.lower_slot]
+            carried = min(self._rollups.carried[each.upper_slot], self._rollups.carried[each.lower_slot])
+            carried *= each.powered
             if carried >= COMPLETE and np.isfinite(power) and np.isfinite(it_power) and it_power > 0:
                 out[each.slot] = power / it_power
                 marks[each.slot] = min(marks[each.upper_slot], marks[each.lower_slot])
@@ -276,7 +274,9 @@ def _window_slots(catalogue: Catalogue, first: int, figure: str, name: str) -> d
     return {window: catalogue.index(f"{figure}.{window}.{name}") - first for window in Window}
 
 
-def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: int) -> list[_Instant]:
+def _find_instants(
+    carrying: Sequence[Carrying], catalogue: Catalogue, first: int, powered: Mapping[SpaceEnergy, float]
+) -> list[_Instant]:
     """The instant power ratio of each space and category that has a PUE."""
     found = []
     for space, quantities, energies in carrying:
@@ -290,7 +290,8 @@ def _find_instants(carrying: Sequence[Carrying], catalogue: Catalogue, first: in
                 upper = catalogue.index(f"{space.id}.facility_power")
                 lower = catalogue.index(f"{space.id}.{power}")
                 facility, it = (space.id, "facility_energy"), (space.id, IT_ENERGY_OF_CATEGORY[category])
-                found.append(_Instant(facility, it, slot - first, upper - first, lower - first))
+                share = min(powered[facility], powered[it])
+                found.append(_Instant(slot - first, upper - first, lower - first, share))
     return found
 
 

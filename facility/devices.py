@@ -36,6 +36,20 @@ class DeviceKind(StrEnum):
     ENVIRONMENT_SENSOR = "environment_sensor"
 
 
+POWER_KINDS = frozenset(
+    {
+        DeviceKind.UTILITY_METER,
+        DeviceKind.BOARD_METER,
+        DeviceKind.UPS,
+        DeviceKind.GENERATOR,
+        DeviceKind.RPP,
+        DeviceKind.BUSWAY_TAP,
+        DeviceKind.RACK_PDU,
+    }
+)
+"""Kinds whose ``serves`` carries electricity, so that what they read holds what is below them."""
+
+
 class Feed(StrEnum):
     """The power path a device hangs on, in a 2N plant."""
 

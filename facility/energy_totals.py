@@ -12,14 +12,14 @@ from facility.catalogue import Catalogue
 from facility.counter_states import Amounts, CounterStates, Late
 from facility.energy import CounterBook
 from facility.joining import flags, renumbered, stretches
-from facility.meters import Meters, entering, meters_of, names_of, ratings_of
+from facility.meters import Meters, entering, meters_of, names_of
 from facility.moves import NOWHERE, Moves, behind, places_of, taken_over
 from facility.pledges import Pledge, Told, no_pledge
 from facility.quality import Quality, QualityArray
 from facility.quantities import ENERGIES, EnergyQuantity
 from facility.rollups import Members, RollupPlan, SourceKey, members_by_space
 from facility.site import Site
-from facility.sources import Bools, Estimate, Floats, Instant, Ints
+from facility.sources import Bools, Estimate, Floats, Instant, Ints, ratings_of
 
 SpaceEnergy = tuple[str, str]
 """(space id, key of the energy)."""
@@ -79,6 +79,8 @@ class EnergyTotals:
         self._keys = tuple((space, e.quantity.key) for e in self._energies for space in e.spaces)
         self._asked = tuple(key for key in self._keys if key in asked)
         self._asked_at = np.flatnonzero([key in asked for key in self._keys])
+        self.powered = self._powered()
+        """Of each that is asked for, the share of its meters whose power is told as well."""
         self._net = flags(np.full(len(e.spaces), returned[e.meters].any()) for e in self._energies)
         """Of which something is taken off."""
         self._told = Told(len(slots))
@@ -93,6 +95,13 @@ class EnergyTotals:
         self._beside_estimated = np.zeros(len(slots))
         self._begun = np.zeros(len(slots), dtype=np.bool_)
         """Of which something is known, whatever their meters say now."""
+
+    def _powered(self) -> dict[SpaceEnergy, float]:
+        if not self._asked:
+            return {}
+        lone = np.add.reduceat(self.book.lone[self._members].astype(np.float64), self._starts)
+        share = 1.0 - lone / np.diff(np.append(self._starts, len(self._members)))
+        return dict(zip(self._asked, share[self._asked_at].tolist(), strict=True))
 
     def write(
         self, instant: Instant, powers: Estimate, out: Floats, marks: QualityArray
@@ -142,7 +151,9 @@ class EnergyTotals:
         if self._any_integrated:
             own = np.where(self.book.integrated[members], weights, 0.0)
             integrated = np.add.reduceat(own, starts) / expected
-        measured = (coverage >= 1.0) & ~leaning & (integrated == 0.0)
+        measured = ~leaning & (integrated == 0.0)
+        if not each.covered.all():  # what usually counts nothing weighs nothing, and may count now
+            measured &= ~np.logical_or.reduceat(~each.covered[members], starts)
         if len(self._returned):
             # More flowed back than came in: what was told before stands.
             measured &= ~self._net | (rising <= total)

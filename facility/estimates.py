@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from facility.devices import DeviceKind
 from facility.joining import flags, renumbered
 from facility.moves import taken_over
 from facility.neighbours import Neighbours
@@ -44,6 +45,9 @@ class Estimator:
         """Prepare. What reaches the sources of the sets' parents is learned here, and told there too."""
         counts = [len(each) for each in sets]
         self._ratings: Floats = np.concatenate([np.empty(0), *(each.ratings for each in sets)])
+        self._most: Floats = np.concatenate([np.empty(0), *(each.most for each in sets)])
+        self._kinds = renumbered([each.kinds for each in sets], [len(DeviceKind)] * len(sets))
+        """Of each set numbers of its own."""
         self._standby = flags(each.standby for each in sets)
         self._drawing = np.repeat(np.array([each.drawing for each in sets], dtype=np.bool_), counts)
         self._loads = renumbered([each.loads for each in sets], counts)
@@ -88,10 +92,11 @@ class Estimator:
             self._note_neighbours()
             complete = self._of_load(~usable) == 0
             self._learn_shares(readings, complete)
-            self._neighbours.note(readings, complete, self._expected)
+            levels = self._neighbours.levels(readings, complete, self._expected)
+            self._neighbours.note(levels)
             for stage in self._stages:
                 self._fill_from_parents(stage, instant, result, result_quality)
-            self._fill_from_neighbours(readings, complete, result, result_quality)
+            self._fill_from_neighbours(levels, instant.now, result, result_quality)
             self._note_known(result, instant.now)
             self._fill_held(instant.now, result, result_quality)
         self._learn_delivered(instant, usable, readings)
@@ -104,16 +109,21 @@ class Estimator:
         moves with their sets.
         """
         other._note_neighbours()
-        taken_over(self._shares, other._shares, places)
+        loads = np.full(len(places), np.nan)
+        taken_over(loads, other._shares * other._ratings, places)
+        self._neighbours.take_over(other._neighbours, places)
+        # A share is of the rating and of what the hall draws: where that is another now, the load is not.
+        loads *= self._neighbours.settle()
+        self._shares = np.where(places >= 0, loads / self._ratings, self._shares)
         self._expected = self._expect()
         taken_over(self._last, other._last, places)
         taken_over(self._last_at, other._last_at, places)
-        self._neighbours.take_over(other._neighbours, places)
 
     def _note_neighbours(self) -> None:
         """Remember what neighbours drew as long as all of them could be used, before that is no longer so."""
         if self._whole:
-            self._neighbours.note(self._last, np.ones(len(self._last), dtype=np.bool_), self._expected)
+            all_of_them = np.ones(len(self._last), dtype=np.bool_)
+            self._neighbours.note(self._neighbours.levels(self._last, all_of_them, self._expected))
             self._whole = False
 
     def _refuse_backwards(self, seen: Look) -> None:
@@ -127,11 +137,23 @@ class Estimator:
             seen.quality[backwards] = Quality.UNCERTAIN
 
     def _expect(self) -> Floats:
-        """Expected load of each source, for weighing: its rating times its usual share. To be asked whenever
-        a share changes.
+        """Expected load of each source, for weighing: its rating times its usual share, or that of its kind.
+        To be asked whenever a share changes.
         """
-        shares = np.where(np.isfinite(self._shares), self._shares, np.where(self._standby, 0.0, 1.0))
-        return np.maximum(shares * self._ratings, _LEAST_WEIGHT)
+        usual = self._shares * self._ratings
+        unknown = np.isnan(usual)
+        if unknown.any():
+            usual = np.where(unknown, self._of_kind(usual, unknown), usual)
+        return np.maximum(usual, _LEAST_WEIGHT)
+
+    def _of_kind(self, usual: Floats, unknown: Bools) -> Floats:
+        """What each source would draw as those of its kind do whose share is known: its rating if there are
+        none. Those that stand by draw nothing.
+        """
+        drawn = np.bincount(self._kinds, np.where(unknown, 0.0, usual))
+        rated = np.bincount(self._kinds, np.where(unknown, 0.0, self._ratings))
+        share = np.divide(drawn, rated, out=np.ones(len(drawn)), where=rated > 0)
+        return np.where(self._standby, 0.0, share[self._kinds] * self._ratings)
 
     def _of_load(self, amounts: Floats | Bools) -> Floats:
         """For each source, the sum over all sources that supply the same load."""
@@ -171,36 +193,38 @@ class Estimator:
         missing_weight = np.bincount(group, np.where(missing, weights, 0.0), count)
         fill = missing & believed[group]
         part = np.divide(weights, missing_weight[group], out=np.zeros_like(weights), where=fill)
-        result[fill] = (left[group] * part)[fill]
+        result[fill] = np.minimum(left[group] * part, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
     def _fill_from_neighbours(
-        self, readings: Floats, complete: Bools, result: Floats, marks: QualityArray
+        self, levels: Sequence[Floats], now: int, result: Floats, marks: QualityArray
     ) -> None:
         missing = np.isnan(result)
         if not missing.any():
             return
-        level = np.where(self._standby, 1.0, self._neighbours.reached(readings, complete, self._expected))
+        level = np.where(self._standby, 1.0, self._neighbours.reached(levels))
         usual = self._shares * self._ratings * level
         taught = self._rest(usual, missing, result)
         known = self._of_load(np.where(missing, 0.0, result))
         known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
-        like_the_others = np.divide(known, known_rating, out=level.copy(), where=known_rating > 0)
+        usually = level * self._expected / self._ratings
+        like_the_others = np.divide(known, known_rating, out=usually, where=known_rating > 0)
         like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
-        fill = missing & np.isfinite(guess)
-        result[fill] = guess[fill]
+        fill = missing & np.isfinite(guess) & ~self._fed_back(now)
+        result[fill] = np.minimum(guess, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 
     def _rest(self, usual: Floats, missing: Bools, result: Floats) -> Floats:
         """What the missing sources of each load must supply together to make up its usual sum.
 
-        One of which nothing is known takes nothing from the others.
+        One of which nothing is known takes nothing from the others. They deliver no more than they usually
+        do, which is nothing of what only draws.
         """
         told = np.nan_to_num(usual)
         known = self._of_load(np.where(missing, 0.0, result))
-        rest = np.maximum(self._of_load(told) - known, 0.0)
         of_missing = self._of_load(np.where(missing, told, 0.0))
+        rest = np.maximum(self._of_load(told) - known, np.minimum(of_missing, 0.0))
         part = np.divide(told, of_missing, out=np.zeros_like(usual), where=of_missing != 0)
         return np.where(np.isfinite(usual), rest * part, np.nan)
 
@@ -211,15 +235,23 @@ class Estimator:
         self._last_at[settled] = now
 
     def _fill_held(self, now: int, result: Floats, marks: QualityArray) -> None:
-        missing = np.isnan(result)
-        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
-        recent = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        missing, recent = np.isnan(result), self._recently_known(now)
         if not (missing & recent).any():
             return
         held = self._rest(self._last, missing, result)
         fill = missing & recent & np.isfinite(held)
         result[fill] = held[fill]
         marks[fill] = Quality.LAST_USABLE
+
+    def _recently_known(self, now: int) -> Bools:
+        """Whose load was known a short while ago."""
+        np.minimum(self._last_at, now, out=self._last_at)  # the clock may have been set back
+        recent: Bools = (now - self._last_at) <= HOLD_SECONDS * NANOSECONDS
+        return recent
+
+    def _fed_back(self, now: int) -> Bools:
+        """Which delivered a short while ago: what generates behind them is nothing that others tell."""
+        return (self._last < 0) & ~self._drawing & self._recently_known(now)
 
     def _learn_delivered(self, instant: Instant, usable: Bools, readings: Floats) -> None:
         weights = self._expected

@@ -7,11 +7,12 @@ really measured; below ``COMPLETE`` it is uncertain.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
+from facility.energy import LONGEST_STEP
 from facility.quantities import Window
 from facility.sample import NANOSECONDS
 from facility.sources import Floats, Ints
@@ -78,6 +79,8 @@ class WindowBook:
     """When that was, ns; 0 of those that are not known yet."""
     former: dict[Window, Snapshot] = field(default_factory=dict)
     """Where the month and year before began to be known, should it turn out that they have not ended."""
+    noted: int = 0
+    """When a state was given last, ns; 0 if none was since the start."""
 
     def note(self, now: Snapshot) -> None:
         """Remember a state, forget what no window can reach, begin a new month or year."""
@@ -85,7 +88,9 @@ class WindowBook:
             self.first, self.began = now, np.zeros(len(now.upper), dtype=np.int64)
         self.first = _completed(self.first, now)
         self.began = np.where((self.began == 0) & np.isfinite(self.first.upper), now.time, self.began)
+        self._set_back(now.time)
         self._forget_future(now.time)
+        self.noted = now.time
         for window in (Window.MONTH, Window.YEAR):
             known = self.fixed.get(window)
             if known is None or known.time < self._beginning(window, now.time):
@@ -99,8 +104,23 @@ class WindowBook:
         while self.rolling[0].time < horizon:
             del self.rolling[0]
 
+    def _set_back(self, now: int) -> None:
+        """Let states noted by a clock that was set back since lie as far back as they do.
+
+        A rolling window is as long as it says, and holds nothing twice.
+        """
+        if not self.noted or not self.rolling or self.rolling[-1].time <= now + _CLOCK_STEP:
+            return
+        at = len(self.rolling) - 1
+        while at and self.rolling[at].time - self.rolling[at - 1].time <= LONGEST_STEP:
+            at -= 1
+        back = self.noted - now
+        moved = [replace(each, time=each.time - back) for each in self.rolling[at:]]
+        before = bisect_right(self.rolling, moved[0].time, hi=at, key=lambda each: each.time)
+        self.rolling = self.rolling[:before] + moved
+
     def _forget_future(self, now: int) -> None:
-        """Drop states that a clock noted which has since been set back."""
+        """Drop states that a clock noted which was wrong."""
         while self.rolling and self.rolling[-1].time > now + _CLOCK_STEP:
             del self.rolling[-1]
         for window, state in tuple(self.fixed.items()):

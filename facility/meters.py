@@ -6,8 +6,7 @@ import numpy as np
 
 from facility.quantities import EnergyQuantity
 from facility.site import Site
-from facility.sources import Bools, Floats, Ints
-from facility.spaces import LEVELS, Level
+from facility.sources import Bools, Ints
 
 _RETURNED = " returned"
 """Follows a device's id where its counter of what flows back is remembered; no id has a space in it."""
@@ -67,12 +66,3 @@ def entering(meters: Meters) -> Ints:
     ordered = forth[order]
     found: Ints = ordered[np.searchsorted(meters.places[ordered], meters.places[meters.returned])]
     return found
-
-
-def ratings_of(site: Site, places: Ints) -> Floats:
-    """Most power each meter can carry, W: its own rating, else that of the rack it stands in, else NaN."""
-    spaces = site.device_spaces[places]
-    in_rack = site.space_levels[spaces] == LEVELS.index(Level.RACK)
-    of_rack = np.where(in_rack & (site.space_ratings[spaces] != 0), site.space_ratings[spaces], np.nan)
-    own = site.columns.rated_power[places]
-    return np.where(np.isfinite(own) & (own != 0), own, of_rack)

@@ -12,8 +12,13 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-_LEAST_SHARE = 1e-9
-"""Of the weight of a group; what is less is what rounding has left."""
+_LEAST_SHARE = 0.02
+"""Of what a group usually draws; those that draw less of it say nothing of the others. A rack that is
+switched on draws any number of times what it drew when it was idle.
+"""
+
+_SAME_LEVEL = 1e-9
+"""By what share levels of one group differ by rounding."""
 
 
 class Neighbours:
@@ -35,30 +40,34 @@ class Neighbours:
         """The level of each distance when that of the nearest was last known."""
 
     def level(self, readings: Floats, complete: Bools, expected: Floats) -> Floats:
-        """The present level of the nearest; NaN where no source of the group is complete."""
+        """The present level of the nearest; NaN where hardly any of the group is complete."""
         return next(self._levels(readings, complete, expected))
 
-    def note(self, readings: Floats, complete: Bools, expected: Floats) -> None:
+    def levels(self, readings: Floats, complete: Bools, expected: Floats) -> list[Floats]:
+        """The present levels of all distances, nearest first."""
+        return list(self._levels(readings, complete, expected))
+
+    def note(self, levels: Sequence[Floats]) -> None:
         """Remember the levels of all distances where that of the nearest is known."""
-        levels = list(self._levels(readings, complete, expected))
         known = np.isfinite(levels[0])
         for kept, level in zip(self.known, levels, strict=True):
             kept[known] = level[known]
 
-    def reached(self, readings: Floats, complete: Bools, expected: Floats) -> Floats:
+    def reached(self, levels: Sequence[Floats]) -> Floats:
         """The level of the nearest, and where it is not known what it was, moved as that of farther ones has.
 
-        Where it never was known that of farther ones stands for it.
+        Where it never was known that of farther ones stands for it. Those that were idle then say nothing.
         """
-        levels = self._levels(readings, complete, expected)
-        found = next(levels)
-        for distance in range(1, len(self._groups)):
+        found = levels[0]
+        for distance, farther in enumerate(levels[1:], 1):
             if np.isfinite(found).all():
                 break
-            farther = next(levels)
             with np.errstate(invalid="ignore", divide="ignore"):
                 moved = self.known[0] * farther / self.known[distance]
-            found = np.where(np.isfinite(found), found, np.where(np.isfinite(moved), moved, farther))
+                idle = (self.known[0] > 0) & (self.known[distance] <= _LEAST_SHARE * self.known[0])
+            moved = np.where(np.isfinite(moved), moved, farther)
+            moved[idle] = np.nan
+            found = np.where(np.isfinite(found), found, moved)
         return found
 
     def take_over(self, other: "Neighbours", places: Ints) -> None:
@@ -66,16 +75,34 @@ class Neighbours:
         for mine, before in zip(self.known, other.known, strict=False):
             taken_over(mine, before, places)
 
+    def settle(self) -> Floats:
+        """Let what came from another group go by the level of its new one.
+
+        Returns:
+            By how much the share of each has to grow for that, so that each draws what it did.
+        """
+        known, group, count = self.known[0], self._groups[0], self._counts[0]
+        there = np.isfinite(known)
+        sums = np.bincount(group, np.where(there, known, 0.0), count)
+        level = (sums / np.maximum(np.bincount(group, there, count), 1.0))[group]
+        came = there & (level > 0) & (np.abs(known - level) > _SAME_LEVEL * level)
+        growth = np.ones(len(known))
+        growth[came] = known[came] / level[came]
+        known[came] = level[came]
+        return growth
+
     def _levels(self, readings: Floats, complete: Bools, expected: Floats) -> Iterator[Floats]:
-        """The present level of each distance, nearest first; NaN where no source is complete."""
+        """The present level of each distance, nearest first; NaN where hardly any of a group is complete."""
         drawing, weighing = np.where(complete, readings, 0.0), np.where(complete, expected, 0.0)
         nearer_drawn = nearer_weight = np.zeros(len(readings))
+        all_complete = bool(complete.all())
         for group, count in zip(self._groups, self._counts, strict=True):
             drawn = np.bincount(group, drawing, count)[group].astype(np.float64, copy=False)
             weight = np.bincount(group, weighing, count)[group].astype(np.float64, copy=False)
+            whole = weight if all_complete else np.bincount(group, expected, count)[group]
             rest = weight - nearer_weight
             level = np.full(len(readings), np.nan)
             farther = np.maximum(drawn - nearer_drawn, 0.0)
-            np.divide(farther, rest, out=level, where=rest > _LEAST_SHARE * weight)
+            np.divide(farther, rest, out=level, where=rest > _LEAST_SHARE * whole)
             yield level
             nearer_drawn, nearer_weight = drawn, weight

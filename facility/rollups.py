@@ -121,6 +121,10 @@ class RollupPlan:
         """What is added up; the rest is compared."""
         self._estimator = Estimator(tuple(adding.values()))
         self._named = tuple(self._name_sets(site))
+        self.carried = np.ones(catalogue.point_count - first)
+        """Share of the expected load of each sum that is read or estimated now, where its value lies among
+        the derived points.
+        """
         self._sums = self._join(sums=True)
         self._highest = self._join(sums=False)
 
@@ -195,20 +199,24 @@ class RollupPlan:
     def write(self, estimate: Estimate, out: Floats, out_quality: QualityArray) -> None:
         """Write each total's value, coverage and age into the derived arrays, by what all sets add."""
         for each in self._sums:
-            _sum(each, estimate, out, out_quality)
+            _sum(each, estimate, out, out_quality, self.carried)
         for each in self._highest:
             _highest(each, estimate, out, out_quality)
 
 
-def _sum(total: _Joined, estimate: Estimate, out: Floats, marks: QualityArray) -> None:
+def _sum(total: _Joined, estimate: Estimate, out: Floats, marks: QualityArray, carried: Floats) -> None:
     members, starts, slots = total.sources, total.starts, total.slots
     values = estimate.values[members]
     counted = np.isfinite(values)
     any_counted = np.logical_or.reduceat(counted, starts)
     weights = estimate.weights[members]
+    expected = np.add.reduceat(weights, starts)
     covered = np.add.reduceat(np.where(estimate.covered[members], weights, 0.0), starts)
     out[slots] = np.where(any_counted, np.add.reduceat(np.where(counted, values, 0.0), starts), np.nan)
-    out[slots + 1] = covered / np.add.reduceat(weights, starts)
+    out[slots + 1] = covered / expected
+    carried[slots] = 1.0
+    if not counted.all():
+        carried[slots] = np.add.reduceat(np.where(counted, weights, 0.0), starts) / expected
     out[slots + 2] = _oldest(estimate, members, starts)
     own = estimate.quality[members]
     # A source that was left out makes the sum too small: its own code says why only if nothing is left.

@@ -1,6 +1,7 @@
 """What serves what on a site, as arrays, so that the supply of thousands is found in a few steps."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import repeat
 
@@ -86,8 +87,16 @@ class Serving:
         found[np.bincount(self.targets, minlength=self._count) != 1] = -1
         return found
 
+    def by(self, suppliers: NDArray[np.bool_]) -> "Serving":
+        """What some of the devices serve."""
+        found, some = copy(self), suppliers[self.suppliers]
+        found.suppliers, found.targets = self.suppliers[some], self.targets[some]
+        vars(found).pop("sole", None)
+        return found
+
     def feeding_only(self, wanted: Ints) -> NDArray[np.bool_]:
-        """Which devices feed something, and that is nothing but some devices, if perhaps by way of others.
+        """Which devices feed something, and that is nothing but some devices, if perhaps by way of others,
+        and nothing that another one may feed as well.
 
         Args:
             wanted: indices of those devices; what they feed themselves does not matter.
@@ -95,8 +104,9 @@ class Serving:
         leads = np.zeros(self._count, dtype=np.bool_)
         leads[wanted] = True
         feeds = np.bincount(self.suppliers, minlength=self.devices) > 0
+        shared = self.sole[self.targets] < 0
         while True:
-            astray = np.bincount(self.suppliers[~leads[self.targets]], minlength=self.devices) > 0
+            astray = np.bincount(self.suppliers[shared | ~leads[self.targets]], minlength=self.devices) > 0
             found = feeds & ~astray
             if not (found & ~leads[: self.devices]).any():
                 return found

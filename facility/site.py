@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facility.carrying import Carrying, find_carrying
 from facility.columns import DeviceColumns
-from facility.devices import Boundary, Device, Feed, PointSpec
+from facility.devices import POWER_KINDS, Boundary, Device, Feed, PointSpec
 from facility.serving import Serving
 from facility.spaces import LEVELS, Level, Space
 
@@ -112,6 +112,11 @@ class Site:
     def serving(self) -> Serving:
         """What serves what."""
         return Serving(self.devices, self.device_index, self.space_index)
+
+    @cached_property
+    def feeding(self) -> Serving:
+        """What feeds what with electricity: what a chiller serves is not fed by it."""
+        return self.serving.by(self.columns.of(POWER_KINDS))
 
     def counting_in(self, boundary: Boundary) -> NDArray[np.bool_]:
         """Which devices are added up for a boundary: shape (devices,)."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.columns import code_of
+from facility.counters import PLAUSIBLE_FACTOR
 from facility.devices import Boundary, DeviceKind
 from facility.moves import Moves, taken_over
 from facility.quality import FIRST_GOOD, FIRST_UNCERTAIN, Quality, QualityArray
@@ -123,6 +124,10 @@ class SourceSet:
         self.standby: Bools = site.columns.counting_in(Boundary.GENERATION)[self.places]
         """Which deliver seldom, and as much as is needed: what others draw says nothing of them."""
         self.ratings: Floats = np.ones(len(self.places))
+        self.kinds: Ints = site.columns.kinds[self.places].astype(np.int64)
+        """Codes of their devices' kinds."""
+        self.most: Floats = np.full(len(self.places), np.inf)
+        """What each can draw at most; infinite where that is not known."""
         self.loads: Ints = np.arange(len(self.places), dtype=np.int64)
         """Number of the load each supplies."""
         self.alike: tuple[Ints, ...] = ()
@@ -135,6 +140,7 @@ class SourceSet:
         self.loads = _loads(site, self.places)
         self.alike = _wider_groups(site, self.places, self.standby)
         if type_key == "active_power":
+            self.most = PLAUSIBLE_FACTOR * np.nan_to_num(ratings_of(site, self.places), nan=np.inf)
             self.stages = parent_stages(site, self.places)
 
     def __len__(self) -> int:
@@ -153,12 +159,29 @@ class SourceSet:
             taken_over(stage.delivered, learned, moves.places(stage.meters, found))
 
 
+def ratings_of(site: Site, places: Ints) -> Floats:
+    """Most power each device can carry, W: its own rating, else that of the rack it stands in, else NaN."""
+    spaces = site.device_spaces[places]
+    in_rack = site.space_levels[spaces] == LEVELS.index(Level.RACK)
+    of_rack = np.where(in_rack & (site.space_ratings[spaces] != 0), site.space_ratings[spaces], np.nan)
+    own = site.columns.rated_power[places]
+    return np.where(np.isfinite(own) & (own != 0), own, of_rack)
+
+
 def _expected_loads(site: Site, places: Ints) -> Floats:
-    """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1."""
-    own, of_space = site.columns.rated_power[places], site.space_ratings[site.device_spaces[places]]
-    rated = np.where(np.isfinite(own) & (own != 0), own, np.where(of_space == 0, np.nan, of_space))
-    known = rated[np.isfinite(rated)]
-    return np.where(np.isfinite(rated), rated, known.mean() if known.size else 1.0)
+    """Rating of each source, for weighing: its own, its rack's, else the mean of those known, else 1.
+
+    That is the mean of its kind, if any of its kind is known: a pump is no chiller.
+    """
+    rated = ratings_of(site, places)
+    known = np.isfinite(rated)
+    if not known.any():
+        return np.ones(len(places))
+    kinds = site.columns.kinds[places]
+    sums, counts = np.bincount(kinds[known], rated[known]), np.bincount(kinds[known])
+    means = np.full(max(len(counts), int(kinds.max()) + 1), rated[known].mean())
+    np.divide(sums, counts, out=means[: len(counts)], where=counts > 0)
+    return np.where(known, rated, means[kinds])
 
 
 def _wider_groups(site: Site, places: Ints, standby: Bools) -> tuple[Ints, ...]:
@@ -179,14 +202,15 @@ def _wider_groups(site: Site, places: Ints, standby: Bools) -> tuple[Ints, ...]:
 def _loads(site: Site, places: Ints) -> Ints:
     """Number of the load each source supplies, shared by sources on different feeds that back each other up.
 
-    Rack PDUs back each other up if they serve the same; of other kinds, two that stand in one space.
+    Rack PDUs back each other up if they serve the same, which is their rack if none is said; of other kinds,
+    two that stand in one space.
     """
     loads = np.arange(len(places), dtype=np.int64)
     fed = np.flatnonzero(site.columns.feeds[places] >= 0)
     devices = places[fed]
     kinds, feeds = site.columns.kinds[devices].astype(np.int64), site.columns.feeds[devices]
     is_pdu = kinds == code_of(DeviceKind.RACK_PDU)
-    served = np.where(is_pdu, site.serving.sets[devices] + 1, 0)
+    served = np.where(is_pdu & ~_serving_own_space(site)[devices], site.serving.sets[devices] + 1, 0)
     keys = (kinds * len(site.spaces) + site.device_spaces[devices]) * (len(site.devices) + 1) + served
     order = np.argsort(keys, kind="stable")
     keys, feeds = keys[order], feeds[order]
@@ -199,3 +223,11 @@ def _loads(site: Site, places: Ints) -> Ints:
     members = fed[order]
     loads[members] = np.where(np.repeat(backed, sizes), np.repeat(members[starts], sizes), members)
     return loads
+
+
+def _serving_own_space(site: Site) -> Bools:
+    """Which devices serve the space they stand in alone, or do not say what they serve: shape (devices,)."""
+    serving, count = site.serving, len(site.devices)
+    own = serving.targets == count + site.device_spaces[serving.suppliers]
+    alone: Bools = np.bincount(serving.suppliers[~own], minlength=count) == 0
+    return alone

@@ -7,7 +7,7 @@ floats or arrays alike.
 
 from dataclasses import dataclass
 from math import e, exp, inf, log, nan
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +99,12 @@ def fluid_heat(fluid: Fluid, flow: Real, hot: Real, cold: Real, at_meter: Real) 
 
 
 def flow_for_heat(fluid: Fluid, heat: Real, hot: Real, cold: Real, at_meter: Real) -> Real:
-    """Flow in L/s that carries a heat in W between two temperatures in °C: ``fluid_heat`` solved for flow."""
-    return heat / (volumetric_heat_capacity(fluid, hot, cold, at_meter) * (hot - cold))
+    """Flow in L/s that carries a heat in W between two temperatures in °C: ``fluid_heat`` solved for flow.
+
+    NaN where they are equal: no flow does.
+    """
+    a_litre = volumetric_heat_capacity(fluid, hot, cold, at_meter) * (hot - cold)
+    return cast("Real", np.divide(heat, np.where(a_litre == 0, nan, a_litre)))
 
 
 def lmtd(hot_in: float, hot_out: float, cold_in: float, cold_out: float) -> float:
@@ -212,7 +216,9 @@ def part_load_cop(performances: tuple[float, ...], weights: tuple[float, ...] = 
 
 
 def part_load_kw_per_ton(values: tuple[float, ...], weights: tuple[float, ...] = IPLV_WEIGHTS) -> float:
-    """The same for figures in kW/ton: their weighted harmonic mean."""
+    """The same for figures in kW/ton: their weighted harmonic mean; NaN unless all are above 0."""
+    if not all(each > 0 for each in values):
+        return nan
     return 1 / sum(weight / each for weight, each in zip(weights, values, strict=True))
 
 

@@ -76,13 +76,13 @@ def parent_stages(site: Site, sources: Ints) -> tuple[ParentStage, ...]:
 
 
 def _stages(site: Site, sources: Ints) -> Iterator[ParentStage]:
-    serving, meters = site.serving, _power_points(site)
-    feeds_sources_only = serving.feeding_only(sources)
+    feeding, meters = site.feeding, _power_points(site)
+    feeds_sources_only = feeding.feeding_only(sources)
     is_source = np.zeros(len(site.devices), dtype=np.bool_)
     is_source[sources] = True
     below, open_ones = sources, np.ones(len(sources), dtype=np.bool_)
     for step in range(_MOST_PARENT_STEPS):
-        above = serving.sole[below]
+        above = feeding.sole[below]
         open_ones = open_ones & (above >= 0) & feeds_sources_only[above]
         if step:  # what feeds another source is that one's business
             open_ones &= ~is_source[below]

@@ -37,6 +37,7 @@ def warn_unmetered(site: Site, registry: Registry) -> None:
         findings.warn(registry.site, "no meter counts as it_ups, it_pdu or it_rack; there will be no PUE")
     else:
         _warn_one_sided(site, registry)
+        _warn_cooling_as_it(site, registry)
 
 
 def _warn_one_sided(site: Site, registry: Registry) -> None:
@@ -54,6 +55,24 @@ def _warn_one_sided(site: Site, registry: Registry) -> None:
                     f"building {building} has meters of IT and none that counts as {boundary}, as"
                     f" {with_it[0]} has: its {what} is missing from a PUE of the whole site",
                 )
+
+
+def _warn_cooling_as_it(site: Site, registry: Registry) -> None:
+    """Warn of meters of IT with cooling below them: what that draws is no IT energy."""
+    columns, found = site.columns, np.zeros(len(site.devices), dtype=np.bool_)
+    cooling = np.flatnonzero(columns.counting_in(Boundary.MECHANICAL))
+    found[site.feeding.above(cooling)] = True
+    for boundary in _IT:
+        meters = np.flatnonzero(found & columns.counting_in(boundary)).tolist()
+        if not meters:
+            continue
+        first = site.devices[meters[0]].id
+        more = f" (and {len(meters) - 1} more)" if len(meters) > 1 else ""
+        registry.findings.warn(
+            registry.devices.entries[first].at("serves"),
+            f"device {first}{more}: counts as {boundary} and feeds cooling, which is counted as IT with it:"
+            f" a PUE by {boundary} is too low; count IT further down, and set boundary: none here",
+        )
 
 
 def _counted_in_buildings(site: Site) -> dict[str, frozenset[Boundary]]:

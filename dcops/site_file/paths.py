@@ -7,20 +7,8 @@ import numpy as np
 from dcops.site_file.checked import DeviceChanges
 from dcops.site_file.items import DeviceItem
 from dcops.site_file.registry import Registry
-from facility.devices import DEFAULT_BOUNDARIES, Boundary, DeviceKind
+from facility.devices import DEFAULT_BOUNDARIES, POWER_KINDS, Boundary, DeviceKind
 
-POWER = frozenset(
-    {
-        DeviceKind.UTILITY_METER,
-        DeviceKind.BOARD_METER,
-        DeviceKind.UPS,
-        DeviceKind.GENERATOR,
-        DeviceKind.RPP,
-        DeviceKind.BUSWAY_TAP,
-        DeviceKind.RACK_PDU,
-    }
-)
-"""Kinds whose ``serves`` carries electricity, so that what they read holds what is below them."""
 HEAT = frozenset({DeviceKind.HEAT_EXCHANGER, DeviceKind.HEAT_METER})
 """Kinds whose ``serves`` carries heat that is handed over."""
 WATER = frozenset({DeviceKind.WATER_METER})
@@ -29,7 +17,8 @@ WATER = frozenset({DeviceKind.WATER_METER})
 _CARRIERS: dict[Boundary, frozenset[DeviceKind]] = {Boundary.HEAT_REUSED: HEAT, Boundary.WATER_INTAKE: WATER}
 _BITS = {boundary: 1 << at for at, boundary in enumerate(Boundary)}
 _CARRIED = {
-    kind: sum(_BITS[each] for each in Boundary if kind in _CARRIERS.get(each, POWER)) for kind in DeviceKind
+    kind: sum(_BITS[each] for each in Boundary if kind in _CARRIERS.get(each, POWER_KINDS))
+    for kind in DeviceKind
 }
 """The boundaries that what a kind serves counts in, as bits."""
 
@@ -201,7 +190,7 @@ class _Below:
 
     def find(self, item: DeviceItem, boundary: Boundary) -> str | None:
         """A device of that boundary below the item; None if there is none."""
-        carriers = _CARRIERS.get(boundary, POWER)
+        carriers = _CARRIERS.get(boundary, POWER_KINDS)
         stack = [item.id]
         while stack:
             at = stack[-1]

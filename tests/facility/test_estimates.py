@@ -9,7 +9,8 @@ from facility.devices import DeviceKind, Feed
 from facility.moves import find_moves, unmoved
 from facility.quality import Quality
 from facility.sample import NANOSECONDS
-from tests.facility.plant import START, Bench, device, small_site
+from facility.site import Site
+from tests.facility.plant import SPACES, START, Bench, device, small_site
 from tests.facility.test_odd_metering import generating_site
 from tests.facility.test_rollups import POWERS, read_all, rpp_bench, run_rpp_bench, two_buildings
 
@@ -280,3 +281,77 @@ def test_a_twin_that_never_was_read_leaves_the_other_what_it_usually_draws(other
     after.tick(now)
     assert after.value("k1.power_feeda") == pytest.approx(20e3)
     assert after.value("campus.power_coverage") < 1.0
+
+
+def two_racks() -> Bench:
+    """A hall of two racks with a PDU each: one draws 35 kW and then falls silent, the other nothing."""
+    racks = tuple(replace(each, parent="h1") for each in SPACES if each.id in {"k1", "k2"})
+    pdus = (device(f"{each.id}-pdu", DeviceKind.RACK_PDU, each.id, "active_power") for each in racks)
+    bench = Bench(Site(name="test", spaces=(*SPACES[:3], *racks), devices=tuple(pdus)))
+    for second in range(0, 60, 10):
+        now = START + second * NANOSECONDS
+        bench.read("k1-pdu", now, active_power=35e3)
+        bench.read("k2-pdu", now, active_power=0.0)
+        bench.tick(now)
+    bench.lose("k1-pdu")
+    return bench
+
+
+def test_an_idle_rack_that_is_switched_on_says_nothing_of_a_silent_one_beside_it():
+    bench = two_racks()
+    bench.read("k2-pdu", START + 60 * NANOSECONDS, active_power=20e3)
+    bench.tick(START + 60 * NANOSECONDS)
+    assert bench.value("k1.power") == pytest.approx(35e3)
+    assert bench.code("k1.power") == Quality.LAST_USABLE
+    assert bench.value("h1.power_coverage") == pytest.approx(0.0, abs=1e-6)
+    bench.tick(START + 960 * NANOSECONDS)
+    assert (bench.value("h1.power"), bench.code("h1.power")) == (20e3, Quality.SUB_NORMAL)
+
+
+@pytest.mark.parametrize("then", [0.0, 20e3])
+def test_an_idle_building_says_nothing_of_a_silent_one_whether_it_is_switched_on_or_not(then):
+    bench = two_buildings()
+    for second in range(0, 70, 10):
+        now = START + second * NANOSECONDS
+        for each in bench.site.devices:
+            if each.kind is DeviceKind.RACK_PDU and each.space.startswith("b2"):
+                bench.read(each.id, now, active_power=then if second == 60 else 0.0)
+            elif each.kind is DeviceKind.RACK_PDU and second < 60:
+                bench.read(each.id, now, active_power=30e3)
+            elif each.kind is DeviceKind.RACK_PDU:
+                bench.lose(each.id)
+        bench.tick(now)
+    assert bench.value("b1.power") == pytest.approx(60e3)
+    assert bench.code("b1.power") == Quality.LAST_USABLE
+    assert bench.value("campus.power") == pytest.approx(60e3 + 2 * then)
+
+
+def test_what_a_meter_feeds_beside_another_one_is_not_left_over_for_its_silent_source():
+    """The PDU of k2 hangs on a transfer switch: what its 30 kW do to the meter of k1 depends on that."""
+    site = small_site(with_taps=False)
+    meters = (
+        device("tap-1", DeviceKind.BUSWAY_TAP, "r1", "active_power", serves=("k1-pdu-a", "k2-pdu-a")),
+        device("tap-2", DeviceKind.BUSWAY_TAP, "r1", "active_power", serves=("k2-pdu-a",)),
+    )
+    bench = Bench(replace(site, devices=(*site.devices, *meters)))
+    read_all(bench, START, without=("k1-pdu-a",))
+    bench.read("tap-1", START, active_power=50e3 / 0.99)
+    bench.read("tap-2", START, active_power=0.0)
+    bench.tick(START)
+    assert bench.value("k1.power_feeda") == pytest.approx(20e3)
+    assert bench.value("campus.power") == pytest.approx(280e3)
+
+
+def test_pdus_of_a_rack_back_each_other_up_though_one_does_not_say_what_it_serves():
+    site = small_site(with_taps=False)
+    devices = (replace(d, serves=()) if d.id.endswith("pdu-b") else d for d in site.devices)
+    bench = Bench(replace(site, devices=tuple(devices)))
+    for second in range(60):
+        read_all(bench, START + second * NANOSECONDS)
+        bench.tick(START + second * NANOSECONDS)
+    now = START + 90 * NANOSECONDS
+    for rack, power in POWERS.items():
+        bench.lose(f"{rack}-pdu-a")
+        bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
+    bench.tick(now)
+    assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)

@@ -180,6 +180,25 @@ def test_a_clock_set_a_year_ahead_for_a_while_leaves_energies_and_figures_as_the
     assert hall.value("campus.pue.3.year.pue") == pytest.approx(1.25, rel=1e-6)
 
 
+def test_a_clock_that_is_set_back_makes_no_window_longer() -> None:
+    """For an hour 700 kW enter, then 350 kW. Just then the clock is set back by an hour."""
+    hall = Hall(small_site(with_taps=False))
+    energy = 1e6
+    for second in range(0, HOUR + 901, 10):
+        late = second > HOUR
+        watts = 350e3 if late else 700e3
+        energy += watts / 2 * 10 / HOUR
+        now = START + (second - HOUR * late) * NANOSECONDS
+        for feed in "ab":
+            hall.read(f"utility-{feed}", now, active_power=watts / 2, active_energy=energy)
+            for rack in ("k1", "k2", "k3", "k4"):
+                hall.read(f"{rack}-pdu-{feed}", now, active_power=35e3, active_energy=35e3 * second / HOUR)
+        hall.tick(now)
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(1.25, abs=0.03)
+    assert hall.code("campus.pue.3.15min.pue") == Quality.GOOD
+    assert hall.value("campus.pue.3.1h.pue") == pytest.approx(0.25 * 1.25 + 0.75 * 2.5, abs=0.03)
+
+
 def test_energy_published_does_not_fall_over_a_restart():
     before = Hall(small_site(with_taps=False))
     before.run(0, 600)

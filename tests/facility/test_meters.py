@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from facility.devices import Device, DeviceKind, PointSpec
-from facility.meters import entering, meters_of, names_of, ratings_of
+from facility.meters import entering, meters_of, names_of
 from facility.point_types import POINT_TYPES
 from facility.quantities import ENERGIES
 from facility.site import Site
+from facility.sources import ratings_of
 from tests.facility.plant import SPACES, device
 
 IMPORTED = next(each for each in ENERGIES if each.returned_type_key is not None)

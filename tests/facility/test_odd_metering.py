@@ -1,5 +1,6 @@
 """Meters without counters, and generators beside the utility's meters."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -228,3 +229,62 @@ def test_more_that_flows_back_than_is_known_to_enter_makes_no_total_fall_and_is_
     assert hall.value("campus.facility_energy") == told
     assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
     assert hall.code("campus.pue.3.15min.pue") == Quality.UNCERTAIN
+
+
+def test_an_input_that_fed_back_is_held_as_it_was_when_it_falls_silent():
+    hall = Solar()
+    hall.shine(600, 500e3)
+    now = START + 660 * NANOSECONDS
+    hall.lose("utility-b")
+    hall.read("roof", now, active_power=500e3)
+    hall.read("utility-a", now, active_power=0.0)
+    hall.tick(now)
+    assert hall.value("campus.facility_power") == pytest.approx(350e3)
+    assert hall.code("campus.facility_power") == Quality.LAST_USABLE
+
+
+def test_no_instant_ratio_while_part_of_a_power_is_left_out_though_its_counter_is_read():
+    """700 kW enter over two meters, one of which has lost its power register: what is left would be 1.25."""
+    hall = Watts(small_site(with_taps=False))
+    hall.run(0, 900, facility=700e3)
+    assert hall.value("campus.power_ratio.3.power_ratio_instant") == pytest.approx(2.5)
+    register = hall.site.point_index("utility-b", "active_power")
+    hall.read = lambda device_id, now, **values: Watts.read(
+        hall,
+        device_id,
+        now,
+        **{name: each for name, each in values.items() if (device_id, name) != ("utility-b", "active_power")},
+    )
+    hall.quality[register] = Quality.NOT_CONNECTED
+    hall.run(910, 1900, facility=700e3)
+    assert (hall.value("campus.facility_power"), hall.code("campus.facility_power")) == (
+        350e3,
+        Quality.SUB_NORMAL,
+    )
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert hall.code("campus.power_ratio.3.power_ratio_instant") == Quality.WAITING_FOR_DATA
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
+
+
+def test_no_instant_ratio_where_a_meter_that_counts_has_no_power():
+    site = small_site(with_taps=False)
+    devices = (replace(d, points=d.points[1:]) if d.id == "utility-b" else d for d in site.devices)
+    hall = Watts(replace(site, devices=tuple(devices)))
+    hall.run(0, 900, facility=700e3)
+    assert hall.value("campus.facility_power") == 350e3
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert hall.value("campus.pue.3.15min.pue") == pytest.approx(2.5, rel=1e-6)
+
+
+def test_an_energy_with_a_counter_in_it_that_is_not_read_is_not_good_however_little_it_usually_counts():
+    """A PDU that never carried anything weighs nothing beside seven of 5 MW; now nobody knows."""
+    site = small_site(with_taps=False)
+    devices = (replace(d, rated_power=5e6) if d.kind is DeviceKind.RACK_PDU else d for d in site.devices)
+    hall = Hall(replace(site, devices=tuple(devices)))
+    hall.read("k4-pdu-b", START, active_power=0.0, active_energy=5e5)
+    hall.run(0, 60, silent=("k4-pdu-b",))
+    assert hall.code("campus.energy") == Quality.GOOD
+    hall.lose("k4-pdu-b")
+    hall.run(70, 70, silent=("k4-pdu-b",))
+    assert hall.code("campus.energy") == Quality.SUBSTITUTE
+    assert hall.code("r1.energy") == Quality.GOOD

@@ -142,3 +142,13 @@ def test_humidity_is_the_inverse_of_the_dew_point() -> None:
 
 def test_approach() -> None:
     assert thermal.approach(32.0, 28.0) == 4.0
+
+
+def test_what_is_divided_by_nothing_is_unknown_and_no_error() -> None:
+    """No flow carries heat between equal temperatures; a chiller of 0 kW/ton was not measured."""
+    assert isnan(thermal.flow_for_heat(thermal.WATER, 1e6, 30.0, 30.0, 30.0))
+    hot, cold = np.array([50.0, 40.0]), np.array([40.0, 40.0])
+    flows = thermal.flow_for_heat(thermal.PG25, np.array([1e6, 1e6]), hot, cold, cold)
+    assert close(flows[0], 24.80097439)
+    assert isnan(flows[1])
+    assert isnan(thermal.part_load_kw_per_ton((0.64, 0.0, 0.41, 0.54)))

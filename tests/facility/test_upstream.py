@@ -61,6 +61,17 @@ def test_a_meter_that_feeds_something_else_too_bounds_nothing() -> None:
     assert named(meter("rpp", "pdu-1", "pdu-2", "lamp"), lamp) == []
 
 
+def test_a_meter_that_feeds_what_another_one_may_feed_as_well_bounds_nothing() -> None:
+    """pdu-3 hangs on a transfer switch."""
+    assert named(meter("rpp-1", "pdu-1", "pdu-3"), meter("rpp-2", "pdu-2", "pdu-3")) == []
+
+
+def test_what_cools_a_source_is_no_meter_upstream_of_it() -> None:
+    chiller = meter("chiller", "pdu-1", kind=DeviceKind.CHILLER)
+    assert named(chiller) == []
+    assert named(chiller, meter("rpp", "pdu-1")) == [["rpp", "", "", ""]]
+
+
 def test_of_a_device_with_two_powers_the_first_is_its_own() -> None:
     twice = device("rpp", DeviceKind.RPP, "h1", "active_power", serves=("pdu-1",))
     twice = Device(

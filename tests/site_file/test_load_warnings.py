@@ -85,6 +85,24 @@ def test_a_building_that_counts_on_one_side_of_a_pue_is_warned_of(tmp_path: Path
     assert not [each for each in told if "facility_input" in each]
 
 
+def test_cooling_that_hangs_on_a_meter_of_it_is_warned_of(tmp_path: Path) -> None:
+    devices = """\
+  - {id: in-1, kind: utility_meter, in: b1, profile: utility-meter, endpoint: gw, unit: 2}
+  - {id: ups-1, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 3, serves: [board]}
+  - {id: board, kind: board_meter, in: b1, profile: board-meter, endpoint: gw, unit: 4, serves: [pump]}
+  - {id: pump, kind: pump, in: b1, profile: pump, endpoint: gw, unit: 5, serves: [chiller]}
+  - {id: ups-2, kind: ups, in: b1, profile: ups, endpoint: gw, unit: 6, serves: [pdu-a]}
+  - {id: chiller, kind: chiller, in: b1, profile: chiller, endpoint: gw, unit: 7}
+"""
+    folder = write_site(tmp_path, SITE + devices)
+    told = [str(each).replace(f"{folder}/", "") for each in load(folder).warnings]
+    (found,) = (each for each in told if "PUE" in each)
+    assert found == (
+        "site.yaml:14: device ups-1: counts as it_ups and feeds cooling, which is counted as IT with it:"
+        " a PUE by it_ups is too low; count IT further down, and set boundary: none here"
+    )
+
+
 def test_cooling_upstream_of_cooling_is_not_counted_twice(tmp_path: Path) -> None:
     devices = """\
   - {id: chiller, kind: chiller, in: b1, profile: chiller, endpoint: gw, unit: 2, serves: [cdu]}
