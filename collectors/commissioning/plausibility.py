@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.profiles import DataType, Register, Table
-from facility.devices import DeviceKind, PointSpec
+from facility.devices import POWER_KINDS, DeviceKind, PointSpec
 from facility.point_types import Behaviour
 
 SMALLEST = 1e-6
@@ -34,18 +34,6 @@ _NOMINAL: dict[str, tuple[float, float]] = {
     "rpm": (0.0, 30e3),
 }
 """By base unit, for all kinds of devices."""
-_MAINS = frozenset(
-    {
-        DeviceKind.UTILITY_METER,
-        DeviceKind.BOARD_METER,
-        DeviceKind.UPS,
-        DeviceKind.GENERATOR,
-        DeviceKind.RPP,
-        DeviceKind.BUSWAY_TAP,
-        DeviceKind.RACK_PDU,
-    }
-)
-"""Kinds whose voltages and frequencies are those of the mains."""
 _MAINS_VOLTAGE = (80.0, 700.0)
 _UTILITY_VOLTAGE = (80.0, 50e3)
 _OTHER_VOLTAGE = (1.0, 1500.0)
@@ -147,7 +135,7 @@ def judge(
 def _usual(kind: DeviceKind, point: PointSpec) -> tuple[float, float]:
     unit = point.type.unit
     if unit in {"V", "Hz"}:
-        mains = kind in _MAINS and not any(word in point.name for word in _NO_MAINS_WORDS)
+        mains = kind in POWER_KINDS and not any(word in point.name for word in _NO_MAINS_WORDS)
         if unit == "Hz":
             return _MAINS_FREQUENCY if mains else (0.0, 400.0)
         if not mains:
