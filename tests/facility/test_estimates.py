@@ -12,7 +12,7 @@ from facility.sample import NANOSECONDS
 from facility.site import Site
 from tests.facility.plant import SPACES, START, Bench, device, small_site
 from tests.facility.test_odd_metering import generating_site
-from tests.facility.test_rollups import POWERS, read_all, rpp_bench, run_rpp_bench, two_buildings
+from tests.facility.test_rollups import POWERS, lose_feed_a, read_all, rpp_bench, run_rpp_bench, two_buildings
 
 LONG = 400
 """Seconds after which what a parent delivers is known to a few W."""
@@ -346,12 +346,5 @@ def test_pdus_of_a_rack_back_each_other_up_though_one_does_not_say_what_it_serve
     site = small_site(with_taps=False)
     devices = (replace(d, serves=()) if d.id.endswith("pdu-b") else d for d in site.devices)
     bench = Bench(replace(site, devices=tuple(devices)))
-    for second in range(60):
-        read_all(bench, START + second * NANOSECONDS)
-        bench.tick(START + second * NANOSECONDS)
-    now = START + 90 * NANOSECONDS
-    for rack, power in POWERS.items():
-        bench.lose(f"{rack}-pdu-a")
-        bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
-    bench.tick(now)
+    lose_feed_a(bench)
     assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)

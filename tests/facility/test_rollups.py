@@ -81,8 +81,8 @@ def test_a_silent_pdu_is_estimated_marked_and_not_covered(with_taps):
     assert bench.value("r1.power_coverage") == 1.0
 
 
-def test_a_lost_feed_taken_over_by_the_other_is_not_counted_twice():
-    bench = Bench(small_site(with_taps=False))
+def lose_feed_a(bench: Bench) -> None:
+    """Feed B takes over all that feed A carried for a minute."""
     for second in range(60):
         read_all(bench, START + second * NANOSECONDS)
         bench.tick(START + second * NANOSECONDS)
@@ -91,6 +91,11 @@ def test_a_lost_feed_taken_over_by_the_other_is_not_counted_twice():
         bench.lose(f"{rack}-pdu-a")
         bench.read(f"{rack}-pdu-b", now, active_power=2 * power)
     bench.tick(now)
+
+
+def test_a_lost_feed_taken_over_by_the_other_is_not_counted_twice():
+    bench = Bench(small_site(with_taps=False))
+    lose_feed_a(bench)
     assert bench.value("campus.power") == pytest.approx(280e3, rel=1e-6)
     assert bench.code("campus.power") == Quality.LAST_USABLE
     assert bench.value("campus.power_feeda") == pytest.approx(0.0, abs=1.0)
