@@ -132,8 +132,7 @@ class Endpoint(Places):
     def health(self, predicted: Prediction, measured_cycle: float) -> EndpointHealth:
         """How the endpoint does, beside what is known of the devices behind it.
 
-        One that went down is so until something is heard over its next connection: what accepts and never
-        answers would be seen to come and go.
+        One that went down is so until it answers: what accepts and never does would be seen to come and go.
         """
         return EndpointHealth(
             endpoint=self.config.id,
