@@ -4,6 +4,7 @@
     ├── ProfileError      a profile file is wrong: mend the file
     ├── BindingError      a device cannot be bound as told: mend the site
     ├── PayloadError      a message cannot be read: counted, the next one may be better
+    ├── PacketError       what a broker sends is no MQTT: the connection ends, the next one may be better
     ├── LessonsError      what was kept of earlier reading cannot be used: begin anew
     └── ShareError        a share of the endpoints is none: mend the command
 
@@ -45,6 +46,10 @@ class BindingError(CollectorError):
 
 class PayloadError(CollectorError):
     """A message that cannot be read at all."""
+
+
+class PacketError(CollectorError):
+    """A packet over which the connection to a broker ends."""
 
 
 class LessonsError(CollectorError):

@@ -16,8 +16,9 @@ from collectors.backoff import Backoff
 from collectors.config import MqttBinding, MqttBroker, MqttVersion
 from collectors.health import DeviceHealth, DeviceState, EndpointHealth, EndpointState
 from collectors.keeping import Keeping, SetAside
-from collectors.mqtt_connection import Arrival, Connection, MqttError, wants_another_version
+from collectors.mqtt_connection import Connection, MqttError, wants_another_version
 from collectors.mqtt_intake import Intake
+from collectors.mqtt_packets import Arrival
 from collectors.mqtt_receipts import Receipts
 from collectors.mqtt_topics import subscriptions
 from collectors.mqtt_window import Window

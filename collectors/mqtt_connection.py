@@ -3,22 +3,23 @@
 aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
 client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open``, which has the
-socket read, and ``_on_message``; ``_connected`` and ``_disconnected`` are the futures that ``async with`` and
-``messages`` wait for. In paho 2.x: ``_in_packet`` tells how long the packet is that is being read.
+socket read, and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are the futures that
+``async with`` and ``messages`` wait for.
+
+Messages are read here, and paho has nothing to do with them (docs/decisions/0043). It is given all other
+packets: in paho 2.x ``_sock_recv`` is how it reads from its socket.
 """
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import aiomqtt
 from aiomqtt.types import PahoSocket
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -26,13 +27,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collectors.apart import apart
 from collectors.config import MqttBroker, MqttVersion
+from collectors.errors import PacketError
+from collectors.mqtt_inflow import LARGEST_PACKET, Inflow
+from collectors.mqtt_packets import KIND_SHIFT, PUBLISH, Arrival, read_message
 
 MqttError = aiomqtt.MqttError
 """The connection cannot be made, or is lost."""
 
-LARGEST_PACKET = 16 << 20
-"""Bytes. A broker of MQTT 5 is told not to send larger ones; over one that comes all the same the connection
-ends while it is read, for it may be 256 MB, a multiple of that in memory, and stop all else for seconds."""
 _KEEPALIVE = 30
 _PATIENCE = 10.0
 """Seconds to wait for the broker's answers."""
@@ -43,20 +44,6 @@ _REFUSED = 128
 _UNSUPPORTED_VERSION = 132
 _RETAINED_ALWAYS, _RETAINED_IF_NEW = 0, 1
 _AT_LEAST_ONCE = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message as it came."""
-
-    topic: str
-    payload: bytes
-    mid: int
-    """Packet identifier by which it is acknowledged; 0 if it is not to be."""
-    again: bool
-    """The broker says that it may have sent it before."""
-    retained: bool
-    """The broker had kept it from before we subscribed."""
 
 
 class Connection(aiomqtt.Client):
@@ -99,10 +86,14 @@ class Connection(aiomqtt.Client):
         self._opened = opened
         self._take = take
         self._dropped = False
-        self._paused = False
         self._reached = False
         self._greeted = False
-        self._too_large: MqttError | None = None
+        self._unreadable: MqttError | None = None
+        self._inflow = Inflow(take=self._hand_on, ended=self._broken_off)
+        self._for_paho = b""
+        self._end: OSError | None = None
+        """What paho is to meet when it has read what is for it; until then there is no more for now."""
+        self._client._sock_recv = self._received  # type: ignore[method-assign]  # noqa: SLF001 - see above
         self._client.manual_ack_set(on=True)
 
     async def __aenter__(self) -> Self:
@@ -120,7 +111,7 @@ class Connection(aiomqtt.Client):
                 raise _NoGreetingError(f"{error}: it sends no greeting") from None
             raise
         if self._client.socket() is None:  # aiomqtt forgets an end that comes together with the greeting
-            raise self._too_large or MqttError("connection closed")
+            raise self._unreadable or MqttError("connection closed")
         return self
 
     async def _look_up(self) -> None:
@@ -139,10 +130,10 @@ class Connection(aiomqtt.Client):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Disconnect; what ended for a packet that is too large did so for nothing else."""
+        """Disconnect; what ended for a packet that nobody can read did so for nothing else."""
         await super().__aexit__(exc_type, exc, tb)
-        if self._too_large is not None and isinstance(exc, MqttError):
-            raise self._too_large from None
+        if self._unreadable is not None and isinstance(exc, MqttError):
+            raise self._unreadable from None
 
     async def ask_for(self, topics: Sequence[str], qos: int, *, retained: bool) -> list[str]:
         """Subscribe; returns the topics the broker refuses.
@@ -190,48 +181,49 @@ class Connection(aiomqtt.Client):
 
         After about a minute of it the connection ends, as the broker's answers to pings are not read either.
         """
-        sock = self._client.socket()
-        if not self._paused and sock is not None:
-            self._paused = True
-            self._loop.remove_reader(sock.fileno())
+        self._inflow.pause()
 
     def resume(self) -> None:
         """Read again."""
-        sock = self._client.socket()
-        if self._paused and sock is not None:
-            self._paused = False
-            self._loop.add_reader(sock.fileno(), self._read)
-            self._loop.call_soon(self._read)  # what TLS has read already makes no socket readable
+        self._inflow.resume()
 
     def drop(self) -> None:
         """End it, so that the broker sends again what is not acknowledged."""
         self._dropped = True
         self._client.disconnect()
 
-    def _read(self) -> None:
-        """As aiomqtt reads, but no further than to the next pause or into a packet that is too large."""
-        try:
-            while not self._paused and (sock := self._client.socket()) is not None:
-                self._client.loop_read()
-                self._check_length()
-                if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
-                    break
-        except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
-            if not self._disconnected.done():
-                self._disconnected.set_exception(error)
-                self._disconnected.exception()  # nobody may wait for it, of which asyncio would complain
-            self._client.disconnect()  # or it would go on to be read
+    def _hand_on(self, packet: bytes, start: int) -> None:
+        """A packet has come: a message, or one for paho."""
+        if packet[0] >> KIND_SHIFT == PUBLISH:
+            self._take(read_message(packet, start, has_properties=not self._old))
+            return
+        self._for_paho = packet
+        self._client.loop_read()
 
-    def _check_length(self) -> None:
-        """Raise if the packet that is being read is too large.
+    def _received(self, bufsize: int) -> bytes:
+        """In place of paho's reading from the socket.
 
-        paho reads what is there before its length can be seen: some megabytes of it, and seldom all. One that
-        is there as a whole is taken; its message is refused for its length like any other.
+        Raises:
+            BlockingIOError: there is nothing for it.
+            OSError: the connection is lost.
         """
-        length = self._client._in_packet["remaining_length"]  # noqa: SLF001 - it tells nobody else
-        if length > LARGEST_PACKET:
-            self._too_large = MqttError(f"it sends a packet of {length} bytes; the most is {LARGEST_PACKET}")
-            raise self._too_large
+        if not self._for_paho:
+            raise self._end or BlockingIOError
+        data, self._for_paho = self._for_paho[:bufsize], self._for_paho[bufsize:]
+        return data
+
+    def _broken_off(self, error: Exception | None) -> None:
+        """Nothing more is taken: the connection is lost, or what comes over it cannot be read."""
+        if error is None or isinstance(error, OSError):
+            self._end = error or ConnectionResetError("connection closed")
+            self._client.loop_read()
+            return
+        if isinstance(error, PacketError):
+            error = self._unreadable = MqttError(str(error))
+        if not self._disconnected.done():
+            self._disconnected.set_exception(error)
+            self._disconnected.exception()  # nobody may wait for it, of which asyncio would complain
+        self._client.disconnect()  # or it would go on to be read
 
     def _on_connect(
         self,
@@ -263,15 +255,11 @@ class Connection(aiomqtt.Client):
     def _on_socket_open(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._reached = True
         super()._on_socket_open(client, userdata, sock)
-        self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._read)
+        self._loop.call_soon_threadsafe(self._inflow.open, sock)
 
-    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        mid = message.mid if message.qos else 0
-        self._take(Arrival(topic, bytes(message.payload), mid, message.dup, message.retain))
+    def _on_socket_close(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
+        self._inflow.close()
+        super()._on_socket_close(client, userdata, sock)
 
 
 class _NoGreetingError(MqttError):

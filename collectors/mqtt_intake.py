@@ -9,8 +9,8 @@ from collectors.config import MqttBinding
 from collectors.errors import PayloadError
 from collectors.health import DeviceHealth, DeviceState
 from collectors.keeping import SetAside
-from collectors.mqtt_connection import Arrival
 from collectors.mqtt_device import Decoders, MqttDevice, Taker
+from collectors.mqtt_packets import Arrival
 from collectors.mqtt_topics import Topic
 from facility.clock import Clock
 from facility.sample import Emit

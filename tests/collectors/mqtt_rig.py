@@ -12,8 +12,8 @@ import aiomqtt
 from collectors.collection import Collection
 from collectors.config import CollectionPlan, MqttBinding, MqttBroker
 from collectors.health import DeviceHealth, EndpointState
-from collectors.mqtt_connection import Arrival
 from collectors.mqtt_intake import Intake
+from collectors.mqtt_packets import Arrival
 from collectors.mqtt_topics import topic_of
 from collectors.profiles import MqttProfile, Profile
 from collectors.profiles.reader import shipped

@@ -8,7 +8,7 @@ import pytest
 
 from collectors import profiles
 from collectors.errors import ProfileError
-from collectors.mqtt_connection import Arrival
+from collectors.mqtt_packets import Arrival
 from collectors.profiles import Liveness, MqttProfile, PayloadField, PayloadQuality
 from collectors.profiles.reader import read_profile, shipped
 from tests.collectors.mqtt_rig import Messages
