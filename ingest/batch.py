@@ -7,11 +7,11 @@ bytes that hardly differ next to each other, which is what makes compression che
 """
 
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 from facility.quality import Quality, QualityArray
@@ -23,6 +23,7 @@ VERSION = 1
 _MAGIC = b"DCOB"
 _HEADER = struct.Struct("<4sBB2xIIqI")
 _PLAIN, _ZLIB = 0, 1
+_LEVEL = 1
 _SAMPLE_BYTES = 4 + 4 + 8
 _POINT_BYTES = 1 + 8
 
@@ -201,14 +202,10 @@ def _codes(samples: Sequence[Sample | Scans | Batch]) -> Iterator[QualityArray]:
         yield good[: each.values.size] if each.quality is None else each.quality.reshape(-1)
 
 
-def encode(batch: Batch, level: int = 1) -> bytes:
-    """The bytes of a batch; ``level`` is zlib's, 0 to leave it plain."""
-    if not level:
-        return b"".join(encode_plain(batch))
-    # What repeats in planes stands next to each other: looking for runs finds as much in half the time.
-    deflate = zlib.compressobj(level, strategy=zlib.Z_RLE)
-    body = deflate.compress(b"".join(_body(batch))) + deflate.flush()
-    return _header(batch, _ZLIB, zlib.crc32(body)) + body
+def encode(batch: Batch) -> bytes:
+    """The bytes of a batch."""
+    body = isal_zlib.compress(b"".join(_body(batch)), _LEVEL)
+    return _header(batch, _ZLIB, isal_zlib.crc32(body)) + body
 
 
 def encode_plain(batch: Batch) -> list[Buffer]:
@@ -216,7 +213,7 @@ def encode_plain(batch: Batch) -> list[Buffer]:
     parts = _body(batch)
     checksum = 0
     for part in parts:
-        checksum = zlib.crc32(part, checksum)
+        checksum = isal_zlib.crc32(part, checksum)
     return [_header(batch, _PLAIN, checksum), *parts]
 
 
@@ -249,7 +246,7 @@ def decode(data: bytes) -> Batch:
     if magic != _MAGIC or version != VERSION or codec not in {_PLAIN, _ZLIB}:
         raise BatchCorruptError(f"no batch of version {VERSION}: starts with {data[:6]!r}")
     body = data[_HEADER.size :]
-    if zlib.crc32(body) != checksum:
+    if isal_zlib.crc32(body) != checksum:
         raise BatchCorruptError(f"checksum of a batch of {points} points does not match")
     size = samples * _SAMPLE_BYTES + points * _POINT_BYTES
     body = _plain(body, size) if codec == _ZLIB else body
@@ -261,8 +258,8 @@ def decode(data: bytes) -> Batch:
 def _plain(body: bytes, size: int) -> bytes:
     """The body decompressed; of one that holds more than ``size`` bytes hardly more than those."""
     try:
-        return zlib.decompressobj().decompress(body, size + 1)
-    except zlib.error as error:
+        return isal_zlib.decompressobj().decompress(body, size + 1)
+    except isal_zlib.error as error:  # type: ignore[misc]  # it is a class, whatever its stub says
         raise BatchCorruptError(f"a batch does not decompress: {error}") from error
 
 

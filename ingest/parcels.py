@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.batch import Batch, decode, encode
+from ingest.batch import Batch, decode, encode, encode_plain
 from ingest.errors import BatchCorruptError, ParcelVersionError
 
 VERSION = 1
@@ -42,8 +42,8 @@ class Parcel:
     entries: Sequence[tuple[int, Batch]]
 
 
-def pack(parcel: Parcel, level: int = 1) -> bytes:
-    """The bytes of a parcel; ``level`` is zlib's, 0 to leave it plain."""
+def pack(parcel: Parcel, *, plain: bool = False) -> bytes:
+    """The bytes of a parcel; plain ones are made sooner, and are for this machine."""
     sender = parcel.sender
     header = _HEADER.pack(
         _MAGIC,
@@ -57,7 +57,7 @@ def pack(parcel: Parcel, level: int = 1) -> bytes:
     )
     parts = [header]
     for position, batch in parcel.entries:
-        body = encode(batch, level)
+        body = b"".join(encode_plain(batch)) if plain else encode(batch)
         parts += (_ENTRY.pack(position, len(body)), body)
     return b"".join(parts)
 

@@ -91,7 +91,7 @@ class Worker:
             return
         batch = gather(read, self._clock.now())
         self._number += 1
-        if not self._write(Kind.READINGS, pack(self._parcel(batch), level=0)):
+        if not self._write(Kind.READINGS, pack(self._parcel(batch), plain=True)):
             self._lost += batch.point_count
 
     def _parcel(self, batch: Batch) -> Parcel:

@@ -38,7 +38,7 @@ if sys.argv[2] == "hangs at its end":
 
 def readings(digest: str, first: int = GRID) -> bytes:
     sender = Sender(index=1, count=1, catalogue=digest, journal="00" * 16)
-    return pack(Parcel(sender, NOON, [(1, gather([sample(first, NOON, [1.0, 2.0])], NOON))]), 0)
+    return pack(Parcel(sender, NOON, [(1, gather([sample(first, NOON, [1.0, 2.0])], NOON))]), plain=True)
 
 
 @asynccontextmanager

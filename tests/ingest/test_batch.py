@@ -2,20 +2,27 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ingest.batch import Batch, decode, encode, gather
+from ingest.batch import Batch, decode, encode, encode_plain, gather
 from ingest.errors import BatchCorruptError
 from tests.ingest.plant import NOON, sample
 
 NAN = float("nan")
+HEADER = 28
+"""Bytes."""
 
 
 def example() -> Batch:
     return gather([sample(7, 5, [1.0, NAN], [192, 24]), sample(0, -3, [2.5])], NOON)
+
+
+def plain(batch: Batch) -> bytes:
+    return b"".join(encode_plain(batch))
 
 
 def assert_equal(one: Batch, other: Batch) -> None:
@@ -38,14 +45,28 @@ def test_layout_is_the_documented_one() -> None:
             bytes([0x3F, 0x7F, 0x40]),
         )
     )
-    assert encode(example(), level=0) == (
+    assert plain(example()) == (
         struct.pack("<4sBBHIIqI", b"DCOB", 1, 0, 0, 2, 3, NOON, zlib.crc32(body)) + body
     )
 
 
-@pytest.mark.parametrize("level", [0, 1, 9])
-def test_what_goes_in_comes_out(level: int) -> None:
-    assert_equal(decode(encode(example(), level)), example())
+def test_what_is_compressed_is_the_same_body_as_zlib_reads_it() -> None:
+    data = encode(example())
+    *start, checksum = struct.unpack("<4sBBHIIqI", data[:HEADER])
+    assert start == [b"DCOB", 1, 1, 0, 2, 3, NOON]
+    assert checksum == zlib.crc32(data[HEADER:])
+    assert zlib.decompress(data[HEADER:]) == plain(example())[HEADER:]
+
+
+def test_what_zlib_has_compressed_is_read() -> None:
+    body = zlib.compress(plain(example())[HEADER:], 9)
+    head = struct.pack("<4sBBHIIqI", b"DCOB", 1, 1, 0, 2, 3, NOON, zlib.crc32(body))
+    assert_equal(decode(head + body), example())
+
+
+@pytest.mark.parametrize("write", [encode, plain])
+def test_what_goes_in_comes_out(write: Callable[[Batch], bytes]) -> None:
+    assert_equal(decode(write(example())), example())
 
 
 def test_an_empty_batch_is_one_too() -> None:

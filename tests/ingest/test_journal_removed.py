@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ingest.journal import Journal
@@ -157,7 +158,7 @@ def test_without_room_to_write_it_anew_it_stays_in_use_until_there_is(
 ) -> None:
     with small_disk(tmp_path / "data", "2m") as disk:
         journal = open_journal(disk)
-        noise = sample(GRID, NOON, [0.1 * n for n in range(60_000)])
+        noise = sample(GRID, NOON, np.random.default_rng(7).random(60_000).tolist())
         journal.append([batch(NOON, noise)])
         fill(journal, 1)
         with (disk / "hog").open("wb") as hog:
