@@ -202,10 +202,9 @@ def read_comment(text: str) -> Comment:
     _reading(rest, found)
     found.words_little = bool(_WORDS_LITTLE.search(rest))
     found.bytes_little = bool(_BYTES_LITTLE.search(rest))
-    clauses = [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", rest)]
     found.caveats = _tidy(rest)
     telling = False
-    for clause in clauses:
+    for clause in clauses_of(rest):
         telling = tells(clause) or (telling and bool(CONTINUES.match(clause)))
         if telling:
             add_told(clause, found.sentinels)
@@ -218,6 +217,11 @@ def read_comment(text: str) -> Comment:
         for data, pattern in _LAST_OF_SUNSPEC.items():
             add(found.sentinels, data, pattern)
     return found
+
+
+def clauses_of(text: str) -> list[str]:
+    """What a text says, one thing after the other."""
+    return [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)]
 
 
 def _split(text: str) -> tuple[str, str, str]:

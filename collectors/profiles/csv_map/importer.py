@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from collectors.errors import ProfileError, ProfileProblem
 from collectors.profiles import DataType, ModbusProfile, Order, Table
-from collectors.profiles.csv_map import assumed, unheard
-from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, read_comment
+from collectors.profiles.csv_map import assumed, scales, unheard
+from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, clauses_of, read_comment
 from collectors.profiles.csv_map.draft import Draft, Entry, Hex, Value, render
 from collectors.profiles.csv_map.halves import joined
 from collectors.profiles.csv_map.kinds import guess_kind
@@ -142,14 +142,15 @@ class _Importer:
 
     def _tell_unheard(self, readable: Sequence[Place]) -> None:
         """Say what the map tells and the profile does not."""
-        for message in unheard.of_comment(self._comment, self._comment.caveats):
+        clauses = clauses_of(self._comment.caveats)
+        for message in (*unheard.of_comment(self._comment, clauses), *scales.of_comment(clauses, readable)):
             self._notes.add(1, message)
         sentinels = self._sentinels(readable)
         for at in readable:
             if at.data is None:
                 continue
             own: Sequence[int] = patterns(at, sentinels, Notes()) or [*sentinels.get(at.data, ())]
-            for message in unheard.of_row(at, own):
+            for message in (*unheard.of_row(at, own), *scales.of_row(at)):
                 self._notes.add(at.row.line, message)
 
     def _places(self) -> list[Place]:
@@ -188,6 +189,7 @@ class _Importer:
             *assumed.of_names(named),
             *assumed.of_types(self._rows),
             *assumed.of_numbering(found),
+            *scales.of_places(found),
         ):
             self._notes.add(line, message)
         return joined(found, self._comment.caveats, self._comment.sentinels, self._notes)

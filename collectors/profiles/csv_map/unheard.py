@@ -58,9 +58,9 @@ def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
                 yield f"{at.row.name}: {match[0]} in its description is not taken for no value; {rule}"
 
 
-def of_comment(comment: Comment, text: str) -> Iterator[str]:
+def of_comment(comment: Comment, clauses: Sequence[str]) -> Iterator[str]:
     """Clauses about codings, what must not be read, and how much at once, that led to nothing."""
-    for clause in (each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)):
+    for clause in clauses:
         if _CODING.search(clause):
             yield f"{clause!r} is not understood; the values it is about may be wrong"
         elif _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
