@@ -1,7 +1,9 @@
-"""Scales that a map tells in words only: never passed over without a word."""
+"""Scales that a map tells in words only, or in columns of another name: never passed over without a word."""
 
 import pytest
 
+from collectors.errors import ProfileError
+from collectors.profiles.csv_map import import_map
 from tests.collectors.imports import imported, notes, only
 
 
@@ -75,3 +77,38 @@ def test_scales_that_seem_to_divide_are_told_once() -> None:
     told = [str(note) for note in found.notes if "scale" in note.message]
     rule = "if the map's scales divide, write 0.01 for 100"
     assert told == [f"acme.csv:4: f: a raw 1 is 100 Hz by its scale, and 1 more is as coarse; {rule}"]
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        (
+            "gain",
+            "column 'gain' may hold the scale; name it 'scale' and write factors, 0.1 for divided by 10",
+        ),
+        ("Multiplier", "column 'multiplier' may hold the scale; name it 'scale' and write factors"),
+        ("Scale_Factor", "column 'scale_factor' may hold the scale; name it 'scale' and write factors"),
+        ("Faktor", "column 'faktor' may hold the scale; name it 'scale' and write factors"),
+    ],
+)
+def test_a_scale_in_a_column_of_another_name_is_not_passed_over(column: str, told: str) -> None:
+    header = f"name,register_type,address,data_type,{column},unit"
+    with pytest.raises(ProfileError, match="may hold") as caught:
+        import_map(f"{header}\nload,holding,1,u16,10,kW\n", "acme.csv")
+    assert told in str(caught.value)
+
+
+def test_an_order_or_a_unit_in_a_column_of_another_name_is_not_passed_over() -> None:
+    header = "name,register_type,address,data_type,endianness,Einheit"
+    with pytest.raises(ProfileError, match="may hold") as caught:
+        import_map(f"{header}\nload,holding,1,u32,little,kW\n", "acme.csv")
+    assert "acme.csv:1: column 'endianness' may hold the word order; name it 'word_order'" in str(
+        caught.value
+    )
+    assert "acme.csv:1: column 'einheit' may hold the unit; name it 'unit'" in str(caught.value)
+
+
+def test_a_column_that_may_hold_a_scale_is_left_alone_beside_the_scale() -> None:
+    header = "name,register_type,address,data_type,scale,gain,unit"
+    found = import_map(f"{header}\nload,holding,1,u16,0.1,10,kW\n", "acme.csv")
+    assert "column 'gain' is ignored" in notes(found)

@@ -22,6 +22,39 @@ COLUMNS = (
     "description",
 )
 _REQUIRED = ("name", "register_type", "address", "data_type")
+_OTHER_NAMES = {
+    "scale": (
+        *(
+            "factor",
+            "scale factor",
+            "scaling",
+            "scaling factor",
+            "multiplier",
+            "divisor",
+            "gain",
+            "resolution",
+        ),
+        *(
+            "coefficient",
+            "decimals",
+            "decimal places",
+            "precision",
+            "weight",
+            "faktor",
+            "facteur",
+            "skalierung",
+        ),
+    ),
+    "word_order": ("endian", "endianness", "endianess", "swap", "word swap", "order"),
+    "unit": ("uom", "eng unit", "engineering unit", "einheit", "unité", "unidad"),
+}
+"""How makers call columns that values depend on."""
+_MEANT = {other: name for name, others in _OTHER_NAMES.items() for other in others}
+_MENDS = {
+    "scale": "name it 'scale' and write factors, 0.1 for divided by 10",
+    "word_order": "name it 'word_order' and write big or little",
+    "unit": "name it 'unit'",
+}
 _LAST_ADDRESS = 0xFFFF
 _LONGEST_FIELD = 4_000
 """Characters: the search for meaning in words takes a time that grows with their square."""
@@ -111,15 +144,19 @@ def whole(text: str) -> int | None:
 
 
 def _check_header(header: list[str], line: int, problems: Problems, note: Remark) -> bool:
-    """Other columns are left alone, unless one looks like a column that is missing."""
+    """Other columns are left alone, unless one looks like a column that is missing, or may be meant as it."""
     missing = [name for name in COLUMNS if name not in header]
     for name in missing:
         if name in _REQUIRED:
             problems.add(line, f"column {name!r} is missing; the header is {','.join(COLUMNS)}")
     for name in dict.fromkeys(header):
+        meant = _MEANT.get(" ".join(name.replace("_", " ").split()))
         if name in COLUMNS:
             if header.count(name) > 1:
                 problems.add(line, f"column {name!r} is there twice; remove one")
+        elif meant is not None and meant in missing:
+            told = f"column {name!r} may hold the {meant.replace('_', ' ')}"
+            problems.add(line, f"{told}; {_MENDS[meant]}, or remove it")
         elif difflib.get_close_matches(name, missing, 1):
             problems.add(line, f"unknown column {name!r}; {one_of(name, missing)}")
         elif name:
