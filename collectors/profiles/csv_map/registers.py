@@ -79,8 +79,19 @@ class Notes:
         self.found.append((line, message))
 
 
-def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: Notes) -> Place | None:
-    """Where a row lies; None, with a mistake or a note, if that cannot be told."""
+def place(
+    row: MapRow,
+    remarks: Remarks,
+    name: str,
+    problems: Problems,
+    notes: Notes,
+    *,
+    usual: Order = Order.ABCD,
+) -> Place | None:
+    """Where a row lies; None, with a mistake or a note, if that cannot be told.
+
+    ``usual`` is the order of a value where neither its row nor its type tells one.
+    """
     before = len(problems.found)
     if is_time(row.data_type):
         rule = "a date is not read; the device's time is not needed"
@@ -98,8 +109,8 @@ def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: N
         problems.add(row.line, f"{row.name!r}: word_order is {row.word_order!r}; use big or little")
     if table is None or word is None or order is None:
         return None
-    if word.order is not None and not row.word_order:
-        order = word.order
+    if not row.word_order:
+        order = word.order or usual
     if word.data is not None and remarks.swapped:
         order = swap_bytes(order)
     found = Place(
