@@ -56,6 +56,29 @@ def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> N
 
 
 @pytest.mark.parametrize(
+    "description",
+    [
+        "Probe 2 not connected: see alarms",
+        "Flow meter 1 not available on small models",
+        "pump 0 not fitted",
+        "fan 9 not fitted",
+        "register 1024 not available on B21",
+        "document register 30123 (not available on X)",
+        "40123 not available on X",
+        "model 300 not supported",
+        "firmware before 230 not supported",
+        "not available: 3 phase 4 wire",
+    ],
+)
+def test_numbers_of_probes_registers_and_models_are_no_patterns(description: str) -> None:
+    assert only(f"x,input,1,u16,,0.1,,kW,{description}").invalid == frozenset()
+
+
+def test_a_probe_beside_its_pattern_is_none_itself() -> None:
+    assert only("x,input,1,s16,,0.1,,degC,Probe 2 not connected reads 8000h").invalid == {0x8000}
+
+
+@pytest.mark.parametrize(
     ("comment", "data", "patterns"),
     [
         (

@@ -26,6 +26,7 @@ _BITS = 16
 _BYTE = 8
 _CHARACTERS = 2
 _NEAR_END = 8
+_LEAST_NINES = 99
 _NEARLY = 1e-6
 _LAST_ADDRESS = 0xFFFF
 _MOD10K = {
@@ -309,7 +310,7 @@ def is_end(number: int, size: int) -> bool:
 
 def _is_limit(number: int, size: int) -> bool:
     """Whether a number is an end of its type, negative or all nines: none a device would show by chance."""
-    nines = number > _BYTE and set(str(number)) == {"9"}
+    nines = number >= _LEAST_NINES and set(str(number)) == {"9"}
     return number in {size - 1, size // 2, size // 2 - 1} or number < -1 or nines
 
 

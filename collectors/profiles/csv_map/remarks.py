@@ -65,7 +65,14 @@ _CONNECTORS = (
     r"(?:=|:|,|->|→|means|signals|indicates|denotes|marks|stands|is|are|reads?|returned|sent|shown"
     r"|for|when|while|if|where|as|\()"
 )
-_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_NO_VALUE}", re.IGNORECASE)
+_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})((?:\s*{_CONNECTORS}){{0,3}})\s*{_NO_VALUE}", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\b(?:register|reg|address|document|doc|row|no|model|type|version|firmware|rev|before|since|from|until)"
+    r"[.:#]? *$",
+    re.IGNORECASE,
+)
+"""What stands before a number that is no value of the register."""
+_ENDS = re.compile(r"[\s\"')]*(?:$|[,.|/])")
 _MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_TROUBLE}", re.IGNORECASE)
 _TROUBLE_IS = re.compile(
     rf"(?:{_NO_VALUE}|(?:error|fault)(?: value| code)?)\s*[=:]?\s*({_VALUE})(?![\w.])", re.IGNORECASE
@@ -74,7 +81,8 @@ _SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]{{0,80}}?\b{
 _ALL_ONES = re.compile(r"\ball (?:ones|bits set|bits 1|0xFF|F\b)", re.IGNORECASE)
 _NONE_IS = re.compile(
     rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
-    rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})(?![\w.])",
+    rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})"
+    r"(?![\w.]|[ -](?:phase|wire|pole|model))",
     re.IGNORECASE,
 )
 _SCALED = re.compile(
@@ -275,8 +283,14 @@ def _values(part: str, found: Remarks) -> bool:
                 else:
                     found.states[number] = word
         return True
-    patterns = [*_MEANS_NONE.findall(part), *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
-    doubtful = [*_MEANS_TROUBLE.findall(part), *_TROUBLE_IS.findall(part), *_SAID_LATER.findall(part)]
+    sure, unsure = _meaning_none(part)
+    patterns = [*sure, *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
+    doubtful = [
+        *unsure,
+        *_MEANS_TROUBLE.findall(part),
+        *_TROUBLE_IS.findall(part),
+        *_SAID_LATER.findall(part),
+    ]
     found.invalid_limits.extend(_number(each) for each in doubtful)
     found.invalid_measured.extend(negative_codes(part))
     found.invalid_scaled.extend(float(each) for each in _SCALED.findall(part))
@@ -288,6 +302,22 @@ def _values(part: str, found: Remarks) -> bool:
     for number in dict.fromkeys(_number(each) for each in patterns):
         (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
     return bool(patterns)
+
+
+def _meaning_none(part: str) -> tuple[list[str], list[str]]:
+    """Numbers beside words for no value: those the words are surely about, and others.
+
+    A decimal number that nothing joins to the words may be that of a probe, a model or a register.
+    """
+    sure: list[str] = []
+    unsure: list[str] = []
+    for match in _MEANS_NONE.finditer(part):
+        if _NUMBERED.search(part[: match.start()]):
+            continue
+        alone = match.start() == 0 and _ENDS.match(part, match.end())
+        plain = match[1].lstrip("-").isdecimal()
+        (unsure if plain and not match[2].strip() and not alone else sure).append(match[1])
+    return sure, unsure
 
 
 def negative_codes(part: str) -> list[int]:
