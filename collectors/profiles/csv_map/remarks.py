@@ -65,7 +65,7 @@ _CONNECTORS = (
     r"(?:=|:|,|->|→|means|signals|indicates|denotes|marks|stands|is|are|reads?|returned|sent|shown"
     r"|for|when|while|if|where|as|\()"
 )
-_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})((?:\s*{_CONNECTORS}){{0,3}})\s*{_NO_VALUE}", re.IGNORECASE)
+_MEANS_NONE = re.compile(rf"(?<![\w.+])({_VALUE})((?:\s*{_CONNECTORS}){{0,3}})\s*{_NO_VALUE}", re.IGNORECASE)
 _NUMBERED = re.compile(
     r"\b(?:register|reg|address|document|doc|row|no|model|type|version|firmware|rev|before|since|from|until)"
     r"[.:#]? *$",
@@ -86,7 +86,8 @@ _NONE_IS = re.compile(
     re.IGNORECASE,
 )
 _SCALED = re.compile(
-    rf"(?<![\w.])(-?\d+\.\d*[1-9]\d*)(?:\s*{_CONNECTORS}){{0,3}}\s*(?:{_NO_VALUE}|{_TROUBLE})", re.IGNORECASE
+    rf"(?<![\w.])(-?\d+\.\d*[1-9]\d*|-?\d+(?:\.\d+)?e[+-]?\d+)(?:\s*{_CONNECTORS}){{0,3}}\s*(?:{_NO_VALUE}|{_TROUBLE})",
+    re.IGNORECASE,
 )
 _DOUBT = re.compile(
     rf"{_NO_VALUE}|{_TROUBLE}|\b(?:open|short(?:ed)?|broken|unplugged|fault\w*|fail\w*|errors?|missing)\b",
@@ -178,6 +179,8 @@ class Remarks:
     """Size of the value where it is less than its register, such as ``u8``."""
     high_byte: bool = False
     active_low: bool = False
+    hexadecimal: frozenset[int] = frozenset()
+    """Numbers that are written as patterns; others are what they say, also where a real number lies."""
     invalid: list[int] = field(default_factory=list)
     invalid_measured: list[int] = field(default_factory=list)
     """The same of small numbers, of measurements only: of others they are states, "not installed"."""
@@ -200,7 +203,10 @@ class Remarks:
 
 def read_remarks(description: str) -> Remarks:
     """Understand a description, part by part; what is not understood is left in ``words``."""
-    found = Remarks()
+    written = re.findall(_VALUE, description, re.IGNORECASE)
+    found = Remarks(
+        hexadecimal=frozenset(_number(each) for each in written if not re.fullmatch(r"-?[\d.]+", each))
+    )
     listing = False
     words: list[str] = []
     parts = [each for each in (part.strip() for part in description.split(";")) if each]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from collectors.profiles.csv_map.comment import MAX_REGISTERS, Comment
 from collectors.profiles.csv_map.registers import Place, bits_of, is_end
+from collectors.profiles.csv_map.remarks import NO_VALUE
 from collectors.profiles.csv_map.rows import whole
 
 _NUMBER = re.compile(
@@ -32,6 +33,7 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 """The ends of types, which makers send in place of a value."""
+_EXPONENT = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?e\+?\d+\b", re.IGNORECASE)
 _NO_CODE = re.compile(
     r"\bregisters?\b|\baddress|\boffset|\bat\b|\bend marker|\b(?:QNAN|NaN|digits?)\b", re.IGNORECASE
 )
@@ -76,7 +78,8 @@ def _codes(clause: str, comment: Comment) -> list[str]:
     """The ends of types a clause names that no type was given."""
     known = {pattern for patterns in comment.sentinels.values() for pattern in patterns}
     found = dict.fromkeys(match[0] for match in _CODE.finditer(clause))
-    return [each for each in found if whole(each) not in known]
+    left = [each for each in found if whole(each) not in known]
+    return [*left, *_EXPONENT.findall(clause)] if NO_VALUE.search(clause) else left
 
 
 def _is_limit(clause: str) -> bool:
