@@ -268,6 +268,8 @@ def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tu
             "nothing is forbidden by 'what is reserved",
         ),
         ("x,input,1,u16,,,,,sign bit in bit 15", "", "x: 'sign bit' is not understood; its values may be"),
+        ("x,input,1,u16,,,,W,bit 15 = sign", "", "x: 'bit 15 = sign' is not understood; its values may be"),
+        ("x,input,1,u16,,,,W,MSB is the sign", "", "x: 'MSB is the sign' is not understood; its values may"),
         ("x,input,1,u16,,,,,", "all values sign-magnitude", "'all values sign-magnitude' is not understood"),
         ("x,input,1,u16,,,,,", "60 registers, not more", "no limit of a request is taken from '60 registers"),
         (
@@ -279,6 +281,40 @@ def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tu
 )
 def test_what_was_not_understood_is_told(row: str, comment: str, told: str) -> None:
     assert told in notes(imported(row, comment=comment))
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        ("-40.0 to 125.0", "-40.0 to 1"),
+        ("range -400..1250", "-400..1"),
+        ("-40 °C … 120 °C", "-40 °C … 1"),
+        ("signed value", "signed"),
+        ("two's complement", "two's complement"),
+        ("negative = export", "negative ="),
+        ("negative values when discharging", "negative values"),
+    ],
+)
+def test_negative_numbers_of_an_unsigned_type_are_told(description: str, told: str) -> None:
+    noted = (
+        f"x: {told!r} in its description speaks of negative numbers, which u16 has not; if it has, write s16"
+    )
+    assert noted in notes(imported(f"x,input,1,u16,,0.1,,degC,{description}"))
+    assert "negative numbers" not in notes(imported(f"x,input,1,s16,,0.1,,degC,{description}"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "x,input,1,u16,,0.1,,V,unsigned value",
+        "x,input,1,u16,,0.1,,V,negative battery voltage",
+        "x,input,1,u16,,0.1,,V,L1-L2 to neutral; 2020-10 to 2021",
+        "x,input,1,s32,,0.1,,V,-100 to 100",
+        "x,input,1,u32,,0.1,-40,degC,-40 to 125",
+    ],
+)
+def test_what_speaks_of_no_negative_number_is_left_alone(row: str) -> None:
+    assert "negative numbers" not in notes(imported(row))
 
 
 def test_a_high_and_a_low_word_become_one_number() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from collectors.profiles import DataType
 from collectors.profiles.csv_map.comment import MAX_REGISTERS, Comment
 from collectors.profiles.csv_map.registers import Place, bits_of, is_end
 from collectors.profiles.csv_map.remarks import NO_VALUE
@@ -18,10 +19,23 @@ _USED = re.compile(
 )
 _CODING = re.compile(
     r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary"
-    r"|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
+    r"|\b(?:bit 15|bit 31|MSB)\b[^;]{0,12}\bsign\b|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
     re.IGNORECASE,
 )
 """Numbers written in a way that no data type of a profile has."""
+_NEGATIVE = re.compile(
+    r"(?<![\w.-])-\d+(?:\.\d+)?(?: ?°?[A-Za-z%]{1,3})? ?(?:-|–|…|\.\.+|to) ?\+?\d"
+    r"|\bsigned\b|\btwo'?s[- ]complement"
+    r"|\bnegative (?:values?\b|numbers?\b|readings?\b|=|:|is\b|when\b|means\b)",
+    re.IGNORECASE,
+)
+"""Words of numbers below zero."""
+_SIGNED_OF = {
+    DataType.U8: DataType.S8,
+    DataType.U16: DataType.S16,
+    DataType.U32: DataType.S32,
+    DataType.U64: DataType.S64,
+}
 _NOT_READ = re.compile(
     r"\b(?:must|may|can|should|do)(?: not|n't|not) "
     r"(?:be )?(?:read|poll|access|touch)\b(?! (?:faster|more|less|too))"
@@ -49,6 +63,9 @@ def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
         yield f"{at.row.name}: {match[0]!r} is not understood; its values may be wrong"
     if at.data is None or not at.row.unit or at.part:
         return
+    if at.data in _SIGNED_OF and not at.row.offset and (match := _NEGATIVE.search(at.row.description)):
+        told = f"{match[0]!r} in its description speaks of negative numbers, which {at.data} has not"
+        yield f"{at.row.name}: {told}; if it has, write {_SIGNED_OF[at.data]}"
     size = 1 << bits_of(at)
     for part in at.row.description.split(";"):
         if _USED.search(part):
