@@ -184,6 +184,7 @@ class _Importer:
         for line, message in (
             *assumed.of_names(named),
             *assumed.of_types(self._rows),
+            *assumed.of_hexadecimal(self._rows, self._comment.caveats),
             *assumed.of_numbering(found),
             *scales.of_places(found),
             *word_orders.notes_of(self._comment.clauses, found),

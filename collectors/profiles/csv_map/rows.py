@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,6 +57,7 @@ _MENDS = {
     "unit": "name it 'unit'",
 }
 _LAST_ADDRESS = 0xFFFF
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}")
 _LONGEST_FIELD = 4_000
 """Characters: the search for meaning in words takes a time that grows with their square."""
 _LONGEST_COMMENT = 8_000
@@ -69,6 +71,7 @@ class MapRow:
     name: str
     register_type: str
     address: int
+    address_written: str
     data_type: str
     word_order: str
     scale: float
@@ -185,7 +188,13 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
     address = whole(cells["address"])
     if address is None or not 0 <= address <= _LAST_ADDRESS:
         rule = f"write the protocol address, 0 to {_LAST_ADDRESS} or 0x0 to 0xFFFF"
-        problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}")
+        hexadecimal = _HEXADECIMAL.fullmatch(cells["address"])
+        mend = (
+            f"; if it is hexadecimal, write 0x{cells['address']}, and 0x before all others"
+            if hexadecimal
+            else ""
+        )
+        problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}{mend}")
     scale = _number(cells, "scale", 1.0, line, problems)
     if scale == 0:
         problems.add(line, f"{name!r}: scale is 0, which makes every value 0; leave it empty or correct it")
@@ -197,6 +206,7 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
         name=name,
         register_type=cells["register_type"],
         address=address,
+        address_written=cells["address"],
         data_type=cells["data_type"],
         word_order=cells.get("word_order", ""),
         scale=scale,
