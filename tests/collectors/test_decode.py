@@ -284,7 +284,7 @@ def test_an_impossible_value_is_a_sensor_failure_and_its_neighbour_is_not() -> N
         Register(table=Table.INPUT, address=1, data=DataType.U16, scale=0.1),
         types=("supply_temperature", "relative_humidity"),
     )
-    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("00FA03E9")])
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("00FA04B0")])
     assert values[0] == pytest.approx(25.0)
     assert math.isnan(values[1])
     assert quality.tolist() == [192, 16]
