@@ -79,6 +79,7 @@ class PayloadDecoder:
         self._paths = [field.path for field in fields]
         self._is_bare = not any(self._paths)
         self._words = [_raw_words(point, field) for point, field in zip(points, fields, strict=True)]
+        self._measured = [point.type.unit != "1" for point in points]
         self._partial = profile.partial
         self._time_path = profile.time_path
         self._time_format = profile.time_format
@@ -90,7 +91,8 @@ class PayloadDecoder:
 
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
         not there, unless messages are partial; null and NaN are SENSOR_FAILURE; a text or a structure in
-        place of a number is BAD, unless it is a word for a state.
+        place of a number is BAD, unless it is a word for a state, and so are true and false in place of
+        what has a unit.
 
         Raises:
             PayloadError: the payload is not JSON, and there is no text to be expected.
@@ -104,7 +106,7 @@ class PayloadDecoder:
         faults: list[tuple[int, Quality]] = []
         for at, path in enumerate(self._paths):
             raw = _find(document, path)
-            found = _number(raw)
+            found = Quality.BAD if isinstance(raw, bool) and self._measured[at] else _number(raw)
             if isinstance(found, Quality):
                 found = self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
                 if isinstance(found, Quality):

@@ -9,6 +9,7 @@ from collectors.payloads import PayloadDecoder, Reading
 from collectors.profiles import MqttProfile, PayloadField, TimeFormat
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
+from facility.quality import Quality
 
 SECOND = 1_000_000_000
 ARRIVAL = 1_767_225_600 * SECOND
@@ -57,6 +58,20 @@ def read_one(payload: str, path: Path = ("a",)) -> tuple[float, int]:
 )
 def test_a_number_is_found_wherever_the_path_leads(payload: str, path: Path, value: float) -> None:
     assert read_one(payload, path) == (value, 192)
+
+
+@pytest.mark.parametrize("key", ["active_power", "active_energy", "air_inlet_temperature", "flow"])
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_true_and_false_are_no_measurement(key: str, word: str) -> None:
+    reading = decoder(("a",), types=(key,)).decode(f'{{"a": {word}}}'.encode(), ARRIVAL)
+    assert math.isnan(reading.values[0])
+    assert reading.quality.tolist() == [Quality.BAD]
+
+
+def test_true_and_false_are_states() -> None:
+    reading = decoder(("a",), ("b",), types=("running", "fault")).decode(b'{"a": true, "b": false}', ARRIVAL)
+    assert reading.values.tolist() == [1.0, 0.0]
+    assert reading.quality.tolist() == [Quality.GOOD, Quality.GOOD]
 
 
 @pytest.mark.parametrize(
