@@ -317,6 +317,28 @@ def test_what_speaks_of_no_negative_number_is_left_alone(row: str) -> None:
     assert "negative numbers" not in notes(imported(row))
 
 
+@pytest.mark.parametrize(
+    ("scale", "description", "modulus"),
+    [
+        ("1", "modulus=1000000", 1_000_000e3),
+        ("0.1", "modulus=1000000", 100_000e3),
+        ("1", "rolls over at 99999999", 100_000_000e3),
+        ("0.1", "rolls over at 99999999", 10_000_000e3),
+        ("0.1", "rolls over at 999999.9 kWh", 1_000_000e3),
+        ("0.1", "rollover at 1000000 kWh", 1_000_000e3),
+        ("0.1", "rolls over at 999999 kWh", 1_000_000e3),
+        ("0.01", "wraps at 10000 MWh", 10_000_000e3),
+        ("1", "rolls over at 4294967295", 4_294_967_296e3),
+        ("1", "rolls over at 0xFFFFFF", 16_777_216e3),
+        ("1", "roll over", 4_294_967_296e3),
+        ("1", "rolls over at 0", 4_294_967_296e3),
+    ],
+)
+def test_a_counter_starts_again_where_its_map_says(scale: str, description: str, modulus: float) -> None:
+    (point,) = imported(f"energy,input,1,u32,,{scale},,kWh,{description}").profile.points
+    assert point.modulus == modulus
+
+
 def test_a_high_and_a_low_word_become_one_number() -> None:
     found = imported(
         "energy_hi,input,10,u16,big,1,0,kWh,high word of the counter",

@@ -119,8 +119,10 @@ _PERCENT_OF = re.compile(
     r"([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?",
     re.IGNORECASE,
 )
+_MODULUS = re.compile(rf"\bmodulus\s*[=:]?\s*({_VALUE})", re.IGNORECASE)
 _ROLLS = re.compile(
-    r"\b(?:modulus|roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+)", re.IGNORECASE
+    r"\b(?:roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+(?:\.\d+)?)\s*([A-Za-z³]*)",
+    re.IGNORECASE,
 )
 _UNREADABLE = re.compile(
     r"\bwrite[- ]only\b|\bclear(?:s|ed)?[- ](?:on|by|when|after)[- ]read"
@@ -193,6 +195,9 @@ class Remarks:
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
+    """Counts of a counter that starts again."""
+    rolls_at: tuple[str, str] | None = None
+    """The last number before it does, or the first it never shows, and the word behind, maybe a unit."""
     unreadable: bool = False
     """It must not be read at all."""
     firmware: str = ""
@@ -364,8 +369,10 @@ def _asides(part: str, found: Remarks) -> None:
         found.active_low = (match[1] or match[2]).lower() in {"false", "0", "low"}
     if match := _HALF.search(part):
         found.high_byte = (match[1] or match[2]).lower() in {"high", "upper", "most significant", "msb"}
-    if match := _ROLLS.search(part):
+    if match := _MODULUS.search(part):
         found.modulus = _number(match[1])
+    if match := _ROLLS.search(part):
+        found.rolls_at = (match[1], match[2])
     if match := _FIRMWARE.search(part):
         found.firmware = match[0]
     if match := _ENCODING.search(part):
