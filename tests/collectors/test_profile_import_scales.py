@@ -112,3 +112,11 @@ def test_a_column_that_may_hold_a_scale_is_left_alone_beside_the_scale() -> None
     header = "name,register_type,address,data_type,scale,gain,unit"
     found = import_map(f"{header}\nload,holding,1,u16,0.1,10,kW\n", "acme.csv")
     assert "column 'gain' is ignored" in notes(found)
+
+
+@pytest.mark.parametrize("written", ["÷100", "x10", "1/10"])
+def test_a_scale_that_is_no_number_is_told_with_its_mend(written: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        imported(f"load,holding,1,u16,,{written},,kW,")
+    rule = "it must be a number, with a decimal point, by which the raw number is multiplied: 0.1 for"
+    assert f"acme.csv:3: 'load': scale is {written!r}; {rule}" in str(caught.value)

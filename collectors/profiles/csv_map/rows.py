@@ -51,8 +51,9 @@ _OTHER_NAMES = {
 }
 """How makers call columns that values depend on."""
 _MEANT = {other: name for name, others in _OTHER_NAMES.items() for other in others}
+_TENTH = "0.1 for divided by 10"
 _MENDS = {
-    "scale": "name it 'scale' and write factors, 0.1 for divided by 10",
+    "scale": f"name it 'scale' and write factors, {_TENTH}",
     "word_order": "name it 'word_order' and write big or little",
     "unit": "name it 'unit'",
 }
@@ -227,6 +228,7 @@ def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, prob
         value = math.nan if given is None else float(given)
     if not math.isfinite(value):
         rule = "it must be a number, with a decimal point"
+        rule += f", by which the raw number is multiplied: {_TENTH}" if key == "scale" else ""
         problems.add(line, f"{cells['name']!r}: {key} is {text!r}; {rule}")
         return fallback
     return value
