@@ -249,6 +249,23 @@ def test_a_sentinel_is_no_value(data: DataType, received: str, sentinel: int) ->
     assert quality == 16
 
 
+@pytest.mark.parametrize(
+    ("data", "received", "sentinel", "kept"),
+    [
+        (DataType.F32, "80000000", 0x80000000, "00000000"),
+        (DataType.F64, "8000000000000000", 1 << 63, "0000000000000000"),
+        (DataType.F32, "00000000", 0, "80000000"),
+    ],
+)
+def test_a_sentinel_that_is_a_zero_spares_the_other_one(
+    data: DataType, received: str, sentinel: int, kept: str
+) -> None:
+    value, quality = decode_one(data, Order.ABCD, received, invalid=frozenset({sentinel}))
+    assert math.isnan(value)
+    assert quality == Quality.SENSOR_FAILURE
+    assert decode_one(data, Order.ABCD, kept, invalid=frozenset({sentinel})) == (0.0, Quality.GOOD)
+
+
 def test_a_64_bit_sentinel_spares_its_neighbour() -> None:
     value, quality = decode_one(
         DataType.U64, Order.ABCD, "FFFFFFFFFFFFFFFE", invalid=frozenset({0xFFFFFFFFFFFFFFFF})
