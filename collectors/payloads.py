@@ -80,6 +80,7 @@ class PayloadDecoder:
         self._is_bare = not any(self._paths)
         self._words = [_raw_words(point, field) for point, field in zip(points, fields, strict=True)]
         self._measured = [point.type.unit != "1" for point in points]
+        self._invalid = [field.invalid for field in fields]
         self._partial = profile.partial
         self._time_path = profile.time_path
         self._time_format = profile.time_format
@@ -90,7 +91,8 @@ class PayloadDecoder:
         """The reading in a payload that arrived at a time (ns).
 
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
-        not there, unless messages are partial; null and NaN are SENSOR_FAILURE; a text or a structure in
+        not there, unless messages are partial; null, NaN and what the profile calls invalid are
+        SENSOR_FAILURE; a text or a structure in
         place of a number is BAD, unless it is a word for a state, and so are true and false in place of
         what has a unit.
 
@@ -105,13 +107,10 @@ class PayloadDecoder:
         values = np.empty(len(self._paths))
         faults: list[tuple[int, Quality]] = []
         for at, path in enumerate(self._paths):
-            raw = _find(document, path)
-            found = Quality.BAD if isinstance(raw, bool) and self._measured[at] else _number(raw)
+            found = self._read(at, _find(document, path))
             if isinstance(found, Quality):
-                found = self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
-                if isinstance(found, Quality):
-                    faults.append((at, found))
-                    found = math.nan
+                faults.append((at, found))
+                found = math.nan
             values[at] = found
         quality = self._scaling.apply(values)
         absent: tuple[int, ...] = ()
@@ -122,6 +121,15 @@ class PayloadDecoder:
         if self._told is not None:
             _mark(self._told, document, values, quality)
         return Reading(values, quality, self._time(document, arrival), absent)
+
+    def _read(self, at: int, raw: object) -> float | Quality:
+        """What lies in the place of one of the points: its number, or why there is none."""
+        if isinstance(raw, bool) and self._measured[at]:
+            return Quality.BAD
+        found = _number(raw)
+        if not isinstance(found, Quality):
+            return Quality.SENSOR_FAILURE if found in self._invalid[at] else found
+        return self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
 
     def _time(self, document: Json, arrival: int) -> int | None:
         if self._time_format is TimeFormat.NONE:

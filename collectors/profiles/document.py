@@ -183,6 +183,17 @@ class Section:
                 self._problems.add_at(node, f"{key!r} holds {written(node)}; list names such as [a, b]")
         return tuple(found)
 
+    def numbers(self, key: str) -> frozenset[float]:
+        """The entries of a list of numbers."""
+        found: set[float] = set()
+        for node in self.items(key):
+            value = _real_number(node)
+            if value is None:
+                self.note_at(node, f"{key!r} holds {written(node)}; list numbers as messages have them")
+            else:
+                found.add(value)
+        return frozenset(found)
+
     def numbered(self, key: str) -> list[tuple[int, str, yaml.Node]]:
         """The entries of a mapping from whole numbers to words, each with its node."""
         section = self.section(key)

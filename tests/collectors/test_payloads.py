@@ -68,6 +68,33 @@ def test_true_and_false_are_no_measurement(key: str, word: str) -> None:
     assert reading.quality.tolist() == [Quality.BAD]
 
 
+@pytest.mark.parametrize("written", ["-127", "-127.0", '"-127"'])
+def test_a_number_that_means_no_value_is_none(written: str) -> None:
+    profile = MqttProfile(
+        name="test",
+        kind=DeviceKind.ENVIRONMENT_SENSOR,
+        points=(PointSpec("a", POINT_TYPES["temperature"]), PointSpec("b", POINT_TYPES["temperature"])),
+        topic="t",
+        fields=(PayloadField(path=("a",), scale=0.1, invalid=frozenset({-127.0})), PayloadField(path=("b",))),
+    )
+    reading = PayloadDecoder(profile).decode(f'{{"a": {written}, "b": {written}}}'.encode(), ARRIVAL)
+    assert math.isnan(reading.values[0])
+    assert reading.values[1] == -127.0
+    assert reading.quality.tolist() == [Quality.SENSOR_FAILURE, Quality.GOOD]
+
+
+def test_what_is_not_there_is_missing_whatever_number_means_no_value() -> None:
+    profile = MqttProfile(
+        name="test",
+        kind=DeviceKind.ENVIRONMENT_SENSOR,
+        points=(PointSpec("a", POINT_TYPES["temperature"]), PointSpec("b", POINT_TYPES["temperature"])),
+        topic="t",
+        fields=tuple(PayloadField(path=(key,), invalid=frozenset({0.0, 8.0})) for key in "ab"),
+    )
+    quality = PayloadDecoder(profile).decode(b'{"b": "warm"}', ARRIVAL).quality
+    assert quality.tolist() == [Quality.NOT_CONNECTED, Quality.BAD]
+
+
 def test_true_and_false_are_states() -> None:
     reading = decoder(("a",), ("b",), types=("running", "fault")).decode(b'{"a": true, "b": false}', ARRIVAL)
     assert reading.values.tolist() == [1.0, 0.0]
