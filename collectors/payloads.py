@@ -37,6 +37,7 @@ _MISSING = object()
 _NANOSECONDS_IN = {TimeFormat.EPOCH_SECONDS: NANOSECONDS, TimeFormat.EPOCH_MILLISECONDS: NANOSECONDS // 1000}
 _SWITCH = {"on": 1, "true": 1, "off": 0, "false": 0}
 """Words of states that have none of their own."""
+_DATE_LENGTH = len("2026-01-01")
 _LAST_YEARS = 1e15
 """No number of seconds or milliseconds of this size is a time."""
 
@@ -271,7 +272,9 @@ def _source_time(found: object, written: TimeFormat) -> int | None:
 
 
 def _iso_time(text: str) -> int | None:
-    """ISO 8601; without a zone it is taken as UTC."""
+    """ISO 8601; without a zone it is taken as UTC. A date alone is no time: its midnight was long ago."""
+    if len(text) <= _DATE_LENGTH:
+        return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -187,3 +187,9 @@ def test_a_time_that_cannot_be_believed_is_none_and_the_value_stays(
     reading = timed(payload, written)
     assert reading.time is None
     assert reading.values.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("written", ["2026-01-01", "20260101", "2026-W01-4"])
+def test_a_date_alone_is_no_time(written: str) -> None:
+    reader = decoder(("a",), time=("ts",), written=TimeFormat.ISO8601)
+    assert reader.decode(f'{{"a": 1, "ts": "{written}"}}'.encode(), ARRIVAL).time is None
