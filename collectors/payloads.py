@@ -37,6 +37,7 @@ _MISSING = object()
 _NANOSECONDS_IN = {TimeFormat.EPOCH_SECONDS: NANOSECONDS, TimeFormat.EPOCH_MILLISECONDS: NANOSECONDS // 1000}
 _SWITCH = {"on": 1, "true": 1, "off": 0, "false": 0}
 """Words of states that have none of their own."""
+_DATE_LENGTH = len("2026-01-01")
 _LAST_YEARS = 1e15
 """No number of seconds or milliseconds of this size is a time."""
 
@@ -79,6 +80,8 @@ class PayloadDecoder:
         self._paths = [field.path for field in fields]
         self._is_bare = not any(self._paths)
         self._words = [_raw_words(point, field) for point, field in zip(points, fields, strict=True)]
+        self._measured = [point.type.unit != "1" for point in points]
+        self._invalid = [field.invalid for field in fields]
         self._partial = profile.partial
         self._time_path = profile.time_path
         self._time_format = profile.time_format
@@ -89,8 +92,10 @@ class PayloadDecoder:
         """The reading in a payload that arrived at a time (ns).
 
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
-        not there, unless messages are partial; null and NaN are SENSOR_FAILURE; a text or a structure in
-        place of a number is BAD, unless it is a word for a state.
+        not there, unless messages are partial; null, NaN and what the profile calls invalid are
+        SENSOR_FAILURE; a text or a structure in
+        place of a number is BAD, unless it is a word for a state, and so are true and false in place of
+        what has a unit.
 
         Raises:
             PayloadError: the payload is not JSON, and there is no text to be expected.
@@ -103,13 +108,10 @@ class PayloadDecoder:
         values = np.empty(len(self._paths))
         faults: list[tuple[int, Quality]] = []
         for at, path in enumerate(self._paths):
-            raw = _find(document, path)
-            found = _number(raw)
+            found = self._read(at, _find(document, path))
             if isinstance(found, Quality):
-                found = self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
-                if isinstance(found, Quality):
-                    faults.append((at, found))
-                    found = math.nan
+                faults.append((at, found))
+                found = math.nan
             values[at] = found
         quality = self._scaling.apply(values)
         absent: tuple[int, ...] = ()
@@ -120,6 +122,15 @@ class PayloadDecoder:
         if self._told is not None:
             _mark(self._told, document, values, quality)
         return Reading(values, quality, self._time(document, arrival), absent)
+
+    def _read(self, at: int, raw: object) -> float | Quality:
+        """What lies in the place of one of the points: its number, or why there is none."""
+        if isinstance(raw, bool) and self._measured[at]:
+            return Quality.BAD
+        found = _number(raw)
+        if not isinstance(found, Quality):
+            return Quality.SENSOR_FAILURE if found in self._invalid[at] else found
+        return self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
 
     def _time(self, document: Json, arrival: int) -> int | None:
         if self._time_format is TimeFormat.NONE:
@@ -261,7 +272,9 @@ def _source_time(found: object, written: TimeFormat) -> int | None:
 
 
 def _iso_time(text: str) -> int | None:
-    """ISO 8601; without a zone it is taken as UTC."""
+    """ISO 8601; without a zone it is taken as UTC. A date alone is no time: its midnight was long ago."""
+    if len(text) <= _DATE_LENGTH:
+        return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

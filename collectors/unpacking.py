@@ -33,6 +33,8 @@ _FORMATS: dict[DataType, str] = {
     DataType.BITS: "H",
 }
 """Plain numbers, as struct and numpy call their types."""
+_BITS_OF: dict[DataType, str] = {DataType.F32: "I", DataType.F64: "Q"}
+"""Whole numbers as long as the real ones: two zeros are the same number and not the same pattern."""
 _BYTES = frozenset({DataType.U8, DataType.S8})
 _FIELDS = frozenset({DataType.BIT, DataType.BITS})
 _GROUP_LIMIT = 10_000
@@ -129,7 +131,7 @@ def _takers(kinds: Iterable[Sequence[_Value]]) -> Iterator[_Taker]:
 class _Numbers:
     """Plain numbers of one type, or parts of registers."""
 
-    __slots__ = ("_data", "_masks", "_sentinels", "_shifts", "_type", "_values")
+    __slots__ = ("_data", "_masks", "_patterns", "_sentinels", "_shifts", "_type", "_values")
 
     def __init__(self, values: slice, data: slice, kind: Sequence[_Value]) -> None:
         """``values`` and ``data`` say which columns of the raw numbers, and of the bytes, are theirs."""
@@ -142,6 +144,8 @@ class _Numbers:
         if kind[0].mask:
             self._shifts = np.array([value.shift for value in kind], np.uint16)
         self._sentinels = tuple(_sentinels(kind))
+        bits = _BITS_OF.get(kind[0].register.data)
+        self._patterns = None if bits is None else np.dtype(">" + bits)
 
     def take(self, data: NDArray[np.uint8], raw: NDArray[np.float64]) -> None:
         """Write their columns of the raw numbers."""
@@ -150,8 +154,9 @@ class _Numbers:
             numbers = numbers >> self._shifts & self._masks
         columns = raw[:, self._values]
         columns[:] = numbers
+        patterns = numbers if self._patterns is None else numbers.view(self._patterns)
         for none in self._sentinels:
-            found = numbers[:, : len(none)] == none
+            found = patterns[:, : len(none)] == none
             if np.count_nonzero(found):
                 rows, at = found.nonzero()
                 columns[rows, at] = nan
@@ -210,7 +215,8 @@ def _sentinels(kind: Sequence[_Value]) -> Iterator[NDArray[np.generic]]:
     of_each = [sorted(_raw_numbers(value.register)) for value in kind]
     for turn in range(len(of_each[0])):
         numbers = [each[turn] for each in of_each if turn < len(each)]
-        yield np.array(numbers, _FORMATS[kind[0].register.data])
+        data = kind[0].register.data
+        yield np.array(numbers, _BITS_OF.get(data, _FORMATS[data]))
 
 
 def _sentinel_count(value: _Value) -> int:
@@ -218,16 +224,15 @@ def _sentinel_count(value: _Value) -> int:
     return 0 if value.register.data in _CONVERSIONS else len(_raw_numbers(value.register))
 
 
-def _raw_numbers(register: Register) -> frozenset[float]:
-    """The sentinel patterns as the numbers they unpack to, but for patterns of NaN, which need no step.
-
-    Whole numbers stay whole, so that even those of 64 bits compare exactly.
-    """
+def _raw_numbers(register: Register) -> frozenset[int]:
+    """The sentinel patterns as the whole numbers they unpack to, without those of NaN, which need no step."""
     if register.data in _FIELDS:
         return frozenset(register.invalid)
     layout = struct.Struct(">" + _FORMATS[register.data])
-    numbers = (layout.unpack(pattern.to_bytes(layout.size, "big"))[0] for pattern in register.invalid)
-    return frozenset(number for number in numbers if not isnan(number))
+    patterns = [(each, layout.unpack(each.to_bytes(layout.size, "big"))[0]) for each in register.invalid]
+    if register.data in _BITS_OF:
+        return frozenset(pattern for pattern, number in patterns if not isnan(number))
+    return frozenset(number for _, number in patterns)
 
 
 def _whole(data: bytes) -> float:

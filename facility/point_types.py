@@ -32,17 +32,31 @@ def _gauge(key: str, unit: str, low: float, high: float) -> PointType:
 
 
 def _counter(key: str, unit: str) -> PointType:
-    return PointType(key, unit, Behaviour.COUNTER, 0.0)
+    return PointType(key, unit, Behaviour.COUNTER, 0.0, _MOST_COUNTED)
 
 
 def _state(key: str, high: float = 1.0) -> PointType:
     return PointType(key, "1", Behaviour.STATE, 0.0, high)
 
 
+def _share(key: str, unit: str = "%") -> PointType:
+    """From nothing to all, and as far beyond both as an instrument at the end of its scale may read."""
+    return _gauge(key, unit, _JUST_BELOW, _JUST_ABOVE)
+
+
+def _flow(key: str) -> PointType:
+    """Water that stands is metered as a little to and fro, and it may run back."""
+    return _gauge(key, "L/s", -1e5, 1e5)
+
+
 def _temperature(key: str) -> PointType:
     return _gauge(key, "°C", -60.0, 150.0)
 
 
+_MOST_COUNTED = 1e16
+"""Wh, and so many of any other unit: 700 MW for 1600 years. More is garbage, such as 64 bits of ones."""
+_JUST_BELOW, _JUST_ABOVE = -0.99, 103.2
+"""A signal of 4 to 20 mA is alive up to 20.5 mA. Source: NAMUR NE 43. Below, a whole -1 is no value."""
 _GIGA = 1e9
 _TERA = 1e12
 
@@ -72,9 +86,9 @@ POINT_TYPES: dict[str, PointType] = {
         _counter("apparent_energy", "VAh"),
         _gauge("charge", "Ah", -_GIGA, _GIGA),
         _gauge("load", "%", 0.0, 250.0),
-        _gauge("battery_charge", "%", 0.0, 100.0),
+        _share("battery_charge"),
         _gauge("battery_runtime", "s", 0.0, 1e6),
-        _gauge("fuel_level", "%", 0.0, 100.0),
+        _share("fuel_level"),
         _state("breaker_closed"),
         _state("on_battery"),
         _state("on_bypass"),
@@ -90,7 +104,7 @@ POINT_TYPES: dict[str, PointType] = {
         _temperature("air_supply_temperature"),
         _temperature("air_return_temperature"),
         _temperature("outdoor_temperature"),
-        _gauge("relative_humidity", "%RH", 0.0, 100.0),
+        _share("relative_humidity", "%RH"),
         _temperature("dew_point"),
         _temperature("supply_temperature"),
         _temperature("return_temperature"),
@@ -107,17 +121,17 @@ POINT_TYPES: dict[str, PointType] = {
         _temperature("cold_inlet_temperature"),
         _temperature("cold_outlet_temperature"),
         _temperature("temperature_setpoint"),
-        _gauge("flow", "L/s", 0.0, 1e5),
-        _gauge("chw_flow", "L/s", 0.0, 1e5),
-        _gauge("cw_flow", "L/s", 0.0, 1e5),
-        _gauge("fws_flow", "L/s", 0.0, 1e5),
-        _gauge("tcs_flow", "L/s", 0.0, 1e5),
-        _gauge("hot_flow", "L/s", 0.0, 1e5),
-        _gauge("cold_flow", "L/s", 0.0, 1e5),
+        _flow("flow"),
+        _flow("chw_flow"),
+        _flow("cw_flow"),
+        _flow("fws_flow"),
+        _flow("tcs_flow"),
+        _flow("hot_flow"),
+        _flow("cold_flow"),
         _gauge("branch_flow", "L/s", -1e6, 1e6),
         _gauge("pressure", "kPa", -1e4, 1e6),
         _gauge("differential_pressure", "kPa", -1e4, 1e4),
-        _gauge("valve_position", "%", 0.0, 100.0),
+        _share("valve_position"),
         _gauge("pump_speed", "%", 0.0, 120.0),
         _gauge("fan_speed", "%", 0.0, 120.0),
         _gauge("heat_power", "W", -_GIGA, _GIGA),

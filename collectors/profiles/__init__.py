@@ -290,6 +290,8 @@ class PayloadField:
     offset: float = 0.0
     topic: str = ""
     """Under that of the device, joined by ``/``; the device's own if empty."""
+    invalid: frozenset[float] = frozenset()
+    """Numbers, before scaling, that mean there is no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|min|h)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_NUMBER = re.compile(r"[+-]?(?:0x[0-9A-Fa-f]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)")
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -101,7 +102,7 @@ class Section:
         value = whole_number(node)
         if value is None or value < low or (high is not None and value > high):
             bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
-            self.note(f"{key!r} is {written(node)}; it must be a whole number {bounds}", key)
+            self.note(f"{key!r} is {written(node)}{_mend(node, f'it must be a whole number {bounds}')}", key)
             return fallback
         return value
 
@@ -112,7 +113,7 @@ class Section:
             return fallback
         value = _real_number(node)
         if value is None:
-            self.note(f"{key!r} is {written(node)}; it must be a number", key)
+            self.note(f"{key!r} is {written(node)}{_mend(node, 'it must be a number, such as 0.1')}", key)
             return fallback
         return value
 
@@ -181,6 +182,17 @@ class Section:
             else:
                 self._problems.add_at(node, f"{key!r} holds {written(node)}; list names such as [a, b]")
         return tuple(found)
+
+    def numbers(self, key: str) -> frozenset[float]:
+        """The entries of a list of numbers."""
+        found: set[float] = set()
+        for node in self.items(key):
+            value = _real_number(node)
+            if value is None:
+                self.note_at(node, f"{key!r} holds {written(node)}; list numbers as messages have them")
+            else:
+                found.add(value)
+        return frozenset(found)
 
     def numbered(self, key: str) -> list[tuple[int, str, yaml.Node]]:
         """The entries of a mapping from whole numbers to words, each with its node."""
@@ -290,6 +302,16 @@ def one_of(wrong: str, words: Iterable[str]) -> str:
     known = [str(word) for word in words]
     near = difflib.get_close_matches(wrong.strip("'"), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+
+
+def _mend(node: yaml.Node, rule: str) -> str:
+    """What to do about a number that is none; the rule, unless only its writing is wrong."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.style and _NUMBER.fullmatch(node.value):
+            return " in quotes; write the number without them"
+        if re.fullmatch(r"0+\d+", node.value):
+            return "; write it without leading zeros"
+    return f"; {rule}"
 
 
 def _real_number(node: yaml.Node) -> float | None:

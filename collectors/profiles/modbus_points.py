@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from collectors.profiles import DataType, ModbusProfile, Table
-from collectors.profiles.document import Section
+from collectors.profiles.document import Section, whole_number
 from collectors.profiles.identities import (
     read_identification,
     read_identity,
@@ -15,6 +15,7 @@ from collectors.profiles.points import PointReader, scaling
 from collectors.profiles.references import REFERENCE_KEYS, Draft, Linker, read_links
 from collectors.profiles.registers import (
     BIT_TABLES,
+    LAST_ADDRESS,
     MAX_REGISTERS,
     PARTS,
     REGISTER_KEYS,
@@ -186,7 +187,7 @@ def _check_overlaps(drafts: Sequence[Draft]) -> None:
     taken: dict[tuple[Table, int], list[Draft]] = {}
     for draft in drafts:
         register = draft.register
-        if register is None:
+        if register is None or not _has_address(draft):
             continue
         for address in range(register.address, register.address + register.length):
             others = taken.setdefault((register.table, address), [])
@@ -196,6 +197,13 @@ def _check_overlaps(drafts: Sequence[Draft]) -> None:
                 message = f"{draft.name!r} lies on {register.table!s} {address} like {wrong.name!r}"
                 draft.section.note(f"{message}; correct one address")
                 break
+
+
+def _has_address(draft: Draft) -> bool:
+    """Whether its address was read: the place that stands in for a wrong one collides with nothing."""
+    node = draft.section.node("address")
+    address = None if node is None else whole_number(node)
+    return address is not None and 0 <= address <= LAST_ADDRESS
 
 
 def _may_share(one: Draft, other: Draft) -> bool:

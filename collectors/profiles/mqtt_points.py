@@ -27,6 +27,7 @@ def read_mqtt_profile(top: Section, name: str, kind: DeviceKind, source: str, ca
             scale=meaning.scale,
             offset=meaning.offset,
             topic=_topic_under(section),
+            invalid=section.numbers("invalid"),
         )
         found.append((lies, point))
         section.close()

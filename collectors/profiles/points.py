@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from collectors.profiles.document import Section, one_of
 from facility.naming import QUALITY_SUFFIX
 from facility.point_types import POINT_TYPES, Behaviour, PointType
-from facility.units import Unit, UnknownUnitError, unit
+from facility.units import Unit, UnknownUnitError, symbols, unit
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _GENERIC = POINT_TYPES["generic"]
@@ -93,14 +93,18 @@ def _unit(point: Section, kind: PointType) -> Unit:
     try:
         found = unit(symbol)
     except UnknownUnitError as error:
-        stored = f"; points of type {kind.key!r} are stored in {kind.unit!r}" if kind != _GENERIC else ""
-        point.note(f"{error}{stored}", "unit")
+        given = f"; points of type {kind.key!r} are given in {_units_of(kind)}" if kind != _GENERIC else ""
+        point.note(f"{error}{given}", "unit")
         return unit(kind.unit)
     if found.base != kind.unit and kind.key != _GENERIC.key:
-        point.note(
-            f"unit {symbol!r} cannot become {kind.unit!r}, the unit of type {kind.key!r}; correct one", "unit"
-        )
+        message = f"unit {symbol!r} cannot become {kind.unit!r}, the unit of type {kind.key!r}"
+        point.note(f"{message}; use one of {_units_of(kind)}", "unit")
     return found
+
+
+def _units_of(kind: PointType) -> str:
+    """Those a value of a type may be given in."""
+    return ", ".join(symbol for symbol in symbols() if unit(symbol).base == kind.unit) or "no unit"
 
 
 def _generic(point: Section, found: Unit, states: States) -> PointType:

@@ -31,7 +31,7 @@ _DESCRIPTIONS = {
     "binary_point": "The raw number is divided by 2 to this power",
     "every": "Read in every so manieth scan",
     "extends": "Profile this one is a variant of",
-    "invalid": "Raw patterns that mean there is no value",
+    "invalid": "Raw patterns, or numbers of messages, that mean there is no value",
     "max_gap": "Unused registers that may be read across",
     "modulus": "Raw number at which a counter starts again",
     "offset": "Added after scaling, in 'unit'",
@@ -164,8 +164,10 @@ def _modbus_keys(entry: Entry) -> dict[str, object]:
     helper = _REGISTER | _references() | {key: _POINT[key] for key in ("name", "unit", "scale", "offset")}
     point = _POINT | helper | {"every": _whole(1, MAX_EVERY), "modulus": _whole(1), "path": _PATH}
     point |= {"topic": {"type": "string"}, "sum": _list(_NAME, least=1)}
-    points = _list(entry(point, ()))
-    if entry is _complete:
+    if entry is _changed:
+        point["invalid"] = _list(_NUMBER)  # of either protocol
+        points = _list(entry(point, ()))
+    else:
         del point["path"], point["topic"]
         points = _list(_with_place_or_sum(entry(point, ())), least=1)
     text = _PLACE | {
@@ -210,7 +212,8 @@ def _mqtt_keys(entry: Entry) -> dict[str, object]:
         "liveness": _object(liveness, ("topic",)),
     }
     if entry is _complete:
-        keys["points"] = _list(entry(_POINT | {"path": _PATH, "topic": text}, ("path",)), least=1)
+        point = _POINT | {"path": _PATH, "topic": text, "invalid": _list(_NUMBER)}
+        keys["points"] = _list(entry(point, ("path",)), least=1)
     return keys
 
 

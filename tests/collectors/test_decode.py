@@ -249,6 +249,23 @@ def test_a_sentinel_is_no_value(data: DataType, received: str, sentinel: int) ->
     assert quality == 16
 
 
+@pytest.mark.parametrize(
+    ("data", "received", "sentinel", "kept"),
+    [
+        (DataType.F32, "80000000", 0x80000000, "00000000"),
+        (DataType.F64, "8000000000000000", 1 << 63, "0000000000000000"),
+        (DataType.F32, "00000000", 0, "80000000"),
+    ],
+)
+def test_a_sentinel_that_is_a_zero_spares_the_other_one(
+    data: DataType, received: str, sentinel: int, kept: str
+) -> None:
+    value, quality = decode_one(data, Order.ABCD, received, invalid=frozenset({sentinel}))
+    assert math.isnan(value)
+    assert quality == Quality.SENSOR_FAILURE
+    assert decode_one(data, Order.ABCD, kept, invalid=frozenset({sentinel})) == (0.0, Quality.GOOD)
+
+
 def test_a_64_bit_sentinel_spares_its_neighbour() -> None:
     value, quality = decode_one(
         DataType.U64, Order.ABCD, "FFFFFFFFFFFFFFFE", invalid=frozenset({0xFFFFFFFFFFFFFFFF})
@@ -284,7 +301,7 @@ def test_an_impossible_value_is_a_sensor_failure_and_its_neighbour_is_not() -> N
         Register(table=Table.INPUT, address=1, data=DataType.U16, scale=0.1),
         types=("supply_temperature", "relative_humidity"),
     )
-    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("00FA03E9")])
+    values, quality = Decoder(profile, plan_blocks(profile)).decode([bytes.fromhex("00FA04B0")])
     assert values[0] == pytest.approx(25.0)
     assert math.isnan(values[1])
     assert quality.tolist() == [192, 16]

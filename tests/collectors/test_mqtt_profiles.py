@@ -82,6 +82,8 @@ MISTAKES = """
 8 | topic: Power | topic: /Power | 'topic' '/Power' begins or ends with '/'; it follows the device's topic
 8 | topic: Power | topic: Power/# | 'topic' 'Power/#' holds a wildcard; write the one topic under the device's
 8 | topic: Power | topic: "{device}" | 'topic' '{device}' has a brace; words stand in the 'topic' of
+8 | path: value} | path: value, invalid: [-999, none]} | 'invalid' holds 'none'; list numbers
+8 | path: value} | path: value, invalid: -999} | 'invalid' must be a list
 4 | topic: a/{device} | topic: a/{device}\\npartial: maybe | 'partial' is 'maybe'; it must be true or false
 """
 
@@ -93,6 +95,13 @@ def test_a_mistake_is_told_with_its_line_and_mend(mistake: str) -> None:
     (told,) = problems(GOOD.replace(right, wrong.replace("\\n", "\n"), 1))
     line = str(int(line) + 1) if "\\n" in wrong else line
     assert told.startswith(f"p.yaml:{line}: {message}")
+
+
+def test_numbers_that_mean_no_value_are_read_as_messages_have_them() -> None:
+    profile = mqtt(
+        GOOD.replace("path: value}", "path: value, scale: 0.1, unit: kW, invalid: [-999, 6553.5]}")
+    )
+    assert profile.fields[0].invalid == frozenset({-999.0, 6553.5})
 
 
 EM = """{"id":0,"a_current":0.593,"a_voltage":230.5,"a_act_power":-75.4,"a_aprt_power":136.9,"a_pf":0.68,\

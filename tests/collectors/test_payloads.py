@@ -9,6 +9,7 @@ from collectors.payloads import PayloadDecoder, Reading
 from collectors.profiles import MqttProfile, PayloadField, TimeFormat
 from facility.devices import DeviceKind, PointSpec
 from facility.point_types import POINT_TYPES
+from facility.quality import Quality
 
 SECOND = 1_000_000_000
 ARRIVAL = 1_767_225_600 * SECOND
@@ -59,6 +60,47 @@ def test_a_number_is_found_wherever_the_path_leads(payload: str, path: Path, val
     assert read_one(payload, path) == (value, 192)
 
 
+@pytest.mark.parametrize("key", ["active_power", "active_energy", "air_inlet_temperature", "flow"])
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_true_and_false_are_no_measurement(key: str, word: str) -> None:
+    reading = decoder(("a",), types=(key,)).decode(f'{{"a": {word}}}'.encode(), ARRIVAL)
+    assert math.isnan(reading.values[0])
+    assert reading.quality.tolist() == [Quality.BAD]
+
+
+@pytest.mark.parametrize("written", ["-127", "-127.0", '"-127"'])
+def test_a_number_that_means_no_value_is_none(written: str) -> None:
+    profile = MqttProfile(
+        name="test",
+        kind=DeviceKind.ENVIRONMENT_SENSOR,
+        points=(PointSpec("a", POINT_TYPES["temperature"]), PointSpec("b", POINT_TYPES["temperature"])),
+        topic="t",
+        fields=(PayloadField(path=("a",), scale=0.1, invalid=frozenset({-127.0})), PayloadField(path=("b",))),
+    )
+    reading = PayloadDecoder(profile).decode(f'{{"a": {written}, "b": {written}}}'.encode(), ARRIVAL)
+    assert math.isnan(reading.values[0])
+    assert reading.values[1] == -127.0
+    assert reading.quality.tolist() == [Quality.SENSOR_FAILURE, Quality.GOOD]
+
+
+def test_what_is_not_there_is_missing_whatever_number_means_no_value() -> None:
+    profile = MqttProfile(
+        name="test",
+        kind=DeviceKind.ENVIRONMENT_SENSOR,
+        points=(PointSpec("a", POINT_TYPES["temperature"]), PointSpec("b", POINT_TYPES["temperature"])),
+        topic="t",
+        fields=tuple(PayloadField(path=(key,), invalid=frozenset({0.0, 8.0})) for key in "ab"),
+    )
+    quality = PayloadDecoder(profile).decode(b'{"b": "warm"}', ARRIVAL).quality
+    assert quality.tolist() == [Quality.NOT_CONNECTED, Quality.BAD]
+
+
+def test_true_and_false_are_states() -> None:
+    reading = decoder(("a",), ("b",), types=("running", "fault")).decode(b'{"a": true, "b": false}', ARRIVAL)
+    assert reading.values.tolist() == [1.0, 0.0]
+    assert reading.quality.tolist() == [Quality.GOOD, Quality.GOOD]
+
+
 @pytest.mark.parametrize(
     ("payload", "quality"),
     [
@@ -92,7 +134,7 @@ def test_a_list_that_is_too_short_has_no_such_value() -> None:
 
 def test_an_impossible_value_is_a_sensor_failure() -> None:
     reading = decoder(("h",), ("t",), types=("relative_humidity", "air_inlet_temperature")).decode(
-        b'{"h": 100.5, "t": 24.5}', ARRIVAL
+        b'{"h": 120, "t": 24.5}', ARRIVAL
     )
     assert math.isnan(reading.values[0])
     assert reading.values[1] == 24.5
@@ -145,3 +187,9 @@ def test_a_time_that_cannot_be_believed_is_none_and_the_value_stays(
     reading = timed(payload, written)
     assert reading.time is None
     assert reading.values.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("written", ["2026-01-01", "20260101", "2026-W01-4"])
+def test_a_date_alone_is_no_time(written: str) -> None:
+    reader = decoder(("a",), time=("ts",), written=TimeFormat.ISO8601)
+    assert reader.decode(f'{{"a": 1, "ts": "{written}"}}'.encode(), ARRIVAL).time is None

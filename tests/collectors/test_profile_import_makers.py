@@ -4,6 +4,7 @@ import pytest
 
 from collectors.errors import ProfileError
 from collectors.profiles import DataType
+from collectors.profiles.csv_map import import_map
 from facility.devices import DeviceKind
 from facility.quality import Quality
 from tests.collectors.imports import decoded, imported, notes, only, register
@@ -208,6 +209,39 @@ def test_kelvin_of_a_difference_may_be_told_by_the_description() -> None:
 )
 def test_types_are_told_by_the_words_of_makers(row: str, type_key: str) -> None:
     assert [point.type.key for point in imported(row).profile.points] == [type_key]
+
+
+@pytest.mark.parametrize(
+    "kind", [DeviceKind.CHILLER, DeviceKind.CDU, DeviceKind.CRAH, DeviceKind.HEAT_EXCHANGER]
+)
+@pytest.mark.parametrize("name", ["Load", "Total Load", "Actual load"])
+def test_the_load_of_what_cools_is_no_electrical_power(kind: DeviceKind, name: str) -> None:
+    text = f"name,register_type,address,data_type,unit\n{name},holding,1,u16,kW\n"
+    (point,) = import_map(text, "acme.csv", kind=kind).profile.points
+    assert point.type.key == "power"
+
+
+def test_the_load_of_what_feeds_is_its_power() -> None:
+    text = "name,register_type,address,data_type,unit\nLoad,holding,1,u16,kW\n"
+    (point,) = import_map(text, "acme.csv", kind=DeviceKind.RACK_PDU).profile.points
+    assert point.type.key == "active_power"
+
+
+def test_addresses_that_may_be_hexadecimal_are_told() -> None:
+    found = imported("a,holding,0000,u16,,,,V,", "b,holding,0010,u16,,,,V,", "c,holding,0100,u16,,,,V,")
+    assert register(found, "b").address == 10
+    rule = "if the map's addresses are hexadecimal, write 0x before each"
+    assert f"acme.csv:4: b: address 0010 is taken as decimal 10; {rule}" in notes(found)
+    assert "c: address" not in notes(found)
+    assert "decimal" not in notes(imported("a,holding,00001,u16,,,,V,", "b,holding,0010h,u16,,,,V,"))
+    told = imported("a,holding,10,u16,,,,V,", comment="addresses in hexadecimal")
+    assert f"acme.csv:3: a: address 10 is taken as decimal 10; {rule}" in notes(told)
+
+
+def test_a_hexadecimal_address_without_its_mark_is_told_as_such() -> None:
+    with pytest.raises(ProfileError, match="if it is hexadecimal, write 0x000A") as caught:
+        imported("a,holding,0000,u16,,,,V,", "b,holding,000A,u16,,,,V,")
+    assert "acme.csv:4: 'b': address is '000A'; write the protocol address" in str(caught.value)
 
 
 def test_a_kind_is_told_by_most_of_the_units_not_by_one() -> None:

@@ -30,6 +30,15 @@ from tests.collectors.imports import decoded, imported, notes, only
         ("x,input,1,u16,big,1,0,V,all ones = not available", {0xFFFF}),
         ('x,input,1,u16,big,1,0,V,"invalid: 0x8000 (off), 0xFFFF (no probe)"', {0x8000, 0xFFFF}),
         ("x,input,1,f32,big,1,0,degC,-9999.0 = no sensor", {0xC61C3C00}),
+        ("x,input,1,f32,big,1,0,kW,99999 = not available", {0x47C34F80}),
+        ("x,input,1,f32,big,1,0,kW,invalid=9999999", {0x4B18967F}),
+        ("x,input,1,f32,big,1,0,kW,invalid=0xFF7FFFFF", {0xFF7FFFFF}),
+        ("x,input,1,f32,big,1,0,degC,-9999.9 = sensor fault", {0xC61C3F9A}),
+        ("x,input,1,f32,big,1,0,degC,999.9 = sensor fault", {0x4479F99A}),
+        ("x,input,1,f32,big,1,0,kW,1e10 = not available", {0x501502F9}),
+        ("x,input,1,f32,big,1,0,kW,-1E+30 = no data", {0xF149F2CA}),
+        ("x,input,1,f32,big,1,0,kW,3.4e38 = no value", {0x7F7FFFFF}),
+        ("x,input,1,f32,big,1,0,kW,1e99 = no value", set()),
         ("x,input,1,u16,big,1,0,,0x0080 = sensor fault", set()),
         ("x,input,1,u16,big,1,0,A,1 = sensor fault", set()),
         ("x,input,1,u16,big,1,0,A,range 0..0xFFFE", set()),
@@ -53,6 +62,29 @@ from tests.collectors.imports import decoded, imported, notes, only
 )
 def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> None:
     assert only(row).invalid == patterns
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Probe 2 not connected: see alarms",
+        "Flow meter 1 not available on small models",
+        "pump 0 not fitted",
+        "fan 9 not fitted",
+        "register 1024 not available on B21",
+        "document register 30123 (not available on X)",
+        "40123 not available on X",
+        "model 300 not supported",
+        "firmware before 230 not supported",
+        "not available: 3 phase 4 wire",
+    ],
+)
+def test_numbers_of_probes_registers_and_models_are_no_patterns(description: str) -> None:
+    assert only(f"x,input,1,u16,,0.1,,kW,{description}").invalid == frozenset()
+
+
+def test_a_probe_beside_its_pattern_is_none_itself() -> None:
+    assert only("x,input,1,s16,,0.1,,degC,Probe 2 not connected reads 8000h").invalid == {0x8000}
 
 
 @pytest.mark.parametrize(
@@ -94,6 +126,17 @@ def test_a_description_tells_what_is_no_value(row: str, patterns: set[int]) -> N
         ("-32768 = sensor error", "s16", {0x8000}),
         ("a value of -999 means not installed; 0x8000 for integers", "f32", {0xC479C000}),
         ("a value of -999 means not installed; 0x8000 for integers", "s16", {0xFC19, 0x8000}),
+        ("sensor error value 9999 for f32", "f32", {0x461C3C00}),
+        ("sensor error value 9999 for f32", "s16", set()),
+        ("not available = 9999999 for float32", "f32", {0x4B18967F}),
+        ("not connected sensors deliver 9999", "f32", {0x461C3C00}),
+        ("not connected sensors deliver 9999", "s16", {0x270F}),
+        ("9999 for floats, 0x8000 for int16 when not implemented", "s16", {0x8000}),
+        ("-999 for floats means not installed", "f32", {0xC479C000}),
+        ("-999 for floats means not installed", "s16", set()),
+        ("unavailable: -99999", "f32", {0xC7C34F80}),
+        ("unavailable: -99999", "s16", set()),
+        ("unavailable: -99999", "s32", {0xFFFE7961}),
         ("unavailable: 0x7FFF (16 bit), 0x7FFFFFFF (32 bit)", "u16", {0x7FFF}),
         ("unavailable: 0xFFFF (16 bit), 0xFFFFFFFF (32 bit)", "s16", set()),
         ("sentinels: 0xFFFF (u16), 0x8000 (s16), 0xFFFFFFFF (u32)", "u16", {0xFFFF}),
@@ -225,12 +268,75 @@ def test_what_must_not_be_read_is_told_in_many_ways(comment: str, spans: list[tu
             "nothing is forbidden by 'what is reserved",
         ),
         ("x,input,1,u16,,,,,sign bit in bit 15", "", "x: 'sign bit' is not understood; its values may be"),
+        ("x,input,1,u16,,,,W,bit 15 = sign", "", "x: 'bit 15 = sign' is not understood; its values may be"),
+        ("x,input,1,u16,,,,W,MSB is the sign", "", "x: 'MSB is the sign' is not understood; its values may"),
         ("x,input,1,u16,,,,,", "all values sign-magnitude", "'all values sign-magnitude' is not understood"),
         ("x,input,1,u16,,,,,", "60 registers, not more", "no limit of a request is taken from '60 registers"),
+        (
+            "x,input,1,f32,,,,kW,",
+            "missing values are 1e30",
+            "1e30 in 'missing values are 1e30' is not taken for no",
+        ),
     ],
 )
 def test_what_was_not_understood_is_told(row: str, comment: str, told: str) -> None:
     assert told in notes(imported(row, comment=comment))
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        ("-40.0 to 125.0", "-40.0 to 1"),
+        ("range -400..1250", "-400..1"),
+        ("-40 °C … 120 °C", "-40 °C … 1"),
+        ("signed value", "signed"),
+        ("two's complement", "two's complement"),
+        ("negative = export", "negative ="),
+        ("negative values when discharging", "negative values"),
+    ],
+)
+def test_negative_numbers_of_an_unsigned_type_are_told(description: str, told: str) -> None:
+    noted = (
+        f"x: {told!r} in its description speaks of negative numbers, which u16 has not; if it has, write s16"
+    )
+    assert noted in notes(imported(f"x,input,1,u16,,0.1,,degC,{description}"))
+    assert "negative numbers" not in notes(imported(f"x,input,1,s16,,0.1,,degC,{description}"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "x,input,1,u16,,0.1,,V,unsigned value",
+        "x,input,1,u16,,0.1,,V,negative battery voltage",
+        "x,input,1,u16,,0.1,,V,L1-L2 to neutral; 2020-10 to 2021",
+        "x,input,1,s32,,0.1,,V,-100 to 100",
+        "x,input,1,u32,,0.1,-40,degC,-40 to 125",
+    ],
+)
+def test_what_speaks_of_no_negative_number_is_left_alone(row: str) -> None:
+    assert "negative numbers" not in notes(imported(row))
+
+
+@pytest.mark.parametrize(
+    ("scale", "description", "modulus"),
+    [
+        ("1", "modulus=1000000", 1_000_000e3),
+        ("0.1", "modulus=1000000", 100_000e3),
+        ("1", "rolls over at 99999999", 100_000_000e3),
+        ("0.1", "rolls over at 99999999", 10_000_000e3),
+        ("0.1", "rolls over at 999999.9 kWh", 1_000_000e3),
+        ("0.1", "rollover at 1000000 kWh", 1_000_000e3),
+        ("0.1", "rolls over at 999999 kWh", 1_000_000e3),
+        ("0.01", "wraps at 10000 MWh", 10_000_000e3),
+        ("1", "rolls over at 4294967295", 4_294_967_296e3),
+        ("1", "rolls over at 0xFFFFFF", 16_777_216e3),
+        ("1", "roll over", 4_294_967_296e3),
+        ("1", "rolls over at 0", 4_294_967_296e3),
+    ],
+)
+def test_a_counter_starts_again_where_its_map_says(scale: str, description: str, modulus: float) -> None:
+    (point,) = imported(f"energy,input,1,u32,,{scale},,kWh,{description}").profile.points
+    assert point.modulus == modulus
 
 
 def test_a_high_and_a_low_word_become_one_number() -> None:

@@ -109,7 +109,7 @@ quality: {path: q, good: [1, ok], uncertain: [2]}
 partial: true
 liveness: {topic: ../status, path: state, online: true, offline: false}
 points:
-  - {name: active_power, topic: Power/L1, path: value}
+  - {name: active_power, topic: Power/L1, path: value, invalid: [-999, 6553.5]}
 """
 OWN_MQTT = """\
 profile: v
@@ -117,7 +117,7 @@ extends: shelly-pro-3em
 partial: true
 liveness: ~
 points:
-  - {name: active_power, topic: events/rpc, path: [params, "em:0", total_act_power]}
+  - {name: active_power, topic: events/rpc, path: [params, "em:0", total_act_power], invalid: [-1]}
 """
 
 

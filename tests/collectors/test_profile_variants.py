@@ -122,7 +122,7 @@ def test_mistakes_of_a_variant_are_told_at_its_own_lines() -> None:
         ),
         "own.yaml:3: 'without' has 'falt', which is not there to leave out; did you mean 'fault'?",
         "own.yaml:3: 'without' has 'gone', which is not there to leave out; remove it",
-        "own.yaml:6: 'scale' is 'x'; it must be a number",
+        "own.yaml:6: 'scale' is 'x'; it must be a number, such as 0.1",
         "own.yaml:7: 'new' lies on holding 0 like 'active_power'; correct one address",
     ]
 

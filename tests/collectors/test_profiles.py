@@ -132,7 +132,7 @@ MISTAKES = """
 9 | max_gap: 3 | source: b | 'source' is written twice; remove one
 11 | active_power, | active_powr, | 'active_powr' is no point type; did you mean 'active_power'? (key 'type')
 11 | unit: kW} | unit: KW} | unknown unit 'KW'; did you mean 'kW'?; points of type 'active_power' are
-11 | unit: kW} | unit: kVA} | unit 'kVA' cannot become 'W', the unit of type 'active_power'; correct one
+11 | unit: kW} | unit: kVA} | unit 'kVA' cannot become 'W', the unit of type 'active_power'; use one of
 11 | f32 | f23 | 'data' is 'f23'; did you mean 'f32'?
 11 | address: 0, |  | 'address' is missing; add it
 12 | scale: 0.1} | scale: zero} | 'scale' is 'zero'; it must be a number
@@ -161,6 +161,44 @@ def test_a_modulus_of_what_is_no_counter_is_told() -> None:
     text = METER.replace("type: active_energy,", "type: active_power,").replace("unit: kWh}", "unit: kW}")
     told = problems(text)
     assert told == ["meter.yaml:15: 'modulus' goes with counters, not with 'active_power'; leave it out"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("unit: °F", "unit: F", "unknown unit 'F'; points of type 'supply_temperature' are given in"),
+        (
+            "unit: °F",
+            "unit: K",
+            "unit 'K' cannot become '°C', the unit of type 'supply_temperature'; use one of",
+        ),
+    ],
+)
+def test_a_wrong_unit_is_told_with_those_that_fit(right: str, wrong: str, message: str) -> None:
+    assert right in METER
+    (told,) = problems(METER.replace(right, wrong, 1))
+    assert told == f"meter.yaml:12: {message} °C, C, degC, °F, degF, kelvin"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("scale: 0.1}", "scale: 1/10}", "'scale' is '1/10'; it must be a number, such as 0.1"),
+        ("scale: 0.1}", 'scale: "0.1"}', "'scale' is '0.1' in quotes; write the number without them"),
+        ("scale: 0.1}", 'scale: "0,1"}', "'scale' is '0,1'; it must be a number, such as 0.1"),
+        ("address: 9,", 'address: "9",', "'address' is '9' in quotes; write the number without them"),
+        ("address: 9,", "address: 009,", "'address' is '009'; write it without leading zeros"),
+    ],
+)
+def test_a_number_that_is_none_is_told_with_its_mend(right: str, wrong: str, message: str) -> None:
+    assert right in METER
+    (told,) = problems(METER.replace(right, wrong, 1))
+    assert told.startswith(f"meter.yaml:12: {message}")
+
+
+def test_a_wrong_address_is_told_once_not_as_one_of_another_point() -> None:
+    (told,) = problems(METER.replace("address: 20", "address: 0.5"))
+    assert told.startswith("meter.yaml:15: 'address' is '0.5'; it must be a whole number")
 
 
 def test_what_is_no_yaml_is_told() -> None:

@@ -14,6 +14,12 @@ _SIZED = re.compile(r"16|word|short|enum|bit|count|sunssf")
 _NUMBERING = {Table.DISCRETE: 10001, Table.INPUT: 30001, Table.HOLDING: 40001}
 """The number that manuals in the manner of Modicon give to address 0."""
 _NUMBERED = 9999
+_FIRST_THAT_DIFFERS = 10
+_PADDED = re.compile(r"0\d{3}")
+"""Four digits, as hexadecimal addresses are written; decimal ones are seldom filled up."""
+_SAID_HEXADECIMAL = re.compile(
+    r"\baddress(?:es)?(?: are| is)?(?: given| written)?(?: in)? hex(?:adecimal)?\b", re.IGNORECASE
+)
 
 
 def of_names(named: Sequence[tuple[MapRow, str]]) -> Iterator[tuple[int, str]]:
@@ -46,6 +52,20 @@ def of_types(rows: Sequence[MapRow]) -> Iterator[tuple[int, str]]:
         if word not in told and not _SIZED.search(word):
             told.add(word)
             yield row.line, f"{row.data_type} taken as {found.data}, of 16 bits; if it has 32, write that"
+
+
+def of_hexadecimal(rows: Sequence[MapRow], comment: str) -> Iterator[tuple[int, str]]:
+    """The first address that is read as decimal and may not be."""
+    said = _SAID_HEXADECIMAL.search(comment)
+    for row in rows:
+        plain = row.address_written.isdecimal() and row.address >= _FIRST_THAT_DIFFERS
+        if plain and (said or _PADDED.fullmatch(row.address_written)):
+            rule = "if the map's addresses are hexadecimal, write 0x before each"
+            yield (
+                row.line,
+                f"{row.name}: address {row.address_written} is taken as decimal {row.address}; {rule}",
+            )
+            return
 
 
 def of_numbering(places: Sequence[Place]) -> Iterator[tuple[int, str]]:

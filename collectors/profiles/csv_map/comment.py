@@ -136,10 +136,6 @@ _SWAPPED = re.compile(
     r"|(?:swapped bytes|bytes (?:are )?swapped) in (?:the )?(?:(\w+) )?(?:string|text)s?",
     re.IGNORECASE,
 )
-_WORDS_LITTLE = re.compile(
-    r"\b(?:LSW|least significant word|low word)[- ]first|\bword[- ]swapped|\bword_?order\s*=\s*little",
-    re.IGNORECASE,
-)
 _BYTES_LITTLE = re.compile(r"\bbyte_?order\s*=\s*little\b", re.IGNORECASE)
 _LAST_OF_SUNSPEC = {
     DataType.U16: 0xFFFF,
@@ -185,8 +181,8 @@ class Comment:
     forbidden: list[tuple[int, int]] = field(default_factory=list)
     negatives: list[str] = field(default_factory=list)
     """Clauses that say negative numbers are codes, of whatever their words name."""
-    words_little: bool = False
-    """The least significant word comes first, where a row does not say its order."""
+    clauses: tuple[str, ...] = ()
+    """All it says, one thing after the other."""
     bytes_little: bool = False
     """In every register the less significant byte comes first."""
     swapped: list[str] = field(default_factory=list)
@@ -200,12 +196,11 @@ def read_comment(text: str) -> Comment:
     found.link = _link(f"{found.make}; {rest}")
     _identity(rest, found)
     _reading(rest, found)
-    found.words_little = bool(_WORDS_LITTLE.search(rest))
     found.bytes_little = bool(_BYTES_LITTLE.search(rest))
-    clauses = [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", rest)]
     found.caveats = _tidy(rest)
+    found.clauses = tuple(clauses_of(rest))
     telling = False
-    for clause in clauses:
+    for clause in found.clauses:
         telling = tells(clause) or (telling and bool(CONTINUES.match(clause)))
         if telling:
             add_told(clause, found.sentinels)
@@ -218,6 +213,11 @@ def read_comment(text: str) -> Comment:
         for data, pattern in _LAST_OF_SUNSPEC.items():
             add(found.sentinels, data, pattern)
     return found
+
+
+def clauses_of(text: str) -> list[str]:
+    """What a text says, one thing after the other."""
+    return [each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)]
 
 
 def _split(text: str) -> tuple[str, str, str]:

@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from collectors.errors import ProfileError, ProfileProblem
 from collectors.profiles import DataType, ModbusProfile, Order, Table
-from collectors.profiles.csv_map import assumed, unheard
-from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, read_comment
+from collectors.profiles.csv_map import assumed, scales, unheard, word_orders
+from collectors.profiles.csv_map.comment import MAX_REGISTERS, Expectation, clauses_of, read_comment
 from collectors.profiles.csv_map.draft import Draft, Entry, Hex, Value, render
 from collectors.profiles.csv_map.halves import joined
 from collectors.profiles.csv_map.kinds import guess_kind
@@ -142,14 +142,15 @@ class _Importer:
 
     def _tell_unheard(self, readable: Sequence[Place]) -> None:
         """Say what the map tells and the profile does not."""
-        for message in unheard.of_comment(self._comment, self._comment.caveats):
+        clauses = clauses_of(self._comment.caveats)
+        for message in (*unheard.of_comment(self._comment, clauses), *scales.of_comment(clauses, readable)):
             self._notes.add(1, message)
         sentinels = self._sentinels(readable)
         for at in readable:
             if at.data is None:
                 continue
             own: Sequence[int] = patterns(at, sentinels, Notes()) or [*sentinels.get(at.data, ())]
-            for message in unheard.of_row(at, own):
+            for message in (*unheard.of_row(at, own), *scales.of_row(at)):
                 self._notes.add(at.row.line, message)
 
     def _places(self) -> list[Place]:
@@ -157,19 +158,15 @@ class _Importer:
         found = []
         named = []
         bytes_little = self._bytes_little()
+        words_little = word_orders.little_of(self._comment.clauses)
         for row in self._rows:
             remarks = read_remarks(row.description)
             remarks.swapped |= bytes_little
             name = namer.name(row.name)
             named.append((row, name))
-            little = self._comment.words_little and not row.word_order
-            at = place(
-                replace(row, word_order="little") if little else row,
-                remarks,
-                name,
-                self._problems,
-                self._notes,
-            )
+            little = word_orders.is_little(row, words_little)
+            usual = Order.CDAB if little else Order.ABCD
+            at = place(row, remarks, name, self._problems, self._notes, usual=usual)
             if at is None:
                 continue
             remarks.unreadable |= any(
@@ -187,7 +184,10 @@ class _Importer:
         for line, message in (
             *assumed.of_names(named),
             *assumed.of_types(self._rows),
+            *assumed.of_hexadecimal(self._rows, self._comment.caveats),
             *assumed.of_numbering(found),
+            *scales.of_places(found),
+            *word_orders.notes_of(self._comment.clauses, found),
         ):
             self._notes.add(line, message)
         return joined(found, self._comment.caveats, self._comment.sentinels, self._notes)

@@ -207,13 +207,14 @@ def _first(*rules: tuple[object, str]) -> str:
 def _power(reading: Reading, words: frozenset[str]) -> str:
     left = words - _NEUTRAL
     heat = words & _HEAT
+    cooled = "load" in words and reading.kind in _THERMAL
     role = left - _POWER
     whole = left <= _POWER and (left or words & {"active", "real", "w", "kw", "instantaneous"})
     return _first(
         (is_phase(reading.name), "phase_power"),
         (words & _ASIDE, ""),
         (heat and reading.kind in _THERMAL and left <= _HEAT | _POWER | {"capacity", "rate"}, "heat_power"),
-        (heat or "limit" in words, ""),
+        (heat or cooled or "limit" in words, ""),
         (reading.kind is DeviceKind.HEAT_METER and left <= _POWER, "heat_power"),
         (role in ({"output"}, {"out"}), "active_power"),
         (role in ({"input"}, {"in"}), "input_active_power"),

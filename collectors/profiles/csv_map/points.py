@@ -16,6 +16,8 @@ from facility.point_types import POINT_TYPES, Behaviour, PointType
 from facility.units import unit
 
 _INTEGER = re.compile(r"_(?:int|integer|whole)(?:_part)?$")
+_LEAST_ROLL = 100
+"""No counter starts again sooner."""
 _PLAIN_NUMBERS = frozenset({DataType.U8, DataType.S8, DataType.U16, DataType.S16, DataType.U32, DataType.S32})
 
 
@@ -175,8 +177,9 @@ class PointWriter:
         invalid = patterns(at, self._by_type, self._notes)
         if invalid is not None:
             entry["invalid"] = list(invalid)
-        if at.remarks.modulus and POINT_TYPES[key].behaviour is Behaviour.COUNTER:
-            entry["modulus"] = at.remarks.modulus
+        modulus = at.remarks.modulus or _rolls_at(at, draft.symbol)
+        if modulus and POINT_TYPES[key].behaviour is Behaviour.COUNTER:
+            entry["modulus"] = modulus
         states = self._states(draft, POINT_TYPES[key])
         if states:
             entry["states"] = states
@@ -270,3 +273,31 @@ class PointWriter:
             found, number_ = f"{name}_{number_}", number_ + 1
         self._taken.add(found)
         return found
+
+
+def _rolls_at(at: Place, symbol: str) -> int | None:
+    """Counts at which a counter starts again, by the number its description gives; None if it gives none.
+
+    The number is of counts, unless it has a unit or a fraction. Nines and ones are the last that is shown.
+    """
+    if at.remarks.rolls_at is None:
+        return None
+    number, word = at.remarks.rolls_at
+    if number.lower().startswith("0x"):
+        return _behind(int(number, 16))
+    told = unit_symbol(word, at.name) or ""
+    _, _, fraction = number.partition(".")
+    step = 10.0 ** len(fraction)
+    first = _behind(int(number.replace(".", "")))
+    if first < _LEAST_ROLL:
+        return None
+    if not fraction and (not told or unit(told).base != unit(symbol).base):
+        return first
+    factor = unit(told).factor / unit(symbol).factor if told else 1.0
+    return round(first / step * factor / at.row.scale)
+
+
+def _behind(last: int) -> int:
+    """The first number a counter never shows."""
+    shown = set(str(last)) == {"9"} or last & (last + 1) == 0
+    return last + 1 if shown else last

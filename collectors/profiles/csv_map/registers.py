@@ -1,7 +1,6 @@
 """From one row of a map to where its value lies: table, type, order, bits, patterns of no value."""
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from collectors.profiles import LENGTHS, DataType, Order, Table
 from collectors.profiles.csv_map.draft import Entry, Hex, number
 from collectors.profiles.csv_map.remarks import Remarks
 from collectors.profiles.csv_map.rows import MapRow
+from collectors.profiles.csv_map.sentinels import FLOATS, packed
 from collectors.profiles.csv_map.words import (
     is_time,
     order_of,
@@ -26,6 +26,7 @@ _BITS = 16
 _BYTE = 8
 _CHARACTERS = 2
 _NEAR_END = 8
+_LEAST_NINES = 99
 _NEARLY = 1e-6
 _LAST_ADDRESS = 0xFFFF
 _MOD10K = {
@@ -40,7 +41,6 @@ _DIGITS = {
     **dict.fromkeys((DataType.BCD16, DataType.BCD32), _BCD),
 }
 """What a type of decimal digits is by its number of registers."""
-_FLOATS = {DataType.F32: (">f", ">I"), DataType.F64: (">d", ">Q")}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,8 +79,19 @@ class Notes:
         self.found.append((line, message))
 
 
-def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: Notes) -> Place | None:
-    """Where a row lies; None, with a mistake or a note, if that cannot be told."""
+def place(
+    row: MapRow,
+    remarks: Remarks,
+    name: str,
+    problems: Problems,
+    notes: Notes,
+    *,
+    usual: Order = Order.ABCD,
+) -> Place | None:
+    """Where a row lies; None, with a mistake or a note, if that cannot be told.
+
+    ``usual`` is the order of a value where neither its row nor its type tells one.
+    """
     before = len(problems.found)
     if is_time(row.data_type):
         rule = "a date is not read; the device's time is not needed"
@@ -98,8 +109,8 @@ def place(row: MapRow, remarks: Remarks, name: str, problems: Problems, notes: N
         problems.add(row.line, f"{row.name!r}: word_order is {row.word_order!r}; use big or little")
     if table is None or word is None or order is None:
         return None
-    if word.order is not None and not row.word_order:
-        order = word.order
+    if not row.word_order:
+        order = word.order or usual
     if word.data is not None and remarks.swapped:
         order = swap_bytes(order)
     found = Place(
@@ -239,36 +250,37 @@ def patterns(at: Place, by_type: Mapping[DataType, Sequence[int]], notes: Notes)
     """The patterns of no value the row needs to tell itself; None where those by type are all."""
     if at.data is None or at.data in {DataType.BIT, DataType.BITS}:
         return None
-    own: list[int] = []
     measured = at.remarks.invalid_measured if at.row.unit else []
     limits = [each for each in at.remarks.invalid_limits if _is_limit(each, 1 << bits_of(at))]
     size = 1 << bits_of(at)
     doubtful = [*at.remarks.invalid_ends, *at.remarks.states] if at.row.unit else []
     ends = [each for each in doubtful if is_end(each, size)]
-    scaled = [_raw(each, at.row) for each in at.remarks.invalid_scaled if at.row.unit]
-    for given in [*at.remarks.invalid, *measured, *limits, *ends, *filter(None, scaled)]:
-        pattern = _pattern(given, at, notes)
-        if pattern is not None and pattern not in own:
-            own.append(pattern)
+    told = [*at.remarks.invalid, *measured, *limits, *ends]
+    found = [_pattern(given, at, notes) for given in told]
+    found += [_scaled_pattern(each, at, notes) for each in at.remarks.invalid_scaled if at.row.unit]
+    own = list(dict.fromkeys(each for each in found if each is not None))
     general = by_type.get(at.data, ())
     if set(own) <= set(general):
         return None
     return [Hex(each) for each in dict.fromkeys([*own, *general])]
 
 
-def _raw(value: float, row: MapRow) -> int | None:
-    """The raw number of a value; None if it is none."""
-    raw = (value - row.offset) / row.scale
-    return round(raw) if math.isfinite(raw) and abs(raw - round(raw)) < _NEARLY else None
+def _scaled_pattern(value: float, at: Place, notes: Notes) -> int | None:
+    """The pattern of a value, scaled as it is shown; None if the register cannot hold it."""
+    raw = (value - at.row.offset) / at.row.scale
+    if at.data in FLOATS:
+        return packed(raw, at.data)
+    whole = math.isfinite(raw) and abs(raw - round(raw)) < _NEARLY
+    return _pattern(round(raw), at, notes) if whole and round(raw) else None
 
 
 def _pattern(given: int, at: Place, notes: Notes) -> int | None:
     data = at.data or DataType.U16
     bits = bits_of(at)
     size = 1 << bits
-    if data in _FLOATS:
-        if given < 0 or given < 1 << 16:
-            return int.from_bytes(struct.pack(_FLOATS[data][0], float(given)), "big")
+    if data in FLOATS:
+        if given not in at.remarks.hexadecimal:
+            return packed(given, data)
         return None if _is_nan(given, bits) else given % size
     if -size // 2 <= given < size:
         return given % size
@@ -298,7 +310,7 @@ def is_end(number: int, size: int) -> bool:
 
 def _is_limit(number: int, size: int) -> bool:
     """Whether a number is an end of its type, negative or all nines: none a device would show by chance."""
-    nines = number > _BYTE and set(str(number)) == {"9"}
+    nines = number >= _LEAST_NINES and set(str(number)) == {"9"}
     return number in {size - 1, size // 2, size // 2 - 1} or number < -1 or nines
 
 

@@ -65,7 +65,14 @@ _CONNECTORS = (
     r"(?:=|:|,|->|→|means|signals|indicates|denotes|marks|stands|is|are|reads?|returned|sent|shown"
     r"|for|when|while|if|where|as|\()"
 )
-_MEANS_NONE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_NO_VALUE}", re.IGNORECASE)
+_MEANS_NONE = re.compile(rf"(?<![\w.+])({_VALUE})((?:\s*{_CONNECTORS}){{0,3}})\s*{_NO_VALUE}", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\b(?:register|reg|address|document|doc|row|no|model|type|version|firmware|rev|before|since|from|until)"
+    r"[.:#]? *$",
+    re.IGNORECASE,
+)
+"""What stands before a number that is no value of the register."""
+_ENDS = re.compile(r"[\s\"')]*(?:$|[,.|/])")
 _MEANS_TROUBLE = re.compile(rf"(?<![\w.])({_VALUE})(?:\s*{_CONNECTORS}){{0,3}}\s*{_TROUBLE}", re.IGNORECASE)
 _TROUBLE_IS = re.compile(
     rf"(?:{_NO_VALUE}|(?:error|fault)(?: value| code)?)\s*[=:]?\s*({_VALUE})(?![\w.])", re.IGNORECASE
@@ -74,11 +81,13 @@ _SAID_LATER = re.compile(rf"(?<![\w.])({_VALUE})\s*(?:=|:|means)[^;]{{0,80}}?\b{
 _ALL_ONES = re.compile(r"\ball (?:ones|bits set|bits 1|0xFF|F\b)", re.IGNORECASE)
 _NONE_IS = re.compile(
     rf"{_NO_VALUE}[\"')]*(?: value| values| pattern| code| data)?"
-    rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})(?![\w.])",
+    rf"(?:\s*(?:=|:|->|→|is|are|reads?|returns?|shown as|sent as))+\s*({_VALUE})"
+    r"(?![\w.]|[ -](?:phase|wire|pole|model))",
     re.IGNORECASE,
 )
 _SCALED = re.compile(
-    rf"(?<![\w.])(-?\d+\.\d*[1-9]\d*)(?:\s*{_CONNECTORS}){{0,3}}\s*(?:{_NO_VALUE}|{_TROUBLE})", re.IGNORECASE
+    rf"(?<![\w.])(-?\d+\.\d*[1-9]\d*|-?\d+(?:\.\d+)?e[+-]?\d+)(?:\s*{_CONNECTORS}){{0,3}}\s*(?:{_NO_VALUE}|{_TROUBLE})",
+    re.IGNORECASE,
 )
 _DOUBT = re.compile(
     rf"{_NO_VALUE}|{_TROUBLE}|\b(?:open|short(?:ed)?|broken|unplugged|fault\w*|fail\w*|errors?|missing)\b",
@@ -110,8 +119,10 @@ _PERCENT_OF = re.compile(
     r"([A-Za-z_]\w*|0x[0-9A-Fa-f]+)(?:@\S+)?",
     re.IGNORECASE,
 )
+_MODULUS = re.compile(rf"\bmodulus\s*[=:]?\s*({_VALUE})", re.IGNORECASE)
 _ROLLS = re.compile(
-    r"\b(?:modulus|roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+)", re.IGNORECASE
+    r"\b(?:roll(?:s|ed)?[- ]?over(?: at)?|wraps at)\s*[=:]?\s*(0x[0-9A-Fa-f]+|\d+(?:\.\d+)?)\s*([A-Za-z³]*)",
+    re.IGNORECASE,
 )
 _UNREADABLE = re.compile(
     r"\bwrite[- ]only\b|\bclear(?:s|ed)?[- ](?:on|by|when|after)[- ]read"
@@ -170,6 +181,8 @@ class Remarks:
     """Size of the value where it is less than its register, such as ``u8``."""
     high_byte: bool = False
     active_low: bool = False
+    hexadecimal: frozenset[int] = frozenset()
+    """Numbers that are written as patterns; others are what they say, also where a real number lies."""
     invalid: list[int] = field(default_factory=list)
     invalid_measured: list[int] = field(default_factory=list)
     """The same of small numbers, of measurements only: of others they are states, "not installed"."""
@@ -182,6 +195,9 @@ class Remarks:
     states: dict[int, str] = field(default_factory=dict)
     mentions: list[Mention] = field(default_factory=list)
     modulus: int | None = None
+    """Counts of a counter that starts again."""
+    rolls_at: tuple[str, str] | None = None
+    """The last number before it does, or the first it never shows, and the word behind, maybe a unit."""
     unreadable: bool = False
     """It must not be read at all."""
     firmware: str = ""
@@ -192,7 +208,10 @@ class Remarks:
 
 def read_remarks(description: str) -> Remarks:
     """Understand a description, part by part; what is not understood is left in ``words``."""
-    found = Remarks()
+    written = re.findall(_VALUE, description, re.IGNORECASE)
+    found = Remarks(
+        hexadecimal=frozenset(_number(each) for each in written if not re.fullmatch(r"-?[\d.]+", each))
+    )
     listing = False
     words: list[str] = []
     parts = [each for each in (part.strip() for part in description.split(";")) if each]
@@ -275,8 +294,14 @@ def _values(part: str, found: Remarks) -> bool:
                 else:
                     found.states[number] = word
         return True
-    patterns = [*_MEANS_NONE.findall(part), *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
-    doubtful = [*_MEANS_TROUBLE.findall(part), *_TROUBLE_IS.findall(part), *_SAID_LATER.findall(part)]
+    sure, unsure = _meaning_none(part)
+    patterns = [*sure, *_NONE_IS.findall(part), *_LIMIT_WHEN.findall(part)]
+    doubtful = [
+        *unsure,
+        *_MEANS_TROUBLE.findall(part),
+        *_TROUBLE_IS.findall(part),
+        *_SAID_LATER.findall(part),
+    ]
     found.invalid_limits.extend(_number(each) for each in doubtful)
     found.invalid_measured.extend(negative_codes(part))
     found.invalid_scaled.extend(float(each) for each in _SCALED.findall(part))
@@ -288,6 +313,22 @@ def _values(part: str, found: Remarks) -> bool:
     for number in dict.fromkeys(_number(each) for each in patterns):
         (found.invalid_measured if 0 <= number < _LEAST_LIMIT else found.invalid).append(number)
     return bool(patterns)
+
+
+def _meaning_none(part: str) -> tuple[list[str], list[str]]:
+    """Numbers beside words for no value: those the words are surely about, and others.
+
+    A decimal number that nothing joins to the words may be that of a probe, a model or a register.
+    """
+    sure: list[str] = []
+    unsure: list[str] = []
+    for match in _MEANS_NONE.finditer(part):
+        if _NUMBERED.search(part[: match.start()]):
+            continue
+        alone = match.start() == 0 and _ENDS.match(part, match.end())
+        plain = match[1].lstrip("-").isdecimal()
+        (unsure if plain and not match[2].strip() and not alone else sure).append(match[1])
+    return sure, unsure
 
 
 def negative_codes(part: str) -> list[int]:
@@ -328,8 +369,10 @@ def _asides(part: str, found: Remarks) -> None:
         found.active_low = (match[1] or match[2]).lower() in {"false", "0", "low"}
     if match := _HALF.search(part):
         found.high_byte = (match[1] or match[2]).lower() in {"high", "upper", "most significant", "msb"}
-    if match := _ROLLS.search(part):
+    if match := _MODULUS.search(part):
         found.modulus = _number(match[1])
+    if match := _ROLLS.search(part):
+        found.rolls_at = (match[1], match[2])
     if match := _FIRMWARE.search(part):
         found.firmware = match[0]
     if match := _ENCODING.search(part):

@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,7 +23,42 @@ COLUMNS = (
     "description",
 )
 _REQUIRED = ("name", "register_type", "address", "data_type")
+_OTHER_NAMES = {
+    "scale": (
+        *(
+            "factor",
+            "scale factor",
+            "scaling",
+            "scaling factor",
+            "multiplier",
+            "divisor",
+            "gain",
+            "resolution",
+        ),
+        *(
+            "coefficient",
+            "decimals",
+            "decimal places",
+            "precision",
+            "weight",
+            "faktor",
+            "facteur",
+            "skalierung",
+        ),
+    ),
+    "word_order": ("endian", "endianness", "endianess", "swap", "word swap", "order"),
+    "unit": ("uom", "eng unit", "engineering unit", "einheit", "unité", "unidad"),
+}
+"""How makers call columns that values depend on."""
+_MEANT = {other: name for name, others in _OTHER_NAMES.items() for other in others}
+_TENTH = "0.1 for divided by 10"
+_MENDS = {
+    "scale": f"name it 'scale' and write factors, {_TENTH}",
+    "word_order": "name it 'word_order' and write big or little",
+    "unit": "name it 'unit'",
+}
 _LAST_ADDRESS = 0xFFFF
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}")
 _LONGEST_FIELD = 4_000
 """Characters: the search for meaning in words takes a time that grows with their square."""
 _LONGEST_COMMENT = 8_000
@@ -36,6 +72,7 @@ class MapRow:
     name: str
     register_type: str
     address: int
+    address_written: str
     data_type: str
     word_order: str
     scale: float
@@ -111,15 +148,19 @@ def whole(text: str) -> int | None:
 
 
 def _check_header(header: list[str], line: int, problems: Problems, note: Remark) -> bool:
-    """Other columns are left alone, unless one looks like a column that is missing."""
+    """Other columns are left alone, unless one looks like a column that is missing, or may be meant as it."""
     missing = [name for name in COLUMNS if name not in header]
     for name in missing:
         if name in _REQUIRED:
             problems.add(line, f"column {name!r} is missing; the header is {','.join(COLUMNS)}")
     for name in dict.fromkeys(header):
+        meant = _MEANT.get(" ".join(name.replace("_", " ").split()))
         if name in COLUMNS:
             if header.count(name) > 1:
                 problems.add(line, f"column {name!r} is there twice; remove one")
+        elif meant is not None and meant in missing:
+            told = f"column {name!r} may hold the {meant.replace('_', ' ')}"
+            problems.add(line, f"{told}; {_MENDS[meant]}, or remove it")
         elif difflib.get_close_matches(name, missing, 1):
             problems.add(line, f"unknown column {name!r}; {one_of(name, missing)}")
         elif name:
@@ -148,7 +189,13 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
     address = whole(cells["address"])
     if address is None or not 0 <= address <= _LAST_ADDRESS:
         rule = f"write the protocol address, 0 to {_LAST_ADDRESS} or 0x0 to 0xFFFF"
-        problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}")
+        hexadecimal = _HEXADECIMAL.fullmatch(cells["address"])
+        mend = (
+            f"; if it is hexadecimal, write 0x{cells['address']}, and 0x before all others"
+            if hexadecimal
+            else ""
+        )
+        problems.add(line, f"{name!r}: address is {cells['address']!r}; {rule}{mend}")
     scale = _number(cells, "scale", 1.0, line, problems)
     if scale == 0:
         problems.add(line, f"{name!r}: scale is 0, which makes every value 0; leave it empty or correct it")
@@ -160,6 +207,7 @@ def _row(header: list[str], fields: list[str], line: int, problems: Problems) ->
         name=name,
         register_type=cells["register_type"],
         address=address,
+        address_written=cells["address"],
         data_type=cells["data_type"],
         word_order=cells.get("word_order", ""),
         scale=scale,
@@ -180,6 +228,7 @@ def _number(cells: Mapping[str, str], key: str, fallback: float, line: int, prob
         value = math.nan if given is None else float(given)
     if not math.isfinite(value):
         rule = "it must be a number, with a decimal point"
+        rule += f", by which the raw number is multiplied: {_TENTH}" if key == "scale" else ""
         problems.add(line, f"{cells['name']!r}: {key} is {text!r}; {rule}")
         return fallback
     return value

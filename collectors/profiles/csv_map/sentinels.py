@@ -24,9 +24,9 @@ _TOKEN = re.compile(
     r"|(?P<open>0x(?:FF|7F|80)[0-9A-Fa-f]*\.\.+[0-9A-Fa-f]*)"
     r"|(?P<ones>\ball (?:ones|bits set)\b)"
     r"|(?P<value>0x[0-9A-Fa-f]+|\b[0-9A-Fa-f]{4,16}h\b"
-    r"|-?\b(?:127|128|255|32767|32768|65535|2147483647|2147483648|4294967295|9{3,5})\b)"
+    r"|-?\b(?:127|128|255|32767|32768|65535|2147483647|2147483648|4294967295|9{3,9})\b)"
     r"(?:\s*(?:\(|\s(?:in|for|on)\s+)"
-    r"(?P<after>(?:unsigned|signed|integer|float)|[usfi](?:8|16|32|64)|u?int(?:8|16|32|64))s?\b"
+    r"(?P<after>(?:unsigned|signed|integer|float)|[usfi](?:8|16|32|64)|(?:u?int|float)(?:8|16|32|64))s?\b"
     r"|\s*(?:\(|(?:in|for|on) )(?P<bits>8|16|32|48|64)[- ]?bits?\b)?",
     re.IGNORECASE,
 )
@@ -42,10 +42,13 @@ _PLACE = re.compile(
 """What stands before a number that is an address."""
 _UNSIGNED = (DataType.U8, DataType.U16, DataType.U32, DataType.U48, DataType.U64)
 _SIGNED = (DataType.S8, DataType.S16, DataType.S32, DataType.S64)
-_FAMILIES = {"unsigned": _UNSIGNED, "signed": _SIGNED, "integer": (*_UNSIGNED, *_SIGNED), "float": ()}
+_REAL = (DataType.F32, DataType.F64)
+_FAMILIES = {"unsigned": _UNSIGNED, "signed": _SIGNED, "integer": (*_UNSIGNED, *_SIGNED), "float": _REAL}
 
 FLOATS = {DataType.F32: ">f", DataType.F64: ">d"}
 """How numbers are packed; not a number is no value without being told."""
+_LARGEST, _BEYOND = 3.4e38, 3.5e38
+"""Between these the largest number of 32 bits is meant, however many digits of it are written."""
 _WIDTHS = (8, 16, 32, 48, 64)
 _NEAR = 24
 """Letters beside a number that may say what it is."""
@@ -102,7 +105,10 @@ def _is_told(clause: str, token: re.Match[str]) -> bool:
     beside = clause[max(0, token.start() - _NEAR) : token.end() + _NEAR]
     value = token["value"]
     verbs = r"(?:deliver|return|read|show|give|send|report)(?:s|ed)?"
-    told = rf"(?:sentinels?|invalid|{verbs})[ :=]+{value}(?!\w)|(?<!\w){value}\s*(?:=|means)"
+    told = (
+        rf"(?:sentinels?|invalid|values?|{verbs}|available|supported|connected)[ :=]+{value}(?!\w)"
+        rf"|(?<!\w){value}\s*(?:=|means)"
+    )
     return bool(re.search(told, beside))
 
 
@@ -118,14 +124,15 @@ def _pattern(text: str, types: tuple[DataType, ...] | None, found: Sentinels, *,
     hexadecimal = text.lower().startswith("0x") or text.lower().endswith("h")
     digits = len(text.lower().strip("h").removeprefix("0x")) if hexadecimal else len(f"{abs(number):x}")
     width = next((each for each in _WIDTHS if 4 * digits <= each), _WIDTHS[-1])
-    pattern = number % (1 << width)
     ones, top = (1 << width) - 1, 1 << (width - 1)
-    if text.startswith("-") and set(text[1:]) == {"9"}:
-        for data in _SIGNED[1:]:
-            add(found, data, number % (1 << _bits(data)))
-        for data, code in FLOATS.items():
-            add(found, data, int.from_bytes(struct.pack(code, float(number)), "big"))
+    negative_nines = number < 0 and set(text[1:]) == {"9"}
+    if negative_nines or (told and set(text) == {"9"}):
+        _nines(number, types, found)
+    if negative_nines:
         return
+    pattern = number % (1 << width)
+    if types is not None and not hexadecimal:
+        types = tuple(data for data in types if data not in _REAL)
     if not told and pattern not in {ones, top, top - 1}:
         return
     if types is None:
@@ -136,6 +143,17 @@ def _pattern(text: str, types: tuple[DataType, ...] | None, found: Sentinels, *,
             add(found, data, pattern)
 
 
+def _nines(number: int, types: tuple[DataType, ...] | None, found: Sentinels) -> None:
+    """A number of nines as a real number, and, if it is negative, of the signed types that can hold it."""
+    for data in _REAL:
+        if (types is None or data in types) and (pattern := packed(number, data)) is not None:
+            add(found, data, pattern)
+    for data in _SIGNED[1:]:
+        fits = number < 0 and -number <= 1 << (_bits(data) - 1)
+        if fits and (types is None or data in types):
+            add(found, data, number % (1 << _bits(data)))
+
+
 def _limit(text: str, bits: int) -> int:
     start = text[2:4].upper()
     return {"FF": (1 << bits) - 1, "7F": (1 << (bits - 1)) - 1, "80": 1 << (bits - 1)}[start]
@@ -143,6 +161,16 @@ def _limit(text: str, bits: int) -> int:
 
 def _bits(data: DataType) -> int:
     return 8 if data in {DataType.U8, DataType.S8} else 16 * LENGTHS.get(data, 1)
+
+
+def packed(number: float, data: DataType) -> int | None:
+    """The pattern of a real number; None if it is beyond what the type holds."""
+    if data is DataType.F32 and _LARGEST <= abs(number) < _BEYOND:
+        return 0xFF7FFFFF if number < 0 else 0x7F7FFFFF
+    try:
+        return int.from_bytes(struct.pack(FLOATS[data], number), "big")
+    except OverflowError:
+        return None
 
 
 def add(found: Sentinels, data: DataType, pattern: int) -> None:

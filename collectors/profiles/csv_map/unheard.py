@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from collectors.profiles import DataType
 from collectors.profiles.csv_map.comment import MAX_REGISTERS, Comment
 from collectors.profiles.csv_map.registers import Place, bits_of, is_end
+from collectors.profiles.csv_map.remarks import NO_VALUE
 from collectors.profiles.csv_map.rows import whole
 
 _NUMBER = re.compile(
@@ -17,10 +19,23 @@ _USED = re.compile(
 )
 _CODING = re.compile(
     r"\bsign(?:ed)?[- ](?:and[- ])?magnitude|\bsign (?:bit|is in|in bit|in register)|\boffset binary"
-    r"|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
+    r"|\b(?:bit 15|bit 31|MSB)\b[^;]{0,12}\bsign\b|\bmantissa|\bones'? complement|\bexcess[- ]\d+",
     re.IGNORECASE,
 )
 """Numbers written in a way that no data type of a profile has."""
+_NEGATIVE = re.compile(
+    r"(?<![\w.-])-\d+(?:\.\d+)?(?: ?°?[A-Za-z%]{1,3})? ?(?:-|–|…|\.\.+|to) ?\+?\d"
+    r"|\bsigned\b|\btwo'?s[- ]complement"
+    r"|\bnegative (?:values?\b|numbers?\b|readings?\b|=|:|is\b|when\b|means\b)",
+    re.IGNORECASE,
+)
+"""Words of numbers below zero."""
+_SIGNED_OF = {
+    DataType.U8: DataType.S8,
+    DataType.U16: DataType.S16,
+    DataType.U32: DataType.S32,
+    DataType.U64: DataType.S64,
+}
 _NOT_READ = re.compile(
     r"\b(?:must|may|can|should|do)(?: not|n't|not) "
     r"(?:be )?(?:read|poll|access|touch)\b(?! (?:faster|more|less|too))"
@@ -32,6 +47,7 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 """The ends of types, which makers send in place of a value."""
+_EXPONENT = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?e\+?\d+\b", re.IGNORECASE)
 _NO_CODE = re.compile(
     r"\bregisters?\b|\baddress|\boffset|\bat\b|\bend marker|\b(?:QNAN|NaN|digits?)\b", re.IGNORECASE
 )
@@ -47,6 +63,9 @@ def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
         yield f"{at.row.name}: {match[0]!r} is not understood; its values may be wrong"
     if at.data is None or not at.row.unit or at.part:
         return
+    if at.data in _SIGNED_OF and not at.row.offset and (match := _NEGATIVE.search(at.row.description)):
+        told = f"{match[0]!r} in its description speaks of negative numbers, which {at.data} has not"
+        yield f"{at.row.name}: {told}; if it has, write {_SIGNED_OF[at.data]}"
     size = 1 << bits_of(at)
     for part in at.row.description.split(";"):
         if _USED.search(part):
@@ -58,9 +77,9 @@ def of_row(at: Place, patterns: Sequence[int]) -> Iterator[str]:
                 yield f"{at.row.name}: {match[0]} in its description is not taken for no value; {rule}"
 
 
-def of_comment(comment: Comment, text: str) -> Iterator[str]:
+def of_comment(comment: Comment, clauses: Sequence[str]) -> Iterator[str]:
     """Clauses about codings, what must not be read, and how much at once, that led to nothing."""
-    for clause in (each.strip() for each in re.split(r";|\.\s+(?=[A-Z])", text)):
+    for clause in clauses:
         if _CODING.search(clause):
             yield f"{clause!r} is not understood; the values it is about may be wrong"
         elif _NOT_READ.search(clause) and not comment.forbidden and not _BRIDGE.search(clause):
@@ -76,7 +95,8 @@ def _codes(clause: str, comment: Comment) -> list[str]:
     """The ends of types a clause names that no type was given."""
     known = {pattern for patterns in comment.sentinels.values() for pattern in patterns}
     found = dict.fromkeys(match[0] for match in _CODE.finditer(clause))
-    return [each for each in found if whole(each) not in known]
+    left = [each for each in found if whole(each) not in known]
+    return [*left, *_EXPONENT.findall(clause)] if NO_VALUE.search(clause) else left
 
 
 def _is_limit(clause: str) -> bool:
