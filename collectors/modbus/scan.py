@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from collectors.config import ModbusEndpoint
-from collectors.health import DeviceState
 from collectors.modbus import Answer
 from collectors.modbus.connection import Connection
 from collectors.modbus.device import DeviceReader
@@ -99,7 +98,7 @@ class Scan:
         self.connection = connection
         self.placed = True
         connection.places += 1
-        self.probing = self.device.unit.state is DeviceState.DORMANT
+        self.probing = self.device.unit.dormant
 
     def try_again(self) -> bool:
         """Have the read under way done once more, over another link; False if it was already."""

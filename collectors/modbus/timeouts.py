@@ -2,7 +2,6 @@
 
 import math
 
-from collectors.health import DeviceState
 from collectors.modbus.unit import Unit
 
 FLOOR = 0.02
@@ -52,7 +51,7 @@ class ReplyTime:
         share = TRUSTED_SHARE * timeout
         if math.isnan(self.mean):
             return share
-        return min(timeout, expected if is_unproven(unit) else max(expected, share))
+        return min(timeout, expected if unit.unproven else max(expected, share))
 
     def limit(self, unit: Unit, timeout: float) -> float:
         """Seconds a read may take, where the reply must have come before the next request.
@@ -60,16 +59,11 @@ class ReplyTime:
         A unit that answered last time has its full timeout, and so has the first one asked. Others have as
         long as replies here take; but now and then the full time, for the unit may be a slow one.
         """
-        if not is_unproven(unit) or math.isnan(self.mean):
+        if not unit.unproven or math.isnan(self.mean):
             return timeout
         if _may_be_slow(unit):
             return timeout
         return min(timeout, max(self.expected(), _MARGIN * unit.slowest))
-
-
-def is_unproven(unit: Unit) -> bool:
-    """Whether a read of a unit may well cost a timeout: it failed last time, or was never read."""
-    return unit.doubtful or unit.state is DeviceState.WAITING
 
 
 def _may_be_slow(unit: Unit) -> bool:
