@@ -217,8 +217,8 @@ async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, t
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
     assert code == 1
     assert said == (
-        f"dcops history info: there is no history in {tmp_path / 'nowhere'} (no history.duckdb); give the data"
-        " folder with --data, or start dcops with it first\n"
+        f"dcops history info: there is no history in {tmp_path / 'nowhere'} (no history.duckdb); give the"
+        " data folder with --data, or start dcops with it first\n"
     )
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
     assert code == 1
