@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -76,6 +76,17 @@ class NotifierOptions:
 
 MOST_HALVINGS = 32
 """So often in a row is sent by halves what was refused, while nothing is taken."""
+KEPT_REFUSALS = 10
+"""So many of the last are known one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An alarm, or its end, that a channel did not take when it was sent by itself."""
+
+    alarm: Alarm
+    answer: str
+    """What the channel said."""
 
 
 @dataclass(slots=True)
@@ -83,10 +94,7 @@ class _Round:
     """What became of the alarms of one round."""
 
     sent: int = 0
-    refused: list[Alarm] = field(default_factory=list)
-    """Each by itself."""
-    answer: str = ""
-    """What the channel said to the last of them."""
+    refused: list[Refusal] = field(default_factory=list)
     away: bool = False
     """Whether the channel did not answer."""
     halvings: int = MOST_HALVINGS
@@ -119,7 +127,11 @@ class Notifier:
         self._refused: set[str] = set()
         """Ids of active alarms that were refused, where they are repeated."""
         self.refusing = False
-        """Whether all that was sent last was refused for good."""
+        """Whether several alarms were refused for good since any was taken: of one it may be the alarm."""
+        self._turned_away: set[str] = set()
+        """Ids of those, as long as there are not several."""
+        self.refusals: deque[Refusal] = deque(maxlen=KEPT_REFUSALS)
+        """The last ones."""
         self.error = ""
         """What the channel answered to the last attempt; empty if that went well."""
         self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
@@ -220,9 +232,9 @@ class Notifier:
             left.update(alarm.id for alarm in await self._attempt(batch, sending))
             if sending.away:
                 return False
-        self._refused = {alarm.id for alarm in sending.refused} | (refused & left)
+        self._refused = {each.alarm.id for each in sending.refused} | (refused & left)
         if sending.sent:
-            self.refusing, self._refusals = False, 0
+            self._taken()
         return True
 
     async def _attempt(self, batch: Sequence[Alarm], sending: _Round) -> Sequence[Alarm]:
@@ -240,7 +252,7 @@ class Notifier:
             return batch
         except Refused as error:
             self._back()
-            sending.answer = self.error = str(error)
+            self.error = str(error)
             return await self._halve(batch, sending)
         sending.sent += len(batch)
         sending.halvings = MOST_HALVINGS
@@ -255,7 +267,7 @@ class Notifier:
         A receiver that refuses very many in a row is left in peace for a while, and the others tried later.
         """
         if len(batch) == 1:
-            sending.refused.append(batch[0])
+            sending.refused.append(Refusal(batch[0], self.error))
             return ()
         if not sending.halvings:
             return batch
@@ -269,15 +281,24 @@ class Notifier:
         refused = sending.refused
         if refused:
             self.outcomes[Outcome.REFUSED] += len(refused)
+            self.refusals.extend(refused)
             if self._options.refresh is not None:
-                self._refused.update(alarm.id for alarm in refused if alarm.cleared is None)
-            if not self.refusing:
-                _log.error("%s refused alarm %s for good: %s", self.name, refused[0].id, sending.answer)
+                self._refused.update(each.alarm.id for each in refused if each.alarm.cleared is None)
+            if not self._turned_away:
+                first = refused[0]
+                _log.error("%s refused alarm %s for good: %s", self.name, first.alarm.id, first.answer)
         if sending.sent:
-            self.refusing, self._refusals = False, 0
+            self._taken()
         elif refused:
-            self.refusing = True
             self._refusals += 1
+            if not self.refusing:
+                self._turned_away.update(each.alarm.id for each in refused)
+                self.refusing = len(self._turned_away) > 1
+
+    def _taken(self) -> None:
+        """The channel took something."""
+        self.refusing, self._refusals = False, 0
+        self._turned_away.clear()
 
     def _back(self) -> None:
         if self._failures:

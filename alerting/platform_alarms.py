@@ -24,6 +24,7 @@ STORE_BEHIND = "store-behind"
 STORE_REFUSING = "store-refusing"
 CLOCK_AHEAD = "clock-ahead"
 NOTIFIER_FAILING = "notifier-failing"
+NOTIFIER_REFUSING = "notifier-refusing"
 COLLECTOR_LOSING = "collector-losing"
 COLLECTOR_CLOCK = "collector-clock"
 COLLECTOR_FAILING = "collector-failing"
@@ -42,6 +43,7 @@ PLATFORM_RULES = (
     STORE_REFUSING,
     CLOCK_AHEAD,
     NOTIFIER_FAILING,
+    NOTIFIER_REFUSING,
     COLLECTOR_LOSING,
     COLLECTOR_CLOCK,
     COLLECTOR_FAILING,

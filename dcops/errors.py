@@ -29,6 +29,10 @@ def mend_of(error: OSError) -> str:
         return "free some space, or choose another disk"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return "check its permissions, and whose it is"
+    if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return "give the path of a folder: a file is in the way"
+    if error.errno == errno.EISDIR:
+        return "give a file: this is a folder"
     return "check the path and its permissions"
 
 

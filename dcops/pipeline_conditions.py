@@ -6,11 +6,12 @@ from pathlib import Path
 
 from alerting import platform_alarms as rules
 from alerting.alarms import Priority
-from alerting.delivery import Notifier, NotifierOptions, Outcome
+from alerting.delivery import Notifier
 from alerting.messages import moment
 from alerting.platform_alarms import Condition
 from collectors.health import CollectorHealth
 from dcops.collector_conditions import CollectorConditions
+from dcops.notifier_conditions import NotifierConditions
 from dcops.store_conditions import StoreConditions
 from dcops.trends import LONG_QUIET, QUIET, Growth
 from dcops.waits import MINUTE, RealTime, after, time_text
@@ -54,7 +55,7 @@ class PipelineConditions:
         self._real = RealTime(speed)
         self._dropped = Growth()
         self._damaged = Growth()
-        self._refused: dict[str, Growth] = {}
+        self._notifiers: dict[str, NotifierConditions] = {}
         """By name of the notifier."""
         self._stores = [
             StoreConditions(delivery, self._bring_back(delivery), self._real)
@@ -73,7 +74,8 @@ class PipelineConditions:
         for store in self._stores:
             yield from store(stats, site, now)
         for notifier in self._pipeline.notifiers():
-            yield self._notifier(notifier, now)
+            conditions = self._notifiers.setdefault(notifier.name, NotifierConditions(self._real))
+            yield from conditions(notifier, now)
         yield from self._collectors(site, now)
 
     def _journal(self, stats: SpoolStats, site: Site, now: int) -> Iterator[Condition]:
@@ -184,34 +186,6 @@ class PipelineConditions:
             folder = self._pipeline.folder
             return f"Check free space and permissions of {folder}, which holds store {delivery.name}."
         return f"Bring store {delivery.name} back: check whether it runs, its disk, address and credentials."
-
-    def _notifier(self, notifier: Notifier, now: int) -> Condition:
-        refused_lately = self._refused.setdefault(notifier.name, Growth())
-        refused_lately.note(notifier.outcomes[Outcome.REFUSED], now)
-        refusing = notifier.refusing and refused_lately.within(self._real.ns(LONG_QUIET), now)
-        answer = f" ({notifier.error})" if notifier.error else ""
-        lost = notifier.outcomes[Outcome.REFUSED]
-        waiting = (
-            f"Alarms do not reach {notifier.name}{answer}: {notifier.waiting} wait, and beyond"
-            f" {NotifierOptions().queue_limit} the least urgent are dropped. Anyone who relies on it"
-            " sees none now"
-        )
-        refused = (
-            f"{notifier.name} refuses alarms{answer}: {lost} since the start, and they are not sent again."
-            " Anyone who relies on it has not seen them"
-        )
-        mend = "correct its address, or what it accepts" if refusing else "bring it back"
-        return Condition(
-            rule=rules.NOTIFIER_FAILING,
-            part=notifier.name,
-            cause="notifier",
-            holds=notifier.lost or refusing,
-            priority=Priority.HIGH,
-            tell=lambda: refused if refusing else waiting,
-            action=f"Watch the alarm list on the page; {mend}: {notifier.name}.",
-            on_delay=0 if refusing else self._real.ns(5 * MINUTE),
-            off_delay=self._real.ns(MINUTE),
-        )
 
 
 def _size(size: int) -> str:

@@ -1,8 +1,8 @@
 """What stands for the sources of totals that are missing.
 
 A source whose reading can't be used is, in this order: what its parent meter has left for it; its usual
-share of what complete neighbours draw, less what its twin on the other feed took over; its last value for
-a while; or left out. Each is marked, and none counts as covered.
+share of what complete neighbours draw, less what its twin on the other feed took over, unless it stands by;
+its last value for a while; or left out. Each is marked, and none counts as covered.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,8 @@ _BELIEVED_DELIVERED_SHARE = (0.9, 1.02)
 """What of a meter's reading may reach the sources below it; beyond that the meter or the map is wrong."""
 _LOWEST_LEARNED_UTILISATION = 0.02
 """Below this share of the expected load a parent teaches nothing: its reading is mostly its own losses."""
+_LEAST_DELIVERED = 0.005
+"""Share of its rating beyond which what stands by delivers; all of its rating is expected of it then."""
 _PARENT_SHORTFALL = 0.02
 """How far a parent may lie below its known children before it is not believed."""
 _BACKWARDS = 0.02
@@ -160,16 +162,13 @@ class Estimator:
         total = np.bincount(self._loads, amounts, self._load_count)[self._loads]
         return total.astype(np.float64, copy=False)
 
-    def _level(self, readings: Floats, complete: Bools) -> Floats:
-        """What complete neighbours draw now per unit of expected load, for each source; NaN if none."""
-        level = self._neighbours.level(readings, complete, self._expected)
-        return np.where(self._standby, 1.0, level)
-
     def _learn_shares(self, readings: Floats, complete: Bools) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = readings / (self._ratings * self._level(readings, complete))
+            share = readings / (self._ratings * self._neighbours.level(readings, complete, self._expected))
+        # What stands by delivers or does not: neither what it did before nor what others draw tells which.
+        share = np.where(self._standby, readings > _LEAST_DELIVERED * self._ratings, share)
         learn = complete & np.isfinite(share) & (share >= 0)
-        known = np.isfinite(self._shares)
+        known = np.isfinite(self._shares) & ~self._standby
         blended = self._shares + _SHARE_SMOOTHING * (share - self._shares)
         self._shares = np.where(learn, np.where(known, blended, share), self._shares)
         self._expected = self._expect()
@@ -202,16 +201,16 @@ class Estimator:
         missing = np.isnan(result)
         if not missing.any():
             return
-        level = np.where(self._standby, 1.0, self._neighbours.reached(levels))
+        level = self._neighbours.reached(levels)
         usual = self._shares * self._ratings * level
         taught = self._rest(usual, missing, result)
         known = self._of_load(np.where(missing, 0.0, result))
         known_rating = self._of_load(np.where(missing, 0.0, self._ratings))
         usually = level * self._expected / self._ratings
         like_the_others = np.divide(known, known_rating, out=usually, where=known_rating > 0)
-        like_the_others[self._standby] = np.nan
         guess = np.where(np.isfinite(self._shares), taught, np.maximum(like_the_others, 0.0) * self._ratings)
-        fill = missing & np.isfinite(guess) & ~self._fed_back(now)
+        # Whether what stands by still runs, neither others tell nor what it usually delivers.
+        fill = missing & np.isfinite(guess) & ~self._fed_back(now) & ~self._standby
         result[fill] = np.minimum(guess, self._most)[fill]
         marks[fill] = Quality.SUBSTITUTE
 

@@ -125,8 +125,9 @@ class Returning:
             taken_over(mine, theirs, places)
 
     def to_remember(self, now: Counters, time: int) -> Counters:
-        """Where they stand; those that are doubted, where they stood before."""
+        """Where they stand; those that are doubted, where they stood before, while they may come back."""
         found = Counters.unread(len(now.reading))
         found.put(now, np.ones(len(now.reading), dtype=np.bool_))
-        found.put(self.before, self._doubted & (time - self.left_at <= _RETURN))
+        last = now.time == self.left_at
+        found.put(self.before, self._doubted & (last | (time - self.left_at <= _RETURN)))
         return found

@@ -1,6 +1,8 @@
 """How each kind of endpoint is connected to: a link of the right framing over the right transport."""
 
 import asyncio
+import errno
+import os
 import ssl
 from pathlib import Path
 
@@ -171,7 +173,7 @@ def tls_context(endpoint: ModbusEndpoint) -> ssl.SSLContext:
     """
     for file in (endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key):
         if file is not None and not Path(file).is_file():
-            raise FileNotFoundError(f"{file} is not there")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
     context = ssl.create_default_context(cafile=endpoint.tls_ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.tls_cert is not None:

@@ -118,7 +118,10 @@ def moment(text: str) -> int:
 def _path(args: argparse.Namespace) -> Path:
     path: Path = args.data / HISTORY_FILE
     if not path.exists():
-        raise DcopsError(f"{path} is not there; give the folder with --data")
+        raise DcopsError(
+            f"there is no history in {args.data} (no {HISTORY_FILE}); give the data folder with --data, or"
+            " start dcops with it first"
+        )
     if not is_database(path):
         raise DcopsError(
             f"{path} is no DuckDB file; put a backup in its place, or start dcops, which begins a new one"

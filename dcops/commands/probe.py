@@ -175,6 +175,8 @@ def _profile(args: argparse.Namespace) -> ModbusProfile:
         (found,) = read_files([file]).values()
     else:
         known = profiles_with(args.profiles)
+        if args.profile not in known and file.is_file():
+            raise _WrongUsageError(f"{file}: files of profiles end with .yaml or .yml; rename it")
         if args.profile not in known:
             raise _WrongUsageError(
                 f"{args.profile!r} is no profile; see 'dcops profile list', or give a file"

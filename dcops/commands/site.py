@@ -8,7 +8,7 @@ from pathlib import Path
 from dcops.errors import mend_of
 from dcops.options import positive, real_port, whole
 from dcops.site_file import SITE_FILE
-from dcops.site_file.fields import duration
+from dcops.site_file.fields import duration, host
 from dcops.site_file.items import MAX_PERIOD, MIN_PERIOD
 from simulators.sitegen import PRESETS, GeneratedSite, ShapeError, SiteShape, generate, write_site
 
@@ -43,7 +43,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     making.add_argument("--rack-kw", type=positive, metavar="KW", help="design load of a rack (default: 130)")
     making.add_argument("--period", type=_period, metavar="TIME", help="between two readings (default: 10s)")
     making.add_argument("--name", help="name of the campus")
-    making.add_argument("--host", help="address of all endpoints (default: 127.0.0.1)")
+    making.add_argument("--host", type=_host, help="address of all endpoints (default: 127.0.0.1)")
     making.add_argument(
         "--base-port", type=real_port, metavar="PORT", help="first Modbus port (default: 20000)"
     )
@@ -93,6 +93,13 @@ def _write(site: GeneratedSite, folder: Path) -> None:
             print(f"{folder / name}: {items:,} rows", file=sys.stderr)
 
     write_site(site, folder, progress)
+
+
+def _host(text: str) -> str:
+    try:
+        return host(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _period(text: str) -> str:

@@ -11,6 +11,7 @@ from collectors.profiles import ModbusProfile, Profile
 from dcops.site_file.entries import Entry, shown
 from dcops.site_file.fields import listed
 from dcops.site_file.items import MqttItem
+from dcops.site_file.meant_keys import written_for
 from dcops.site_file.modbus_items import MODBUS_ITEMS, ModbusItem, ModbusTlsItem, address_of, files_of
 from dcops.site_file.problems import Findings, near
 from dcops.site_file.registry import EndpointItem, Registry
@@ -38,7 +39,10 @@ def read_endpoint(entry: Entry, findings: Findings) -> Shaped[EndpointItem]:
     model = _MODELS.get(protocol) if isinstance(protocol, str) else None
     if model is None:
         message = "protocol is missing; add 'protocol: modbus-tcp' or 'protocol: mqtt'"
-        if protocol is not None:
+        other = written_for("protocol", ENDPOINT_KEYS, entry.values)
+        if protocol is None and other:
+            message = f"unknown key {other!r}; did you mean 'protocol'?"
+        elif protocol is not None:
             meant = [] if protocol == "modbus" else _MODELS  # it is near to five of them
             mend = near(str(protocol), meant) or f"write {listed(list(_MODELS))}"
             message = f"protocol: {shown(protocol)} is no protocol; {mend}"

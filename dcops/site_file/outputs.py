@@ -17,9 +17,10 @@ from dcops.site_file.items import (
     VictoriaItem,
     WebhookItem,
 )
+from dcops.site_file.meant_keys import written_for
 from dcops.site_file.problems import Findings, near
 from dcops.site_file.secrets import SecretRef
-from dcops.site_file.shapes import label, shape
+from dcops.site_file.shapes import keys_of, label, shape
 from facility.sample import NANOSECONDS
 from ingest.journal_limits import JournalLimits
 
@@ -242,7 +243,12 @@ def _model(
     kind = entry.values.get("kind")
     known = " or ".join(models)
     if kind is None:
-        findings.add(entry.place, f"{label(what, entry)}: kind is missing; add 'kind:' with {known}")
+        keys = frozenset[str]().union(*map(keys_of, models.values()))
+        other = written_for("kind", keys, entry.values)
+        message = f"kind is missing; add 'kind:' with {known}"
+        if other:
+            message = f"unknown key {other!r}; did you mean 'kind'?"
+        findings.add(entry.at(other), f"{label(what, entry)}: {message}")
         return None
     model = models.get(kind) if isinstance(kind, str) else None
     if model is None:

@@ -110,11 +110,17 @@ class NearNames:
 
 
 def near(word: str, candidates: Iterable[str]) -> str:
-    """``did you mean 'rack_pdu'?`` for the most similar candidate, or an empty string.
+    """``did you mean 'rack_pdu'?`` for the most similar candidate, or an empty string."""
+    found = most_similar(word, candidates)
+    return f"did you mean {found!r}?" if found else ""
+
+
+def most_similar(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that is most similar, or an empty string.
 
     Who writes ``pdu`` means the only kind of PDU there is, not a CDU.
     """
     known = list(candidates)
     part_of = [each for each in known if word in each.replace("-", "_").split("_")]
     found = part_of if len(part_of) == 1 else get_close_matches(word, known, n=1)
-    return f"did you mean {found[0]!r}?" if found else ""
+    return found[0] if found else ""

@@ -19,7 +19,8 @@ from dcops.site_file.documents import (
 from dcops.site_file.endpoints import ENDPOINT_KEYS, ENDPOINT_REQUIRED
 from dcops.site_file.entries import Entry, Value, entries_of, entry_of, shown
 from dcops.site_file.items import DeviceItem, SiteItem, SpaceItem
-from dcops.site_file.problems import Findings, Place, near
+from dcops.site_file.meant_keys import key_hint
+from dcops.site_file.problems import Findings, Place
 from dcops.site_file.salvage import salvage
 from dcops.site_file.shapes import ItemT, keys_of, looks_secret, required_keys, shape
 from dcops.site_file.tables import Table, read_table
@@ -153,7 +154,7 @@ def _split(root: Mapping, file: Path, findings: Findings) -> Sections:
             if key in entry.values:
                 values[key] = entry.values[key]
         else:
-            mend = near(key, _TOP_KEYS) or f"keys are {', '.join(_TOP_KEYS)}"
+            mend = key_hint(key, _TOP_KEYS, root.items)
             findings.add(entry.at(key), f"unknown key {key!r}; {mend}")
     top = Entry(Place(str(file), 1), values, entry.lines)
     return Sections(file, findings, top, nodes, files=[file])

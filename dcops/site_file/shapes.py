@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 from dcops.site_file import fields
 from dcops.site_file.entries import Entry
 from dcops.site_file.items import Item
-from dcops.site_file.problems import Findings, near
+from dcops.site_file.meant_keys import key_hint, written_for
+from dcops.site_file.problems import Findings
 
 ItemT = TypeVar("ItemT", bound=Item)
 
@@ -59,10 +60,12 @@ def shape_in_part(model: type[ItemT], entry: Entry, what: str, findings: Finding
         return Shaped(model.model_validate(entry.values))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    name = label(what, entry)
+    name, known = label(what, entry), keys_of(model)
     for detail in details:
         key = str(detail["loc"][0])
-        findings.add(entry.at(key), f"{name}: {_message(key, detail, model)}")
+        if detail["type"] == "missing" and written_for(key, known, entry.values):
+            continue  # it is there under another name, which is told
+        findings.add(entry.at(key), f"{name}: {_message(key, detail, known, entry)}")
     wrong = frozenset(str(detail["loc"][0]) for detail in details)
     if wrong & required_keys(model):
         return Shaped(None, wrong)
@@ -82,19 +85,18 @@ def looks_secret(key: str) -> bool:
     return any(word in low for word in _SECRET_WORDS) and not low.endswith(_REFERENCES)
 
 
-def _message(key: str, detail: ErrorDetails, model: type[Item]) -> str:
+def _message(key: str, detail: ErrorDetails, known: frozenset[str], entry: Entry) -> str:
     if detail["type"] == "missing":
         return f"{key} is missing; add '{key}: {_EXAMPLES.get(key, '…')}'"
     if detail["type"] == "extra_forbidden":
-        return _unknown(key, keys_of(model))
+        return _unknown(key, known, entry)
     error = detail.get("ctx", {}).get("error")
     return f"{key}: {error or detail['msg']}"
 
 
-def _unknown(key: str, known: frozenset[str]) -> str:
+def _unknown(key: str, known: frozenset[str], entry: Entry) -> str:
     if looks_secret(key):
         references = sorted(each for each in known if each.endswith(_REFERENCES))
         mend = f"write {' or '.join(f'{each}: …' for each in references)}" if references else "remove it"
         return f"{key}: a secret must not stand in a site (not shown); {mend}"
-    mend = near(key, known) or f"keys are {', '.join(sorted(known))}"
-    return f"unknown key {key!r}; {mend}"
+    return f"unknown key {key!r}; {key_hint(key, sorted(known), entry.values)}"

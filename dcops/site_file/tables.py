@@ -9,12 +9,12 @@ import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from dcops.site_file.documents import read_text
 from dcops.site_file.entries import Entry, Value, shown
-from dcops.site_file.problems import Findings, Place, near
+from dcops.site_file.meant_keys import meant_key
+from dcops.site_file.problems import Findings, Place
 
 _SEPARATORS = ",;\t"
 _UNSPLIT = {
@@ -267,9 +267,12 @@ def _check_header(
     meant: dict[str, str] = {}
     for name in header:
         if name and name not in columns:
-            found = get_close_matches(name.lower(), columns, n=1)
-            meant.update(dict.fromkeys(found, name))
-            hint = near(name.lower(), columns) or f"columns are {_listed(columns)}"
+            found = meant_key(name, columns)
+            hint = f"did you mean {found!r}?" if found else f"columns are {_listed(columns)}"
+            if found in header:
+                hint = f"{found!r} is there already; keep one"
+            elif found:
+                meant[found] = name
             findings.add(place, f"unknown column {shown(name)}; {hint}")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     for name in twice:
@@ -281,8 +284,7 @@ def _check_header(
         )
     # What a misspelt column holds is judged as what was meant, or each row would be told to lack it.
     for column, name in meant.items():
-        if column not in header:
-            header[header.index(name)] = column
+        header[header.index(name)] = column
     return not missing and not twice
 
 

@@ -1,6 +1,5 @@
 """Outages of thousands of devices: which places they are of, and what it costs to find out."""
 
-import time
 from random import Random
 
 import numpy as np
@@ -13,6 +12,7 @@ from facility.site import Site
 from facility.spaces import Level, Space
 from tests.alerting.plant import SECOND, T0, Plant, pdu
 from tests.alerting.silences import silent
+from tests.counting import calls
 
 LEVELS = (Level.BUILDING, Level.HALL, Level.ROW, Level.RACK)
 
@@ -31,8 +31,8 @@ def site_of(*sizes: int) -> Site:
     return Site(name="Campus", spaces=tuple(spaces), devices=tuple(devices))
 
 
-def test_a_tick_takes_milliseconds_where_many_rows_of_a_campus_are_lost_at_once() -> None:
-    """Two rows of five, of 20,000 devices that have an address each."""
+def test_a_tick_does_less_than_one_thing_a_device_where_many_rows_of_a_campus_are_lost_at_once() -> None:
+    """Two rows of five, of 20,000 devices with an address each. By loops over the places it was a minute."""
     plant = Plant(site_of(4, 5, 10, 10, 10))
     assert len(plant.site.devices) == 20_000
     plant.endpoints = {device.id: f"gw-{device.id}" for device in plant.site.devices}
@@ -43,10 +43,7 @@ def test_a_tick_takes_milliseconds_where_many_rows_of_a_campus_are_lost_at_once(
     lost = [each.id for each in plant.site.devices if int(each.id.split("-")[3]) % 5 < 2]
     plant.lose(*lost)
     plant.tick(1)
-    began = time.thread_time()
-    plant.tick(31)
-    plant.tick(32)
-    assert time.thread_time() - began < 2.0  # 0.05 s; by loops over the places it was a minute
+    assert calls(lambda: (plant.tick(31), plant.tick(32))) < len(lost) == 8000
     assert silent(plant) == [
         f"network-silent:campus-{building}-{hall}-{row}"
         for building in range(4)

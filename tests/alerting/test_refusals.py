@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -67,6 +68,25 @@ async def test_one_refused_alarm_among_many_is_no_receiver_that_refuses(bad: int
         assert channel.taken == ids(each for each in range(200) if each != bad)
         assert not notifier.refusing
         assert channel.messages <= 1 + 2 * 8  # halved until it is alone
+
+
+async def test_an_alarm_that_is_refused_by_itself_says_nothing_of_the_receiver_neither_when_it_ends() -> None:
+    channel = Picky(lambda alarm_id: alarm_id not in ids([1]))
+    raised = numbered([1])[0]
+    async with running(channel, [raised]) as notifier:
+        await until(lambda: notifier.outcomes[Outcome.REFUSED] == 1)
+        notifier.offer(replace(raised, cleared=raised.raised + 1))
+        await until(lambda: notifier.outcomes[Outcome.REFUSED] == 2)
+        assert not notifier.refusing
+        assert [(each.alarm.id, each.answer) for each in notifier.refusals] == [
+            ("leak:1.leak", "picky: status 422: no such field"),
+            ("leak:1.leak", "picky: status 422: no such field"),
+        ]
+        notifier.offer(numbered([2])[0])
+        assert await notifier.flush(60)
+        notifier.offer(raised)
+        await until(lambda: notifier.outcomes[Outcome.REFUSED] == 3)
+        assert not notifier.refusing
 
 
 async def test_a_receiver_that_refuses_everything_is_tried_a_bounded_number_of_times_a_round() -> None:

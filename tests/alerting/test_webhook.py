@@ -337,11 +337,14 @@ async def test_whether_a_receiver_refuses_is_known_until_it_takes_something(
     receiver.status = 400
     (notifier,) = sending.to(receiver)
     sending.board.raise_alarm(numbered(1))
+    await until(lambda: notifier.outcomes[Outcome.REFUSED])
+    assert not notifier.refusing, "that may be the alarm"
+    sending.board.raise_alarm(numbered(2))
     await until(lambda: notifier.refusing)
     assert not notifier.lost
     assert notifier.error == f"http://127.0.0.1:{receiver.port}: status 400: so it is"
     receiver.status = 200
-    sending.board.raise_alarm(numbered(2))
+    sending.board.raise_alarm(numbered(3))
     await until(lambda: not notifier.refusing)
     assert notifier.error == ""
 

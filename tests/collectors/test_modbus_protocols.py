@@ -235,7 +235,9 @@ async def test_a_missing_certificate_is_told_and_the_endpoint_stays_down(tmp_pat
     )
     async with collecting(endpoint, bound(3)) as (collection, _):
         await until(lambda: collection.endpoints()[0].state is EndpointState.DOWN)
-        assert collection.endpoints()[0].last_error == f"{tmp_path / 'no.pem'} is not there"
+        assert collection.endpoints()[0].last_error == (
+            f"{tmp_path / 'no.pem'}: no such file or directory; check the path and its permissions"
+        )
 
 
 async def test_a_line_that_is_not_there_is_tried_again(tmp_path: Path) -> None:

@@ -215,8 +215,16 @@ def test_a_demo_whose_data_folder_cannot_be_made_says_so_in_one_line(tmp_path: P
     done = dcops("demo", "--port", "0", "--racks", "2", "--data", str(tmp_path / "file" / "data"))
     assert done.returncode == 1
     assert done.stderr.startswith(f"dcops demo: {tmp_path}/file")
-    assert done.stderr.endswith("; check the path and its permissions\n")
+    assert done.stderr.endswith("; give the path of a folder: a file is in the way\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_where_a_file_is_asked_for_is_told_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(tmp_path)]) == 1
+    said = f"dcops replay: {tmp_path}: is a directory; give a file: this is a folder\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_demo_whose_port_is_taken_says_so_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,6 +142,21 @@ async def test_what_cannot_be_exported_is_said(
     assert said in capsys.readouterr().err
 
 
+async def test_a_file_of_the_history_that_is_missing_is_named_with_what_to_do(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (missing,) = (data / "history.files").glob("device-*.parquet")
+    missing.unlink()
+    assert await run("export", "--data", data, "--series", "*", "--output", tmp_path / "x.csv") == 1
+    said = capsys.readouterr().err
+    assert f"{missing}" in said
+    assert said.endswith(
+        "; restore that file from a backup: dcops history check lists all that are missing\n"
+    )
+    assert await run("check", "--data", data) == 1
+    assert f"{missing.name} is missing; restore it from a backup\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("action", ["info", "check", "compact"])
 async def test_a_file_that_is_no_history_is_said_to_be_none_and_left_alone(
     data: Path, capsys: pytest.CaptureFixture[str], action: str
@@ -201,7 +216,10 @@ async def test_a_running_dcops_is_asked_for_a_copy(running: str, data: Path, tmp
 async def test_the_wrong_folder_or_no_answer_is_said(running: str, data: Path, tmp_path: Path) -> None:
     code, _, said = await outside("info", "--data", tmp_path / "nowhere")
     assert code == 1
-    assert "is not there; give the folder with --data" in said
+    assert said == (
+        f"dcops history info: there is no history in {tmp_path / 'nowhere'} (no history.duckdb); give the"
+        " data folder with --data, or start dcops with it first\n"
+    )
     code, _, said = await outside("info", "--data", data, "--url", "http://127.0.0.1:1")
     assert code == 1
     assert "nothing answers at http://127.0.0.1:1: Connection refused" in said

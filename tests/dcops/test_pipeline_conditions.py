@@ -1,6 +1,6 @@
 """Which conditions of the pipeline ask for a person, and what they say."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from alerting.alarms import Priority
 from alerting.board import AlarmBoard
-from alerting.delivery import Outcome
+from alerting.delivery import Outcome, Refusal
 from alerting.platform_alarms import PLATFORM_RULES, Condition, PlatformAlarms
 from collectors.health import CollectorHealth, CollectorState
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
@@ -21,6 +21,7 @@ from ingest.journal_entries import Backlog
 from ingest.journal_limits import JournalLimits, Risk
 from ingest.spool import SpoolStats
 from ingest.tick import AcceptCounts
+from tests.alerting.plant import make_alarm
 from tests.ingest.plant import NOON, SECOND, site
 
 GIB = 1 << 30
@@ -45,7 +46,15 @@ class Bench:
         self.counts = AcceptCounts()
         self.history, self.influx = FakeDelivery("history"), FakeDelivery("influxdb")
         self.notifiers: Sequence[Any] = [
-            SimpleNamespace(name="pager", lost=False, refusing=False, waiting=0, error="", outcomes=Counter())
+            SimpleNamespace(
+                name="pager",
+                lost=False,
+                refusing=False,
+                waiting=0,
+                error="",
+                outcomes=Counter(),
+                refusals=deque(maxlen=10),
+            )
         ]
         self.free: tuple[int, int] | None = (100 * GIB, 200 * GIB)
         self.shard = CollectorHealth(
@@ -292,6 +301,74 @@ def test_a_notifier_that_refuses_alarms_for_good_is_told_at_once() -> None:
     assert found.action == "Watch the alarm list on the page; correct its address, or what it accepts: pager."
     assert len(bench.holding(NOON + HOUR - SECOND)) == 1
     assert bench.holding(NOON + HOUR) == [], "nobody knows whether it would take the next"
+
+
+def refuse(bench: Bench, *alarm_ids: str, ended: bool = False) -> None:
+    """The pager takes none of these alarms, and all others."""
+    pager = bench.notifiers[0]
+    for alarm_id in alarm_ids:
+        alarm = replace(make_alarm(alarm_id), priority=Priority.MEDIUM, cleared=NOON if ended else None)
+        pager.refusals.append(Refusal(alarm, "https://pager.example: status 400: no such unit"))
+        pager.outcomes[Outcome.REFUSED] += 1
+
+
+def test_an_alarm_that_a_working_notifier_refuses_is_named_once() -> None:
+    bench = Bench()
+    assert bench.up(NOON) == []
+    refuse(bench, "leak:cdu-1.leak")
+    found = bench.only()
+    assert (found.rule, found.priority, found.on_delay) == ("notifier-refusing", Priority.MEDIUM, 0)
+    assert found.message == (
+        "pager did not take leak:cdu-1.leak (https://pager.example: status 400: no such unit), and it is not"
+        " sent again. Anyone who relies on it has not seen that alarm"
+    )
+    assert (
+        found.action == "Look it up in the alarm list on the page, and act on it; correct what pager accepts."
+    )
+    assert bench.up(NOON + SECOND) == ["notifier-refusing:pager: leak:cdu-1.leak"]
+    raised = bench.board.active()[0].raised
+    refuse(bench, "leak:cdu-1.leak", ended=True)
+    assert bench.up(NOON + MINUTE) == ["notifier-refusing:pager: leak:cdu-1.leak"]
+    assert bench.board.active()[0].raised == raised, "that it ended is no other alarm"
+    for minute in range(2, 61):
+        assert bench.up(NOON + minute * MINUTE) == ["notifier-refusing:pager: leak:cdu-1.leak"]
+    assert bench.up(NOON + 61 * MINUTE) == []
+
+
+def test_that_an_alarm_ended_is_named_as_such() -> None:
+    bench = Bench()
+    refuse(bench, "leak:cdu-1.leak", ended=True)
+    assert bench.only().message.startswith("pager did not take that leak:cdu-1.leak ended (https://pager")
+    assert bench.only().message.endswith("). Anyone who relies on it still sees that alarm")
+
+
+def test_of_many_alarms_that_are_refused_beside_others_ten_are_named_and_the_rest_counted() -> None:
+    bench = Bench()
+    refuse(bench, *(f"leak:cdu-{number}.leak" for number in range(7)))
+    assert len(bench.holding()) == 7
+    refuse(bench, *(f"leak:cdu-{number}.leak" for number in range(7, 30)))
+    found = bench.holding(NOON + SECOND)
+    assert [each.part for each in found] == [
+        *(f"pager: leak:cdu-{number}.leak" for number in (*range(7), 20, 21, 22)),
+        "pager",
+    ]
+    assert found[-1].message.startswith("pager did not take 20 more alarms")
+
+
+def test_what_a_notifier_refuses_as_a_whole_is_named_once_it_takes_others_again() -> None:
+    bench = Bench()
+    pager = bench.notifiers[0]
+    refuse(bench, "leak:cdu-1.leak")
+    assert bench.up(NOON) == ["notifier-refusing:pager: leak:cdu-1.leak"]
+    refuse(bench, "notifier-refusing:pager: leak:cdu-1.leak")
+    pager.refusing = True
+    assert bench.up(NOON + SECOND) == ["notifier-failing:pager"]
+    pager.refusing = False
+    assert bench.up(NOON + 2 * MINUTE) == [
+        "notifier-failing:pager",
+        "notifier-refusing:pager: leak:cdu-1.leak",
+    ]
+    assert bench.up(NOON + 4 * MINUTE) == ["notifier-refusing:pager: leak:cdu-1.leak"]
 
 
 def test_a_shard_that_loses_readings_is_told_as_of_the_first_that_is_known() -> None:

@@ -95,6 +95,13 @@ def test_wrong_usage_is_exit_code_2(
     assert words in err
 
 
+def test_a_profile_file_of_another_ending_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("profile: mine\n", encoding="utf-8")
+    code, _, err = probe(capsys, "gw", "--unit", "1", "--profile", str(file))
+    assert (code, err) == (2, f"dcops probe: {file}: files of profiles end with .yaml or .yml; rename it\n")
+
+
 def test_a_profile_file_is_taken_and_its_mistakes_are_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

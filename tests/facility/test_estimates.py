@@ -227,25 +227,67 @@ def test_a_load_wired_the_wrong_way_round_says_so_where_nothing_stands_for_it():
     assert bench.code("k1.power") == Quality.UNCERTAIN
 
 
-def generators(watts: float, *, inputs: tuple[float, float] = (0.0, 0.0)) -> Bench:
-    """Two generators, one of which delivers; both inputs are read beside them for ten minutes."""
+def on_generators() -> Bench:
+    """Both inputs deliver 175 kW each for ten minutes; for ten more one of two generators delivers all."""
     bench = Bench(generating_site())
-    for second in range(0, 601, 10):
+    for second in range(0, 1201, 10):
         now = START + second * NANOSECONDS
-        bench.read("generator-b1", now, active_power=watts)
+        outage = second >= 600
+        bench.read("generator-b1", now, active_power=350e3 if outage else 0.0)
         bench.read("generator-k4", now, active_power=0.0)
-        for feed, power in zip("ab", inputs, strict=True):
-            bench.read(f"utility-{feed}", now, active_power=power)
+        for feed in "ab":
+            bench.read(f"utility-{feed}", now, active_power=0.0 if outage else 175e3)
         bench.tick(now)
     return bench
 
 
-def test_a_generator_that_falls_silent_is_taken_to_deliver_what_it_did_and_not_what_another_does():
-    bench = generators(350e3)
+def test_a_generator_that_falls_silent_is_held_for_a_quarter_of_an_hour_and_then_missing():
+    """Whether it still runs nobody knows then. Of what is expected, 1 MW of 3, two inputs are measured."""
+    bench = on_generators()
     bench.lose("generator-b1")
-    bench.tick(START + 610 * NANOSECONDS)
-    assert bench.value("campus.facility_power") == pytest.approx(350e3)
-    assert bench.code("campus.facility_power") == Quality.SUBSTITUTE
+    for second in (1210, 2100):
+        bench.tick(START + second * NANOSECONDS)
+        assert bench.value("campus.facility_power") == 350e3
+        assert bench.code("campus.facility_power") == Quality.LAST_USABLE
+        assert bench.value("campus.facility_power_coverage") == pytest.approx(2 / 3)
+    bench.tick(START + 2101 * NANOSECONDS)
+    assert bench.value("campus.facility_power") == 0.0
+    assert bench.code("campus.facility_power") == Quality.SUB_NORMAL
+    assert bench.value("campus.facility_power_coverage") == pytest.approx(2 / 3)
+    assert bench.code("campus.generation_power") == Quality.SUB_NORMAL
+    assert bench.value("campus.generation_power_coverage") == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_generator_that_does_not_answer_after_a_restart_is_not_taken_to_deliver_what_it_usually_does():
+    before, after = on_generators(), Bench(generating_site())
+    after.derived.restore(before.derived.remember())
+    now = START + 1210 * NANOSECONDS
+    for each in ("utility-a", "utility-b", "generator-k4"):
+        after.read(each, now, active_power=0.0)
+    after.tick(now)
+    assert after.value("campus.facility_power") == 0.0
+    assert after.code("campus.facility_power") == Quality.SUB_NORMAL
+    assert after.value("campus.facility_power_coverage") == pytest.approx(2 / 3)
+
+
+def test_what_a_silent_generator_delivers_is_left_over_by_the_meter_above_it_as_long_as_that_is_read():
+    """A meter above both generators reads 300 kW, of which 99 % are taken to come from below it."""
+    site = generating_site()
+    above = device(
+        "board", DeviceKind.BOARD_METER, "b1", "active_power", serves=("generator-b1", "generator-k4")
+    )
+    bench = Bench(replace(site, devices=(*site.devices, above)))
+    for second in (0, 10, 1800):
+        now = START + second * NANOSECONDS
+        if second < 1800:
+            bench.read("generator-b1", now, active_power=350e3)
+        else:
+            bench.lose("generator-b1")
+            bench.read("board", now, active_power=300e3)
+        bench.read("generator-k4", now, active_power=0.0)
+        bench.tick(now)
+    assert bench.value("campus.generation_power") == pytest.approx(297e3)
+    assert bench.code("campus.generation_power") == Quality.SUBSTITUTE
 
 
 def test_generators_that_never_were_read_are_expected_to_deliver_nothing():

@@ -112,6 +112,72 @@ def test_generators_that_are_silent_from_the_start_are_not_guessed_from_what_the
     assert hall.code("campus.facility_power") == Quality.SUB_NORMAL
 
 
+def test_a_generator_that_fell_silent_while_it_stood_by_takes_nothing_from_what_is_known():
+    hall = Hall(generating_site())
+    for name in ("generator-b1", "generator-k4"):
+        hall.read(name, START, active_power=0.0, active_energy=7e6)
+    hall.run(0, 600)
+    for name in ("generator-b1", "generator-k4"):
+        hall.lose(name)
+    hall.run(610, 5400)
+    assert hall.value("campus.facility_power") == pytest.approx(350e3)
+    assert hall.value("campus.facility_power_coverage") == pytest.approx(1.0)
+    assert hall.value("b1.pue.3.1h.pue") == pytest.approx(1.25, rel=1e-6)
+    assert hall.code("b1.pue.3.1h.pue") == Quality.GOOD
+    assert hall.value("b1.pue.3.1h.coverage") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rated", [1e6, 50e6])
+def test_what_a_generator_that_fell_silent_while_it_ran_delivers_is_in_no_figure_until_it_is_heard_again(
+    rated,
+):
+    """350 kW, silent for an hour: 15 min are held, then nothing more is told; its counter tells all of it.
+
+    On a site of 100 MW that has hardly been moved into yet they are no less.
+    """
+    site = generating_site()
+    inputs_and_generators = ("utility-a", "utility-b", "generator-b1", "generator-k4")
+    hall = Hall(
+        replace(
+            site,
+            devices=tuple(
+                replace(d, rated_power=rated) if d.id in inputs_and_generators else d for d in site.devices
+            ),
+        )
+    )
+
+    def run(first, last, *, heard):
+        for second in range(first, last + 1, 10):
+            now = START + second * NANOSECONDS
+            if heard:
+                delivered = 7e6 + 350e3 * second / 3600
+                hall.read("generator-b1", now, active_power=350e3, active_energy=delivered)
+            hall.read("generator-k4", now, active_power=0.0, active_energy=7e6)
+            for feed in "ab":
+                hall.read(f"utility-{feed}", now, active_power=0.0, active_energy=1e6)
+                for rack in ("k1", "k2", "k3", "k4"):
+                    energy = 5e5 + 35e3 * second / 3600
+                    hall.read(f"{rack}-pdu-{feed}", now, active_power=35e3, active_energy=energy)
+            hall.tick(now)
+
+    run(0, 1800, heard=True)
+    assert hall.value("campus.facility_energy") == pytest.approx(175e3, rel=1e-9)
+    hall.lose("generator-b1")
+    run(1810, 2700, heard=False)
+    assert hall.value("campus.power_ratio.3.power_ratio_instant") == pytest.approx(1.25)
+    assert hall.code("campus.power_ratio.3.power_ratio_instant") == Quality.LAST_USABLE
+    assert hall.value("campus.facility_energy") == pytest.approx(262.5e3, rel=1e-9)
+    run(2710, 5400, heard=False)
+    assert math.isnan(hall.value("campus.power_ratio.3.power_ratio_instant"))
+    assert hall.value("campus.facility_energy") == pytest.approx(262.5e3, rel=1e-9)
+    assert hall.code("campus.facility_energy") == Quality.SUBSTITUTE
+    assert hall.value("campus.facility_energy_estimated") == pytest.approx(87.5e3, rel=1e-9)
+    assert math.isnan(hall.value("campus.pue.3.15min.pue"))
+    run(5410, 5430, heard=True)
+    assert hall.value("campus.facility_energy") == pytest.approx(350e3 * 5430 / 3600, rel=1e-9)
+    assert hall.value("campus.facility_energy_estimated") == 0.0
+
+
 class Solar(Hall):
     """Beside 280 kW of IT and 70 kW of its own need, a roof; input B alone feeds back."""
 

@@ -172,6 +172,44 @@ def test_a_wrong_reading_before_a_stop_costs_nothing(wrong):
     assert after.at(3600) == (3_600_000.0, 0.0)
 
 
+@pytest.mark.parametrize("silence", [60, 3000])
+@pytest.mark.parametrize("start", [1_000_000.0, 1e9])
+def test_a_low_first_reading_after_a_silence_is_doubted_however_long_nothing_follows_before_a_stop(
+    silence, start
+):
+    """1.8 MW: 500 Wh a second. 700 kWh are read once, after ten minutes; then nothing, then dcops stops."""
+    before, end = Meter(), 600 + silence
+    before.read(0, start)
+    before.at(0, power=1.8e6)
+    for second in range(10, end, 10):
+        before.lose()
+        if second == 600:
+            before.read(second, 700_000.0)
+        before.at(second, power=1.8e6, code=Quality.GOOD if second == 600 else Quality.SUBSTITUTE)
+    after = Meter()
+    after.book.restore(before.book.states(), np.array([0]))
+    after.read(7200, start + 500.0 * 7200)
+    assert after.at(7200, power=1.8e6) == (pytest.approx(3_600_000.0), 0.0)
+
+
+def test_a_counter_that_began_anew_before_a_long_silence_and_a_stop_counts_on_from_there():
+    """6610 s at 500 Wh are what it tells; of the ten minutes before nothing is known any more."""
+    before = Meter()
+    before.read(0, 1e9)
+    before.at(0, power=1.8e6)
+    for second in range(10, 3600, 10):
+        before.lose()
+        if second == 600:
+            before.read(second, 0.0)
+        before.at(second, power=1.8e6, code=Quality.GOOD if second == 600 else Quality.SUBSTITUTE)
+    after = Meter()
+    after.book.restore(before.book.states(), np.array([0]))
+    for second in (7200, 7210):
+        after.read(second, 500.0 * (second - 600))
+        found = after.at(second, power=1.8e6)
+    assert found == (pytest.approx(3_305_000.0), 0.0)
+
+
 def test_one_spike_of_its_power_does_not_set_what_a_meter_of_unknown_rating_may_carry():
     """At 360 kW it counts 100 Wh a second; 50 MWh in a minute is 3 GW, which one wrong reading came to."""
     meter = Meter(rating=math.nan)

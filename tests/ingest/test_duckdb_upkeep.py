@@ -185,7 +185,7 @@ async def test_a_check_finds_every_problem(path: Path, store: DuckHistory, clock
             f"{device[0].name} is damaged: its checksum is not the one it was written with;"
             " restore it from a backup"
         ),
-        f"{device[1].name} is damaged: it can't be read: No such file or directory; restore it from a backup",
+        f"{device[1].name} is missing; restore it from a backup",
         "there is nothing of device from 2026-01-03 to before 2026-01-05",
         "other.parquet is not of this history; move it away",
     ]

@@ -72,8 +72,18 @@ def test_a_file_in_the_way_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
     path.write_text("")
 
     assert generate(str(path)) == 1
-    mend = "check the path and its permissions"
+    mend = "give the path of a folder: a file is in the way"
     assert capsys.readouterr().err == f"{path}: cannot be written (Not a directory); {mend}\n"
+
+
+def test_a_host_that_is_none_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        generate(str(tmp_path), "--host", "10.1.2.300")
+
+    assert ended.value.code == 2
+    mend = "write a name or an address, without scheme or port"
+    assert f"'10.1.2.300' is no host; {mend}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_period_without_unit_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

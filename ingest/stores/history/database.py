@@ -22,6 +22,8 @@ _SMALLEST = 3 * 4096
 _LOCKED = "Could not set lock"
 _DAMAGED = ("Corrupt database file", "Corrupt WAL file", "Could not read enough bytes", "Serialization Error")
 """What DuckDB says of a database that is not as it wrote it."""
+_MISSING = "No files found that match the pattern"
+"""What DuckDB says of a file beside it that is gone."""
 _QUESTION_TRIES = 3
 _NUMBERS = """
 SELECT (SELECT coalesce(max(id), 0) FROM series),
@@ -118,6 +120,8 @@ class Database:
                 f"it is damaged: restore it and {self._folder} from a backup, or move both away, and start"
                 " dcops anew; what comes waits in the journal"
             )
+        elif _MISSING in reason:
+            mend = "restore that file from a backup: dcops history check lists all that are missing"
         return StoreUnavailableError(f"history {self.path}: {reason}", mend=mend)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:

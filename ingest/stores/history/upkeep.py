@@ -158,6 +158,9 @@ def _copy_file(source: Path, place: Path, *, link: bool) -> None:
 
 
 def _file_problems(cursor: duckdb.DuckDBPyConnection, folder: Folder, file: StoredFile) -> Iterator[str]:
+    if not folder.place(file).exists():
+        yield f"{file.name} is missing; restore it from a backup"
+        return
     reason = damage(folder, file)
     if reason:
         yield f"{file.name} is damaged: {reason}; restore it from a backup"
