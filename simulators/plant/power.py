@@ -38,7 +38,10 @@ _FULL = 0.99999
 
 @dataclass(slots=True)
 class _Level:
-    """Nodes of one height and the edges down from them, with what a solution needs laid side by side."""
+    """Nodes of one height and the edges down from them, with what a solution needs laid side by side.
+
+    Of the lowest height only supplies are here, behind which the site lists nothing.
+    """
 
     nodes: Indices
     edges: slice
@@ -80,6 +83,7 @@ class PowerNetwork:
         shares = shares.reshape(count, 3)
         self._fixed, self._linear = shares[:, 0] * rated, shares[:, 1]
         self._quadratic = np.divide(shares[:, 2], rated, out=np.zeros(count), where=rated > 0)
+        self._lossy = shares.any(axis=1)
         self._levels = self._group_levels()
         self._capacity = rated[self.ups] * BATTERY_SECONDS / 3600
         self._stored = self._capacity.copy()
@@ -111,6 +115,9 @@ class PowerNetwork:
         live &= ~self.cut
         self.live = live
         """Who has supply."""
+        self._carries = live.copy()
+        for level in self._levels:
+            self._carries[level.nodes] = passing[level.nodes]
         self._share = self._shares(passing)
         for level in self._levels:
             level.share, level.live = self._share[level.edges], live[level.nodes].astype(np.float64)
@@ -120,8 +127,11 @@ class PowerNetwork:
         self._wanted = self._grid_missing()
 
     def solve(self, own: Floats) -> None:
-        """Fills ``input`` and ``output`` from what every node draws itself, beside what it passes on."""
-        drawn = np.where(self.live, own, 0.0)
+        """Fills ``input`` and ``output`` from what every node draws itself, beside what it passes on.
+
+        What a supply draws itself hangs on its output, as what it passes on does.
+        """
+        drawn = np.where(self._carries, own, 0.0)
         self.input[:] = drawn
         self.output[:] = drawn
         for level in self._levels:
@@ -211,8 +221,11 @@ class PowerNetwork:
     def _group_levels(self) -> list[_Level]:
         levels = []
         edge_heights = self._height[self._parent]
-        for height in range(1, int(self._height.max(initial=0)) + 1):
-            nodes = np.flatnonzero(self._height == height)
+        for height in range(int(self._height.max(initial=0)) + 1):
+            here = self._height == height
+            nodes = np.flatnonzero(here if height else here & self._lossy)
+            if not nodes.size:
+                continue
             edges = slice(
                 int(np.searchsorted(edge_heights, height)), int(np.searchsorted(edge_heights, height + 1))
             )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from facility.devices import DeviceKind, Feed
+from facility.devices import Device, DeviceKind, Feed
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from simulators.plant import LoadKind, Plant
@@ -134,6 +134,41 @@ def test_an_empty_battery_drops_its_side(site: Site) -> None:
     assert read(plant, alone, "ups-a", "battery_runtime") == 0.0
     assert read(plant, alone, PDU_A, "active_power") == 0.0
     assert read(plant, alone, PDU_B, "active_power") > 0.0
+
+
+@pytest.fixture
+def last_ups(site: Site) -> Site:
+    """A site that lists nothing behind its UPS of 100 kW."""
+    points = site.device("ups-a").points, site.device("utility-a").points
+    ups, meter = (
+        Device(id=name, kind=kind, space="campus", points=each, period=10.0, feed=Feed.A, rated_power=100e3)
+        for name, kind, each in zip(
+            ("ups", "meter"), (DeviceKind.UPS, DeviceKind.UTILITY_METER), points, strict=True
+        )
+    )
+    return Site(name="Small", spaces=site.spaces[:1], devices=(ups, meter))
+
+
+def test_a_ups_behind_which_nothing_is_listed_goes_on_battery(last_ups: Site) -> None:
+    plant = Plant(last_ups, 1, WINTER)
+    carried = read(plant, last_ups, "ups", "active_power")
+    assert carried == pytest.approx(45e3, rel=0.1)
+    assert 1.02 < read(plant, last_ups, "ups", "input_active_power") / carried < 1.06
+    plant.lose_utility(Feed.A, "campus")
+    go(plant, 60)
+    assert read(plant, last_ups, "ups", "on_battery") == 1.0
+    assert read(plant, last_ups, "ups", "input_active_power") == 0.0
+    assert read(plant, last_ups, "ups", "active_power") == pytest.approx(carried, rel=0.1)
+    # 60 s of 45 kW at 96 % from 360 s of 100 kW: 7.8 % of the charge.
+    assert read(plant, last_ups, "ups", "battery_charge") == pytest.approx(92.2, abs=0.6)
+
+
+def test_a_ups_behind_which_nothing_is_listed_can_be_opened(last_ups: Site) -> None:
+    plant = Plant(last_ups, 1, WINTER)
+    plant.lose_distribution(Feed.A, "campus")
+    go(plant, 5)
+    assert read(plant, last_ups, "ups", "active_power") == 0.0
+    assert 0.0 < read(plant, last_ups, "meter", "active_power") < 10e3
 
 
 def test_racks_without_any_feed_draw_nothing(site: Site, plant: Plant) -> None:
