@@ -112,6 +112,36 @@ def test_counters_count_exactly_what_power_flowed(site: Site) -> None:
         assert read(plant, site, *point) - before[at] == pytest.approx(integral[at], rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["apparent", "reactive"])
+def test_apparent_and_reactive_energy_are_what_such_power_flowed(site: Site, name: str) -> None:
+    points = (counter("energy", f"{name}_energy"), counter("power", f"{name}_power"))
+    pdu = replace(site.device("h1-r1-k1-pdu-a"), points=points)
+    devices = tuple(pdu if each.id == pdu.id else each for each in site.devices)
+    metered = Site(name="Metered", spaces=site.spaces, devices=devices)
+    plant = Plant(metered, 3, WINTER, load=LoadKind.STEADY)
+    plant.force_load("campus", 0.2)
+    before, integral = read(plant, metered, pdu.id, "energy"), 0.0
+    for second in range(1, 301):
+        plant.advance(WINTER + second * NANOSECONDS)
+        integral += read(plant, metered, pdu.id, "power") / 3600
+    assert read(plant, metered, pdu.id, "energy") - before == pytest.approx(integral, rel=1e-6)
+
+
+@pytest.mark.parametrize("key", ["phase_energy", "apparent_energy", "reactive_energy"])
+def test_the_counters_of_the_phases_add_up_to_that_of_the_device(key: str) -> None:
+    whole = "active_energy" if key == "phase_energy" else key
+    points = (counter("import", whole), *(counter(f"import_l{phase}", key) for phase in (1, 2, 3)))
+    plant = Plant(
+        sparse(Device(id="alone", kind=DeviceKind.RPP, space="campus", points=points, period=10.0)),
+        1,
+        WINTER,
+    )
+    plant.advance(WINTER + HOUR)
+    total_energy, *phases = plant.values.tolist()
+    assert total_energy > 1e6
+    assert sum(phases) == pytest.approx(total_energy, abs=3.0)
+
+
 def test_the_ledger_is_the_sum_of_the_counters(site: Site) -> None:
     plant = Plant(site, 3, WINTER)
     first = plant.values.copy()
