@@ -20,7 +20,6 @@ _REQUEST = struct.Struct(">BHH")
 TABLES: Mapping[int, Table] = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
 """The table each read function is about."""
 MOST_BITS, MOST_REGISTERS = 2000, 125
-_ADDRESSES = 0x10000
 EXCEPTION_FLAG = 0x80
 
 IDENTIFY = 43
@@ -173,8 +172,6 @@ def _read(unit: Unit, function: int, request: bytes) -> bytes:
     if len(request) != _REQUEST.size:
         raise RefusedError(Refusal.ILLEGAL_VALUE)
     _, address, count = _REQUEST.unpack(request)
-    if address + count > _ADDRESSES:
-        raise RefusedError(Refusal.ILLEGAL_ADDRESS)
     return unit.read(table, address, count)
 
 
