@@ -25,12 +25,12 @@ class Playback:
         speed: recorded seconds a second.
         """
         names = [f"{device.id}.{point.name}" for device in site.devices for point in device.points]
-        self._samples = list(recording.onto(names))
+        self._samples = recording.onto(names)
+        self._next = next(self._samples, None)
         self._device_of = np.searchsorted(site.first_points, np.arange(site.point_count), side="right") - 1
         self._recorded = recording.start
         self._start = start
         self._speed = speed
-        self._next = 0
         self._values = np.full(site.point_count, np.nan)
         self._silent = np.ones(len(site.devices), dtype=np.bool_)
 
@@ -47,14 +47,15 @@ class Playback:
     @property
     def finished(self) -> bool:
         """Whether everything was played."""
-        return self._next >= len(self._samples)
+        return self._next is None
 
     def advance(self, now: int) -> bool:
         """Plays up to a time; returns whether anything changed."""
         until = self._recorded + int((now - self._start) * self._speed)
-        first = self._next
-        while not self.finished and self._samples[self._next].time <= until:
-            sample = self._samples[self._next]
+        moved = False
+        while (sample := self._next) is not None and sample.time <= until:
+            moved = True
+            self._next = next(self._samples, None)
             device = int(self._device_of[sample.first])
             if np.isin(sample.quality, _UNREACHABLE).all():
                 self._silent[device] = True
@@ -62,5 +63,4 @@ class Playback:
                 shown = np.where(is_usable(sample.quality), sample.values, np.nan)
                 self._values[sample.first : sample.first + len(shown)] = shown
                 self._silent[device] = False
-            self._next += 1
-        return self._next > first
+        return moved
