@@ -13,8 +13,9 @@ _UNREACHABLE = (Quality.COMM_FAILURE, Quality.COMM_FAILURE_LAST_VALUE)
 class Playback:
     """Plays a recording on a site's devices; after its end everything stays as it was last.
 
-    A device that had failed to answer is silent until the recording has it answer; a device that is not
-    in the recording, or not yet, is silent too.
+    What devices had said before the recording began, such as messages that a broker has kept, they show at
+    once. A device that had failed to answer is silent until the recording has it answer; a device that is
+    not in the recording, or not yet, is silent too.
     """
 
     def __init__(self, site: Site, recording: Recording, start: int, speed: float = 1.0) -> None:

@@ -2,7 +2,10 @@
 
 A recording is a file of blocks. It begins with one line of JSON::
 
-    {"dcops_recording": 1, "series": ["rack-01-pdu-a.active_power", ...]}
+    {"dcops_recording": 1, "started": 1768478400000000000, "series": ["rack-01-pdu-a.active_power", ...]}
+
+``started`` is when it began, in ns since the epoch; 0 if that is not known. Samples may be older: what a
+broker has kept of a device bears the device's time.
 
 A block is a header of 16 bytes, big-endian: ``DCRB``, number of samples (u32), length of what follows
 (u32), its CRC-32 (u32); then, compressed with zlib, its samples one after the other, little-endian: first
@@ -55,10 +58,23 @@ class Recorder:
     """
 
     def __init__(
-        self, path: Path, series: Sequence[str], forward: Emit | None = None, bound: int = 64 << 20
+        self,
+        path: Path,
+        series: Sequence[str],
+        forward: Emit | None = None,
+        bound: int = 64 << 20,
+        *,
+        started: int = 0,
     ) -> None:
-        """``series`` are the names of all series in point order; ``bound`` is in bytes of buffer."""
+        """Args:
+        path: the file that is made.
+        series: the names of all series in point order.
+        forward: takes the samples after it.
+        bound: bytes of buffer.
+        started: when the recording begins, ns.
+        """
         self._path = path
+        self._started = started
         self._series = tuple(series)
         self._forward = forward
         self._bound = bound
@@ -93,7 +109,9 @@ class Recorder:
             OSError: the file cannot be made, or is there already.
         """
         with self._path.open("xb", buffering=0) as file:
-            file.write(orjson.dumps({_KEY: VERSION, "series": self._series}) + b"\n")
+            file.write(
+                orjson.dumps({_KEY: VERSION, "started": self._started, "series": self._series}) + b"\n"
+            )
             try:
                 while True:
                     await asyncio.sleep(_FLUSH_PERIOD)
@@ -154,6 +172,8 @@ class Recording:
     """A recording in a file. Its samples stay there until they are asked for: they may be many."""
 
     path: Path
+    started: int
+    """When it began, ns; 0 if that is not known."""
     series: tuple[str, ...]
     blocks: tuple[Block, ...]
     """In the order they were recorded."""
@@ -171,7 +191,7 @@ class Recording:
             OSError: it cannot be read.
         """
         with path.open("rb") as file:
-            series = _header(file.readline(_LONGEST_HEAD), path)
+            started, series = _header(file.readline(_LONGEST_HEAD), path)
             first = at = file.tell()
             end = os.fstat(file.fileno()).st_size
             blocks: list[Block] = []
@@ -194,12 +214,12 @@ class Recording:
                     lost += samples
                     _LOG.warning("%s: a block of %d samples is damaged and left out", path, samples)
                 at += _BLOCK.size + len(packed)
-        return cls(path, series, tuple(blocks), end - at, lost)
+        return cls(path, started, series, tuple(blocks), end - at, lost)
 
     @property
     def start(self) -> int:
-        """Time of the earliest sample, ns; 0 if there is none."""
-        return min((block.earliest for block in self.blocks), default=0)
+        """Time from which on it tells what happened, ns. What was before is told at once."""
+        return max(self.started, min((block.earliest for block in self.blocks), default=0))
 
     @property
     def end(self) -> int:
@@ -241,7 +261,8 @@ class Recording:
             yield Sample(first, time, values, quality)
 
 
-def _header(line: bytes, path: Path) -> tuple[str, ...]:
+def _header(line: bytes, path: Path) -> tuple[int, tuple[str, ...]]:
+    """When it began, and its series."""
     try:
         header = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -252,7 +273,11 @@ def _header(line: bytes, path: Path) -> tuple[str, ...]:
         raise RecordingError(f"{path} is not a recording: its first line has no {_KEY!r} and 'series'")
     if header[_KEY] != VERSION:
         raise RecordingError(f"{path} is a recording of version {header[_KEY]}; this reads version {VERSION}")
-    return tuple(str(name) for name in header["series"])
+    started = header.get("started")
+    return (
+        started if isinstance(started, int) else 0,
+        tuple(str(name) for name in header["series"]),
+    )
 
 
 def _packed(file: BinaryIO) -> tuple[int, int, bytes | None]:

@@ -43,12 +43,12 @@ async def record(path: Path, *samples: Sample, series: tuple[str, ...] = SERIES)
     return recorder
 
 
-def recorded(folder: Path, series: tuple[str, ...], *samples: Sample) -> Recording:
-    """A recording of samples, a block each."""
+def recorded(folder: Path, series: tuple[str, ...], *samples: Sample, **head: int) -> Recording:
+    """A recording of samples, a block each; ``head`` is what else its first line says."""
     path = folder / "recorded"
     recorder = Recorder(path, series)
     with path.open("wb", buffering=0) as file:
-        file.write(orjson.dumps({"dcops_recording": 1, "series": series}) + b"\n")
+        file.write(orjson.dumps({"dcops_recording": 1, **head, "series": series}) + b"\n")
         for each in samples:
             recorder(each)
             recorder._write(file, *recorder._take())
@@ -228,7 +228,7 @@ async def test_the_format_is_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "r"
     await record(path, sample(2, 3, 1.0))
     header, _, rest = path.read_bytes().partition(b"\n")
-    assert header == b'{"dcops_recording":1,"series":["a.x","a.y","b.x","b.y"]}'
+    assert header == b'{"dcops_recording":1,"started":0,"series":["a.x","a.y","b.x","b.y"]}'
     magic, count, length, checksum = struct.unpack(">4sIII", rest[:16])
     assert (magic, count, length, checksum) == (b"DCRB", 1, len(rest) - 16, zlib.crc32(rest[16:]))
     assert zlib.decompress(rest[16:]) == struct.pack("<IIqdB", 2, 1, 3, 1.0, 192)
@@ -283,6 +283,37 @@ def test_playback_shows_what_was_recorded_when_it_was(site: Site, tmp_path: Path
     assert source.values[temperature] == 6.0
     assert not source.silent[sensor]
     assert source.finished
+
+
+def test_what_was_known_before_a_recording_began_is_played_at_once(site: Site, tmp_path: Path) -> None:
+    series = ("weather.outdoor_temperature", "mains.volume")
+    days = 3 * 86400
+    recording = recorded(
+        tmp_path,
+        series,
+        sample(0, SECOND, 5.0),
+        sample(1, days * SECOND, 7.0),
+        sample(1, (days + 10) * SECOND, 8.0),
+        started=(days - 1) * SECOND,
+    )
+    source = Playback(site, recording, start=0)
+    source.advance(0)
+    assert source.values[site.point_index("weather", "outdoor_temperature")] == 5.0
+    source.advance(SECOND)
+    assert source.values[site.point_index("mains", "volume")] == 7.0
+    source.advance(11 * SECOND)
+    assert source.values[site.point_index("mains", "volume")] == 8.0
+
+
+async def test_a_recording_says_when_it_began(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "r", SERIES, started=5)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 3, 1.0))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    recording = Recording.read(tmp_path / "r")
+    assert (recording.start, recording.end) == (5, 3)
 
 
 def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site, tmp_path: Path) -> None:
