@@ -26,6 +26,15 @@ class Playback:
         speed: recorded seconds a second.
         """
         names = [f"{device.id}.{point.name}" for device in site.devices for point in device.points]
+        recorded = set(recording.series)
+        self.absent = tuple(
+            device.id
+            for device in site.devices
+            if not any(f"{device.id}.{point.name}" in recorded for point in device.points)
+        )
+        """Ids of the devices that are not in the recording: they never answer."""
+        self.end = start + int(max(0, recording.end - recording.start) / speed)
+        """When everything has been played, in ns of the clock."""
         self._samples = recording.onto(names)
         self._next = next(self._samples, None)
         self._device_of = np.searchsorted(site.first_points, np.arange(site.point_count), side="right") - 1
