@@ -128,6 +128,9 @@ class Recorder:
         return taken
 
     def _write(self, file: FileIO, data: bytes, samples: int) -> None:
+        if self._ended:  # behind a torn block nothing could be found again
+            self.dropped += samples
+            return
         if not samples:
             return
         packed = zlib.compress(data, 1)

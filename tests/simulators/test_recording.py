@@ -133,9 +133,9 @@ async def test_a_stop_waits_for_what_is_being_written(
     assert recorder.recorded == 3
 
 
-def write_to_a_full_disk(recorder: Recorder) -> None:
+def write_to_a_full_disk(recorder: Recorder, taken: tuple[bytes, int]) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
-        recorder._write(full, *recorder._take())
+        recorder._write(full, *taken)
 
 
 async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
@@ -146,7 +146,7 @@ async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
     task = asyncio.create_task(recorder.run())
     await asyncio.sleep(0)
     recorder(sample(0, 1, 1.0))
-    write_to_a_full_disk(recorder)
+    write_to_a_full_disk(recorder, recorder._take())
     recorder(sample(0, 2, 2.0))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -157,6 +157,23 @@ async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
         f"{tmp_path}/r cannot be written any more (No space left on device): the recording ends here",
         f"{tmp_path}/r lacks 2 samples",
     ]
+
+
+async def test_what_came_while_the_disk_refused_is_not_written_behind_the_torn_block(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path / "r", SERIES)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 1, 1.0))
+    taken = recorder._take()
+    recorder(sample(0, 2, 2.0))
+    write_to_a_full_disk(recorder, taken)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (recorder.recorded, recorder.dropped) == (0, 2)
+    assert list(Recording.read(tmp_path / "r").samples()) == []
+    assert len(caplog.records) == 2
 
 
 async def test_a_recording_that_is_there_is_kept(tmp_path: Path) -> None:
