@@ -1,11 +1,13 @@
 """Scenario files mean what they say, and every mistake is told with its line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from facility.devices import Feed
 from facility.site import Site
+from facility.spaces import Level, Space
 from simulators.actions import (
     ForceLoad,
     ForceValue,
@@ -165,6 +167,26 @@ steps:
     )
     assert actions(site, "{at: 1s, do: refuse, device: h1-r1-k1-pdu-a}") == (
         Refuse(devices=("h1-r1-k1-pdu-a",), code=4),
+    )
+
+
+def test_what_has_nothing_to_happen_to_is_told_and_not_passed_over(site: Site) -> None:
+    hall = Space(id="store", level=Level.HALL, parent="b1", name="Store")
+    larger = replace(site, spaces=(*site.spaces, hall))
+    text = """\
+dcops_scenario: 1
+steps:
+  - {at: 1s, do: feed_lost, feed: A, where: utility, space: h1}
+  - {at: 1s, do: feed_lost, feed: B, space: [st*]}
+  - {at: 1s, do: feed_lost, feed: B, space: [h1, store]}
+  - {at: 1s, do: load_step, load: 0.5, space: store}
+  - {at: 1s, do: load_step, load: 0.5, space: attic}
+"""
+    assert problems(larger, text) == (
+        "test.yaml:3: the grid does not come to feed A in h1: no utility meter or board on it is there",
+        "test.yaml:4: no supply of feed B is in store",
+        "test.yaml:6: no rack is in store",
+        "test.yaml:7: no space 'attic'",
     )
 
 
