@@ -112,7 +112,7 @@ async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
                 print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
         await stop.wait()
-    print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
+    print(f"{sum(server.requests for server in simulation.servers):,} requests came")
     return 0
 
 
