@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facility.quality import Quality, is_usable
+from facility.sample import Sample
 from facility.site import Site
 from simulators.recording import Recording
 
@@ -41,6 +42,8 @@ class Playback:
         self._recorded = recording.start
         self._start = start
         self._speed = speed
+        self._first_points, self._counts = site.first_points, [len(each.points) for each in site.devices]
+        self._reached = np.zeros(site.point_count, dtype=np.bool_)
         self._values = np.full(site.point_count, np.nan)
         self._silent = np.ones(len(site.devices), dtype=np.bool_)
 
@@ -66,11 +69,16 @@ class Playback:
         while (sample := self._next) is not None and sample.time <= until:
             moved = True
             self._next = next(self._samples, None)
-            device = int(self._device_of[sample.first])
-            if np.isin(sample.quality, _UNREACHABLE).all():
-                self._silent[device] = True
-            else:
-                shown = np.where(is_usable(sample.quality), sample.values, np.nan)
-                self._values[sample.first : sample.first + len(shown)] = shown
-                self._silent[device] = False
+            self._show(sample)
         return moved
+
+    def _show(self, sample: Sample) -> None:
+        """A device of which some points cannot be reached answers for the others."""
+        device = int(self._device_of[sample.first])
+        its = slice(sample.first, sample.first + len(sample.values))
+        self._reached[its] = ~np.isin(sample.quality, _UNREACHABLE)
+        first = int(self._first_points[device])
+        silent = not self._reached[first : first + self._counts[device]].any()
+        self._silent[device] = silent
+        if not silent:
+            self._values[its] = np.where(is_usable(sample.quality), sample.values, np.nan)

@@ -302,6 +302,27 @@ def test_playback_shows_what_was_recorded_when_it_was(site: Site, tmp_path: Path
     assert source.finished
 
 
+def test_a_device_of_which_one_block_is_not_read_answers_in_playback(site: Site, tmp_path: Path) -> None:
+    series = ("weather.outdoor_temperature", "weather.relative_humidity")
+    recording = recorded(
+        tmp_path,
+        series,
+        sample(0, SECOND, 5.0, 80.0),
+        sample(0, 2 * SECOND, 6.0),
+        sample(1, 2 * SECOND, np.nan, quality=Quality.COMM_FAILURE),
+        sample(0, 3 * SECOND, np.nan, quality=Quality.COMM_FAILURE),
+    )
+    source = Playback(site, recording, start=0)
+    weather = site.device_index["weather"]
+    temperature, humidity = (site.point_index("weather", name.partition(".")[2]) for name in series)
+    source.advance(SECOND)
+    assert not source.silent[weather]
+    assert source.values[temperature] == 6.0
+    assert np.isnan(source.values[humidity])
+    source.advance(2 * SECOND)
+    assert source.silent[weather]
+
+
 def test_what_was_known_before_a_recording_began_is_played_at_once(site: Site, tmp_path: Path) -> None:
     series = ("weather.outdoor_temperature", "mains.volume")
     days = 3 * 86400
