@@ -1,7 +1,8 @@
 """The electrical network: who has supply, how loads share their feeds, what is lost on the way.
 
 Solved from the loads up, level by level, for all nodes of a level at once. A node's input is its output
-plus its loss: ``fixed + linear·P + quadratic·P²/rated``, the usual split of a transformer or a UPS.
+plus its loss: ``fixed + linear·P + quadratic·P²/rated``, the usual split of a transformer or a UPS. Beyond
+twice the rating, which is a mistake in the site rather than a load, the share that is lost stays as it is.
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _GENERATOR_STARTS = 12.0
 _GENERATOR_STAYS = 30.0
 """Seconds from loss of the grid to load, and from its return to standstill."""
 _FULL = 0.99999
+_MOST_LOADED = 2.0
+"""Times its rating."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class _Level:
     fixed: Floats
     linear: Floats
     quadratic: Floats
+    most: Floats
+    """Of ``quadratic`` times power."""
     share: Floats
     """Of each edge; like ``live``, found anew by ``relive``."""
     live: Floats
@@ -83,6 +88,7 @@ class PowerNetwork:
         shares = shares.reshape(count, 3)
         self._fixed, self._linear = shares[:, 0] * rated, shares[:, 1]
         self._quadratic = np.divide(shares[:, 2], rated, out=np.zeros(count), where=rated > 0)
+        self._most = _MOST_LOADED * shares[:, 2]
         self._lossy = shares.any(axis=1)
         self._levels = self._group_levels()
         self._capacity = rated[self.ups] * BATTERY_SECONDS / 3600
@@ -138,7 +144,8 @@ class PowerNetwork:
             nodes = level.nodes
             flows = self.input[level.children] * level.share
             passed = drawn[nodes] + np.bincount(level.rows, weights=flows, minlength=len(nodes))
-            loss = level.fixed + passed * (level.linear + level.quadratic * passed)
+            heating = np.minimum(level.quadratic * passed, level.most)
+            loss = level.fixed + passed * (level.linear + heating)
             self.output[nodes] = passed
             self.input[nodes] = level.live * (passed + loss + self._recharge[nodes])
 
@@ -232,6 +239,6 @@ class PowerNetwork:
             rows = np.searchsorted(nodes, self._parent[edges])
             children = self._child[edges]
             unknown = np.zeros(len(children)), np.zeros(len(nodes))
-            losses = self._fixed[nodes], self._linear[nodes], self._quadratic[nodes]
+            losses = self._fixed[nodes], self._linear[nodes], self._quadratic[nodes], self._most[nodes]
             levels.append(_Level(nodes, edges, rows, children, *losses, *unknown))
         return levels

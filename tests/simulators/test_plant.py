@@ -57,6 +57,18 @@ def test_each_level_of_the_supply_carries_the_one_below_and_its_losses(site: Sit
         assert 1.015 < ups_input / ups < 1.06
 
 
+def test_a_rating_that_is_far_too_small_loses_no_more_than_an_overload(site: Site) -> None:
+    kilowatt = tuple(
+        replace(device, rated_power=1e3) if device.kind is DeviceKind.UPS else device
+        for device in site.devices
+    )
+    wrong = Site(name="Wrong", spaces=site.spaces, devices=kilowatt)
+    plant = running(wrong)
+    output, drawn = (read(plant, wrong, "ups-a", name) for name in ("active_power", "input_active_power"))
+    assert output > 100e3
+    assert output < drawn < 1.05 * output
+
+
 def test_the_utility_meters_see_everything_that_is_drawn(site: Site) -> None:
     plant = running(site)
     utility = total(plant, site, DeviceKind.UTILITY_METER, "active_power")
