@@ -340,7 +340,7 @@ class Platform:
 
     def _recording_to(self, path: Path) -> Recorder:
         series = tuple(islice(self.live.catalogue.series(), self.live.loaded.site.point_count))
-        return Recorder(path, series, forward=self.tick.accept)
+        return Recorder(path, series, forward=self.tick.accept, started=self._clock.now())
 
     def _sources(self) -> Iterator[Source]:
         return sources_of(self.collection, self._crew.members)

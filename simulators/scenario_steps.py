@@ -1,6 +1,6 @@
 """From the words of a scenario step to its actions on a site, noting every word that means nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import ceil
@@ -22,7 +22,8 @@ from simulators.actions import (
     SwitchEndpoint,
     Trip,
 )
-from simulators.plant.wiring import MACHINES
+from simulators.plant.feeds import distribution_of, utility_of
+from simulators.plant.wiring import MACHINES, racks_within
 from simulators.scenario_document import Entry, Problems, near
 
 _UTILITY, _DISTRIBUTION = "utility", "distribution"
@@ -206,7 +207,21 @@ def _feed_lost(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
         return ()
     if not any(device.feed is feed for device in chooser.site.devices):
         chooser.problems.add(step.line_of("feed"), f"no device of the site is on feed {feed}")
+    elif spaces:
+        _check_feed(step, chooser, feed, spaces, utility=where == _UTILITY)
     return tuple(LoseFeed(feed=feed, space=space, utility=where == _UTILITY) for space in spaces)
+
+
+def _check_feed(step: Entry, chooser: Chooser, feed: Feed, spaces: Sequence[str], *, utility: bool) -> None:
+    """Notes that there is nothing of a feed to lose where it is to be lost."""
+    site, here = chooser.site, ", ".join(spaces)
+    if utility and not any(utility_of(site, feed, space) for space in spaces):
+        chooser.problems.add(
+            step.line,
+            f"the grid does not come to feed {feed} in {here}: no utility meter or board on it is there",
+        )
+    if not utility and not any(any(distribution_of(site, feed, space)) for space in spaces):
+        chooser.problems.add(step.line, f"no supply of feed {feed} is in {here}")
 
 
 def _feed_restored(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
@@ -262,6 +277,8 @@ def _gateway(step: Entry, chooser: Chooser, *, up: bool) -> tuple[Action, ...]:
 
 def _load_step(step: Entry, chooser: Chooser) -> tuple[Action, ...]:
     spaces = chooser.spaces(step)
+    if spaces and not any(True for space in spaces for _ in racks_within(chooser.site, space)):
+        chooser.problems.add(step.line, f"no rack is in {', '.join(spaces)}")
     if step.texts.get("load") == (_NORMAL,):
         return (ForceLoad(spaces=spaces, share=None),)
     share = chooser.number(step, "load", 0.0, _MOST_LOAD)

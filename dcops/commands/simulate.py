@@ -15,8 +15,10 @@ from dcops.options import add_verbose, positive, seconds, whole
 from dcops.pace import Pace
 from dcops.running import load_site, run_async, stop_on_signal
 from dcops.site_file import LoadedSite
-from dcops.stages import stage
+from dcops.stages import Work, stage
+from facility.site import Site
 from simulators.clock import ScaledClock
+from simulators.errors import RecordingError
 from simulators.plant import Plant
 from simulators.playback import Playback
 from simulators.readings import ValueSource
@@ -31,6 +33,8 @@ _EXAMPLE = """examples:
   dcops simulate site/ --replay monday.rec --speed 10
   dcops simulate site/ --tls-certificate device.pem --tls-key device.key
 """
+_MOST_NAMED = 3
+"""Devices."""
 
 
 class UnusableCertificateError(DcopsError):
@@ -87,31 +91,59 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(loaded: LoadedSite, args: argparse.Namespace) -> int:
     clock = ScaledClock(time.time_ns(), args.speed)
     with no_search():
+        source = _source(loaded, args, clock.now())
         simulation = Simulation(
             loaded.site,
             loaded.plan,
-            _source(loaded, args, clock.now()),
+            source,
             clock,
             _scenario(args.scenario, loaded),
             start_broker=args.broker,
             resolution=Pace(args.speed).resolution,
             tls=_tls(args.tls_certificate, args.tls_key, args.tls_client_ca),
         )
-    async with stop_on_signal(args.duration) as stop, stage({"simulation": simulation.run()}):
+    tasks: dict[str, Work] = {"simulation": simulation.run()}
+    if isinstance(source, Playback):
+        tasks["end of the recording"] = _tell_its_end(args.replay, source.end, clock)
+    async with stop_on_signal(args.duration) as stop, stage(tasks):
         await simulation.ready.wait()
         for server in simulation.servers:
             if server.endpoint.protocol is ModbusProtocol.RTU:
                 print(f"endpoint {server.endpoint.id} is the serial line {server.address}")
         print(f"{len(loaded.site.devices):,} devices are served   (Ctrl-C ends)", flush=True)
         await stop.wait()
-    print(f"{sum(server.requests for server in simulation.servers):,} requests were answered")
+    print(f"{sum(server.requests for server in simulation.servers):,} requests came")
     return 0
 
 
 def _source(loaded: LoadedSite, args: argparse.Namespace, start: int) -> ValueSource:
     if args.replay is None:
         return Plant(loaded.site, args.seed, start)
-    return Playback(loaded.site, Recording.read(args.replay), start)
+    return _playback(loaded.site, args.replay, start)
+
+
+def _playback(site: Site, file: Path, start: int) -> Playback:
+    """A recording played on a site, after saying which devices are not in it."""
+    recording = Recording.read(file)
+    if not recording.blocks:
+        raise RecordingError(f"{file} holds no samples; was anything read while it was made?")
+    playback = Playback(site, recording, start)
+    absent, every = playback.absent, len(site.devices)
+    if len(absent) == every:
+        raise RecordingError(
+            f"{file} is of another site: it has {recording.series[0]}, and nothing of this site's devices"
+        )
+    if absent:
+        more = f" and {len(absent) - _MOST_NAMED:,} more" if len(absent) > _MOST_NAMED else ""
+        verbs = "are not in the recording and do" if len(absent) > 1 else "is not in the recording and does"
+        named = ", ".join(absent[:_MOST_NAMED])
+        print(f"{len(absent):,} of {every:,} devices {verbs} not answer: {named}{more}")
+    return playback
+
+
+async def _tell_its_end(file: Path, end: int, clock: ScaledClock) -> None:
+    await clock.sleep_until(end)
+    print(f"{file} has been played; devices go on showing what they showed last", flush=True)
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:

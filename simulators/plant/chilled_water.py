@@ -96,8 +96,7 @@ class ChilledWater:
         chillers, rejectors, pumps = running
         self._pumps_running[:] = pumps
         self._rejectors_running[:] = rejectors
-        pumped = self._pumped(pumps)
-        self._running[:] = chillers & pumped[: len(chillers)]
+        self._running[:] = chillers & self._may_run(pumps, rejectors)
         self._ready = np.where(self._running, np.minimum(self._ready + seconds / _SOFT_START, 1.0), 0.0)
         capacity = self._capacity * self._ready
         in_loop = gather(layout.chiller_loop, capacity, layout.loops)
@@ -114,6 +113,16 @@ class ChilledWater:
         self.chilled = taken[layout.chiller_loop] * ratio(capacity, in_loop[layout.chiller_loop])
         self._chill(weather, reused)
         self._reject(weather)
+
+    def _may_run(self, pumps: Flags, rejectors: Flags) -> Flags:
+        """Which chillers have water on both sides, and something that takes the heat of their condensers."""
+        layout = self._layout
+        loops, pumped = layout.loops, self._pumped(pumps)
+        circulating, condensing = pumped[-2 * loops : -loops], pumped[-loops:]
+        rejecting = np.bincount(layout.rejector_loop, weights=rejectors, minlength=loops) > 0
+        cooled = circulating & condensing & (rejecting | self._no_rejectors)
+        result: Flags = pumped[: len(layout.chillers)] & cooled[layout.chiller_loop]
+        return result
 
     def _chill(self, weather: Weather, reused: Floats) -> None:
         """Splits the chillers' heat between free cooling and compressors."""
@@ -139,8 +148,8 @@ class ChilledWater:
         rejected = gather(layout.chiller_loop, self.rejected, layout.loops)
         capacity = self._rejector_capacity * self._rejectors_running
         in_loop = gather(layout.rejector_loop, capacity, layout.loops)
-        share = ratio(capacity, in_loop[layout.rejector_loop])
-        self.rejector_heat = rejected[layout.rejector_loop] * share
+        self._rejector_share[:] = ratio(capacity, in_loop[layout.rejector_loop])
+        self.rejector_heat = rejected[layout.rejector_loop] * self._rejector_share
         load = self.rejector_heat / self._rejector_capacity
         self._fan = between(load**0.8, 0.2, 1.0) * self._rejectors_running
         self.rejector_power = self._fan_power * (0.03 * self._rejectors_running + 0.97 * self._fan**3)
@@ -233,7 +242,7 @@ class ChilledWater:
         """What towers and dry coolers show: supply is the water that leaves them."""
         loop = self._layout.rejector_loop
         leaving = self._entering[loop]
-        flow = ratio(self._condenser_flow[loop] * self._rejectors_running, self._rejectors_in_loop[loop])
+        flow = self._condenser_flow[loop] * self._rejector_share
         return {
             "heat_power": self.rejector_heat,
             "supply_temperature": leaving,
@@ -265,7 +274,7 @@ class ChilledWater:
         loop, loops = self._layout.rejector_loop, self._layout.loops
         count = np.bincount(loop, minlength=loops)
         self._no_rejectors = count == 0
-        self._rejectors_in_loop = np.maximum(count, 1).astype(np.float64)
+        self._rejector_share = np.zeros(len(loop))
         self._rejector_capacity = (1.4 * self.design / np.maximum(count - 1, 1))[loop]
         most = 0.020 * self._rejector_capacity
         self._fan_power = np.where(np.isnan(rated), 0.6 * most, np.fmin(rated, most))

@@ -49,6 +49,11 @@ def reading_of(point: PointSpec, readings: Collection[str]) -> tuple[str, float]
     return _known(key, readings)
 
 
+def is_of_a_phase(point: PointSpec) -> bool:
+    """Whether a counter counts what one phase alone takes."""
+    return point.type.key in _COUNTED and _phase(point.name) is not None
+
+
 def _known(name: str, readings: Collection[str], factor: float = 1.0) -> tuple[str, float] | None:
     return (name, factor) if name in readings else None
 

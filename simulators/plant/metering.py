@@ -44,12 +44,14 @@ class Metering:
         self._offset = draw(seed, 82, 3 * count, -0.003, 0.003).reshape(3, count)
         self._grid = Noise(seed, 83, 1, 120.0)
         self._frequency = Noise(seed, 84, 1, 10.0)
+        self._apparent_energy, self._reactive_energy = np.zeros(count), np.zeros(count)
+        """VAh and varh counted since the start."""
 
     def signals(self, power: Floats, energised: NDArray[np.bool_], time: float) -> dict[str, Floats]:
         """Readings for active powers in W; a meter without supply shows nothing but zeros."""
         load = power / self._rated
         grid = np.where(self._regulated, 0.0, 0.006 * float(self._grid.at(time)[0]))
-        factor = self._power_factor - 0.03 * np.clip(0.4 - load, 0.0, 0.4)
+        factor = self._factor(power)
         voltage = self._nominal * (1 + grid + self._offset - 0.012 * np.clip(load, 0.0, 1.2)) * energised
         current = np.divide(
             power * self._share, voltage * factor, out=np.zeros_like(voltage), where=voltage > 0
@@ -76,14 +78,29 @@ class Metering:
                 shown[f"{reading}_l{phase + 1}"] = shown[whole] * part
         return shown
 
+    def count(self, power: Floats, seconds: float) -> None:
+        """Counts the apparent and the reactive energy that goes with active powers in W."""
+        apparent = power / self._factor(power)
+        self._apparent_energy += apparent * (seconds / 3600)
+        self._reactive_energy += np.sqrt(apparent**2 - power**2) * (seconds / 3600)
+
+    def reset(self) -> None:
+        """Sets all counters to 0."""
+        self._apparent_energy[:] = 0.0
+        self._reactive_energy[:] = 0.0
+
     def counted(self, energy: Floats) -> dict[str, Floats]:
-        """What counters show for active energies in Wh: active, apparent, reactive; by phase too."""
-        factor = self._power_factor
+        """What counters show: active, with what is given in Wh, apparent and reactive; by phase too."""
         shown = {
             "active_energy": energy,
-            "apparent_energy": energy / factor,
-            "reactive_energy": energy * np.sqrt(1 / factor**2 - 1),
+            "apparent_energy": self._apparent_energy,
+            "reactive_energy": self._reactive_energy,
         }
         for phase, part in enumerate(self._share, start=1):
             shown |= {f"{name}_l{phase}": shown[name] * part for name in _ENERGIES}
         return shown
+
+    def _factor(self, power: Floats) -> Floats:
+        """Power factor at active powers in W: less at little load."""
+        factor: Floats = self._power_factor - 0.03 * np.clip(0.4 - power / self._rated, 0.0, 0.4)
+        return factor

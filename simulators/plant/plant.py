@@ -10,6 +10,7 @@ from simulators.plant.cooling import Cooling
 from simulators.plant.feeds import distribution_of, utility_of
 from simulators.plant.ledger import Books, Ledger
 from simulators.plant.load import LoadKind, RackLoad, psu_efficiency
+from simulators.plant.meaning import is_of_a_phase
 from simulators.plant.metering import Metering
 from simulators.plant.noise import Floats, Noise
 from simulators.plant.points import PointMap, Shown, alike
@@ -32,14 +33,14 @@ _HOUSE_WITHOUT_RACKS = 5e3
 _HALF_LOAD = 0.45
 _HALF_LOADED = {
     "active_energy": 0.5,
-    "phase_energy": 0.17,
+    "phase_energy": 0.5,
     "apparent_energy": 0.51,
     "reactive_energy": 0.1,
     "input_active_energy": 0.52,
     "heat_energy": 0.5,
     "volume": 1e-5,
 }
-"""What counters count in an hour at half load, as a share of the rating in W."""
+"""What counters count in an hour at half load, as a share of the rating in W; a third of it by phase."""
 _SELDOM = {DeviceKind.GENERATOR: 0.01}
 """Kinds that run only now and then: their counters stand low."""
 
@@ -219,6 +220,7 @@ class Plant:
         self.network.solve(own)
         self._power = np.where(self._at_output, self.network.output[:devices], self.network.input[:devices])
         self.energy += self._power * (seconds / 3600)
+        self._metering.count(self._power, seconds)
         self._input_energy += self.network.input[:devices] * (seconds / 3600)
         self._fresh = False
 
@@ -237,6 +239,7 @@ class Plant:
         for _ in range(_SETTLING_STEPS):
             self._step(LONG_STEP / NANOSECONDS)
         self.energy[:] = 0.0
+        self._metering.reset()
         self._input_energy[:] = 0.0
         self.cooling.reset_counters()
 
@@ -298,7 +301,8 @@ class Plant:
             rated = np.where(self._rated[group.devices] > 0, self._rated[group.devices], stated)
             rated = rated * _SELDOM.get(group.kind, 1.0)
             for offset, point in enumerate(group.points):
-                hourly[group.firsts + offset] = rated * _HALF_LOADED.get(point.type.key, 0.0)
+                part = 1 / 3 if is_of_a_phase(point) else 1.0
+                hourly[group.firsts + offset] = rated * _HALF_LOADED.get(point.type.key, 0.0) * part
         return hourly
 
     def _house_loads(self) -> Floats:

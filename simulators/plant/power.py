@@ -1,7 +1,8 @@
 """The electrical network: who has supply, how loads share their feeds, what is lost on the way.
 
 Solved from the loads up, level by level, for all nodes of a level at once. A node's input is its output
-plus its loss: ``fixed + linear·P + quadratic·P²/rated``, the usual split of a transformer or a UPS.
+plus its loss: ``fixed + linear·P + quadratic·P²/rated``, the usual split of a transformer or a UPS. Beyond
+twice the rating, which is a mistake in the site rather than a load, the share that is lost stays as it is.
 """
 
 from dataclasses import dataclass
@@ -34,11 +35,16 @@ _GENERATOR_STARTS = 12.0
 _GENERATOR_STAYS = 30.0
 """Seconds from loss of the grid to load, and from its return to standstill."""
 _FULL = 0.99999
+_MOST_LOADED = 2.0
+"""Times its rating."""
 
 
 @dataclass(slots=True)
 class _Level:
-    """Nodes of one height and the edges down from them, with what a solution needs laid side by side."""
+    """Nodes of one height and the edges down from them, with what a solution needs laid side by side.
+
+    Of the lowest height only supplies are here, behind which the site lists nothing.
+    """
 
     nodes: Indices
     edges: slice
@@ -48,6 +54,8 @@ class _Level:
     fixed: Floats
     linear: Floats
     quadratic: Floats
+    most: Floats
+    """Of ``quadratic`` times power."""
     share: Floats
     """Of each edge; like ``live``, found anew by ``relive``."""
     live: Floats
@@ -80,6 +88,8 @@ class PowerNetwork:
         shares = shares.reshape(count, 3)
         self._fixed, self._linear = shares[:, 0] * rated, shares[:, 1]
         self._quadratic = np.divide(shares[:, 2], rated, out=np.zeros(count), where=rated > 0)
+        self._most = _MOST_LOADED * shares[:, 2]
+        self._lossy = shares.any(axis=1)
         self._levels = self._group_levels()
         self._capacity = rated[self.ups] * BATTERY_SECONDS / 3600
         self._stored = self._capacity.copy()
@@ -111,6 +121,9 @@ class PowerNetwork:
         live &= ~self.cut
         self.live = live
         """Who has supply."""
+        self._carries = live.copy()
+        for level in self._levels:
+            self._carries[level.nodes] = passing[level.nodes]
         self._share = self._shares(passing)
         for level in self._levels:
             level.share, level.live = self._share[level.edges], live[level.nodes].astype(np.float64)
@@ -120,15 +133,19 @@ class PowerNetwork:
         self._wanted = self._grid_missing()
 
     def solve(self, own: Floats) -> None:
-        """Fills ``input`` and ``output`` from what every node draws itself, beside what it passes on."""
-        drawn = np.where(self.live, own, 0.0)
+        """Fills ``input`` and ``output`` from what every node draws itself, beside what it passes on.
+
+        What a supply draws itself hangs on its output, as what it passes on does.
+        """
+        drawn = np.where(self._carries, own, 0.0)
         self.input[:] = drawn
         self.output[:] = drawn
         for level in self._levels:
             nodes = level.nodes
             flows = self.input[level.children] * level.share
             passed = drawn[nodes] + np.bincount(level.rows, weights=flows, minlength=len(nodes))
-            loss = level.fixed + passed * (level.linear + level.quadratic * passed)
+            heating = np.minimum(level.quadratic * passed, level.most)
+            loss = level.fixed + passed * (level.linear + heating)
             self.output[nodes] = passed
             self.input[nodes] = level.live * (passed + loss + self._recharge[nodes])
 
@@ -211,14 +228,17 @@ class PowerNetwork:
     def _group_levels(self) -> list[_Level]:
         levels = []
         edge_heights = self._height[self._parent]
-        for height in range(1, int(self._height.max(initial=0)) + 1):
-            nodes = np.flatnonzero(self._height == height)
+        for height in range(int(self._height.max(initial=0)) + 1):
+            here = self._height == height
+            nodes = np.flatnonzero(here if height else here & self._lossy)
+            if not nodes.size:
+                continue
             edges = slice(
                 int(np.searchsorted(edge_heights, height)), int(np.searchsorted(edge_heights, height + 1))
             )
             rows = np.searchsorted(nodes, self._parent[edges])
             children = self._child[edges]
             unknown = np.zeros(len(children)), np.zeros(len(nodes))
-            losses = self._fixed[nodes], self._linear[nodes], self._quadratic[nodes]
+            losses = self._fixed[nodes], self._linear[nodes], self._quadratic[nodes], self._most[nodes]
             levels.append(_Level(nodes, edges, rows, children, *losses, *unknown))
         return levels

@@ -42,7 +42,8 @@ def write_site(site: GeneratedSite, folder: Path, progress: Progress | None = No
         OSError: the folder or a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    head = _HEAD.format(name=json.dumps(site.name), timezone=site.timezone, period=site.period)
+    name = json.dumps(site.name, ensure_ascii=False)  # of JSON's escapes YAML has no pairs of surrogates
+    head = _HEAD.format(name=name, timezone=site.timezone, period=site.period)
     if site.profiles:
         head += f"profiles: [{_PROFILES}/]\n"
         (folder / _PROFILES).mkdir(exist_ok=True)

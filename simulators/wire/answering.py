@@ -2,7 +2,8 @@
 
 Only reads are answered: functions 1 to 4, and 43/14 of devices that identify themselves. What is refused:
 any other function with exception 1, an address outside the unit's map with 2, an impossible quantity with
-3, a value that does not exist and has no sentinel with 4, a unit that is not there with 11.
+3, a value that does not exist and has no sentinel with 4, a unit that is not there with 11, unless it is
+on a bus (RTU): there nobody answers for it, nor to a broadcast.
 """
 
 import struct
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
+from collectors.config import ModbusProtocol
 from collectors.profiles import ModbusProfile, Table
 
+_BUSES = frozenset({ModbusProtocol.RTU, ModbusProtocol.RTU_TCP})
 _REQUEST = struct.Struct(">BHH")
 TABLES: Mapping[int, Table] = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
 """The table each read function is about."""
 MOST_BITS, MOST_REGISTERS = 2000, 125
-_ADDRESSES = 0x10000
 EXCEPTION_FLAG = 0x80
 
 IDENTIFY = 43
@@ -130,8 +132,9 @@ def identification_of(profile: ModbusProfile) -> Identification | None:
 class Answerer:
     """Answers the requests of one endpoint."""
 
-    def __init__(self, units: Mapping[int, Unit]) -> None:
+    def __init__(self, units: Mapping[int, Unit], protocol: ModbusProtocol = ModbusProtocol.TCP) -> None:
         self._units = units
+        self._is_bus = protocol in _BUSES
 
     def answer(self, number: int, request: bytes, *, gateway: bool = False) -> bytes | None:
         """The PDU that answers a request; None if there is no reply.
@@ -144,7 +147,8 @@ class Answerer:
         function = request[0]
         unit = self._units.get(number)
         if unit is None:
-            return exception(function, Refusal.GATEWAY_NO_RESPONSE)
+            nobody = self._is_bus and not gateway
+            return None if nobody else exception(function, Refusal.GATEWAY_NO_RESPONSE)
         if unit.silent:
             return exception(function, Refusal.GATEWAY_NO_RESPONSE) if gateway else None
         try:
@@ -168,8 +172,6 @@ def _read(unit: Unit, function: int, request: bytes) -> bytes:
     if len(request) != _REQUEST.size:
         raise RefusedError(Refusal.ILLEGAL_VALUE)
     _, address, count = _REQUEST.unpack(request)
-    if address + count > _ADDRESSES:
-        raise RefusedError(Refusal.ILLEGAL_ADDRESS)
     return unit.read(table, address, count)
 
 

@@ -13,6 +13,7 @@ from typing import Self, cast
 
 from collectors.config import host_and_port
 from simulators.wire.mqtt_packets import (
+    FIXED_FLAGS,
     REFUSED_SUBSCRIPTION,
     Connect,
     Kind,
@@ -250,9 +251,12 @@ class _Client(asyncio.Protocol):
         self.session.opened(self._write)
 
     def _take(self, session: Session, first: int, body: bytes) -> None:
-        match first >> 4:
+        kind, flags = first >> 4, first & 0x0F
+        if kind != Kind.PUBLISH and flags != FIXED_FLAGS.get(kind, 0):
+            raise MalformedPacketError(f"a packet of kind {kind} has flags {flags:#06b}")
+        match kind:
             case Kind.PUBLISH:
-                self._published(session, first, body)
+                self._published(session, flags, body)
             case Kind.PUBACK:
                 session.acknowledged(read_number(body))
             case Kind.PUBREL:
@@ -273,8 +277,8 @@ class _Client(asyncio.Protocol):
             case other:
                 raise MalformedPacketError(f"a client sends no packets of kind {other}")
 
-    def _published(self, session: Session, first: int, body: bytes) -> None:
-        message, number = read_publish(first & 0x0F, body)
+    def _published(self, session: Session, flags: int, body: bytes) -> None:
+        message, number = read_publish(flags, body)
         if message.qos <= 1 or number not in session.unreleased:
             self._broker.publish(message)
         if message.qos == 1:

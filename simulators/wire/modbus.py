@@ -137,7 +137,7 @@ class ModbusServer:
         self.endpoint = endpoint
         self.manner = manner or _PROMPT
         self._taken = 0
-        self._answerer = Answerer(units)
+        self._answerer = Answerer(units, endpoint.protocol)
         self._units = units
         prompt = units if self.manner.delay <= 0 and _are_simulated(units) else None
         self._listener = listener(endpoint, self._take, tls, prompt=prompt, shared=shared)

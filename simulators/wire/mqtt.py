@@ -4,6 +4,7 @@ Where the broker is in this process too, there is no client: its messages are ha
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 """Real seconds between attempts to connect."""
 _TIMEOUT = 10.0
 """Real seconds for a connection or an acknowledgement."""
+_GOODBYE = 2.0
+"""Real seconds at the end for saying that devices are offline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class _Reporter:
     letters: tuple[_Letter, ...]
     liveness: Mapping[bool, Message]
     """What its liveness topic says of it by whether it is online; empty without one."""
+    gone: Message | None = None
+    """What the broker says there of it once its connection is gone."""
     told: bool | None = None
     """What it said last, if anything."""
 
@@ -114,7 +119,11 @@ class MqttPublisher:
                 async with self._client() as client:
                     self._found()
                     pause = _FIRST_PAUSE
-                    await self._publish_on(client)
+                    try:
+                        await self._publish_on(client)
+                    finally:
+                        if _is_cancelled():
+                            await self._leave(client)
             except* aiomqtt.MqttError as error:
                 self._missed(error.exceptions[0])
             finally:
@@ -130,6 +139,16 @@ class MqttPublisher:
             for number in range(_AT_ONCE):
                 group.create_task(self._send(client), name=f"broker {self.broker.id}, sender {number}")
             await self._fill_outbox()
+
+    async def _leave(self, client: aiomqtt.Client) -> None:
+        """Says that the devices are gone: a client can leave a will for one of them alone."""
+        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                for reporter in self._reporters:
+                    if reporter.told and reporter.gone is not None:
+                        await client.publish(
+                            reporter.gone.topic, reporter.gone.payload, qos=_QOS, retain=True
+                        )
 
     async def _fill_outbox(self) -> None:
         async for batch in self._due():
@@ -241,13 +260,9 @@ def _reporter(site: Site, binding: MqttBinding) -> _Reporter:
         return _Reporter(site.device_index[binding.device], tuple(letters), {})
     topic = topic_of(binding.topic, liveness.topic).whole
     shared = liveness.topic.startswith("../")  # a gateway's, which is there even if a device is not
-    told = {
-        online: Message(
-            topic=topic,
-            payload=liveness_payload(liveness, online=online or shared),
-            qos=_QOS,
-            retain=True,
-        )
-        for online in (False, True)
-    }
-    return _Reporter(site.device_index[binding.device], tuple(letters), told)
+    offline, online = (
+        Message(topic=topic, payload=liveness_payload(liveness, online=here), qos=_QOS, retain=True)
+        for here in (False, True)
+    )
+    told = {False: online if shared else offline, True: online}
+    return _Reporter(site.device_index[binding.device], tuple(letters), told, offline)

@@ -4,6 +4,7 @@ A packet is a byte of kind and flags, the length of the rest in seven bits a byt
 four bytes), and the rest. Source: OASIS MQTT 3.1.1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -19,7 +20,7 @@ _MORE = 0x80
 _LENGTH_BYTES = 4
 _RETAIN, _DUP = 0x01, 0x08
 _QOS_SHIFT, _QOS_MASK, _MOST_QOS = 1, 0x03, 2
-_CLEAN, _WILL, _WILL_RETAIN = 0x02, 0x04, 0x20
+_RESERVED, _CLEAN, _WILL, _WILL_RETAIN = 0x01, 0x02, 0x04, 0x20
 _WILL_QOS_SHIFT = 3
 _NAMES = {b"MQTT": VERSION, b"MQIsdp": OLD_VERSION}
 _WILDCARDS = frozenset("+#\0")
@@ -42,6 +43,10 @@ class Kind(IntEnum):
     PINGREQ = 12
     PINGRESP = 13
     DISCONNECT = 14
+
+
+FIXED_FLAGS: Mapping[int, int] = {Kind.PUBREL: 0x02, Kind.SUBSCRIBE: 0x02, Kind.UNSUBSCRIBE: 0x02}
+"""Flags that packets of a kind must have; others than these, and PUBLISH, have none."""
 
 
 class Refusal(IntEnum):
@@ -123,7 +128,7 @@ def packet(kind: Kind, body: bytes = b"", flags: int = 0) -> bytes:
 
 def numbered(kind: Kind, number: int) -> bytes:
     """A packet that holds a packet identifier and nothing else."""
-    return packet(kind, number.to_bytes(2, "big"), 0x02 if kind is Kind.PUBREL else 0)
+    return packet(kind, number.to_bytes(2, "big"), FIXED_FLAGS.get(kind, 0))
 
 
 def publish(message: Message, number: int = 0, *, again: bool = False) -> bytes:
@@ -167,12 +172,15 @@ def read_connect(body: bytes) -> Connect:
     level, flags = body[at], body[at + 1]
     if _NAMES.get(name) != level:
         raise UnknownVersionError(f"{name!r} {level}")
+    if flags & _RESERVED:
+        raise MalformedPacketError("CONNECT has a reserved flag")
     client_id, keepalive = _text(body, at + 4), int.from_bytes(body[at + 2 : at + 4], "big")
     will = None
     if flags & _WILL:
         topic = _text(body, client_id[1])
         payload, _ = _bytes(body, topic[1])
         qos = flags >> _WILL_QOS_SHIFT & _QOS_MASK
+        _check(topic[0], qos)
         will = Message(topic=topic[0], payload=payload, qos=qos, retain=bool(flags & _WILL_RETAIN))
     return Connect(client_id=client_id[0], clean=bool(flags & _CLEAN), keepalive=keepalive, will=will)
 
@@ -185,11 +193,16 @@ def read_publish(flags: int, body: bytes) -> tuple[Message, int]:
     """
     topic, at = _text(body, 0)
     qos = flags >> _QOS_SHIFT & _QOS_MASK
-    if not topic or qos > _MOST_QOS or not _WILDCARDS.isdisjoint(topic):
-        raise MalformedPacketError(f"a message has QoS {qos} and the topic {topic!r}")
+    _check(topic, qos)
     number = read_number(body[at:]) if qos else 0
     payload = body[at + 2 :] if qos else body[at:]
     return Message(topic=topic, payload=payload, qos=qos, retain=bool(flags & _RETAIN)), number
+
+
+def _check(topic: str, qos: int) -> None:
+    """That a message may have a topic and a QoS."""
+    if not topic or qos > _MOST_QOS or not _WILDCARDS.isdisjoint(topic):
+        raise MalformedPacketError(f"a message has QoS {qos} and the topic {topic!r}")
 
 
 def read_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
@@ -205,6 +218,8 @@ def read_subscribe(body: bytes) -> tuple[int, list[tuple[str, int]]]:
             raise MalformedPacketError(f"the subscription to {pattern!r} has no QoS")
         asked.append((pattern, body[at]))
         at += 1
+    if not asked:
+        raise MalformedPacketError("a subscription to nothing")
     return read_number(body), asked
 
 
@@ -218,6 +233,8 @@ def read_unsubscribe(body: bytes) -> tuple[int, list[str]]:
     while at < len(body):
         pattern, at = _text(body, at)
         patterns.append(pattern)
+    if not patterns:
+        raise MalformedPacketError("the end of no subscription")
     return read_number(body), patterns
 
 

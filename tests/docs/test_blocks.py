@@ -20,6 +20,7 @@ from collectors.profiles.csv_map import import_map
 from collectors.profiles.reader import read_files
 from dcops.cli import main
 from dcops.site_file import load
+from simulators.scenario_steps import STEPS
 from tests.docs.pages import PAGES, ROOT, Block, blocks, commands
 
 SMALLEST = next(each.text for each in blocks(ROOT / "docs" / "site.md") if each.text.startswith("dcops: 1"))
@@ -139,6 +140,11 @@ def frames(block: Block, folder: Path) -> None:
     assert {"dcops_frames", "at"} <= {key for line in block.text.splitlines() for key in json.loads(line)}
 
 
+def scenario(block: Block, folder: Path) -> None:
+    """Steps there are, on a site of any kind."""
+    assert {step["do"] for step in yaml.safe_load(block.text)["steps"]} <= STEPS.keys()
+
+
 def shown(block: Block, folder: Path) -> None:
     """What is printed, drawn or computed: nobody types it."""
 
@@ -158,7 +164,7 @@ KINDS: dict[str, list[Callable[[Block, Path], None]]] = {
     "docs/mqtt.md": [site, device],
     "docs/profiles.md": [profile, shown, rest_of_a_profile, rest_of_a_profile, profile, profile, profile],
     "docs/scaling.md": [shell, shell, shell, unit_file],
-    "docs/simulation.md": [shell, shell, shell, shell, shell, shell, frames, shell, shell],
+    "docs/simulation.md": [shell, shell, scenario, shell, shell, shell, shell, frames, shell, shell],
     "docs/site.md": [shown, site, sections, table, site, sections, sections, shell, shell],
     "docs/stores.md": [sections, shown, shown, shell],
 }

@@ -29,7 +29,7 @@ class Registers:
 async def served(
     place: ModbusEndpoint, units: Mapping[int, Unit], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Listener]:
-    answerer = Answerer(units)
+    answerer = Answerer(units, place.protocol)
 
     def take(unit: int, request: bytes, reply: Reply) -> None:
         answer = answerer.answer(unit, request)

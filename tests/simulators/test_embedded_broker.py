@@ -213,6 +213,12 @@ async def test_who_says_nothing_for_longer_than_agreed_is_cut_off(
         "10 0d 0004 4d515454 04 02 0000 0001 7a 32 05 0001 78 0000",
         "10 0d 0004 4d515454 04 02 0000 0001 7a 82 05 0001 0001 78",
         "10 0d 0004 4d515454 04 02 0000 0001 7a 20 02 0000",
+        "10 13 0004 4d515454 04 06 0000 0001 77 0001 23 0001 31",
+        "10 13 0004 4d515454 04 1e 0000 0001 77 0001 78 0001 31",
+        "10 0d 0004 4d515454 04 03 0000 0001 77",
+        "10 0d 0004 4d515454 04 02 0000 0001 7a 82 02 0001",
+        "10 0d 0004 4d515454 04 02 0000 0001 7a 80 06 0001 0001 78 00",
+        "10 0d 0004 4d515454 04 02 0000 0001 7a a2 02 0001",
     ],
     ids=[
         "no introduction",
@@ -226,6 +232,12 @@ async def test_who_says_nothing_for_longer_than_agreed_is_cut_off(
         "identifier 0",
         "a subscription without QoS",
         "what only brokers say",
+        "a wildcard in the topic of a will",
+        "a will with QoS 3",
+        "a reserved flag",
+        "a subscription to nothing",
+        "a subscription without its flags",
+        "the end of no subscription",
     ],
 )
 async def test_what_is_no_mqtt_ends_a_connection_and_no_other(broker: Broker, packets: str) -> None:

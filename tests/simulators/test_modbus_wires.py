@@ -95,8 +95,6 @@ async def test_every_wire_has_the_same_devices(wire: ModbusProtocol, tmp_path: P
         assert (await client.read_holding_registers(1, count=2, device_id=4)).registers == [8, 7]
         refused = await client.read_holding_registers(2, count=2, device_id=3)
         assert refused.exception_code == 2
-        absent = await client.read_holding_registers(0, count=1, device_id=77)
-        assert absent.exception_code == 11
         written = await client.write_register(0, 1, device_id=3)
         assert written.exception_code == 1
 
@@ -118,6 +116,24 @@ async def test_every_wire_tells_who_a_device_is(wire: ModbusProtocol, tmp_path: 
         assert one.information == {4: b"Panel meter"}
         mute = await client.read_device_information(read_code=1, object_id=0, device_id=4)
         assert mute.exception_code == 1
+
+
+@pytest.mark.parametrize("wire", [ModbusProtocol.TCP, ModbusProtocol.TLS, ModbusProtocol.UDP])
+async def test_a_gateway_says_that_a_unit_is_not_there(wire: ModbusProtocol, tmp_path: Path) -> None:
+    async with reading(wire, tmp_path) as client:
+        absent = await client.read_holding_registers(0, count=1, device_id=77)
+        assert absent.exception_code == 11
+
+
+@pytest.mark.parametrize("wire", [ModbusProtocol.RTU, ModbusProtocol.RTU_TCP])
+@pytest.mark.parametrize("unit", [0, 77])
+async def test_on_a_bus_nobody_answers_to_a_broadcast_or_for_a_unit_that_is_not_there(
+    wire: ModbusProtocol, unit: int, tmp_path: Path
+) -> None:
+    async with reading(wire, tmp_path) as client:
+        client.ctx.comm_params.timeout_connect = 0.2
+        with pytest.raises(ModbusIOException):
+            await client.read_holding_registers(0, count=1, device_id=unit)
 
 
 @pytest.mark.parametrize("wire", [ModbusProtocol.UDP, ModbusProtocol.RTU])

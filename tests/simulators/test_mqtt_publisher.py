@@ -11,6 +11,7 @@ import pytest
 
 from facility.sample import NANOSECONDS
 from facility.site import Site
+from facility.spaces import Level
 from simulators.clock import ManualClock
 from simulators.errors import ListenError
 from simulators.plant import Plant
@@ -19,7 +20,7 @@ from simulators.wire.broker import EmbeddedBroker
 from simulators.wire.mqtt import MqttPublisher, mqtt_publishers
 from simulators.wire.schedule import Grid
 from tests.servers.processes import free_port, mosquitto
-from tests.simulators.sites import WINTER, build_plan
+from tests.simulators.sites import WINTER, SiteBuilder, build_plan
 from tests.simulators.waiting import until
 
 SENSORS = 9
@@ -98,6 +99,27 @@ async def test_a_silent_device_does_not_publish(site: Site, tmp_path: Path) -> N
             await bench.let_one_period_pass()
             await until(lambda: len(heard) == SENSORS - 1)
         assert "dcops/campus/weather" not in heard
+
+
+async def test_devices_say_that_they_are_offline_when_the_simulation_ends(tmp_path: Path) -> None:
+    meters = SiteBuilder()
+    meters.space("campus", Level.CAMPUS, None)
+    meters.device("meter", "shelly-pro-3em", "campus")
+    meters.device("mute", "shelly-pro-3em", "campus")
+    site = Site(name="Meters", spaces=tuple(meters.spaces), devices=tuple(meters.devices))
+    async with mosquitto(tmp_path / "mosquitto") as server:
+        bench = Bench(site, server.port)
+        bench.readings.silence(["mute"])
+        async with bench.listener() as heard:
+            async with bench.running():
+                await until(bench.publisher.connected.is_set)
+                await bench.let_one_period_pass()
+                await until(lambda: {"meter/online", "mute/online"} <= heard.keys())
+            await until(lambda: len(heard["meter/online"]) > 1, 20)
+            told = {
+                device: [each.payload for each in heard[f"{device}/online"]] for device in ("meter", "mute")
+            }
+    assert told == {"meter": [b"true", b"false"], "mute": [b"false"]}
 
 
 async def test_publishing_goes_on_when_the_broker_returns(

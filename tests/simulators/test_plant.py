@@ -57,6 +57,18 @@ def test_each_level_of_the_supply_carries_the_one_below_and_its_losses(site: Sit
         assert 1.015 < ups_input / ups < 1.06
 
 
+def test_a_rating_that_is_far_too_small_loses_no_more_than_an_overload(site: Site) -> None:
+    kilowatt = tuple(
+        replace(device, rated_power=1e3) if device.kind is DeviceKind.UPS else device
+        for device in site.devices
+    )
+    wrong = Site(name="Wrong", spaces=site.spaces, devices=kilowatt)
+    plant = running(wrong)
+    output, drawn = (read(plant, wrong, "ups-a", name) for name in ("active_power", "input_active_power"))
+    assert output > 100e3
+    assert output < drawn < 1.05 * output
+
+
 def test_the_utility_meters_see_everything_that_is_drawn(site: Site) -> None:
     plant = running(site)
     utility = total(plant, site, DeviceKind.UTILITY_METER, "active_power")
@@ -110,6 +122,36 @@ def test_counters_count_exactly_what_power_flowed(site: Site) -> None:
             integral[at] += read(plant, site, device, "active_power") / 3600
     for at, point in enumerate(points):
         assert read(plant, site, *point) - before[at] == pytest.approx(integral[at], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["apparent", "reactive"])
+def test_apparent_and_reactive_energy_are_what_such_power_flowed(site: Site, name: str) -> None:
+    points = (counter("energy", f"{name}_energy"), counter("power", f"{name}_power"))
+    pdu = replace(site.device("h1-r1-k1-pdu-a"), points=points)
+    devices = tuple(pdu if each.id == pdu.id else each for each in site.devices)
+    metered = Site(name="Metered", spaces=site.spaces, devices=devices)
+    plant = Plant(metered, 3, WINTER, load=LoadKind.STEADY)
+    plant.force_load("campus", 0.2)
+    before, integral = read(plant, metered, pdu.id, "energy"), 0.0
+    for second in range(1, 301):
+        plant.advance(WINTER + second * NANOSECONDS)
+        integral += read(plant, metered, pdu.id, "power") / 3600
+    assert read(plant, metered, pdu.id, "energy") - before == pytest.approx(integral, rel=1e-6)
+
+
+@pytest.mark.parametrize("key", ["phase_energy", "apparent_energy", "reactive_energy"])
+def test_the_counters_of_the_phases_add_up_to_that_of_the_device(key: str) -> None:
+    whole = "active_energy" if key == "phase_energy" else key
+    points = (counter("import", whole), *(counter(f"import_l{phase}", key) for phase in (1, 2, 3)))
+    plant = Plant(
+        sparse(Device(id="alone", kind=DeviceKind.RPP, space="campus", points=points, period=10.0)),
+        1,
+        WINTER,
+    )
+    plant.advance(WINTER + HOUR)
+    total_energy, *phases = plant.values.tolist()
+    assert total_energy > 1e6
+    assert sum(phases) == pytest.approx(total_energy, abs=3.0)
 
 
 def test_the_ledger_is_the_sum_of_the_counters(site: Site) -> None:

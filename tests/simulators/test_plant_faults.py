@@ -1,8 +1,11 @@
 """What the plant does when something is taken from it."""
 
+from dataclasses import replace
+
 import pytest
 
-from facility.devices import DeviceKind, Feed
+from facility.devices import Device, DeviceKind, Feed, PointSpec
+from facility.point_types import POINT_TYPES
 from facility.sample import NANOSECONDS
 from facility.site import Site
 from simulators.plant import LoadKind, Plant
@@ -136,6 +139,41 @@ def test_an_empty_battery_drops_its_side(site: Site) -> None:
     assert read(plant, alone, PDU_B, "active_power") > 0.0
 
 
+@pytest.fixture
+def last_ups(site: Site) -> Site:
+    """A site that lists nothing behind its UPS of 100 kW."""
+    points = site.device("ups-a").points, site.device("utility-a").points
+    ups, meter = (
+        Device(id=name, kind=kind, space="campus", points=each, period=10.0, feed=Feed.A, rated_power=100e3)
+        for name, kind, each in zip(
+            ("ups", "meter"), (DeviceKind.UPS, DeviceKind.UTILITY_METER), points, strict=True
+        )
+    )
+    return Site(name="Small", spaces=site.spaces[:1], devices=(ups, meter))
+
+
+def test_a_ups_behind_which_nothing_is_listed_goes_on_battery(last_ups: Site) -> None:
+    plant = Plant(last_ups, 1, WINTER)
+    carried = read(plant, last_ups, "ups", "active_power")
+    assert carried == pytest.approx(45e3, rel=0.1)
+    assert 1.02 < read(plant, last_ups, "ups", "input_active_power") / carried < 1.06
+    plant.lose_utility(Feed.A, "campus")
+    go(plant, 60)
+    assert read(plant, last_ups, "ups", "on_battery") == 1.0
+    assert read(plant, last_ups, "ups", "input_active_power") == 0.0
+    assert read(plant, last_ups, "ups", "active_power") == pytest.approx(carried, rel=0.1)
+    # 60 s of 45 kW at 96 % from 360 s of 100 kW: 7.8 % of the charge.
+    assert read(plant, last_ups, "ups", "battery_charge") == pytest.approx(92.2, abs=0.6)
+
+
+def test_a_ups_behind_which_nothing_is_listed_can_be_opened(last_ups: Site) -> None:
+    plant = Plant(last_ups, 1, WINTER)
+    plant.lose_distribution(Feed.A, "campus")
+    go(plant, 5)
+    assert read(plant, last_ups, "ups", "active_power") == 0.0
+    assert 0.0 < read(plant, last_ups, "meter", "active_power") < 10e3
+
+
 def test_racks_without_any_feed_draw_nothing(site: Site, plant: Plant) -> None:
     plant.lose_distribution(Feed.A, "campus")
     plant.lose_distribution(Feed.B, "campus")
@@ -176,6 +214,52 @@ def test_without_pumps_chillers_do_not_run(site: Site, plant: Plant) -> None:
     go(plant, 5)
     assert read(plant, site, "chiller-a", "running") == 0.0
     assert read(plant, site, "pump-1", "flow") == 0.0
+
+
+def test_chillers_stop_when_nothing_takes_their_heat_and_start_again(site: Site, warm_plant: Plant) -> None:
+    warm_plant.trip("tower-1")
+    go(warm_plant, 5)
+    assert read(warm_plant, site, "chiller-a", "running") == 0.0
+    assert read(warm_plant, site, "chiller-a", "heat_power") == 0.0
+    warm = read(warm_plant, site, "h1-r1-cdu", "fws_supply_temperature")
+    go(warm_plant, 60)
+    assert read(warm_plant, site, "h1-r1-cdu", "fws_supply_temperature") > warm + 1.0
+    warm_plant.reset("tower-1")
+    go(warm_plant, 600)
+    assert read(warm_plant, site, "chiller-a", "running") == 1.0
+    assert read(warm_plant, site, "chiller-a", "heat_power") > 100e3
+
+
+@pytest.mark.parametrize("serves", [(), ("tower-1",)])
+def test_chillers_need_the_pumps_of_their_loop_and_of_their_condensers(
+    site: Site, serves: tuple[str, ...]
+) -> None:
+    pumps = {"pump-1", "pump-2"}
+    devices = tuple(replace(each, serves=serves) if each.id in pumps else each for each in site.devices)
+    pumped = Site(name="Pumped", spaces=site.spaces, devices=devices)
+    plant = Plant(pumped, 1, WINTER, load=LoadKind.STEADY)
+    go(plant, 5)
+    assert read(plant, pumped, "chiller-a", "running") == 1.0
+    plant.trip("pump-1")
+    go(plant, 5)
+    assert read(plant, pumped, "chiller-a", "running") == 1.0
+    plant.trip("pump-2")
+    go(plant, 5)
+    assert read(plant, pumped, "chiller-a", "running") == 0.0
+    assert read(plant, pumped, "chiller-a", "chw_flow") == 0.0
+
+
+def test_what_flows_through_the_condensers_flows_through_the_towers_that_run(site: Site) -> None:
+    points = (PointSpec(name="flow", type=POINT_TYPES["flow"]),)
+    first = replace(site.device("tower-1"), points=points)
+    devices = tuple(first if each.id == "tower-1" else each for each in site.devices)
+    both = Site(name="Towers", spaces=site.spaces, devices=(*devices, replace(first, id="tower-2")))
+    plant = Plant(both, 1, WINTER, load=LoadKind.STEADY)
+    plant.trip("tower-2")
+    go(plant, 60)
+    condensers = sum(read(plant, both, f"chiller-{each}", "cw_flow") for each in "ab")
+    assert read(plant, both, "tower-1", "flow") == pytest.approx(condensers)
+    assert read(plant, both, "tower-2", "flow") == 0.0
 
 
 def test_a_stopped_cdu_shows_no_flow_and_its_heat_goes_to_the_air(site: Site, plant: Plant) -> None:

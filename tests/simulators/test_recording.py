@@ -3,11 +3,13 @@
 import asyncio
 import struct
 import threading
+import tracemalloc
 import zlib
 from io import FileIO
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 
 from facility.quality import Quality
@@ -41,6 +43,18 @@ async def record(path: Path, *samples: Sample, series: tuple[str, ...] = SERIES)
     return recorder
 
 
+def recorded(folder: Path, series: tuple[str, ...], *samples: Sample, **head: int) -> Recording:
+    """A recording of samples, a block each; ``head`` is what else its first line says."""
+    path = folder / "recorded"
+    recorder = Recorder(path, series)
+    with path.open("wb", buffering=0) as file:
+        file.write(orjson.dumps({"dcops_recording": 1, **head, "series": series}) + b"\n")
+        for each in samples:
+            recorder(each)
+            recorder._write(file, *recorder._take())
+    return Recording.read(path)
+
+
 async def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "day.dcr"
     samples = [sample(0, 5, 1.5, -2.0), sample(2, 7, np.inf), sample(3, 6, 4.0, quality=Quality.UNCERTAIN)]
@@ -48,7 +62,7 @@ async def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
     assert recorder.recorded == 3
     recording = Recording.read(path)
     assert recording.series == SERIES
-    assert facts(recording.samples) == facts(samples)
+    assert facts(tuple(recording.samples())) == facts(samples)
     assert (recording.torn_bytes, recording.lost_samples) == (0, 0)
 
 
@@ -86,7 +100,7 @@ async def test_a_recorder_writes_while_it_runs(tmp_path: Path) -> None:
         task = group.create_task(recorder.run())
         recorder(sample(0, 1, 1.0))
         await until(lambda: recorder.recorded == 1)
-        assert len(Recording.read(path).samples) == 1
+        assert len(list(Recording.read(path).samples())) == 1
         task.cancel()
 
 
@@ -115,13 +129,13 @@ async def test_a_stop_waits_for_what_is_being_written(
     await asyncio.sleep(0)
     go_on.set()
     await asyncio.gather(task, return_exceptions=True)
-    assert [each.time for each in Recording.read(path).samples] == [1, 2, 3]
+    assert [each.time for each in Recording.read(path).samples()] == [1, 2, 3]
     assert recorder.recorded == 3
 
 
-def write_to_a_full_disk(recorder: Recorder) -> None:
+def write_to_a_full_disk(recorder: Recorder, taken: tuple[bytes, int]) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
-        recorder._write(full, *recorder._take())
+        recorder._write(full, *taken)
 
 
 async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
@@ -132,17 +146,34 @@ async def test_a_disk_that_takes_no_more_ends_the_recording_and_nothing_else(
     task = asyncio.create_task(recorder.run())
     await asyncio.sleep(0)
     recorder(sample(0, 1, 1.0))
-    write_to_a_full_disk(recorder)
+    write_to_a_full_disk(recorder, recorder._take())
     recorder(sample(0, 2, 2.0))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (recorder.recorded, recorder.dropped) == (0, 2)
     assert [each.time for each in passed] == [1, 2]
-    assert Recording.read(tmp_path / "r").samples == ()
+    assert list(Recording.read(tmp_path / "r").samples()) == []
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path}/r cannot be written any more (No space left on device): the recording ends here",
         f"{tmp_path}/r lacks 2 samples",
     ]
+
+
+async def test_what_came_while_the_disk_refused_is_not_written_behind_the_torn_block(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path / "r", SERIES)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 1, 1.0))
+    taken = recorder._take()
+    recorder(sample(0, 2, 2.0))
+    write_to_a_full_disk(recorder, taken)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (recorder.recorded, recorder.dropped) == (0, 2)
+    assert list(Recording.read(tmp_path / "r").samples()) == []
+    assert len(caplog.records) == 2
 
 
 async def test_a_recording_that_is_there_is_kept(tmp_path: Path) -> None:
@@ -170,9 +201,41 @@ async def test_a_torn_end_is_left_out_and_counted(tmp_path: Path) -> None:
         torn = tmp_path / "torn"
         torn.write_bytes(content[:length])
         recording = Recording.read(torn)
-        assert facts(recording.samples) == facts([first])
+        assert facts(tuple(recording.samples())) == facts([first])
         assert recording.torn_bytes == length - intact
         assert recording.lost_samples == lost
+
+
+def test_a_damaged_block_costs_itself_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = recorded(tmp_path, SERIES, sample(0, 1, 1.0), sample(0, 2, 2.0), sample(0, 3, 3.0)).path
+    content = bytearray(path.read_bytes())
+    content[content.index(b"DCRB", content.index(b"DCRB") + 1) + 20] ^= 0xFF
+    path.write_bytes(content)
+    recording = Recording.read(path)
+    assert [each.time for each in recording.samples()] == [1, 3]
+    assert (recording.torn_bytes, recording.lost_samples) == (0, 1)
+    assert caplog.messages == [f"{path}: a block of 1 samples is damaged and left out"]
+
+
+def test_samples_that_came_late_are_played_at_their_time(tmp_path: Path) -> None:
+    times = (5, 9, 7, 1, 9, 8)
+    late = (sample(0, time, float(number)) for number, time in enumerate(times))
+    found = recorded(tmp_path, SERIES, *late).onto(SERIES)
+    assert [(each.time, each.values[0]) for each in found] == [(1, 3), (5, 0), (7, 2), (8, 5), (9, 1), (9, 4)]
+
+
+def test_a_long_recording_is_played_in_little_memory(site: Site, tmp_path: Path) -> None:
+    series = ("weather.outdoor_temperature", *(f"gone.{number}" for number in range(999)))
+    # 2,000 blocks of 1,000 values of 9 bytes: 18 MB.
+    path = recorded(tmp_path, series, *(sample(0, at * SECOND, *range(1000)) for at in range(2000))).path
+    tracemalloc.start()
+    source = Playback(site, Recording.read(path), start=0)
+    source.advance(2000 * SECOND)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert source.finished
+    assert source.values[site.point_index("weather", "outdoor_temperature")] == 0.0
+    assert most < 3e6
 
 
 async def test_the_format_is_what_it_says(tmp_path: Path) -> None:
@@ -182,7 +245,7 @@ async def test_the_format_is_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "r"
     await record(path, sample(2, 3, 1.0))
     header, _, rest = path.read_bytes().partition(b"\n")
-    assert header == b'{"dcops_recording":1,"series":["a.x","a.y","b.x","b.y"]}'
+    assert header == b'{"dcops_recording":1,"started":0,"series":["a.x","a.y","b.x","b.y"]}'
     magic, count, length, checksum = struct.unpack(">4sIII", rest[:16])
     assert (magic, count, length, checksum) == (b"DCRB", 1, len(rest) - 16, zlib.crc32(rest[16:]))
     assert zlib.decompress(rest[16:]) == struct.pack("<IIqdB", 2, 1, 3, 1.0, 192)
@@ -203,27 +266,24 @@ def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes, expected: 
         Recording.read(path)
 
 
-def test_series_are_found_by_name_and_unknown_ones_left_out() -> None:
-    recording = Recording(SERIES, (sample(0, 1, 1.0, 2.0, 3.0, 4.0),), 0, 0)
+def test_series_are_found_by_name_and_unknown_ones_left_out(tmp_path: Path) -> None:
+    recording = recorded(tmp_path, SERIES, sample(0, 1, 1.0, 2.0, 3.0, 4.0))
     found = recording.onto(("b.y", "z.z", "a.x", "a.y"))
     assert [(each.first, each.values.tolist()) for each in found] == [(2, [1.0, 2.0]), (0, [4.0])]
     found = recording.onto(("a.y", "b.x"))
     assert [(each.first, each.values.tolist()) for each in found] == [(0, [2.0, 3.0])]
 
 
-def test_playback_shows_what_was_recorded_when_it_was(site: Site) -> None:
+def test_playback_shows_what_was_recorded_when_it_was(site: Site, tmp_path: Path) -> None:
     sensor = site.device_index["weather"]
     series = ("weather.outdoor_temperature", "weather.relative_humidity", "gone.x")
-    recording = Recording(
+    recording = recorded(
+        tmp_path,
         series,
-        (
-            sample(0, 100 * SECOND, 5.0, 80.0),
-            sample(2, 101 * SECOND, 1.0),
-            sample(0, 110 * SECOND, np.nan, np.nan, quality=Quality.COMM_FAILURE),
-            sample(0, 120 * SECOND, 6.0, 70.0),
-        ),
-        0,
-        0,
+        sample(0, 100 * SECOND, 5.0, 80.0),
+        sample(2, 101 * SECOND, 1.0),
+        sample(0, 110 * SECOND, np.nan, np.nan, quality=Quality.COMM_FAILURE),
+        sample(0, 120 * SECOND, 6.0, 70.0),
     )
     source = Playback(site, recording, start=0, speed=10.0)
     temperature = site.point_index("weather", "outdoor_temperature")
@@ -242,10 +302,61 @@ def test_playback_shows_what_was_recorded_when_it_was(site: Site) -> None:
     assert source.finished
 
 
-def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site) -> None:
-    recording = Recording(
-        ("weather.outdoor_temperature",), (sample(0, 1, 99.0, quality=Quality.SENSOR_FAILURE),), 0, 0
+def test_a_device_of_which_one_block_is_not_read_answers_in_playback(site: Site, tmp_path: Path) -> None:
+    series = ("weather.outdoor_temperature", "weather.relative_humidity")
+    recording = recorded(
+        tmp_path,
+        series,
+        sample(0, SECOND, 5.0, 80.0),
+        sample(0, 2 * SECOND, 6.0),
+        sample(1, 2 * SECOND, np.nan, quality=Quality.COMM_FAILURE),
+        sample(0, 3 * SECOND, np.nan, quality=Quality.COMM_FAILURE),
     )
+    source = Playback(site, recording, start=0)
+    weather = site.device_index["weather"]
+    temperature, humidity = (site.point_index("weather", name.partition(".")[2]) for name in series)
+    source.advance(SECOND)
+    assert not source.silent[weather]
+    assert source.values[temperature] == 6.0
+    assert np.isnan(source.values[humidity])
+    source.advance(2 * SECOND)
+    assert source.silent[weather]
+
+
+def test_what_was_known_before_a_recording_began_is_played_at_once(site: Site, tmp_path: Path) -> None:
+    series = ("weather.outdoor_temperature", "mains.volume")
+    days = 3 * 86400
+    recording = recorded(
+        tmp_path,
+        series,
+        sample(0, SECOND, 5.0),
+        sample(1, days * SECOND, 7.0),
+        sample(1, (days + 10) * SECOND, 8.0),
+        started=(days - 1) * SECOND,
+    )
+    source = Playback(site, recording, start=0)
+    source.advance(0)
+    assert source.values[site.point_index("weather", "outdoor_temperature")] == 5.0
+    source.advance(SECOND)
+    assert source.values[site.point_index("mains", "volume")] == 7.0
+    source.advance(11 * SECOND)
+    assert source.values[site.point_index("mains", "volume")] == 8.0
+
+
+async def test_a_recording_says_when_it_began(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "r", SERIES, started=5)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0)
+    recorder(sample(0, 3, 1.0))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    recording = Recording.read(tmp_path / "r")
+    assert (recording.start, recording.end) == (5, 3)
+
+
+def test_a_value_that_was_bad_does_not_exist_in_playback(site: Site, tmp_path: Path) -> None:
+    failed = sample(0, 1, 99.0, quality=Quality.SENSOR_FAILURE)
+    recording = recorded(tmp_path, ("weather.outdoor_temperature",), failed)
     source = Playback(site, recording, start=0)
     source.advance(SECOND)
     assert np.isnan(source.values[site.point_index("weather", "outdoor_temperature")])

@@ -1,11 +1,14 @@
 """Scenario files mean what they say, and every mistake is told with its line."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from facility.devices import Feed
 from facility.site import Site
+from facility.spaces import Level, Space
 from simulators.actions import (
     ForceLoad,
     ForceValue,
@@ -20,7 +23,7 @@ from simulators.actions import (
 )
 from simulators.errors import ScenarioError
 from simulators.scenario import Scenario, load_scenario, read_scenario, shipped_scenarios
-from simulators.scenario_steps import Wires
+from simulators.scenario_steps import STEPS, Wires
 
 SECOND = 1_000_000_000
 ENDPOINTS = ("gw-1", "gw-2")
@@ -64,6 +67,19 @@ def test_every_shipped_scenario_is_correct(site: Site, name: str) -> None:
     assert scenario.steps
     assert scenario.name != name
     assert scenario.description
+
+
+def test_the_guide_tells_every_scenario_and_every_step(site: Site) -> None:
+    guide = Path("docs/simulation.md").read_text(encoding="utf-8")
+    section = guide.partition("### Scenarios")[2].partition("### Test certificates")[0]
+    first_cells = re.findall(r"^\| `([a-z0-9_-]+)`", section, re.MULTILINE)
+    assert sorted(set(first_cells) - {"do"}) == sorted((*shipped_scenarios(), *STEPS))
+    for name, (keys, _) in STEPS.items():
+        told = re.search(rf"^\| `{name}` \| ([^|]*) \|", section, re.MULTILINE)[1]
+        which = {"device", "devices", "kind", "space", "share"} if "which" in told else set()
+        assert which | set(re.findall(r"`(\w+)`", told)) == set(keys)
+    example = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+    assert len(read_scenario(example, "guide", site, WIRES).steps) == 5
 
 
 def test_steps_come_in_order_of_time(site: Site) -> None:
@@ -165,6 +181,26 @@ steps:
     )
     assert actions(site, "{at: 1s, do: refuse, device: h1-r1-k1-pdu-a}") == (
         Refuse(devices=("h1-r1-k1-pdu-a",), code=4),
+    )
+
+
+def test_what_has_nothing_to_happen_to_is_told_and_not_passed_over(site: Site) -> None:
+    hall = Space(id="store", level=Level.HALL, parent="b1", name="Store")
+    larger = replace(site, spaces=(*site.spaces, hall))
+    text = """\
+dcops_scenario: 1
+steps:
+  - {at: 1s, do: feed_lost, feed: A, where: utility, space: h1}
+  - {at: 1s, do: feed_lost, feed: B, space: [st*]}
+  - {at: 1s, do: feed_lost, feed: B, space: [h1, store]}
+  - {at: 1s, do: load_step, load: 0.5, space: store}
+  - {at: 1s, do: load_step, load: 0.5, space: attic}
+"""
+    assert problems(larger, text) == (
+        "test.yaml:3: the grid does not come to feed A in h1: no utility meter or board on it is there",
+        "test.yaml:4: no supply of feed B is in store",
+        "test.yaml:6: no rack is in store",
+        "test.yaml:7: no space 'attic'",
     )
 
 

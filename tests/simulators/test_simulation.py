@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,8 +190,10 @@ async def test_a_taken_port_stops_it_before_it_is_ready(site: Site) -> None:
         assert not second.ready.is_set()
 
 
-def test_a_recording_cannot_lose_a_feed(site: Site) -> None:
-    source = Playback(site, Recording((), (), 0, 0), WINTER)
+def test_a_recording_cannot_lose_a_feed(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.write_bytes(b'{"dcops_recording": 1, "series": []}\n')
+    source = Playback(site, Recording.read(path), WINTER)
     story = scenario(site, "{at: 1s, do: feed_lost, feed: A}")
     with pytest.raises(SimulationError, match="feed A of campus is lost, behind its UPSs"):
         Simulation(site, plan_of(site), source, ManualClock(WINTER), story)

@@ -148,10 +148,10 @@ def test_the_same_seed_gives_the_same_files_and_another_one_others(tmp_path: Pat
 
 
 def test_period_host_and_name_are_as_asked_for(tmp_path: Path) -> None:
-    shape = SiteShape(rows=1, racks=1, period="500ms", host="10.1.2.3", name='Nord "1": été')
+    shape = SiteShape(rows=1, racks=1, period="500ms", host="10.1.2.3", name='Nord "1": été 🏭')
     site = loaded(shape, tmp_path)
 
-    assert site.site.name == 'Nord "1": été'
+    assert site.site.name == 'Nord "1": été 🏭'
     assert {each.period for each in site.plan.modbus} == {0.5}
     assert {each.host for each in site.plan.endpoints} == {"10.1.2.3"}
 
