@@ -26,12 +26,13 @@ from bench.report import machine, verdict
 from bench.responder import allow_many_connections
 from collectors.config import CollectionPlan, ModbusProtocol
 from collectors.modbus.frames import HEADER, read_request
+from collectors.mqtt_packets import Packets
 from collectors.planning import plan_groups
 from collectors.schedule import Grid
 from dcops.site_file import load
 from facility.sample import NANOSECONDS
 from simulators.sitegen import PRESETS
-from simulators.wire.mqtt_packets import Kind, Splitter, numbered, packet, read_publish
+from simulators.wire.mqtt_packets import LARGEST, Kind, numbered, packet, read_publish
 
 MOST_CPU = 30.0
 """µs of the simulator's CPU a request."""
@@ -141,7 +142,7 @@ class Subscriber:
     def __init__(self, stream: socket.socket, tally: Tally) -> None:
         self.stream = stream
         self._tally = tally
-        self._splitter = Splitter()
+        self._packets = Packets(LARGEST)
         stream.sendall(packet(Kind.CONNECT, b"\0\x04MQTT\x04\x02\0\0\0\x05bench"))
         stream.sendall(packet(Kind.SUBSCRIBE, b"\0\x01\0\x01#\x01", 2))
 
@@ -154,11 +155,12 @@ class Subscriber:
         data = self.stream.recv(1 << 16)
         if not data:
             raise RuntimeError("the broker cut the connection")
-        numbers = [
-            read_publish(first & 0x0F, body)[1]
-            for first, body in self._splitter.feed(data)
-            if first >> 4 == Kind.PUBLISH
-        ]
+        self._packets.feed(data)
+        numbers: list[int] = []
+        while (found := self._packets.next()) is not None:
+            whole, start = found
+            if whole[0] >> 4 == Kind.PUBLISH:
+                numbers.append(read_publish(whole[0] & 0x0F, whole[start:])[1])
         self._tally.messages += len(numbers)
         if numbers:
             self.stream.send(b"".join(numbered(Kind.PUBACK, number) for number in numbers))

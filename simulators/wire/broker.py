@@ -12,15 +12,17 @@ from types import TracebackType
 from typing import Self, cast
 
 from collectors.config import host_and_port
+from collectors.errors import PacketError
+from collectors.mqtt_packets import Packets
 from simulators.wire.mqtt_packets import (
     FIXED_FLAGS,
+    LARGEST,
     REFUSED_SUBSCRIPTION,
     Connect,
     Kind,
     MalformedPacketError,
     Message,
     Refusal,
-    Splitter,
     UnknownVersionError,
     numbered,
     packet,
@@ -188,7 +190,7 @@ class _Client(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.until = self._loop.time() + _TO_INTRODUCE
         """When it must have said something, in seconds of the event loop."""
-        self._splitter = Splitter()
+        self._packets = Packets(LARGEST)
         self._transport: asyncio.Transport | None = None
         self._patience = math.inf
         self._will: Message | None = None
@@ -217,14 +219,17 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for first, body in self._splitter.feed(data):
+            self._packets.feed(data)
+            while (packet := self._packets.next()) is not None:
                 if self._transport is None or self._transport.is_closing():
                     return
+                whole, start = packet
+                first, body = whole[0], whole[start:]
                 if self.session is None:
                     self._introduced(first, body)
                 else:
                     self._take(self.session, first, body)
-        except MalformedPacketError:
+        except (MalformedPacketError, PacketError):
             self.drop()
         if self.session is not None:
             self.until = self._loop.time() + self._patience

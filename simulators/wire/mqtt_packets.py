@@ -17,7 +17,6 @@ LARGEST = 1 << 20
 """Bytes of the largest packet that is taken."""
 
 _MORE = 0x80
-_LENGTH_BYTES = 4
 _RETAIN, _DUP = 0x01, 0x08
 _QOS_SHIFT, _QOS_MASK, _MOST_QOS = 1, 0x03, 2
 _RESERVED, _CLEAN, _WILL, _WILL_RETAIN = 0x01, 0x02, 0x04, 0x20
@@ -87,32 +86,6 @@ class Connect:
 
 class UnknownVersionError(Exception):
     """A client speaks another version of MQTT."""
-
-
-class Splitter:
-    """Cuts what comes over a connection into packets."""
-
-    __slots__ = ("_buffer",)
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The first byte and the rest of each packet that is whole now.
-
-        Raises:
-            MalformedPacketError: a packet is longer than is taken.
-        """
-        buffer = self._buffer
-        buffer += data
-        packets: list[tuple[int, bytes]] = []
-        at = 0
-        while (found := _body(buffer, at)) is not None:
-            start, stop = found
-            packets.append((buffer[at], bytes(buffer[start:stop])))
-            at = stop
-        del buffer[:at]
-        return packets
 
 
 def packet(kind: Kind, body: bytes = b"", flags: int = 0) -> bytes:
@@ -236,21 +209,6 @@ def read_unsubscribe(body: bytes) -> tuple[int, list[str]]:
     if not patterns:
         raise MalformedPacketError("the end of no subscription")
     return read_number(body), patterns
-
-
-def _body(buffer: bytearray, at: int) -> tuple[int, int] | None:
-    """Where the rest of the packet begins and ends that begins there; None if it is not whole."""
-    length = 0
-    for place in range(_LENGTH_BYTES):
-        start = at + 2 + place
-        if start > len(buffer):
-            return None
-        length |= (buffer[start - 1] & (_MORE - 1)) << 7 * place
-        if not buffer[start - 1] & _MORE:
-            if length > LARGEST:
-                raise MalformedPacketError(f"a packet of {length:,} bytes; at most {LARGEST:,} are taken")
-            return (start, start + length) if len(buffer) >= start + length else None
-    raise MalformedPacketError("a packet has no length")
 
 
 def _bytes(body: bytes, at: int) -> tuple[bytes, int]:
