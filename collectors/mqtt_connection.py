@@ -7,13 +7,15 @@ socket read, and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are 
 ``async with`` and ``messages`` wait for.
 
 Messages are read here, and paho has nothing to do with them (docs/decisions/0043). It is given all other
-packets: in paho 2.x ``_sock_recv`` is how it reads from its socket.
+packets: in paho 2.x ``_sock_recv`` is how it reads from its socket, and ``_last_bytes_received`` when it did last,
+for a broker from which something comes is not given up for an answer to a ping that lies behind it.
 """
 
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -195,6 +197,7 @@ class Connection(aiomqtt.Client):
     def _hand_on(self, packet: bytes, start: int) -> None:
         """A packet has come: a message, or one for paho."""
         if packet[0] >> KIND_SHIFT == PUBLISH:
+            self._client._last_bytes_received = monotonic()  # noqa: SLF001 - see above
             self._take(read_message(packet, start, has_properties=not self._old))
             return
         self._for_paho = packet

@@ -93,9 +93,8 @@ class PayloadDecoder:
 
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
         not there, unless messages are partial; null, NaN and what the profile calls invalid are
-        SENSOR_FAILURE; a text or a structure in
-        place of a number is BAD, unless it is a word for a state, and so are true and false in place of
-        what has a unit.
+        SENSOR_FAILURE; a text or a structure in place of a number is BAD, unless it is a word for a state,
+        and so are true and false in place of what has a unit.
 
         Raises:
             PayloadError: the payload is not JSON, and there is no text to be expected.

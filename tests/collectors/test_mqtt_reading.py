@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 
 import pytest
 
@@ -143,3 +144,24 @@ async def test_what_comes_behind_a_pause_waits_for_its_end() -> None:
         it.connection.resume()
         await until(lambda: len(it.messages) == 3)
         assert it.messages[1:] == [("b", b"2", 0), ("c", b"3", 0)]
+
+
+async def test_a_broker_whose_messages_come_is_not_given_up_for_an_answer_to_a_ping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = monotonic()
+    monkeypatch.setattr("paho.mqtt.client.time_func", lambda: now)
+    monkeypatch.setattr("collectors.mqtt_connection.monotonic", lambda: now)
+    broker = Broker(FIRST, *[SECOND] * 5)
+    async with connected(broker) as it:
+        await until(lambda: len(it.messages) == 1)
+        for _ in range(5):
+            now += 20.0  # of 30 s within which it is to answer
+            it.connection._client.loop_misc()
+            broker.next.set()
+            taken = len(it.messages)
+            await until(lambda taken=taken: len(it.messages) > taken)  # type: ignore[misc]
+        assert it.connection._client.is_connected()
+        now += 31.0
+        it.connection._client.loop_misc()
+        assert not it.connection._client.is_connected()
