@@ -7,8 +7,8 @@ socket read, and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are 
 ``async with`` and ``messages`` wait for.
 
 Messages are read here, and paho has nothing to do with them (docs/decisions/0043). It is given all other
-packets: in paho 2.x ``_sock_recv`` is how it reads from its socket, and ``_last_bytes_received`` when it did last,
-for a broker from which something comes is not given up for an answer to a ping that lies behind it.
+packets: in paho 2.x ``_sock_recv`` is how it reads from its socket, and ``_last_bytes_received`` when it did
+last. A broker from which something comes is not given up for an answer to a ping that lies behind it.
 """
 
 import asyncio
