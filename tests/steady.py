@@ -18,6 +18,8 @@ from facility.sample import NANOSECONDS
 _BEAT = 0.01
 _LONGEST = 0.05
 """Seconds that may pass unseen; a loop that runs looks at its time each beat."""
+_UP_FOR = 777.7
+"""Seconds a machine seems to be up when a loop that leaps begins: times are rounded the same everywhere."""
 _GLANCE = 0.0002
 """Seconds for bytes to come out at the other end of a socket before a loop leaps."""
 _WITH_TIMES_OF_THEIR_OWN = ("connection", "deadlines", "endpoint", "figures", "places")
@@ -74,6 +76,7 @@ class LeapingLoop(SteadyLoop):
 
     def __init__(self) -> None:
         super().__init__(_Glances(self._leap))
+        self._mark = (_UP_FOR, monotonic())
 
     def _at(self, at: float) -> float:
         return self._mark[0]

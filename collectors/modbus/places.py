@@ -114,7 +114,7 @@ class Places:
         if connection.places < self._in_flight:
             return True
         for scan in self._overtakable(connection):
-            if now - scan.sent_at >= self._stall(scan):
+            if now >= self._overtaken_at(scan):
                 self._charge(scan, now - scan.sent_at)
                 scan.yield_place()
                 return True
@@ -144,11 +144,15 @@ class Places:
             if connection.places < self._in_flight:
                 self._wake_at(max(at, connection.free_at))
             for scan in self._overtakable(connection):
-                self._wake_at(max(at, scan.sent_at + self._stall(scan)))
+                self._wake_at(max(at, self._overtaken_at(scan)))
 
     def _stall(self, scan: Scan) -> float:
         """Seconds the read of a scan may keep others waiting."""
         return self._reply_time.stall(scan.device.unit, scan.timeout)
+
+    def _overtaken_at(self, scan: Scan) -> float:
+        """Until when it may."""
+        return scan.sent_at + self._stall(scan)
 
     def _wake_at(self, time: float) -> None:
         """Look again at a time, or earlier if that is already arranged."""
