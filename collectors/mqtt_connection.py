@@ -215,10 +215,10 @@ class Connection(aiomqtt.Client):
         data, self._for_paho = self._for_paho[:bufsize], self._for_paho[bufsize:]
         return data
 
-    def _broken_off(self, error: Exception | None) -> None:
+    def _broken_off(self, error: Exception) -> None:
         """Nothing more is taken: the connection is lost, or what comes over it cannot be read."""
-        if error is None or isinstance(error, OSError):
-            self._end = error or ConnectionResetError("connection closed")
+        if isinstance(error, OSError):
+            self._end = error
             self._client.loop_read()
             return
         if isinstance(error, PacketError):

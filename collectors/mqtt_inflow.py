@@ -52,7 +52,7 @@ class Inflow:
         self,
         *,
         take: Callable[[bytes, int], None],
-        ended: Callable[[Exception | None], None],
+        ended: Callable[[Exception], None],
         gather: float = GATHER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -60,8 +60,8 @@ class Inflow:
 
         Args:
             take: takes a packet, with where its header ends.
-            ended: told once that nothing more is taken: an error of ``take`` or of the socket, or None if the
-                broker has closed the connection. Not told if it is closed from here.
+            ended: told once that nothing more is taken, and why: an error of ``take`` or of the socket, also
+                that the broker has closed the connection. Not told if it is closed from here.
             gather: seconds for which messages that follow each other closely gather.
             clock: seconds, by which turns are measured.
         """
@@ -147,9 +147,7 @@ class Inflow:
             if data is None:
                 return came, False
             if not data:
-                self.close()
-                self._ended(None)
-                return came, False
+                raise ConnectionResetError("connection closed")
             self._packets.feed(data)
             came = True
             is_drained = len(data) < _ROOM and not isinstance(self._sock, ssl.SSLSocket)

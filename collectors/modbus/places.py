@@ -151,7 +151,7 @@ class Places:
         return self._reply_time.stall(scan.device.unit, scan.timeout)
 
     def _overtaken_at(self, scan: Scan) -> float:
-        """Until when it may."""
+        """From when on others may go before the read of a scan."""
         return scan.sent_at + self._stall(scan)
 
     def _wake_at(self, time: float) -> None:
