@@ -172,6 +172,15 @@ def test_a_wrong_reading_before_a_stop_costs_nothing(wrong):
     assert after.at(3600) == (3_600_000.0, 0.0)
 
 
+def heard_once(meter: Meter, reading: float, until: int) -> None:
+    """It is silent but for one reading after ten minutes; power is known otherwise."""
+    for second in range(10, until, 10):
+        meter.lose()
+        if second == 600:
+            meter.read(second, reading)
+        meter.at(second, power=1.8e6, code=Quality.GOOD if second == 600 else Quality.SUBSTITUTE)
+
+
 @pytest.mark.parametrize("silence", [60, 3000])
 @pytest.mark.parametrize("start", [1_000_000.0, 1e9])
 def test_a_low_first_reading_after_a_silence_is_doubted_however_long_nothing_follows_before_a_stop(
@@ -181,11 +190,7 @@ def test_a_low_first_reading_after_a_silence_is_doubted_however_long_nothing_fol
     before, end = Meter(), 600 + silence
     before.read(0, start)
     before.at(0, power=1.8e6)
-    for second in range(10, end, 10):
-        before.lose()
-        if second == 600:
-            before.read(second, 700_000.0)
-        before.at(second, power=1.8e6, code=Quality.GOOD if second == 600 else Quality.SUBSTITUTE)
+    heard_once(before, 700_000.0, until=end)
     after = Meter()
     after.book.restore(before.book.states(), np.array([0]))
     after.read(7200, start + 500.0 * 7200)
@@ -197,11 +202,7 @@ def test_a_counter_that_began_anew_before_a_long_silence_and_a_stop_counts_on_fr
     before = Meter()
     before.read(0, 1e9)
     before.at(0, power=1.8e6)
-    for second in range(10, 3600, 10):
-        before.lose()
-        if second == 600:
-            before.read(second, 0.0)
-        before.at(second, power=1.8e6, code=Quality.GOOD if second == 600 else Quality.SUBSTITUTE)
+    heard_once(before, 0.0, until=3600)
     after = Meter()
     after.book.restore(before.book.states(), np.array([0]))
     for second in (7200, 7210):
