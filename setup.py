@@ -16,6 +16,7 @@ HOT = (
     "collectors/harvest.py",
     "collectors/schedule.py",
     "collectors/modbus/bus_time.py",
+    "collectors/modbus/census.py",
     "collectors/modbus/connection.py",
     "collectors/modbus/contact.py",
     "collectors/modbus/deadlines.py",

@@ -24,6 +24,7 @@ from collectors.health import (
 from collectors.keeping import Keeping, SetAside
 from collectors.lessons import Lessons, described
 from collectors.modbus import Errors, Link, Lost
+from collectors.modbus.census import polls_of, tally_of
 from collectors.modbus.connection import Dial, Opener
 from collectors.modbus.connectors import connector_of
 from collectors.modbus.deadlines import SharedTimer
@@ -241,26 +242,11 @@ class Collection:
 
     def totals(self) -> CollectionTotals:
         """Sums since the start."""
-        pushed = self._past + self._brokers.polls()
-        readers = self._readers
-        # Lists, for a generator takes twice as long, and a campus has twenty thousand.
-        return CollectionTotals(
-            polls_due=pushed["due"] + sum([each.polls_due for each in readers]),
-            polls_done=pushed["done"] + sum([each.polls_done for each in readers]),
-            polls_missed=pushed["missed"] + sum([each.polls_missed for each in readers]),
-            polls_failed=pushed["failed"] + sum([each.polls_failed for each in readers]),
-            samples=pushed["samples"] + sum([each.samples for each in readers]),
-        )
+        return polls_of(self._readers, self._past + self._brokers.polls())
 
     def tally(self) -> DeviceTally:
         """How many devices are in which state, and what they refuse; cheaper than all their health."""
-        pushed = self._brokers.states()
-        readers = self._readers
-        return DeviceTally(
-            states=Counter([each.state for each in readers] + pushed),
-            refused=sum([len(each.lesson.refused) for each in readers]),
-            identity_changes=self._past["exchanged"] + sum([each.identity_changes for each in readers]),
-        )
+        return tally_of(self._readers, self._brokers.states(), self._past["exchanged"])
 
     def _factory(self, beside: Iterable[DeviceReader]) -> ReaderFactory:
         return ReaderFactory(

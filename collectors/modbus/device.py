@@ -31,6 +31,7 @@ from facility.sample import NANOSECONDS, Sample
 _LOG = logging.getLogger(__name__)
 
 _SMOOTHING = 0.125
+_SUSPECT = DeviceState.SUSPECT
 
 
 class DeviceReader:
@@ -290,10 +291,10 @@ class DeviceReader:
         state = self.unit.state
         if self._short is not None and not self._failed_in_a_row:
             return state
-        if state is not DeviceState.DORMANT and (
+        if not self.unit.dormant and (
             self._failed_in_a_row or self._contact.foreign or self._contact.busy or self._readout.silent
         ):
-            return DeviceState.SUSPECT
+            return _SUSPECT
         return state
 
     @property

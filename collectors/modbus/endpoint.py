@@ -36,6 +36,7 @@ MOST_SILENT_READS = 10
 """After so many in any case."""
 _GATEWAY_SAYS_DEAD = frozenset({10, 11})
 _UNSETTLING = frozenset({FaultKind.TIMEOUT, FaultKind.MALFORMED})
+_CONNECTED = EndpointState.CONNECTED
 """Faults behind which the reply to the same read may yet come."""
 
 
@@ -155,7 +156,7 @@ class Endpoint(Places):
 
         The same as ``health`` tells, for those who ask ten thousand.
         """
-        connected = self.state is EndpointState.CONNECTED and not self._told_down
+        connected = self.state is _CONNECTED and not self._told_down
         return connected, self._bus.utilisation(now), self._reply_time.mean, self._requests
 
     def errors(self) -> dict[str, int] | None:
@@ -169,8 +170,8 @@ class Endpoint(Places):
     def opened(self, connection: Connection) -> None:
         """A connection stands."""
         del connection
-        if self.state is not EndpointState.CONNECTED:
-            self.state = EndpointState.CONNECTED
+        if self.state is not _CONNECTED:
+            self.state = _CONNECTED
             self._connected_since = self._clock.now()
         self._next()
 

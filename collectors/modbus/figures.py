@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.figures import EndpointFigures, Floats
 from collectors.health import EndpointHealth
+from collectors.modbus.census import cycles_of, figures_of
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.prediction import Prediction, measured_cycle, predict
@@ -68,14 +69,8 @@ class _Part:
         """As of now."""
         if self._columns is None:
             self._columns = self._lay_out()
-        columns, now = self._columns, monotonic()
-        row: list[float] = []
-        errors: dict[str, dict[str, int]] = {}
-        for endpoint, _ in self._endpoints:
-            row += endpoint.figures(now)
-            counts = endpoint.errors()
-            if counts:
-                errors[endpoint.config.id] = counts
+        columns = self._columns
+        row, errors = figures_of(columns.endpoints, monotonic())
         connected, utilisation, round_trip, requests = np.array(row, np.float64).reshape(-1, 4).T.copy()
         return EndpointFigures(
             names=columns.names,
@@ -92,7 +87,7 @@ class _Part:
 
     def _cycles(self, columns: "_Columns") -> Floats:
         """The measured cycle of each, as ``measured_cycle`` works it out."""
-        cycles = np.array([reader.cycle for _, readers in self._endpoints for reader in readers], np.float64)
+        cycles = np.array(cycles_of(columns.readers), np.float64)
         known = ~np.isnan(cycles)
         owners, count = columns.owners[known], len(self._endpoints)
         devices = np.bincount(owners, minlength=count)
@@ -104,6 +99,8 @@ class _Part:
         predictions = [self._prediction(*each) for each in self._endpoints]
         owners = [place for place, (_, readers) in enumerate(self._endpoints) for _ in readers]
         return _Columns(
+            endpoints=tuple([endpoint for endpoint, _ in self._endpoints]),
+            readers=tuple([reader for _, readers in self._endpoints for reader in readers]),
             names=tuple([config.id for config in configs]),
             owners=np.array(owners, np.intp),
             lanes=np.array([config.connections * config.in_flight for config in configs], np.intp),
@@ -122,8 +119,11 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Columns:
-    """What of the figures stays the same while the plan does."""
+    """What of the figures stays the same while the plan does, and of whom they are."""
 
+    endpoints: tuple[Endpoint, ...]
+    readers: tuple[DeviceReader, ...]
+    """Those behind the first endpoint, then those behind the next."""
     names: tuple[str, ...]
     owners: NDArray[np.intp]
     """Of each device, the place of its endpoint."""

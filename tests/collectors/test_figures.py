@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from collectors.figures import EndpointFigures, figures_of, together
 from collectors.health import EndpointState
 from collectors.modbus import figures
 from collectors.modbus.connection import Opener
+from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.figures import EndpointPlan
-from collectors.modbus.prediction import PlannedDevice
 from tests.collectors.conftest import (
     WallClock,
     answer_nothing,
@@ -27,6 +26,7 @@ from tests.collectors.conftest import (
     seeded,
     until,
 )
+from tests.collectors.driving import Drive, profile_of
 from tests.collectors.healths import endpoint_health
 
 SICK = endpoint_health(
@@ -84,9 +84,12 @@ def endpoint(name: str, **policy: float) -> Endpoint:
     return Endpoint(config, dial=None, clock=WallClock(), opener=Opener(), random=seeded())  # type: ignore[arg-type]
 
 
-def reader(behind: str, cycle: float) -> SimpleNamespace:
-    planned = PlannedDevice(groups=(), period=1.0)
-    return SimpleNamespace(binding=binding(endpoint=behind), cycle=cycle, planned=planned)
+def reader(behind: str, cycle: float) -> DeviceReader:
+    """What reads a device behind an endpoint, and has taken so long for it, in seconds."""
+    found = Drive(profile_of(words=[0, 1])).beside()
+    found.binding = binding(endpoint=behind)
+    found.cycle = cycle
+    return found
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 1000])
@@ -99,7 +102,7 @@ def test_cycles_are_the_scans_shared_by_what_is_read_at_once(
         *(reader("one", 0.25), reader("two", 0.25), reader("two", math.nan)),
         *(reader("two", 0.5), reader("two", 0.25), reader("one", 0.5), reader("new", math.nan)),
     ]
-    plan = EndpointPlan(endpoints, readers)  # type: ignore[arg-type]
+    plan = EndpointPlan(endpoints, readers)
     found = together(list(plan.each_figures()))
     assert found.names == ("two", "idle", "one", "new")
     assert columns(found)["cycle"] == [0.5, -1.0, 0.75, -1.0]

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("alerting", "bench", "collectors", "console", "dcops", "deploy", "facility", "grafana", "ingest")
 OF_POLLS = (
     "bad_endpoints",
+    "census",
     "changes",
     "contact_on_the_wire",
     "deadlines",
