@@ -30,6 +30,7 @@ from ingest.stores.history.database import Database
 from ingest.stores.history.export import Selection, export, series_like
 from ingest.stores.history.hot import HotRows
 from ingest.stores.history.levels import MILLISECOND, MINUTE, Retention
+from ingest.stores.history.priority import step_back
 from ingest.stores.history.reading import DamagedFileError, Manifest, SeriesReader
 from ingest.stores.history.schema import transaction
 from ingest.stores.history.sealing import GRACE
@@ -87,7 +88,8 @@ class DuckHistory:
         self._name = name
         self._writer = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-write")
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-read")
-        self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact")
+        self._compactor = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-compact", initializer=step_back)
+        self._reader.submit(int)  # begins it: were it begun by the compactor, it would have its priority
         self._hot = HotWriter(self._rows)
         self._catalogue: Catalogue | None = None
         self._manifest: tuple[int, Manifest] | None = None

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -327,3 +329,17 @@ async def test_newest_readings_whose_file_was_removed_are_written_anew(
     assert await power(again) == [(10.0 * n, 5.0, 192) for n in range(1, 5)]
     await again.close()
     assert "was removed while in use" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own only on Linux")
+async def test_what_sorts_and_copies_gives_way_to_all_else(store: DuckHistory) -> None:
+    await store.write([steady(1, 10, 1)])
+    await store.compact()
+    await store.describe()
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    found = {
+        each.name.rpartition("-")[2].partition("_")[0]: os.getpriority(os.PRIO_PROCESS, each.native_id or 0)
+        for each in threading.enumerate()
+        if each.name.startswith("history-")
+    }
+    assert found == {"write": usual, "read": usual, "compact": usual + 5}
