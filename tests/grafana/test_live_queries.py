@@ -304,7 +304,8 @@ def test_what_the_rules_of_prometheus_compare_is_there(scraped: Server) -> None:
         "DcopsValuesRefused",  # with an hour ago
         "DcopsReadingsAtRisk",  # there while a store runs
         "DcopsNotificationsFailing",
-        "DcopsNotificationsLost",  # there is no notifier
+        "DcopsNotificationsLost",
+        "DcopsNotificationsRefused",  # there is no notifier
     }
 
 
