@@ -10,7 +10,7 @@ from itertools import islice
 from random import Random
 from typing import Protocol
 
-from alerting.alarms import Alarm
+from alerting.alarms import Alarm, Priority
 from alerting.errors import Refused, Unreachable
 from alerting.outbox import Outbox
 
@@ -135,6 +135,8 @@ class Notifier:
         self.error = ""
         """What the channel answered to the last attempt; empty if that went well."""
         self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
+        self.refused: Counter[Priority] = Counter(dict.fromkeys(Priority, 0))
+        """Those of them that were refused, by the priority of the alarm."""
 
     @property
     def name(self) -> str:
@@ -281,6 +283,7 @@ class Notifier:
         refused = sending.refused
         if refused:
             self.outcomes[Outcome.REFUSED] += len(refused)
+            self.refused.update(each.alarm.priority for each in refused)
             self.refusals.extend(refused)
             if self._options.refresh is not None:
                 self._refused.update(each.alarm.id for each in refused if each.alarm.cleared is None)

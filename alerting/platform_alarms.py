@@ -4,7 +4,7 @@ Whoever knows the parts says each second which conditions hold; here is when tha
 when it ends. Delays run on the clock of the tick.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from alerting.alarms import Alarm, Category, Priority
@@ -84,8 +84,12 @@ class Condition:
 class PlatformAlarms:
     """Raises and clears them on the board of the site."""
 
-    def __init__(self, board: AlarmBoard) -> None:
+    def __init__(self, board: AlarmBoard, lasting: Mapping[str, int] | None = None) -> None:
+        """``lasting`` says by rule for how long (ns, from when it was raised) an alarm stands that no
+        condition tells of any more: only an earlier run knew what it was about.
+        """
         self._board = board
+        self._lasting = lasting or {}
         self._began: dict[str, int] = {}
         """Since when each condition holds, by alarm."""
         self._ended: dict[str, int] = {}
@@ -97,7 +101,7 @@ class PlatformAlarms:
         """Raise and clear what is due at ``now`` (ns, UTC).
 
         What an earlier run left on the board goes on, and ends after its delay; alarms of parts that there
-        are no more end at once.
+        are no more end at once, unless they last.
 
         Args:
             conditions: all of them, gravest first where they share part and cause.
@@ -110,8 +114,10 @@ class PlatformAlarms:
                 times.update({key: time + gap.length for key, time in times.items()})
         shown: set[tuple[str, str]] = set()
         up: set[str] = set()
+        told: set[str] = set()
         for each in conditions:
             alarm_id = each.alarm_id
+            told.add(alarm_id)
             shares = (each.part, each.cause)
             stands = self._is_due(each, now) and (each.holds or self._board.get(alarm_id) is not None)
             if stands and (not each.cause or shares not in shown):
@@ -119,7 +125,8 @@ class PlatformAlarms:
                 up.add(alarm_id)
                 self._raise(each, space, now)
         for alarm in self._board.active():
-            if alarm.category is Category.PLATFORM and alarm.id not in up:
+            lasts = alarm.id not in told and now - alarm.raised < self._lasting.get(alarm.rule, 0)
+            if alarm.category is Category.PLATFORM and alarm.id not in up and not lasts:
                 self._board.clear(alarm.id, now)
 
     def _is_due(self, each: Condition, now: int) -> bool:

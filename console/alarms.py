@@ -38,10 +38,11 @@ def path_to(site: Site, space_id: str) -> tuple[Place, ...]:
 class AlarmTally:
     """Counts of active alarms by space, redone only when the list has changed."""
 
-    def __init__(self, plan: SpacePlan) -> None:
+    def __init__(self, plan: SpacePlan, revision: int = 0) -> None:
+        """``revision`` is the first one, greater than any of a tally before this one."""
         self._plan = plan
         self._seen: tuple[tuple[str, int], ...] = ()
-        self.revision = 0
+        self.revision = revision
         self.counts: NDArray[np.int64] = np.zeros(len(plan.spaces), dtype=np.int64)
         self.ranks: NDArray[np.int64] = np.zeros(len(plan.spaces), dtype=np.int64)
         self._by_rank: list[int] = [0, 0, 0, 0]

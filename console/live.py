@@ -109,7 +109,8 @@ class LiveFeed:
     def __init__(self, view: ConsoleContext, plan: SpacePlan) -> None:
         self._view = view
         self._plan = plan
-        self._tally = AlarmTally(plan)
+        # A list changes once a second at most, so that of a later feed begins beyond what this one reaches.
+        self._tally = AlarmTally(plan, revision=view.clock.now() // MILLISECOND)
         self._ids = [space.id for space in plan.spaces]
         self._campus_rollups = plan.rollups(view.site.campus.id)
         self._tick = -1

@@ -180,11 +180,24 @@ class NotificationMetrics(Collector):
         self._notifiers = notifiers
 
     def collect(self) -> Iterable[Metric]:
-        """Notifications by notifier and outcome."""
+        """Notifications by notifier and outcome; those refused by priority, and who refuses all."""
         found = CounterMetricFamily(
             "dcops_notifications", "Alarms sent, by what became of them.", labels=["notifier", "outcome"]
+        )
+        refused = CounterMetricFamily(
+            "dcops_notifications_refused",
+            "Those that a receiver refused for good, by priority of the alarm.",
+            labels=["notifier", "priority"],
+        )
+        refusing = GaugeMetricFamily(
+            "dcops_notifier_refusing",
+            "1 if a receiver has refused several alarms since it took one.",
+            labels=["notifier"],
         )
         for notifier in self._notifiers():
             for outcome, count in notifier.outcomes.items():
                 found.add_metric([notifier.name, outcome], count)
-        yield found
+            for priority, count in notifier.refused.items():
+                refused.add_metric([notifier.name, priority], count)
+            refusing.add_metric([notifier.name], float(notifier.refusing))
+        return (found, refused, refusing)

@@ -15,6 +15,11 @@ _OWN = frozenset({rules.NOTIFIER_FAILING, rules.NOTIFIER_REFUSING})
 """Alarms that tell of notifiers: that they are refused is told of no more."""
 
 
+def lasting(speed: float) -> dict[str, int]:
+    """By rule, how long (ns of a clock of that speed) stands what an earlier run told of single alarms."""
+    return {rules.NOTIFIER_REFUSING: RealTime(speed).ns(LONG_QUIET)}
+
+
 @dataclass(slots=True)
 class _Named:
     """An alarm that was not taken, and how often and when that was."""
@@ -52,7 +57,10 @@ class NotifierConditions:
             yield self._not_taken(notifier, each.refusal, holds=recent and not refusing)
             if not recent:
                 del self._named[alarm_id]
-        yield self._more_not_taken(notifier, holds=self._unnamed_lately.within(quiet, now) and not refusing)
+        if self._unnamed:
+            yield self._more_not_taken(
+                notifier, holds=self._unnamed_lately.within(quiet, now) and not refusing
+            )
 
     def _note(self, notifier: Notifier, now: int) -> None:
         """Take in what was refused since the last time."""

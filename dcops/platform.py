@@ -29,6 +29,7 @@ from dcops.keepsakes import Keepsakes
 from dcops.live_site import LiveSite, Successor
 from dcops.loop_watch import LoopWatch
 from dcops.metrics import AlarmMetrics, CorrectionMetrics, HistoryMetrics, NotificationMetrics, registered
+from dcops.notifier_conditions import lasting
 from dcops.out_of_touch import Source, sources_of
 from dcops.outputs import build_notifiers, build_stores, deliver_to
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
@@ -114,7 +115,7 @@ class Platform:
         self._readiness = self._judge_readiness()
         self._pages = Showing(self._view(live))
         self._disk = DiskSpace(settings.data)
-        self._own_alarms = PlatformAlarms(self.board)
+        self._own_alarms = PlatformAlarms(self.board, lasting(settings.speed))
         self._conditions = self._find_conditions(loaded.journal.memory)
         self.stopping = StopBudget()
         self._former = Freeing()

@@ -108,25 +108,25 @@ export class HallMap {
     if (!cell) return;
     const node = this.live.nodes.get(id);
     describe(cell, node);
-    const state = judge(node.power, node.quality, node.coverage);
-    const load = node.rated_power && node.power !== null ? node.power / node.rated_power : null;
+    const { value, state, metered, text } = this.shown(node);
     const byLoad = this.mode === "load";
-    const shown = byLoad ? load : node.temperature;
-    const heat = judge(node.temperature, node.temperature_quality, null);
-    const doubtful = (node.quality !== null && state !== "good") || (!byLoad && node.temperature_quality !== null && heat !== "good");
-    const step = shown === null ? "unknown" : MODES[this.mode].steps.filter((limit) => shown >= limit).length;
+    const step = value === null ? "unknown" : MODES[this.mode].steps.filter((limit) => value >= limit).length;
     cell.dataset.flag = step === 5 ? (byLoad ? "▲" : "▲▲") : step === 4 && !byLoad ? "▲" : "";
-    cell.className = `cell ${step === "unknown" ? "no-value" : `${this.mode}-${step}`}${doubtful ? " hatched" : ""}${state === "stale" ? " stale" : ""}`;
-    setText(cell.children[1], byLoad ? this.loadText(node, load, state) : node.temperature === null ? DASH : `${fixed(node.temperature, 1)}°`);
+    cell.className = `cell ${step === "unknown" ? "no-value" : `${this.mode}-${step}`}${metered && state !== "good" ? " hatched" : ""}${state === "stale" ? " stale" : ""}`;
+    setText(cell.children[1], (["estimated", "uncertain"].includes(state) ? "≈" : "") + text);
     setText(cell.children[0], (node.position === null ? node.name : String(node.position)) + (node.alarms ? ` ${MARKS[node.priority]}` : ""));
     this.tellAge(id, cell);
   }
 
-  loadText(node, load, state) {
-    if (node.power === null) return DASH;
-    const about = state === "estimated" ? "≈" : "";
-    const text = load === null ? quantity(node.power, "W") : `${Math.round(load * 100)}%`;
-    return about + text;
+  // What the colour is of, and how far that may be believed: each of the two modes has its own meters.
+  shown(node) {
+    if (this.mode === "temperature") {
+      const { temperature: value, temperature_quality: quality } = node;
+      return { value, state: judge(value, quality, null), metered: quality !== null, text: value === null ? DASH : `${fixed(value, 1)}°` };
+    }
+    const value = node.rated_power && node.power !== null ? node.power / node.rated_power : null;
+    const text = node.power === null ? DASH : value === null ? quantity(node.power, "W") : `${Math.round(value * 100)}%`;
+    return { value, state: judge(node.power, node.quality, node.coverage), metered: node.quality !== null, text };
   }
 
   tellAges() {
@@ -139,8 +139,9 @@ export class HallMap {
     showAge(cell, seconds);
     const note = this.note(node, seconds);
     setText(cell.children[2], note || cell.dataset.flag || "");
-    const state = judge(node.power, node.quality, node.coverage);
-    const text = `${node.name}: ${quantity(node.power, "W")}, inlet ${quantity(node.temperature, "°C")}, ${STATES[state]}${note ? `, ${note}` : ""}${node.alarms ? `, alarms: ${node.alarms}` : ""}`;
+    const power = judge(node.power, node.quality, node.coverage);
+    const heat = judge(node.temperature, node.temperature_quality, null);
+    const text = `${node.name}: ${told(quantity(node.power, "W"), power, node.quality)}, inlet ${told(quantity(node.temperature, "°C"), heat, node.temperature_quality)}${note ? `, ${note}` : ""}${node.alarms ? `, alarms: ${node.alarms}` : ""}`;
     // What can be seen in the cell begins its name, so that it can be called by it.
     const seen = [...cell.children].map((part) => part.textContent).filter(Boolean).join(" ");
     setAttribute(cell, "aria-label", `${seen}, ${text}`);
@@ -151,7 +152,7 @@ export class HallMap {
     const cell = event.target.closest(".cell");
     if (!cell) return;
     const node = this.live.nodes.get(cell.dataset.node);
-    setAttribute(cell, "title", `${cell.getAttribute("aria-label")}, ${percent(node.coverage)} measured, oldest reading ${age(this.live.age(node))}`);
+    setAttribute(cell, "title", `${cell.getAttribute("aria-label")}, power ${percent(node.coverage)} measured, its oldest reading ${age(this.live.age(node))}`);
   }
 
   // One stop of the tab key for all racks; from there the arrows go on, as in the tree.
@@ -187,11 +188,18 @@ export class HallMap {
   }
 
   note(node, seconds) {
-    if (node.quality === null) return "";
+    const { state, metered } = this.shown(node);
+    if (!metered) return "";
+    if (this.mode === "temperature") return { none: "no data", stale: "stale" }[state] ?? "";
     const full = node.coverage !== null && node.coverage >= 0.9995;
     if (full) return "";
     if (seconds === null) return "no data";
-    if (judge(node.power, node.quality, node.coverage) === "stale" || node.coverage === null && seconds > PERIODS_UNTIL_STALE * (node.period ?? 0)) return `stale ${age(seconds)}`;
+    if (state === "stale" || node.coverage === null && seconds > PERIODS_UNTIL_STALE * (node.period ?? 0)) return `stale ${age(seconds)}`;
     return `${percent(node.coverage)} ok`;
   }
+}
+
+// A number in words, with how far it may be believed if it is metered at all.
+function told(text, state, quality) {
+  return quality === null ? text : `${text}, ${STATES[state]}`;
 }

@@ -10,7 +10,7 @@ from grafana.assembly import Section, assemble
 from grafana.dashboards import uids
 from grafana.dashboards.device_panels import NO_YES, Column, device_table, device_trend, oldest_of
 from grafana.panels import Link, Series, listing, tile, trend
-from grafana.promql import IN_BUILDING, IN_BUILDING_OR_CAMPUS, at, by_device, point, read_share
+from grafana.promql import IN_BUILDING, IN_BUILDING_OR_CAMPUS, at, by_device, point, read_share, select
 from grafana.trust import covered, oldest
 
 STAGES = (
@@ -24,6 +24,8 @@ STAGES = (
 """From the grid to the racks."""
 _ANY_STAGE = "~" + "|".join(STAGES)
 _BUILDING = "$building"
+_NOT_ON_BATTERY = f"unless on(device) {point(IN_BUILDING, DeviceKind.UPS, 'on_battery')} == 1"
+"""What a battery gives does not come in: output over input says nothing then."""
 
 
 def build() -> Dashboard:
@@ -69,30 +71,46 @@ def unbalance() -> stat.Panel:
 
 
 def headroom() -> stat.Panel:
-    """What is left of a UPS rating if one feed had to carry both."""
+    """What is left of a UPS rating if one feed had to carry both, in the hall that has least."""
+    halls = f"max by (node, hall) ({metrics.NODE_INFO}{{{IN_BUILDING}}})"
+
+    def load(feed: Feed) -> str:
+        read = select(metrics.point("load"), kind=DeviceKind.UPS, feed=feed)
+        return f"avg by (hall) ({read} * on(node) group_left(hall) {halls})"
+
+    by_hall = f"min(1 - ({load(Feed.A)} + {load(Feed.B)}))"
     loads = " + ".join(f"avg({point(IN_BUILDING, DeviceKind.UPS, 'load', feed=feed)})" for feed in Feed)
     return tile(
         "Failover headroom at the UPSs",
-        "1 − (mean load of the UPSs on A + mean load of those on B): the share of its rating that the "
-        "surviving "
-        "feed would have left, for UPSs of equal rating. Below 0 the loss of a feed is the loss of load.",
-        [Series(expr=f"1 - ({loads})", legend="headroom", unit=units.RATIO, limits=limits.HEADROOM)],
+        "1 − (mean load of the UPSs on A + mean load of those on B), in the hall where it is least: the "
+        "share of its rating that the surviving feed would have left, for UPSs of equal rating. Where no "
+        "hall has UPSs on both feeds, it is that of the building. Below 0 the loss of a feed is the "
+        "loss of load.",
+        [
+            Series(
+                expr=f"{by_hall} or 1 - ({loads})",
+                legend="headroom",
+                unit=units.RATIO,
+                limits=limits.HEADROOM,
+            )
+        ],
         [covered(read_share(IN_BUILDING, DeviceKind.UPS, "load")), *oldest_of(IN_BUILDING, DeviceKind.UPS)],
     )
 
 
 def ups_efficiency() -> stat.Panel:
-    """Output over input of all UPSs."""
+    """Output over input of all UPSs that live on their input."""
     output = point(IN_BUILDING, DeviceKind.UPS, "active_power")
     entering = point(IN_BUILDING, DeviceKind.UPS, "input_active_power")
     return tile(
         "UPS efficiency",
-        "Output power over input power of the UPSs that report both. Double conversion has 94-97 % above a "
-        "third "
-        "of its load.",
+        "Output power over input power of the UPSs that report both and do not run on battery. Double "
+        "conversion has "
+        "94-97 % above a third of its load.",
         [
             Series(
-                expr=f"sum({output} and on(device) {entering}) / sum({entering} and on(device) {output})",
+                expr=f"sum({output} and on(device) {entering} {_NOT_ON_BATTERY})"
+                f" / sum({entering} and on(device) {output} {_NOT_ON_BATTERY})",
                 legend="output / input",
                 unit=units.RATIO,
                 limits=limits.UPS_EFFICIENCY,
@@ -225,7 +243,7 @@ def ups_table() -> table.Panel:
         ],
         computed=[
             Series(
-                expr=f"{output} / {entering}",
+                expr=f"{output} / {entering} {_NOT_ON_BATTERY}",
                 legend="efficiency",
                 unit=units.RATIO,
                 limits=limits.UPS_EFFICIENCY,

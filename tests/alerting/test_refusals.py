@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from alerting.alarms import Alarm
+from alerting.alarms import Alarm, Priority
 from alerting.delivery import Backoff, Notifier, NotifierOptions, Outcome
 from alerting.errors import Refused
 from tests.alerting.plant import make_alarm
@@ -87,6 +87,17 @@ async def test_an_alarm_that_is_refused_by_itself_says_nothing_of_the_receiver_n
         notifier.offer(raised)
         await until(lambda: notifier.outcomes[Outcome.REFUSED] == 3)
         assert not notifier.refusing
+
+
+async def test_what_is_refused_is_counted_by_priority() -> None:
+    channel = Picky(lambda alarm_id: alarm_id not in ids([1, 2, 3]))
+    priorities = [Priority.LOW, Priority.LOW, Priority.HIGH, Priority.LOW]
+    queued = [
+        replace(alarm, priority=each) for alarm, each in zip(numbered(range(4)), priorities, strict=True)
+    ]
+    async with running(channel, queued) as notifier:
+        await until(lambda: notifier.outcomes[Outcome.REFUSED] == 3)
+        assert notifier.refused == {Priority.HIGH: 1, Priority.MEDIUM: 0, Priority.LOW: 2}
 
 
 async def test_a_receiver_that_refuses_everything_is_tried_a_bounded_number_of_times_a_round() -> None:

@@ -1,7 +1,11 @@
 """How many alarms stand in each space, and how urgent the worst is."""
 
+from json import loads
+
 from console.alarms import AlarmTally
+from console.showing import Shown
 from console.spaces import SpacePlan
+from facility.sample import NANOSECONDS
 from tests.console.plant import Plant, alarm
 
 
@@ -47,3 +51,15 @@ def test_what_has_not_changed_is_not_counted_again(plant: Plant) -> None:
     assert tally.revision == 2
     assert not tally.counts.any()
     assert not tally.ranks.any()
+
+
+def test_a_revision_is_that_of_no_list_shown_before_a_reload(plant: Plant) -> None:
+    """A page whose stream begins anew must see that another alarm stands, though it is one again."""
+    plant.board.raise_alarm(alarm("x", "b1", id="1"))
+    before = loads(Shown(plant.view()).feed.message(None))["alarms"]
+    plant.board.clear("1", plant.clock.time)
+    plant.board.raise_alarm(alarm("x", "b1", id="2"))
+    plant.clock.time += NANOSECONDS
+    after = loads(Shown(plant.view()).feed.message(None))["alarms"]
+    assert (before["high"], after["high"]) == (1, 1)
+    assert after["revision"] > before["revision"]

@@ -112,10 +112,41 @@ async def test_a_racks_name_begins_with_what_is_seen_of_it(plant: Plant, browser
     assert all(name.startswith(f"{seen}, ") for seen, name in names)
     assert names[1] == [
         "2 ▲ 80%",
-        "2 ▲ 80%, R1.02: 104.0\u202fkW, inlet 24.5\u202f°C, good, alarms: 1",
+        "2 ▲ 80%, R1.02: 104.0\u202fkW, good, inlet 24.5\u202f°C, good, alarms: 1",
     ]
     parts = browser.execute_script("return document.querySelectorAll('.cell')[1].textContent")
     assert parts.split() == ["2", "▲", "80%"]
+
+
+async def test_the_map_of_inlets_tells_of_their_sensors_and_not_of_power_meters(
+    plant: Plant, browser: Chrome, port: int
+) -> None:
+    """A gateway of PDUs that is away hides no temperature, and a sensor that is away is not called good."""
+    dark, blind = RACK, "b1-h1-r1-k01"
+    plant.silent = {f"{dark}-pdu-a", f"{dark}-pdu-b", f"{blind}-climate"}
+    for _ in range(3):
+        plant.tick(10.0)
+        plant.set(f"{dark}-climate", air_inlet_temperature=24.5)
+        plant.read_all()
+        plant.tick(0.0)
+    plant.set(f"{dark}-climate", air_inlet_temperature=24.5)
+    plant.tick(0.0)
+    await show(browser, port)
+    await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, '[data-mode="temperature"]').click)
+    seen = (
+        "const e = document.querySelector(arguments[0]);"
+        "return [e.className, e.innerText.split(/\\s+/), e.ariaLabel]"
+    )
+
+    async def cell(rack: str) -> list:
+        return await asyncio.to_thread(browser.execute_script, seen, f'.cell[data-node="{rack}"]')
+
+    classes, words, label = await cell(dark)
+    assert (classes, words) == ("cell temperature-2", ["2", "24.5°"])
+    assert "stale: nothing in it is measured now, inlet 24.5\u202f°C, good" in label
+    classes, words, label = await cell(blind)
+    assert (classes, words) == ("cell no-value hatched", ["1", "—", "no", "data"])
+    assert "kW, good, inlet —, unknown, no data" in label
 
 
 async def test_arrows_go_from_rack_to_rack_and_tab_passes_them_at_once(

@@ -10,6 +10,7 @@ from typing import Any
 from alerting.board import AlarmBoard
 from alerting.platform_alarms import Condition, PlatformAlarms
 from collectors.health import CollectorHealth, CollectorState
+from dcops.notifier_conditions import lasting
 from dcops.pipeline_conditions import Pipeline, PipelineConditions
 from ingest.delivery import DeliveryStats
 from ingest.journal_entries import Backlog
@@ -35,7 +36,7 @@ class FakeDelivery:
 
 
 class Bench:
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, board: AlarmBoard | None = None) -> None:
         self.stats = SpoolStats(limits=JournalLimits(size=8 * GIB, age=168 * HOUR))
         self.counts = AcceptCounts()
         self.history, self.influx = FakeDelivery("history"), FakeDelivery("influxdb")
@@ -78,8 +79,8 @@ class Bench:
             ),
             speed,
         )
-        self.board = AlarmBoard()
-        self.alarms = PlatformAlarms(self.board)
+        self.board = board or AlarmBoard()
+        self.alarms = PlatformAlarms(self.board, lasting(speed))
 
     def holding(self, now: int = NOON) -> list[Condition]:
         self.conditions._pipeline.spool.stats = self.stats  # type: ignore[misc]

@@ -107,3 +107,15 @@ def test_what_a_notifier_refuses_as_a_whole_is_named_once_it_takes_others_again(
         "notifier-refusing:pager: leak:cdu-1.leak",
     ]
     assert bench.up(NOON + 4 * MINUTE) == ["notifier-refusing:pager: leak:cdu-1.leak"]
+
+
+def test_what_was_not_taken_is_told_for_its_hour_also_over_a_restart() -> None:
+    before = Bench()
+    refuse(before, *(f"leak:cdu-{number}.leak" for number in range(12)))
+    told = before.up(NOON)
+    assert len(told) == 11  # ten by name, and the rest
+    after = Bench(board=before.board)
+    assert after.up(NOON + MINUTE) == told
+    assert after.up(NOON + HOUR - SECOND) == told
+    refuse(after, "leak:cdu-11.leak")
+    assert after.up(NOON + HOUR) == ["notifier-refusing:pager: leak:cdu-11.leak"]

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from alerting import platform_alarms as rules
+from alerting.alertmanager import SEVERITIES
 from alerting.delivery import Notifier, NotifierOptions
 from dcops.crew.metrics import MemberMetrics
 from dcops.endpoint_metrics import EndpointExposition
@@ -19,7 +21,9 @@ from dcops.metrics import NotificationMetrics
 from dcops.platform import Platform
 from deploy.servers import find_executable
 from tests.console.collecting import FakeCollection
+from tests.dcops.pipeline_bench import Bench
 from tests.grafana.running import answered_platform
+from tests.ingest.plant import site
 
 Exposed = dict[str, dict[str, set[str]]]
 ROOT = Path(__file__).parents[2]
@@ -78,6 +82,30 @@ def test_every_alert_waits_and_tells_what_to_do(name: str) -> None:
     assert "instance" in alert["annotations"]["summary"] + alert["annotations"]["description"] or (
         name in ("DcopsNotScraped", "DcopsCoverageLow")
     )
+
+
+@pytest.mark.parametrize(
+    ("alert", "alarm"),
+    [
+        ("DcopsClockAhead", rules.CLOCK_AHEAD),
+        ("DcopsReadingsLost", rules.JOURNAL_DROPPING),
+        ("DcopsJournalDown", rules.JOURNAL_UNAVAILABLE),
+        ("DcopsJournalBehind", rules.JOURNAL_SLOW),
+        ("DcopsJournalDamaged", rules.JOURNAL_DAMAGED),
+        ("DcopsJournalFilling", rules.STORE_FILLING),
+        ("DcopsStoreDown", rules.STORE_UNAVAILABLE),
+        ("DcopsStoreLagging", rules.STORE_BEHIND),
+        ("DcopsReadingsAtRisk", rules.STORE_AT_RISK),
+        ("DcopsReadingsExpired", rules.STORE_LOSING),
+        ("DcopsStoreRejecting", rules.STORE_REFUSING),
+        ("DcopsNotificationsFailing", rules.NOTIFIER_FAILING),
+    ],
+)
+def test_an_alert_is_as_urgent_as_the_alarm_of_dcops_itself(alert: str, alarm: str) -> None:
+    bench = Bench()
+    assert bench.holding() == []
+    (priority,) = {each.priority for each in bench.conditions(site(), NOON) if each.rule == alarm}
+    assert ALERTS[alert]["labels"]["severity"] == SEVERITIES[priority]
 
 
 @pytest.mark.parametrize("name", ALERTS)

@@ -255,6 +255,43 @@ def shown(server: Server, uid: str, panel: str) -> list[list]:
     ]
 
 
+TWO_HALLS = [("b1-h1", 0.55, 0.60, 0.0), ("b1-h2", 0.20, 0.10, 1.0)]
+"""Halls with the load of their UPSs on A and B, and whether those on A run on battery."""
+
+
+@pytest.fixture(scope="module")
+def two_halls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The UPSs of two halls; each of 1 MW takes 4 % more than it gives, or nothing if it is on battery."""
+    lines = ['dcops_node_info{node="campus",level="campus"} 1']
+    for hall, load_a, load_b, on_battery in TWO_HALLS:
+        lines.append(f'dcops_node_info{{node="{hall}",level="hall",building="b1",hall="{hall}"}} 1')
+        for feed, load, battery in (("A", load_a, on_battery), ("B", load_b, 0.0)):
+            labels = f'{{device="{hall}-ups-{feed}",feed="{feed}",kind="ups",node="{hall}"}}'
+            lines += [
+                f"dcops_point_load_ratio{labels} {load}",
+                f"dcops_point_on_battery{labels} {battery}",
+                f"dcops_point_active_power_watts{labels} {load * 1e6}",
+                f"dcops_point_input_active_power_watts{labels} {load * 1.04e6 * (1 - battery)}",
+            ]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    with scraping(lambda: text, tmp_path_factory.mktemp("prometheus")) as server:
+        yield server
+
+
+def test_headroom_is_that_of_the_hall_that_would_lose_its_load(two_halls: Server) -> None:
+    """The mean of both halls would be 0.275."""
+    ((_, headroom),) = shown(two_halls, "dcops-power-path", "Failover headroom at the UPSs")[0]
+    assert headroom == pytest.approx(1 - (0.55 + 0.60))
+
+
+def test_a_ups_on_battery_has_no_efficiency(two_halls: Server) -> None:
+    ((_, efficiency),) = shown(two_halls, "dcops-power-path", "UPS efficiency")[0]
+    assert efficiency == pytest.approx(1 / 1.04)
+    columns = shown(two_halls, "dcops-power-path", "UPSs")
+    by_device = next(column for column in columns if column and column[0][1] == pytest.approx(1 / 1.04))
+    assert {labels["device"] for labels, _ in by_device} == {"b1-h1-ups-A", "b1-h1-ups-B", "b1-h2-ups-B"}
+
+
 def test_devices_that_show_nothing_and_those_never_read_keep_their_rows(troubled: Server) -> None:
     *values, usable, last_read = shown(troubled, "dcops-rack", "Rack PDUs")
     assert values == [[]] * 6
@@ -304,7 +341,8 @@ def test_what_the_rules_of_prometheus_compare_is_there(scraped: Server) -> None:
         "DcopsValuesRefused",  # with an hour ago
         "DcopsReadingsAtRisk",  # there while a store runs
         "DcopsNotificationsFailing",
-        "DcopsNotificationsLost",  # there is no notifier
+        "DcopsNotificationsLost",
+        "DcopsNotificationsRefused",  # there is no notifier
     }
 
 
