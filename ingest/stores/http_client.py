@@ -121,9 +121,7 @@ class HttpClient:
 
     def _answer_error(self, response: BaseHTTPResponse) -> StoreError:
         said = response.data.decode(errors="replace")
-        return answer_error(
-            self._place, response.status, said, self._mends, response.headers.get("Retry-After")
-        )
+        return answer_error(self._place, response.status, said, self._mends, response.headers)
 
 
 def packed(body: bytes) -> bytes:

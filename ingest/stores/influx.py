@@ -112,5 +112,5 @@ class InfluxStore:
 
     def _answer_error(self, error: ApiException) -> StoreError:
         return answer_error(
-            self._place, int(error.status or 0), str(error.message), _MENDS, error.retry_after
+            self._place, int(error.status or 0), str(error.message), _MENDS, error.headers or {}
         )
