@@ -11,6 +11,8 @@ LONGEST_PAUSE = 3600.0
 """Seconds that a store is left alone at most, whatever it asks for."""
 
 _TOO_LARGE = 413
+_ELSEWHERE = frozenset({301, 302, 303, 307, 308})
+"""Not followed: a write would go on as a GET, or a token to another server."""
 _OUT_OF_TIME = frozenset({408, 504})
 _REFUSED = frozenset({400, 422})
 _DROPPED = re.compile(r"\bdropped=(\d+)")
@@ -34,7 +36,7 @@ class RequestRefusedError(StoreError):
 
 
 def answer_error(
-    place: str, status: int, said: str, mends: Mapping[int, str], retry_after: str | None = None
+    place: str, status: int, said: str, mends: Mapping[int, str], headers: Mapping[str, str]
 ) -> StoreError:
     """The error that an answer stands for.
 
@@ -43,8 +45,12 @@ def answer_error(
         status: HTTP status, not 2xx.
         said: its text.
         mends: what a person has to do, by status.
-        retry_after: that header.
+        headers: of the answer.
     """
+    elsewhere = headers.get("Location")
+    if status in _ELSEWHERE and elsewhere:
+        message = f"{place}: HTTP {status} (it sends on to {elsewhere[:_SHOWN]})"
+        return StoreUnavailableError(message, mend=_ADDRESS)
     said = " ".join(said.split())
     shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
     message = f"{place}: HTTP {status} ({shown})"
@@ -59,7 +65,7 @@ def answer_error(
         return RequestRefusedError(message, int(dropped[1]) if dropped else 0)
     mend = mends.get(status, "see its own log")
     kind = StoreSlowError if status in _OUT_OF_TIME else StoreUnavailableError
-    return kind(message, mend=mend, retry_after=seconds(retry_after, datetime.now(UTC)))
+    return kind(message, mend=mend, retry_after=seconds(headers.get("Retry-After"), datetime.now(UTC)))
 
 
 def is_page(said: str) -> bool:

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError  # what influxdb-client lets through fr
 from ingest.errors import StoreError
 from ingest.journal_entries import JournalEntry
 from ingest.stores.answers import answer_error, not_a_store
-from ingest.stores.http_client import packed, unreachable, wants_compression
+from ingest.stores.http_client import header_text, packed, unreachable, wants_compression
 from ingest.stores.line_output import LineOutput
 from ingest.stores.line_writer import REQUEST_BYTES
 
@@ -58,7 +58,7 @@ class InfluxStore:
         self._target = target
         self._client = InfluxDBClient(
             url=target.url,
-            token=target.token,
+            token=header_text(target.token),
             org=target.org,
             timeout=int(target.timeout * 1000),
             retries=False,
@@ -112,5 +112,5 @@ class InfluxStore:
 
     def _answer_error(self, error: ApiException) -> StoreError:
         return answer_error(
-            self._place, int(error.status or 0), str(error.message), _MENDS, error.retry_after
+            self._place, int(error.status or 0), str(error.message), _MENDS, error.headers or {}
         )

@@ -73,10 +73,11 @@ class InfluxV1Server:
         """The rows of each statement."""
         query = {"db": self._place.database, "epoch": "ns", "q": "; ".join(statements)}
         results = orjson.loads(self._client.get("/query", query))["results"]
-        if any("error" in result for result in results):
-            if len(statements) > 1:
-                self._ask(statements[0])  # of several it says only that they were not executed
-            raise StoreUnavailableError(f"InfluxDB, database {self._place.database}: {results[0]['error']}")
+        errors = [result["error"] for result in results if "error" in result]
+        if errors:
+            for each in statements if len(statements) > 1 else ():
+                self._ask(each)  # of several it may say only that they were not executed
+            raise StoreUnavailableError(f"InfluxDB, database {self._place.database}: {errors[0]}")
         return [result["series"][0]["values"] if "series" in result else [] for result in results]
 
 

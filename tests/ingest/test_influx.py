@@ -145,6 +145,22 @@ async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: 
         await store.close()
 
 
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_server_that_moved_is_not_followed_but_named(version: int) -> None:
+    """As a proxy answers that wants https: the address of the site file is to be corrected."""
+    async with Receiver().running() as receiver:
+        moved = {"Location": "https://influx.example/write"}
+        receiver.answers = [web.Response(status=301, text="<html>Moved</html>", headers=moved)]
+        server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
+        store = LineStore(server, catalogue(), "v1") if version == 1 else InfluxStore(target(receiver.url))
+        with pytest.raises(StoreUnavailableError) as caught:
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+    said = "HTTP 301 (it sends on to https://influx.example/write); correct the address"
+    assert said in str(caught.value)
+    assert len(receiver.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

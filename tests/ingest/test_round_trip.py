@@ -297,3 +297,16 @@ async def test_user_password_and_certificate_are_those_of_the_site(tmp_path: Pat
         await stranger.write(entries()[:1])
     await stranger.close()
     await runner.cleanup()
+
+
+async def test_what_influxdb_says_of_one_of_several_questions_is_told(tmp_path: Path) -> None:
+    """Somebody wrote a quality as text, of which there is no least one."""
+    async with processes.influxd(tmp_path) as influx:
+        await asyncio.to_thread(ask, f"{influx.url}/query", b"", q="CREATE DATABASE plant")
+        line = f'utility_meter,device=grid active_power=5,active_power_q="bad" {NOON}'.encode()
+        await asyncio.to_thread(ask, f"{influx.url}/write", line, db="plant", precision="ns")
+        server = InfluxV1Server(HttpTarget(url=influx.url), InfluxDatabase(database="plant"))
+        store = LineStore(server, catalogue(), "influx")
+        with pytest.raises(StoreUnavailableError, match=r"database plant: unsupported min iterator type"):
+            await store.history("grid.active_power", NOON, NOON + 60 * SECOND, 10 * SECOND)
+        await store.close()
