@@ -17,8 +17,8 @@ _MENDS = {
     429: "it asks for fewer writes; raise its limits",
 }
 
-Rows = list[list[float | int | None]]
-"""Rows of one answer: time, then one number a column."""
+Rows = list[list[float | int | str | None]]
+"""Rows of one answer: time, then one number a column; a text where somebody else wrote one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ class InfluxV1Server:
         source = f"FROM {self._source(place.measurement)} WHERE {_where(place, start, stop)}"
         if step is None:
             found = self._ask(f"SELECT {value} {source}", f"SELECT {quality} {source}")
-            return readings(_pairs(found[0]), ((time, int(code)) for time, code in _pairs(found[1])))
+            codes = self._numbers(place.quality_field, found[1])
+            return readings(self._numbers(place.field, found[0]), ((time, int(code)) for time, code in codes))
         buckets = f"GROUP BY time({step}ns, {start % step}ns) fill(none)"
         told = "last" if place.is_counter else "mean"
         found = self._ask(
@@ -64,6 +65,20 @@ class InfluxV1Server:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _numbers(self, name: str, rows: Rows) -> list[tuple[int, float]]:
+        """Times and values of a field.
+
+        Raises:
+            StoreUnavailableError: somebody wrote texts into it.
+        """
+        try:
+            return _pairs(rows)
+        except ValueError as error:
+            raise StoreUnavailableError(
+                f"InfluxDB, database {self._place.database}: the field {name!r} is no number: {error}",
+                mend="find out which other program writes it",
+            ) from error
 
     def _source(self, measurement: str) -> str:
         policy = self._place.retention_policy

@@ -309,4 +309,6 @@ async def test_what_influxdb_says_of_one_of_several_questions_is_told(tmp_path: 
         store = LineStore(server, catalogue(), "influx")
         with pytest.raises(StoreUnavailableError, match=r"database plant: unsupported min iterator type"):
             await store.history("grid.active_power", NOON, NOON + 60 * SECOND, 10 * SECOND)
+        with pytest.raises(StoreUnavailableError, match=r"the field 'active_power_q' is no number: .*'bad'"):
+            await store.history("grid.active_power", NOON, NOON + 60 * SECOND, None)
         await store.close()
