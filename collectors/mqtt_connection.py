@@ -3,8 +3,8 @@
 aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
 client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open``, which has the
-socket read, and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are the futures of
-its beginning, which ``async with`` waits for, and of its end.
+socket read, ``_on_socket_register_write`` and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are
+the futures of its beginning, which ``async with`` waits for, and of its end.
 
 Messages are read here, and paho has nothing to do with them (docs/decisions/0043). It is given all other
 packets: in paho 2.x ``_sock_recv`` is how it reads from its socket, and ``_last_bytes_received`` when it did
@@ -292,6 +292,22 @@ class Connection(aiomqtt.Client):
         self._reached = True
         super()._on_socket_open(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._inflow.open, sock)
+
+    def _on_socket_register_write(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401, ARG002
+        self._loop.call_soon_threadsafe(self._watch_for_writing, sock)
+
+    def _watch_for_writing(self, sock: PahoSocket) -> None:
+        """Unless it was closed since: its number may be that of another connection by now."""
+        number = sock.fileno()
+        if number >= 0:
+            self._loop.add_writer(number, self._write)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_socket_close(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._inflow.close()

@@ -169,6 +169,19 @@ async def test_a_subscription_is_not_waited_for_over_a_connection_that_is_gone()
                 await connection.ask_for(["a"], 1, retained=True)
 
 
+async def test_a_socket_that_was_closed_meanwhile_is_not_watched_for_writing() -> None:
+    """Its number may be that of another connection by then."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with connected(Broker(FIRST)) as it:
+        await until(lambda: len(it.messages) == 1)
+        it.connection.acknowledge(7)
+        it.connection._broken_off(ConnectionResetError("connection closed"))  # in the same turn
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert told == []
+
+
 async def test_a_packet_of_16_megabytes_is_waited_for() -> None:
     async with connected(Broker(FIRST + bytes.fromhex("30 8080 8008"))) as it:
         await until(lambda: it.messages == [("a", b"1", 7)])
