@@ -3,8 +3,8 @@
 aiomqtt acknowledges every message as it comes and does not tell which ones come again. paho-mqtt, on which
 it stands, offers both; this class reaches for it. What it relies on in aiomqtt 2.x: ``_client`` is paho's
 client; its callbacks are the methods ``_on_connect``, ``_on_disconnect``, ``_on_socket_open``, which has the
-socket read, and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are the futures that
-``async with`` and ``messages`` wait for.
+socket read, ``_on_socket_register_write`` and ``_on_socket_close``; ``_connected`` and ``_disconnected`` are
+the futures of its beginning, which ``async with`` waits for, and of its end.
 
 Messages are read here, and paho has nothing to do with them (docs/decisions/0043). It is given all other
 packets: in paho 2.x ``_sock_recv`` is how it reads from its socket, and ``_last_bytes_received`` when it did
@@ -13,11 +13,11 @@ last. A broker from which something comes is not given up for an answer to a pin
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiomqtt
 from aiomqtt.types import PahoSocket
@@ -46,6 +46,15 @@ _REFUSED = 128
 _UNSUPPORTED_VERSION = 132
 _RETAINED_ALWAYS, _RETAINED_IF_NEW = 0, 1
 _AT_LEAST_ONCE = 1
+_CLOSED = "connection closed"
+_ENDS = {
+    130: "it sends a packet that cannot be read",
+    141: "it does not answer to pings",
+}
+"""What reason codes of MQTT 5 mean that paho gives to an end of its own."""
+_TAKEN_OVER = 142
+
+Granted = TypeVar("Granted")
 
 
 class Connection(aiomqtt.Client):
@@ -91,6 +100,7 @@ class Connection(aiomqtt.Client):
         self._reached = False
         self._greeted = False
         self._unreadable: MqttError | None = None
+        self._lost = ""
         self._inflow = Inflow(take=self._hand_on, ended=self._broken_off)
         self._for_paho = b""
         self._end: OSError | None = None
@@ -113,7 +123,7 @@ class Connection(aiomqtt.Client):
                 raise _NoGreetingError(f"{error}: it sends no greeting") from None
             raise
         if self._client.socket() is None:  # aiomqtt forgets an end that comes together with the greeting
-            raise self._unreadable or MqttError("connection closed")
+            raise self._unreadable or MqttError(_CLOSED)
         return self
 
     async def _look_up(self) -> None:
@@ -153,26 +163,47 @@ class Connection(aiomqtt.Client):
         for start in range(0, len(topics), _TOPICS_A_SUBSCRIBE):
             asked = topics[start : start + _TOPICS_A_SUBSCRIBE]
             if self._old:
-                granted = await self.subscribe([(topic, qos) for topic in asked], timeout=_PATIENCE)
+                answer = self.subscribe([(topic, qos) for topic in asked], timeout=_PATIENCE)
             else:
                 options = SubscribeOptions(qos=qos, retainHandling=handling)
-                granted = await self.subscribe([(topic, options) for topic in asked], timeout=_PATIENCE)
+                answer = self.subscribe([(topic, options) for topic in asked], timeout=_PATIENCE)
+            granted = await self._unless_lost(answer)
             codes = [code if isinstance(code, int) else code.value for code in granted]
             refused.extend(topic for topic, code in zip(asked, codes, strict=False) if code >= _REFUSED)
         return refused
+
+    async def _unless_lost(self, answer: Coroutine[Any, Any, Granted]) -> Granted:
+        """What the broker answers; aiomqtt would wait for it over a connection that is gone.
+
+        Raises:
+            MqttError: the connection is lost, or there is no answer.
+        """
+        waiting = asyncio.ensure_future(answer)
+        try:
+            await asyncio.wait((waiting, self._disconnected), return_when=asyncio.FIRST_COMPLETED)
+            if self._disconnected.done():
+                raise self._why_lost()
+            return waiting.result()
+        finally:
+            waiting.cancel()
+
+    def _why_lost(self) -> BaseException:
+        """What ended the connection, in words."""
+        error = self._disconnected.exception()
+        if error is None or (isinstance(error, MqttError) and self._lost):
+            return MqttError(self._lost or _CLOSED)
+        return error
 
     async def until_lost(self) -> None:
         """Return when it was dropped by us.
 
         Raises:
             MqttError: it is lost otherwise.
+            Exception: what comes over it is more than can be coped with.
         """
-        try:
-            async for _ in self.messages:
-                pass
-        except MqttError:
-            if not self._dropped:
-                raise
+        await asyncio.wait((self._disconnected,))
+        if not self._dropped:
+            raise self._why_lost()
 
     def acknowledge(self, mid: int) -> None:
         """Acknowledge a message that came over this connection."""
@@ -223,6 +254,7 @@ class Connection(aiomqtt.Client):
             return
         if isinstance(error, PacketError):
             error = self._unreadable = MqttError(str(error))
+            self._lost = str(error)
         if not self._disconnected.done():
             self._disconnected.set_exception(error)
             self._disconnected.exception()  # nobody may wait for it, of which asyncio would complain
@@ -249,8 +281,9 @@ class Connection(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        self._lost = self._lost or _told(reason_code, by_broker=flags.is_disconnect_packet_from_server)
         if not self._connected.done():  # aiomqtt would wait for its timeout
-            self._connected.set_exception(MqttError("connection closed"))
+            self._connected.set_exception(MqttError(_CLOSED))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
         if self._disconnected.done() and not self._disconnected.cancelled():
             self._disconnected.exception()  # aiomqtt may drop it unread, of which asyncio would complain
@@ -259,6 +292,22 @@ class Connection(aiomqtt.Client):
         self._reached = True
         super()._on_socket_open(client, userdata, sock)
         self._loop.call_soon_threadsafe(self._inflow.open, sock)
+
+    def _on_socket_register_write(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401, ARG002
+        self._loop.call_soon_threadsafe(self._watch_for_writing, sock)
+
+    def _watch_for_writing(self, sock: PahoSocket) -> None:
+        """Unless it was closed since: its number may be that of another connection by now."""
+        number = sock.fileno()
+        if number >= 0:
+            self._loop.add_writer(number, self._write)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection is broken
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_socket_close(self, client: Client, userdata: Any, sock: PahoSocket) -> None:  # noqa: ANN401
         self._inflow.close()
@@ -281,6 +330,15 @@ def wants_another_version(error: BaseException) -> bool:
 
 def _code(code: int | ReasonCode | None) -> int | None:
     return code.value if isinstance(code, ReasonCode) else code
+
+
+def _told(code: ReasonCode, *, by_broker: bool) -> str:
+    """Why a connection ended, by what the broker said or paho found."""
+    if not by_broker:
+        return _ENDS.get(code.value, _CLOSED)
+    if code.value == _TAKEN_OVER:
+        return "another client connected with our client_id; give each a client_id of its own"
+    return f"it ends the connection: {str(code).lower()}"
 
 
 def _wishes(broker: MqttBroker) -> Properties:

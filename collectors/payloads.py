@@ -38,6 +38,8 @@ _NANOSECONDS_IN = {TimeFormat.EPOCH_SECONDS: NANOSECONDS, TimeFormat.EPOCH_MILLI
 _SWITCH = {"on": 1, "true": 1, "off": 0, "false": 0}
 """Words of states that have none of their own."""
 _DATE_LENGTH = len("2026-01-01")
+_HARDLY = 1e-6
+"""How far from a whole number a state may be, for its scale may not be exact."""
 _LAST_YEARS = 1e15
 """No number of seconds or milliseconds of this size is a time."""
 
@@ -81,6 +83,10 @@ class PayloadDecoder:
         self._is_bare = not any(self._paths)
         self._words = [_raw_words(point, field) for point, field in zip(points, fields, strict=True)]
         self._measured = [point.type.unit != "1" for point in points]
+        self._states = [
+            (field.scale, field.offset) if point.type.behaviour is Behaviour.STATE else None
+            for point, field in zip(points, fields, strict=True)
+        ]
         self._invalid = [field.invalid for field in fields]
         self._partial = profile.partial
         self._time_path = profile.time_path
@@ -94,7 +100,7 @@ class PayloadDecoder:
         An empty payload means that the device is gone: no value, NOT_CONNECTED. So has a path that is
         not there, unless messages are partial; null, NaN and what the profile calls invalid are
         SENSOR_FAILURE; a text or a structure in place of a number is BAD, unless it is a word for a state,
-        and so are true and false in place of what has a unit.
+        and so are true and false in place of what has a unit, and 1.5 in place of a state.
 
         Raises:
             PayloadError: the payload is not JSON, and there is no text to be expected.
@@ -128,7 +134,10 @@ class PayloadDecoder:
             return Quality.BAD
         found = _number(raw)
         if not isinstance(found, Quality):
-            return Quality.SENSOR_FAILURE if found in self._invalid[at] else found
+            if found in self._invalid[at]:
+                return Quality.SENSOR_FAILURE
+            state = self._states[at]
+            return found if state is None or _is_whole(found, *state) else Quality.BAD
         return self._words[at].get(raw.casefold(), found) if isinstance(raw, str) else found
 
     def _time(self, document: Json, arrival: int) -> int | None:
@@ -225,6 +234,12 @@ def _number(found: object) -> float | Quality:
         except (ValueError, OverflowError):
             return Quality.BAD
     return Quality.BAD
+
+
+def _is_whole(raw: float, scale: float, offset: float) -> bool:
+    """Whether a number of a state may be one; what is no number is told elsewhere."""
+    number = raw * scale + offset
+    return not math.isfinite(number) or abs(number - round(number)) < _HARDLY
 
 
 def _raw_words(point: PointSpec, field: PayloadField) -> dict[str, float]:

@@ -99,6 +99,11 @@ DEFAULT_BOUNDARIES: dict[DeviceKind, Boundary] = {
 """Where a device counts unless the site says otherwise. A heat meter counts nowhere until told."""
 
 
+_BEYOND_ALL = 1e30
+"""In base units, no reading of anything is as large. Many devices write "no value" into a float as the
+largest one there is, 3.4e38, and whole numbers of 64 bits end at 1.8e19."""
+
+
 @dataclass(frozen=True, slots=True)
 class PointSpec:
     """One point as a profile declares it; all devices of a profile share the tuple of these."""
@@ -117,8 +122,9 @@ class PointSpec:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The lowest and the highest number that is possible."""
-        return (self.type.low, self.type.high) if self.check_range else (-inf, inf)
+        """The lowest and the highest number that is possible, of whatever it may be."""
+        low, high = (self.type.low, self.type.high) if self.check_range else (-inf, inf)
+        return max(low, -_BEYOND_ALL), min(high, _BEYOND_ALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,12 +44,12 @@ class Broker:
 class Taken:
     """A connection and what came over it; it pauses behind ``pause_at`` messages."""
 
-    def __init__(self, port: int, pause_at: int = -1) -> None:
+    def __init__(self, port: int, pause_at: int = -1, version: MqttVersion = MqttVersion.OLD) -> None:
         self.messages: list[tuple[str, bytes, int]] = []
         self._pause_at = pause_at
         self.connection = Connection(
-            MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test", version=MqttVersion.OLD),
-            version=MqttVersion.OLD,
+            MqttBroker(id="broker", host="127.0.0.1", port=port, client_id="test", version=version),
+            version=version,
             opened=lambda _: None,
             take=self._take,
         )
@@ -122,11 +122,64 @@ async def test_a_connection_ends_with_a_packet_that_nobody_can_take(
         await until(lambda: ended == [True], "the socket is closed")
 
 
-async def held(port: int, may_go_on: asyncio.Event) -> None:
+async def held(port: int, may_go_on: asyncio.Event, version: MqttVersion = MqttVersion.OLD) -> None:
     """A connection from its opening to its loss."""
-    async with asyncio.timeout(10.0), Taken(port).connection as connection:
+    async with asyncio.timeout(10.0), Taken(port, version=version).connection as connection:
         may_go_on.set()
         await connection.until_lost()
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("e0 02 8e 00", "another client connected with our client_id; give each a client_id of its own"),
+        ("e0 02 8b 00", "it ends the connection: server shutting down"),
+        ("a0 00", "it sends a packet that cannot be read"),  # which only clients send
+        ("", "connection closed"),
+    ],
+)
+async def test_why_a_connection_ends_is_told_in_words(sent: str, reason: str) -> None:
+    may_go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)  # CONNECT
+        writer.write(bytes.fromhex("20 03 00 00 00"))  # CONNACK of MQTT 5
+        await may_go_on.wait()
+        writer.write(bytes.fromhex(sent))
+        if sent:
+            await reader.read(100)
+        writer.close()
+
+    async with stream_server(serve) as port:
+        with pytest.raises(MqttError) as error:
+            await held(port, may_go_on, MqttVersion.NEW)
+    assert str(error.value) == reason
+
+
+async def test_a_subscription_is_not_waited_for_over_a_connection_that_is_gone() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)  # CONNECT
+        writer.write(GREETING)
+        await reader.read(100)  # SUBSCRIBE
+        writer.close()
+
+    async with stream_server(serve) as port:
+        with pytest.raises(MqttError, match="connection closed"):
+            async with asyncio.timeout(5.0), Taken(port).connection as connection:
+                await connection.ask_for(["a"], 1, retained=True)
+
+
+async def test_a_socket_that_was_closed_meanwhile_is_not_watched_for_writing() -> None:
+    """Its number may be that of another connection by then."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with connected(Broker(FIRST)) as it:
+        await until(lambda: len(it.messages) == 1)
+        it.connection.acknowledge(7)
+        it.connection._broken_off(ConnectionResetError("connection closed"))  # in the same turn
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert told == []
 
 
 async def test_a_packet_of_16_megabytes_is_waited_for() -> None:

@@ -95,6 +95,24 @@ def test_what_is_not_there_is_missing_whatever_number_means_no_value() -> None:
     assert quality.tolist() == [Quality.NOT_CONNECTED, Quality.BAD]
 
 
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        ('{"a": 2}', (2.0, 192)),
+        ('{"a": 2.0}', (2.0, 192)),
+        ('{"a": "2"}', (2.0, 192)),
+        ('{"a": 1.5}', (None, 0)),
+        ('{"a": "1.5"}', (None, 0)),
+        ('{"a": 0.001}', (None, 0)),
+        ('{"a": NaN}', (None, 16)),
+    ],
+)
+def test_a_state_is_a_whole_number(payload: str, found: tuple[float | None, int]) -> None:
+    reading = decoder(("a",), types=("status",)).decode(payload.encode(), ARRIVAL)
+    value = float(reading.values[0])
+    assert (None if math.isnan(value) else value, int(reading.quality[0])) == found
+
+
 def test_true_and_false_are_states() -> None:
     reading = decoder(("a",), ("b",), types=("running", "fault")).decode(b'{"a": true, "b": false}', ARRIVAL)
     assert reading.values.tolist() == [1.0, 0.0]

@@ -256,6 +256,13 @@ def test_a_value_beyond_what_a_guessed_type_allows_is_kept() -> None:
     assert decoded(found.profile, {("holding", 1): "0064"})["power_factor"] == (100.0, Quality.GOOD)
 
 
+@pytest.mark.parametrize("high", ["7F7F", "FF7F"])
+def test_the_largest_float_there_is_stands_for_no_value(high: str) -> None:
+    found = imported("level,holding,1,f32,big,0.001,0,,", "power,holding,3,f32,big,1,0,kW,")
+    registers = {("holding", at): high if at % 2 else "FFFF" for at in range(1, 5)}
+    assert [quality for _, quality in decoded(found.profile, registers).values()] == [16, 16]
+
+
 def test_a_comment_as_spreadsheets_save_it_is_the_comment() -> None:
     """They fill the line up with separators, and quote a cell that holds one."""
     table = f"{HEADER}\nvoltage_l1,holding,0,u16,big,1,0,V,\n".replace(",", ";")
