@@ -109,12 +109,13 @@ async def _measure(case: Case, program: Path | None) -> Figures:
         await _warm(case, process, session, port, living)
         window = _window(case)
         await asyncio.sleep(window.start - time.time())
-        before, cpu, most = await _counts(session, port), _cpus(process, served, sink), 0
+        process.forget_most_memory()
+        before, cpu = await _counts(session, port), _cpus(process, served, sink)
         told = await api.process() if program is None else None
         while time.time() < window.stop:
             process.check()
-            most = max(most, process.memory())
             await asyncio.sleep(min(1.0, max(0.0, window.stop - time.time())))
+        most = process.most_memory()
         spent = [later - earlier for later, earlier in zip(_cpus(process, served, sink), cpu, strict=True)]
         size = (await _counts(session, port)).body_bytes - before.body_bytes
         own = {} if told is None else _own(told, await api.process())

@@ -213,13 +213,16 @@ async def _window(it: Running, seconds: float, *meanwhile: Coroutine[object, obj
 
 
 async def _look(it: Running, extremes: Extremes) -> None:
-    """At memory, as Linux tells it."""
+    """At memory, as Linux tells it, from now on."""
+    it.dcops.forget_most_memory()
+    if it.store is not None:
+        it.store.forget_most_memory()
     while True:
         it.check()
-        extremes.memory = max(extremes.memory, it.dcops.memory())
-        if it.store is not None:
-            extremes.store_memory = max(extremes.store_memory, it.store.memory())
         await asyncio.sleep(_SAMPLE)
+        extremes.memory = it.dcops.most_memory()
+        if it.store is not None:
+            extremes.store_memory = it.store.most_memory()
 
 
 async def _ask(it: Running, extremes: Extremes) -> None:

@@ -6,13 +6,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PARENT, _UTIME, _CSTIME, _RSS = 1, 11, 14, 21
 """Places in ``/proc/PID/stat`` behind the name."""
+_KIB = 1024
+_FORGET_MOST = "5"
+"""Written to ``/proc/PID/clear_refs``: the most memory it had begins at what it has now (proc(5))."""
 _GRACE = 30.0
 
 
@@ -62,6 +65,19 @@ class Process:
         """Bytes resident in it and its children; what they share counts for each."""
         return sum(int(each[_RSS]) for each in self._stats()) * _PAGE
 
+    def forget_most_memory(self) -> None:
+        """Have ``most_memory`` count from now on."""
+        for each in self._numbers():
+            with suppress(OSError):  # it ended just now
+                Path(f"/proc/{each}/clear_refs").write_text(_FORGET_MOST, "ascii")
+
+    def most_memory(self) -> int:
+        """Bytes that were resident at most, by the kernel's own mark: of each child at its time.
+
+        Looking now and then misses what is there for a second: a sort of the history takes 100 MB and more.
+        """
+        return sum(_most_resident(each) for each in self._numbers())
+
     def processes(self) -> int:
         """How many they are."""
         return len(self._stats())
@@ -81,10 +97,17 @@ class Process:
     def _stats(self) -> list[list[str]]:
         """``stat`` of it and everything below it."""
         found = dict(_all_stats())
+        return [found[number] for number in self._among(found)]
+
+    def _numbers(self) -> list[int]:
+        """Of it and everything below it."""
+        return self._among(dict(_all_stats()))
+
+    def _among(self, found: Mapping[int, Sequence[str]]) -> list[int]:
         wanted = {self._popen.pid}
         while more := {n for n, each in found.items() if int(each[_PARENT]) in wanted} - wanted:
             wanted |= more
-        return [found[number] for number in wanted if number in found]
+        return [number for number in wanted if number in found]
 
 
 @contextmanager
@@ -108,6 +131,15 @@ def busy() -> float:
     fields = [int(each) for each in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:]]
     idle = fields[3] + fields[4]
     return (sum(fields[:8]) - idle) / _TICKS
+
+
+def _most_resident(number: int) -> int:
+    """Bytes; 0 of a process that has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{number}/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * _KIB
+    return 0
 
 
 def _all_stats() -> Iterator[tuple[int, list[str]]]:
