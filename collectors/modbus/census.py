@@ -41,7 +41,9 @@ def tally_of(
     return DeviceTally(states=Counter(states), refused=refused, identity_changes=exchanged)
 
 
-def figures_of(endpoints: Sequence[Endpoint], now: float) -> tuple[list[float], dict[str, dict[str, int]]]:
+def figures_and_errors_of(
+    endpoints: Sequence[Endpoint], now: float
+) -> tuple[list[float], dict[str, dict[str, int]]]:
     """The figures of each endpoint at a monotonic time, and the errors of those that have some, by their ids.
 
     Returns:

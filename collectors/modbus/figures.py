@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.figures import EndpointFigures, Floats
 from collectors.health import EndpointHealth
-from collectors.modbus.census import cycles_of, figures_of
+from collectors.modbus.census import cycles_of, figures_and_errors_of
 from collectors.modbus.device import DeviceReader
 from collectors.modbus.endpoint import Endpoint
 from collectors.modbus.prediction import Prediction, measured_cycle, predict
@@ -70,7 +70,7 @@ class _Part:
         if self._columns is None:
             self._columns = self._lay_out()
         columns = self._columns
-        row, errors = figures_of(columns.endpoints, monotonic())
+        row, errors = figures_and_errors_of(columns.endpoints, monotonic())
         connected, utilisation, round_trip, requests = np.array(row, np.float64).reshape(-1, 4).T.copy()
         return EndpointFigures(
             names=columns.names,
