@@ -1,15 +1,13 @@
 """As whom stores are spoken to: names, passwords and tokens of any letters."""
 
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
 from ingest.stores.http_client import HttpClient, HttpTarget
 from ingest.stores.influx import InfluxStore, InfluxTarget
+from tests.ingest.taking import taking
 from tests.ingest.test_influx import entry
 from tests.servers import processes
 
@@ -37,50 +35,29 @@ def test_a_real_influxdb_accepts_a_user_and_a_password_of_any_letters(tmp_path: 
     assert b'"values":[[1,1.5]]' in found
 
 
-@contextmanager
-def server() -> Iterator[tuple[str, list[bytes]]]:
-    """The address of one that answers once, and the credentials it was given."""
-    seen: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(self.headers["Authorization"].encode("latin-1"))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.timeout = 5
-        thread = threading.Thread(target=listening.handle_request)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.server_port}", seen
-        finally:
-            thread.join()
+def credentials(seen: list[tuple[Mapping[str, str], bytes]]) -> list[bytes]:
+    return [headers["Authorization"].encode("latin-1") for headers, _ in seen]
 
 
 def test_a_bearer_token_of_any_letters_goes_as_utf_8() -> None:
-    with server() as (url, seen):
+    with taking() as (url, seen):
         HttpClient(HttpTarget(url=url, token=SECRET), "the store", {}).post("/write", {}, LINE)
 
-    assert seen == [b"Bearer gr\xc3\xbcn-100\xe2\x82\xac"]
+    assert credentials(seen) == [b"Bearer gr\xc3\xbcn-100\xe2\x82\xac"]
 
 
 async def test_a_token_of_influxdb_2_of_any_letters_goes_as_utf_8() -> None:
-    with server() as (url, seen):
+    with taking() as (url, seen):
         store = InfluxStore(InfluxTarget(url=url, org="o", bucket="b", token=SECRET))
         await store.write([entry(1, 5.0)])
         await store.close()
 
-    assert seen == [b"Token gr\xc3\xbcn-100\xe2\x82\xac"]
+    assert credentials(seen) == [b"Token gr\xc3\xbcn-100\xe2\x82\xac"]
 
 
 def test_a_token_of_several_lines_is_not_shown_in_an_error() -> None:
     """It goes without line ends; the store says what it thinks of that."""
-    with server() as (url, seen):
+    with taking() as (url, seen):
         HttpClient(HttpTarget(url=url, token="secret\nmore\r\n"), "the store", {}).post("/write", {}, LINE)
 
-    assert seen == [b"Bearer secretmore"]
+    assert credentials(seen) == [b"Bearer secretmore"]

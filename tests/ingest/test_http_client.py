@@ -1,51 +1,23 @@
 """What a store's requests look like on the wire."""
 
 import gzip
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from ingest.stores.http_client import HttpClient, HttpTarget, wants_compression
+from tests.ingest.taking import taking
 
 LINES = b"rack_pdu,device=a power=1.5 1\n" * 50
 
 
-@contextmanager
-def server() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """Its address, and the encoding and the bytes of each request."""
-    seen: list[tuple[str, bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append((self.headers.get("Content-Encoding", ""), body))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    listening = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.server_port}", seen
-    finally:
-        listening.shutdown()
-        thread.join()
-        listening.server_close()
-
-
 def sent(*, compress: bool | None) -> tuple[str, bytes]:
-    with server() as (url, seen):
+    """The encoding and the bytes of a request."""
+    with taking() as (url, seen):
         client = HttpClient(HttpTarget(url=url, compress=compress), "the store", {})
         client.post("/write", {"precision": "ns"}, LINES)
         client.close()
-    [request] = seen
-    return request
+    [(headers, body)] = seen
+    return headers.get("Content-Encoding", ""), body
 
 
 @pytest.mark.parametrize("compress", [None, False])
