@@ -96,6 +96,7 @@ def _limits(case: Case) -> list[_Limit]:
         limits += [
             _Limit("cpu", "CPU of dcops, cores", _most_cpu(case), "{:.3f}"),
             _Limit("memory", "resident memory, MB", _MOST_MEMORY / 1e6, "{:.0f}", 1e-6),
+            _Limit("reload memory", "resident memory around the reload, MB", _MOST_MEMORY / 1e6, "{:.0f}", 1e-6),
             _Limit("check", "dcops check, s", _MOST_CHECK, "{:.1f}"),
             _Limit("first cycle", "start to the first full cycle, s", _MOST_START, "{:.1f}"),
         ]

@@ -28,7 +28,7 @@ from bench.report import Figures
 _LOOK = 0.25
 """Seconds between two looks whether something has come."""
 _SAMPLE = 10.0
-"""Seconds between two looks at memory, and at how far stores are behind."""
+"""Seconds between two looks at what runs, and at how far stores are behind."""
 _LONGEST_START = 600.0
 _MOST_PERIODS = 12
 """A point of which so many periods bring nothing, not even a failure, is not waited for."""
@@ -50,6 +50,12 @@ class Running:
         for each in (self.dcops, self.simulator, self.store):
             if each is not None:
                 each.check()
+
+    def forget_most_memory(self) -> None:
+        """Have the most memory that dcops and the store had count from now on."""
+        for each in (self.dcops, self.store):
+            if each is not None:
+                each.forget_most_memory()
 
     def cpu(self) -> Cpu:
         """What everything has taken up to now."""
@@ -179,10 +185,13 @@ async def _measured(case: Case, it: Running) -> Figures:
     extremes, beside = Extremes(), Lag()
     watching = asyncio.create_task(beside.run())
     try:
-        left_alone = await _window(it, case.seconds, _look(it, extremes), _scrape(case, it, extremes))
+        it.forget_most_memory()
+        left_alone = await _window(it, case.seconds, _go_on(it), _scrape(case, it, extremes))
         found = spent.cost(case, left_alone) | spent.promptness(left_alone)
         _say(f"{found['cpu']:.4f} cores while nobody asks; asked for {case.asked:.0f} s")
-        asked = await _window(it, case.asked, _look(it, extremes), _ask(it, extremes), it.probes.change())
+        asked = await _window(it, case.asked, _go_on(it), _ask(it, extremes), it.probes.change())
+        extremes.memory = it.dcops.most_memory()
+        extremes.store_memory = it.store.most_memory() if it.store is not None else 0
     finally:
         watching.cancel()
     for each in (left_alone, asked):
@@ -212,17 +221,11 @@ async def _window(it: Running, seconds: float, *meanwhile: Coroutine[object, obj
     return Window(first=first, began=began, ended=ended, last=await it.api.process())
 
 
-async def _look(it: Running, extremes: Extremes) -> None:
-    """At memory, as Linux tells it, from now on."""
-    it.dcops.forget_most_memory()
-    if it.store is not None:
-        it.store.forget_most_memory()
+async def _go_on(it: Running) -> None:
+    """See that nothing ends before its time."""
     while True:
         it.check()
         await asyncio.sleep(_SAMPLE)
-        extremes.memory = it.dcops.most_memory()
-        if it.store is not None:
-            extremes.store_memory = it.store.most_memory()
 
 
 async def _ask(it: Running, extremes: Extremes) -> None:
@@ -251,9 +254,11 @@ async def _afterwards(case: Case, written: sites.Sites, it: Running) -> Figures:
         found |= spent.scrapes(extremes)
     missed = (await it.api.process()).number("polls", "polls_missed")
     await asyncio.to_thread(sites.change_one_device, written.run)
+    it.forget_most_memory()
     reloaded = await it.api.reload()
     if reloaded is not None:
         await asyncio.sleep(2 * case.period)
         found["reload"] = reloaded
+        found["reload memory"] = float(it.dcops.most_memory())
         found["reload missed"] = (await it.api.process()).number("polls", "polls_missed") - missed
     return found

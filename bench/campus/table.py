@@ -70,6 +70,7 @@ _ROWS = (
     _Row("never read", "points never heard of", "{:,.0f}"),
     _Row("reload", "reload of one device, s", "{:.2f}"),
     _Row("reload missed", "polls missed around the reload", "{:.0f}"),
+    _Row("reload memory", "resident memory around it, MB", "{:,.0f}", 1e-6),
     _Row("stop", "stop, s"),
     _Row("store cpu", "VictoriaMetrics, cores", "{:.3f}"),
     _Row("store memory", "VictoriaMetrics, MB", "{:,.0f}", 1e-6),

@@ -52,6 +52,7 @@ def test_a_campus_that_keeps_every_bar_breaks_none() -> None:
     [
         ("cpu", 0.351, "CPU of dcops, cores ≤ 0.35"),
         ("memory", 800.1e6, "resident memory, MB ≤ 800"),
+        ("reload memory", 800.1e6, "resident memory around the reload, MB ≤ 800"),
         ("polls missed", 1, "polls missed ≤ 0"),
         ("late p99", 251.0, "lateness of polls p99, ms ≤ 250"),
         ("tick p99", 151.0, "tick p99, ms ≤ 150"),
