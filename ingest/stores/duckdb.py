@@ -46,8 +46,9 @@ HOT_ROWS = 500_000
 """So many readings in the order they came are enough for files of a good size."""
 LEAST_HOT_AGE, MOST_HOT_AGE = 60_000, 3_600_000
 """Ms: if there are so many they are sorted into files after the first, else after the second."""
-MOST_HOT_ROWS = 8_000_000
-"""So many are sorted at once, to bound memory: 9 bytes each, and as much again while that goes on."""
+MOST_HOT_ROWS = 10_000_000
+"""So many are sorted at once, to bound memory: 9 bytes each, and as much again while that goes on. A campus
+has 7,500,000 when a minute closes."""
 MOST_WAITING_ROWS = 20_000_000
 """So many may wait in memory; then writing waits for sorting, and is refused after ``_PATIENCE`` seconds."""
 _PATIENCE = 10.0
@@ -271,7 +272,7 @@ class DuckHistory:
         """Seal hot rows; those from ``cut`` on stay hot."""
         # As if just after a minute has closed, so that the next time is, too.
         self._sealed = now if cut is None else cut + GRACE
-        self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut, MOST_HOT_ROWS))
+        self._use_hot(lambda cursor: self._rows.seal(cursor, now, cut, least=HOT_ROWS, most=MOST_HOT_ROWS))
         self._use_hot(self._database.remember)
         self._forget_manifest()
 

@@ -1,5 +1,6 @@
 """A minute whose readings become files several times before it is over: its bucket is as if at once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from facility.catalogue import build_catalogue
 from facility.site import Site
 from ingest.journal_entries import JournalEntry
+from ingest.stores import duckdb as stores_duckdb
 from ingest.stores.duckdb import DuckHistory
 from ingest.stores.history import compaction, queries
 from tests.ingest.histories import CATALOGUE, ENERGY, MINUTE, NAN, POWER, entry, meter, rows, steady
@@ -207,3 +209,24 @@ async def test_files_of_what_fell_silent_lie_by_series(
     files = minute_files(tmp_path)
     assert [file for file in files if file != sorted(file)] == []
     assert sum(map(len, files)) == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "files"),
+    [(2, 4), (1, 22)],
+    ids=["enough is older than the minute that is not over", "too little is"],
+)
+async def test_a_full_memory_becomes_files_without_what_is_not_over_if_it_can(
+    store: DuckHistory, clock: StillClock, monkeypatch: pytest.MonkeyPatch, before: int, files: int
+) -> None:
+    monkeypatch.setattr(stores_duckdb, "MOST_HOT_ROWS", 22)
+    monkeypatch.setattr(stores_duckdb, "HOT_ROWS", 4)
+    clock.time = NOON + 71 * SECOND  # the first minute is given up, the second is not over
+    now = [(60.0 + second, 5.0, 6.0) for second in range(11 - before)]
+    await store.write([steady(1, 30, before), meter(2, now)])
+    await asyncio.get_running_loop().run_in_executor(store._compactor, lambda: None)
+    levels = {level.level: level.rows for level in (await store.describe()).levels}
+    assert (levels["device"], levels["hot"]) == (files, 22 - files)
+    await store.write([meter(3, [(125.0, 5.0, 6.0)])])
+    await sealed(store, clock, 131)
+    assert await minute(store, POWER, 1) == (5.0, 5.0, 5.0, 5.0, pytest.approx((11 - before) / 60), 192)

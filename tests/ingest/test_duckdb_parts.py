@@ -84,6 +84,15 @@ def test_ranges_of_series_hold_about_as_many_rows_and_leave_nothing_out() -> Non
     assert series_ranges([], 100) == []
 
 
+def test_where_each_row_becomes_a_bucket_a_range_has_fewer_of_them() -> None:
+    minute = [stored((0, 599_999), (0, 59_999), 600_000)]
+    assert [last - first + 1 for first, last in series_ranges(minute, 500_000, buckets=1)] == [150_000] * 4
+    quarter = [stored((0, 99_999), (0, 899_999), 1_500_000)]
+    assert len(series_ranges(quarter, 500_000, buckets=1)) == 3
+    few = [stored((0, 599_999), (0, 86_399_999), 100)]  # a day of buckets, few of which have anything
+    assert series_ranges(few, 500_000, buckets=96) == [(0, 599_999)]
+
+
 def test_files_lie_apart_if_no_series_and_time_can_be_in_two() -> None:
     assert lie_apart([stored((1, 9), (0, 9)), stored((1, 9), (10, 19)), stored((10, 19), (0, 19))])
     assert not lie_apart([stored((1, 9), (0, 9)), stored((9, 19), (9, 19))])

@@ -107,19 +107,24 @@ class HotRows:
         state.taken[frame.journal] = added(state.taken.get(frame.journal, ()), frame.positions)
         table.add(frame.runs)
 
-    def seal(self, cursor: duckdb.DuckDBPyConnection, now: int, cut: int | None, most: int = 0) -> None:
+    def seal(
+        self, cursor: duckdb.DuckDBPyConnection, now: int, cut: int | None, *, least: int = 0, most: int = 0
+    ) -> None:
         """Begin a new table if the present one holds anything; that one is to become files.
 
         Readings from ``cut`` on go on to the new table, so that a file ends where buckets do. If they are the
-        greater part nothing is done, or all sealed if there are more than ``most``.
+        greater part nothing is done up to ``most`` readings. Beyond that all become files, unless there are
+        ``least`` before ``cut``: what is known of buckets that are not over takes more memory than their
+        readings.
         """
         state = self._loaded(cursor)
         old = self.current(cursor)
-        carried = None if cut is None else sum(int(b.count[b.time >= cut].sum()) for b in old.blocks)
-        if not old.rows or (carried is not None and 2 * carried > old.rows and old.rows < most):
+        carried = 0 if cut is None else sum(int(b.count[b.time >= cut].sum()) for b in old.blocks)
+        is_most = 2 * carried > old.rows
+        if not old.rows or (is_most and old.rows < most):
             return
-        if carried is not None and 2 * carried > old.rows:
-            cut = carried = None
+        if is_most and old.rows - carried < least:
+            cut, carried = None, 0
         number = add_hot(cursor)
         new = HotTable(number, self._log(number))
         new.log.remove()  # of a process that died right here

@@ -8,13 +8,23 @@ from ingest.stores.history.files import StoredFile
 
 MOST_ROWS = 1_500_000
 """About as many in one step, which bounds its memory, and in one file."""
+MOST_BUCKETS = 150_000
+"""Made in one step: DuckDB keeps some 250 bytes of each until all rows of the step are read."""
 
 
-def series_ranges(files: Sequence[StoredFile], most: int = MOST_ROWS) -> list[tuple[int, int]]:
+def series_ranges(
+    files: Sequence[StoredFile], most: int = MOST_ROWS, buckets: int = 0
+) -> list[tuple[int, int]]:
     """Ranges of series, first and last, with about so many rows each as a file should have.
 
     As the list of files tells it: the rows of a file are taken for spread evenly over its series. To count
     them would cost a tenth of merging them.
+
+    Args:
+        files: that hold the rows.
+        most: rows of a range.
+        buckets: that are made of each series, if any are. In the first minutes of all nearly each row becomes
+            a bucket of its own: then there are fewer rows to a range.
     """
     if not files:
         return []
@@ -26,7 +36,8 @@ def series_ranges(files: Sequence[StoredFile], most: int = MOST_ROWS) -> list[tu
     np.add.at(density, np.searchsorted(edges, firsts), rows / (ends - firsts))
     np.add.at(density, np.searchsorted(edges, ends), -rows / (ends - firsts))
     before = np.append(0.0, np.cumsum(np.cumsum(density)[:-1] * np.diff(edges)))
-    parts = max(1, round(int(rows.sum()) / most))
+    made = min(int(rows.sum()), int(edges[-1] - edges[0]) * buckets)
+    parts = max(1, round(int(rows.sum()) / most), round(made / MOST_BUCKETS))
     begins = np.unique(np.interp(np.arange(parts) * (rows.sum() / parts), before, edges).astype(np.int64))
     begins[0] = edges[0]
     return list(zip(begins.tolist(), [*(begins[1:] - 1).tolist(), int(edges[-1]) - 1], strict=True))

@@ -91,7 +91,8 @@ class Rebucketing:
         partition = start // self.level.partition * self.level.partition
         by_exception = queries.some_by_exception(self.cursor)
         finer = self.sources[0]
-        for begin, end in series_ranges(files, MOST_ROWS if self.sources is RAW else MOST_ROWS // 3):
+        most = MOST_ROWS if self.sources is RAW else MOST_ROWS // 3
+        for begin, end in series_ranges(files, most, -(-(stop - start) // self.level.length)):
             self.go_on()
             first, last = max(begin, part[0]), min(end, part[1])
             if first > last:
