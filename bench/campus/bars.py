@@ -58,9 +58,10 @@ def of_the_curve(runs: Sequence[tuple[Case, Figures]]) -> list[Bar]:
     bars = []
     for (points, period), found in plain.items():
         small = plain.get((_REFERENCE, period))
-        if points != CAMPUS or small is None:
+        name = "cpu per reading"
+        if points != CAMPUS or small is None or name not in found or name not in small:
             continue
-        ratio = found["cpu per reading"] / small["cpu per reading"]
+        ratio = found[name] / small[name]
         bars.append(
             Bar(
                 text=f"every {period:g} s: CPU per reading of {CAMPUS:,} points"
@@ -96,7 +97,9 @@ def _limits(case: Case) -> list[_Limit]:
         limits += [
             _Limit("cpu", "CPU of dcops, cores", _most_cpu(case), "{:.3f}"),
             _Limit("memory", "resident memory, MB", _MOST_MEMORY / 1e6, "{:.0f}", 1e-6),
-            _Limit("reload memory", "resident memory around the reload, MB", _MOST_MEMORY / 1e6, "{:.0f}", 1e-6),
+            _Limit(
+                "reload memory", "resident memory around the reload, MB", _MOST_MEMORY / 1e6, "{:.0f}", 1e-6
+            ),
             _Limit("check", "dcops check, s", _MOST_CHECK, "{:.1f}"),
             _Limit("first cycle", "start to the first full cycle, s", _MOST_START, "{:.1f}"),
         ]

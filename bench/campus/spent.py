@@ -70,15 +70,17 @@ def cost(case: Case, window: Window) -> Figures:
     dcops, store = ended.dcops - began.dcops, ended.store - began.store
     simulator, bench = ended.simulator - began.simulator, ended.bench - began.bench
     others = ended.machine - began.machine - dcops - store - simulator - bench
+    readings = last.number("readings") - first.number("readings")
     found = {
         "points": points,
         "seconds": wall,
         "cpu": dcops / wall,
-        "cpu per reading": dcops / (points * wall / case.period) * 1e6,
-        "readings": (last.number("readings") - first.number("readings")) / wall,
+        "readings": readings / wall,
         "simulator cpu": simulator / wall,
         "other cpu": max(0.0, others) / wall,
     }
+    if readings:
+        found["cpu per reading"] = dcops / readings * 1e6
     if case.store:
         found["store cpu"] = store / wall
     for stage, seconds in last.cpu.items():

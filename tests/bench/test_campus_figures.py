@@ -168,15 +168,15 @@ def cpu(at: float, dcops: float) -> Cpu:
 
 def test_cpu_is_that_of_the_window_and_not_of_what_is_asked_at_its_ends() -> None:
     window = Window(
-        first=told(5_000, 1, 2.0, 0.1),
+        first=told(6_000, 1, 2.0, 0.1),
         began=cpu(10.0, 3.0),
         ended=cpu(60.0, 4.0),
         last=told(10_000, 3, 2.5, 0.2),
     )
     found = spent.cost(case(1_000), window)
     assert found["cpu"] == 0.02
-    assert found["cpu per reading"] == 200.0
-    assert found["readings"] == 100.0
+    assert found["cpu per reading"] == 250.0  # of 4,000 that were read, not of 5,000 that were due
+    assert found["readings"] == 80.0
     assert found["stage journal"] == 0.01
     assert found["simulator cpu"] == 0.04
     assert found["other cpu"] == 0.02
