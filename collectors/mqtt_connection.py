@@ -101,7 +101,7 @@ class Connection(aiomqtt.Client):
         self._greeted = False
         self._unreadable: MqttError | None = None
         self._lost = ""
-        self._inflow = Inflow(take=self._hand_on, ended=self._broken_off)
+        self._inflow = Inflow(take=self._hand_on, ended=self._broken_off, came=self._heard)
         self._for_paho = b""
         self._end: OSError | None = None
         """What paho is to meet when it has read what is for it; until then there is no more for now."""
@@ -225,10 +225,13 @@ class Connection(aiomqtt.Client):
         self._dropped = True
         self._client.disconnect()
 
+    def _heard(self) -> None:
+        """Something has come: a part of a long message, too, shows that the broker is there."""
+        self._client._last_bytes_received = monotonic()  # noqa: SLF001 - see above
+
     def _hand_on(self, packet: bytes, start: int) -> None:
         """A packet has come: a message, or one for paho."""
         if packet[0] >> KIND_SHIFT == PUBLISH:
-            self._client._last_bytes_received = monotonic()  # noqa: SLF001 - see above
             self._take(read_message(packet, start, has_properties=not self._old))
             return
         self._for_paho = packet

@@ -36,6 +36,7 @@ class Inflow:
     """Takes packets until it is paused or closed; everything happens on the event loop's thread."""
 
     __slots__ = (
+        "_came",
         "_clock",
         "_ended",
         "_gather",
@@ -53,6 +54,7 @@ class Inflow:
         *,
         take: Callable[[bytes, int], None],
         ended: Callable[[Exception], None],
+        came: Callable[[], None] = lambda: None,
         gather: float = GATHER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -62,11 +64,13 @@ class Inflow:
             take: takes a packet, with where its header ends.
             ended: told once that nothing more is taken, and why: an error of ``take`` or of the socket, also
                 that the broker has closed the connection. Not told if it is closed from here.
+            came: told that something has come, be it a part of a packet.
             gather: seconds for which messages that follow each other closely gather.
             clock: seconds, by which turns are measured.
         """
         self._take = take
         self._ended = ended
+        self._came = came
         self._gather = gather
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,6 +153,7 @@ class Inflow:
             if not data:
                 raise ConnectionResetError("connection closed")
             self._packets.feed(data)
+            self._came()
             came = True
             is_drained = len(data) < _ROOM and not isinstance(self._sock, ssl.SSLSocket)
         return came, False

@@ -7,6 +7,7 @@ does not do: QoS 2 towards clients (they are granted 1), access rules, TLS.
 import asyncio
 import contextlib
 import itertools
+import logging
 import math
 from types import TracebackType
 from typing import Self, cast
@@ -34,13 +35,24 @@ from simulators.wire.mqtt_packets import (
 )
 from simulators.wire.mqtt_session import Session, is_filter, lowered, matches
 from simulators.wire.replies import cannot_listen
+from simulators.wire.room import OVERHEAD, Room, weight
 
+_LOG = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS = 1000
+"""Further ones are closed at once."""
+_MOST_KEPT = 256 << 20
+"""Bytes of messages that are not acknowledged, of all clients together."""
 _MOST_SESSIONS = 1000
 """Clients, those that are away and have a session included; further ones are refused."""
 _MOST_RETAINED = 100_000
 """Topics; further ones are not kept."""
-_MOST_KNOWN = 100_000
-"""Topics of which it is known who takes them."""
+_MOST_RETAINED_BYTES = 64 << 20
+"""Bytes of what is retained; what does not fit goes to who is there, and is not kept."""
+_MOST_KNOWN_BYTES = 64 << 20
+"""Bytes of what is known of who takes which topic; beyond it, all is found out anew."""
+_A_TAKER = 64
+"""Bytes that to know of one of them takes, about."""
 _LOOK = 1.0
 """Seconds between two looks for clients that have fallen silent."""
 _TO_INTRODUCE = 10.0
@@ -59,7 +71,11 @@ class EmbeddedBroker:
         self._sessions: dict[str, Session] = {}
         self._clients: set[_Client] = set()
         self._retained: dict[str, Message] = {}
+        self._retained_room = Room(_MOST_RETAINED_BYTES)
+        self._not_retained = 0
+        self._kept = Room(_MOST_KEPT)
         self._takers: dict[str, tuple[tuple[Session, int], ...]] = {}
+        self._takers_room = Room(_MOST_KNOWN_BYTES)
         self._names = itertools.count(1)
 
     async def __aenter__(self) -> Self:
@@ -93,6 +109,8 @@ class EmbeddedBroker:
             await self._server.wait_closed()
         for session in self._sessions.values():
             session.end()
+        if self._not_retained:
+            _LOG.warning("broker: %d messages were not retained for lack of room", self._not_retained)
 
     def publish(self, message: Message) -> None:
         """Gives a message to all who have subscribed to its topic, each at the QoS it has asked for."""
@@ -101,9 +119,12 @@ class EmbeddedBroker:
         for session, qos in self._who_takes(message.topic):
             session.deliver(lowered(message, qos))
 
-    def arrived(self, client: "_Client") -> None:
-        """There is a connection more."""
+    def arrived(self, client: "_Client") -> bool:
+        """There is a connection more; False if there are too many."""
+        if len(self._clients) >= _MOST_CONNECTIONS:
+            return False
         self._clients.add(client)
+        return True
 
     def welcome(self, connect: Connect) -> tuple[Session, bool] | None:
         """The session of a client that introduces itself, and whether it was there before; None: no room.
@@ -119,8 +140,10 @@ class EmbeddedBroker:
             return None
         present = session is not None and not connect.clean
         if session is None or connect.clean:
-            session = self._sessions[name] = Session(name, clean=connect.clean)
-            self._takers.clear()
+            if session is not None:
+                session.end()
+            session = self._sessions[name] = Session(name, clean=connect.clean, shared=self._kept)
+            self._forget_takers()
         session.clean = connect.clean
         return session, present
 
@@ -132,17 +155,16 @@ class EmbeddedBroker:
             if session.clean and self._sessions.get(session.client_id) is session:
                 del self._sessions[session.client_id]
                 session.end()
-                self._takers.clear()
+                self._forget_takers()
         if will is not None:
             self.publish(will)
 
     def subscribe(self, session: Session, pattern: str, qos: int) -> int:
-        """What is granted: a QoS, or REFUSED_SUBSCRIPTION."""
-        if not is_filter(pattern):
-            return REFUSED_SUBSCRIPTION
+        """What is granted: a QoS, or REFUSED_SUBSCRIPTION if it is no filter or the client has too many."""
         granted = min(qos, 1)
-        session.subscriptions[pattern] = granted
-        self._takers.clear()
+        if not is_filter(pattern) or not session.subscribe(pattern, granted):
+            return REFUSED_SUBSCRIPTION
+        self._forget_takers()
         return granted
 
     def send_retained(self, session: Session, pattern: str, qos: int) -> None:
@@ -153,24 +175,38 @@ class EmbeddedBroker:
 
     def unsubscribe(self, session: Session, pattern: str) -> None:
         """Forgets a subscription."""
-        session.subscriptions.pop(pattern, None)
-        self._takers.clear()
+        session.unsubscribe(pattern)
+        self._forget_takers()
 
     def _retain(self, message: Message) -> None:
+        """Keep it in place of the one before, which is no longer the last one even if this is not kept."""
+        before = self._retained.pop(message.topic, None)
+        if before is not None:
+            self._retained_room.give_back(weight(before))
         if not message.payload:
-            self._retained.pop(message.topic, None)
-        elif message.topic in self._retained or len(self._retained) < _MOST_RETAINED:
+            return
+        if len(self._retained) < _MOST_RETAINED and self._retained_room.take(weight(message)):
             self._retained[message.topic] = message
+            return
+        if not self._not_retained:
+            _LOG.warning("broker: too much is retained; further messages are not, until some are cleared")
+        self._not_retained += 1
 
     def _who_takes(self, topic: str) -> tuple[tuple[Session, int], ...]:
         known = self._takers.get(topic)
         if known is None:
             found = ((session, session.qos_of(topic)) for session in self._sessions.values())
             known = tuple((session, qos) for session, qos in found if qos is not None)
-            if len(self._takers) >= _MOST_KNOWN:
-                self._takers.clear()
+            size = len(topic.encode()) + OVERHEAD + _A_TAKER * len(known)
+            if not self._takers_room.take(size):
+                self._forget_takers()
+                self._takers_room.take(size)
             self._takers[topic] = known
         return known
+
+    def _forget_takers(self) -> None:
+        self._takers.clear()
+        self._takers_room = Room(_MOST_KNOWN_BYTES)
 
     async def _look_for_silent_ones(self) -> None:
         while True:
@@ -197,18 +233,29 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._broker.arrived(self)
+        if not self._broker.arrived(self):
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
         self._leave()
 
     def pause_writing(self) -> None:
+        """Ask no more of a client that does not read: each answer to it would have to be kept.
+
+        It is as with any peer that is slow: what it sends waits in its own socket, and nothing is lost. One
+        that reads nothing for as long as it may be silent is cut off like one that says nothing.
+        """
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
         if self.session is not None:
             self.session.pause()
 
     def resume_writing(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
         if self.session is not None:
+            self.until = self._loop.time() + self._patience
             self.session.resume()
 
     def drop(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import ssl
 
 import pytest
 
@@ -59,3 +60,21 @@ def test_what_the_system_said_stands_behind_a_librarys_error() -> None:
     assert isinstance(behind(caught.value), ConnectionRefusedError)
     plain = RuntimeError("disconnected")
     assert behind(plain) is plain
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (10, "certificate has expired", "it has expired; have it renewed, and check this machine's clock"),
+        (18, "self-signed certificate", "tls_ca must name the file of the authority that signed it"),
+        (
+            64,
+            "IP address mismatch, certificate is not valid for '127.0.0.1'.",
+            "it is not for this address; write the name that it has as the host, or have it renewed",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_accepted_is_told_with_its_mend(code: int, said: str, words: str) -> None:
+    error = ssl.SSLCertVerificationError(1, said)
+    error.verify_code, error.verify_message = code, said
+    assert in_words(error) == f"its certificate is not accepted: {said.rstrip('.')}: {words}"

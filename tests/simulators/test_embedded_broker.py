@@ -9,6 +9,7 @@ import pytest
 from simulators.wire.broker import EmbeddedBroker
 from simulators.wire.mqtt_packets import Connect, Message
 from simulators.wire.mqtt_session import Session, is_filter, matches
+from simulators.wire.room import Room
 from tests.servers.processes import free_port
 
 CLEAN, KEPT = 0x02, 0x00
@@ -260,7 +261,7 @@ async def test_a_filter_that_is_none_is_refused_and_the_others_are_not(broker: B
 def test_a_client_that_is_away_is_kept_16_mib_and_what_is_more_is_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    session = Session("logger", clean=False)
+    session = Session("logger", clean=False, shared=Room(1 << 30))
     session.deliver(Message(topic="x", payload=b"", qos=0))
     for _ in range(20):
         session.deliver(Message(topic="x", payload=bytes(1_000_000), qos=1))
@@ -286,7 +287,7 @@ async def test_what_a_client_was_not_given_is_told_at_the_end(caplog: pytest.Log
 
 
 def test_no_more_than_a_thousand_messages_are_on_their_way(caplog: pytest.LogCaptureFixture) -> None:
-    session, sent = Session("slow", clean=True), []
+    session, sent = Session("slow", clean=True, shared=Room(1 << 30)), []
     session.opened(sent.append)
     for _ in range(1500):
         session.deliver(Message(topic="x", payload=b"", qos=1))
