@@ -1,6 +1,8 @@
 """``dcops profile``: device profiles imported from register maps, listed, shown and checked."""
 
 import argparse
+import codecs
+import errno
 import json
 import shutil
 import sys
@@ -52,6 +54,9 @@ _SCHEMA_EXAMPLE = """examples:
 An editor checks a profile as you type, for example with this first line in it:
   # yaml-language-server: $schema=profile.schema.json
 """
+
+_BEGINNING = 4096
+"""Bytes in which a binary file shows itself."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -198,11 +203,30 @@ class _CannotError(Exception):
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        read = file.read_bytes()
     except OSError as error:
-        raise _CannotError(f"{file}: cannot be read ({error.strerror}); check the path") from error
+        raise _CannotError(f"{file}: cannot be read ({error.strerror}); {_mend_reading(error)}") from error
+    try:
+        return read.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _CannotError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        raise _CannotError(f"{file}:{_where_not_utf8(read, error.start)}") from error
+
+
+def _mend_reading(error: OSError) -> str:
+    return "check the path" if error.errno in {errno.ENOENT, errno.ENOTDIR} else mend_of(error)
+
+
+def _where_not_utf8(read: bytes, start: int) -> str:
+    """The line, the character and what the file may be instead."""
+    if read.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "1: this is UTF-16, as spreadsheets save 'Unicode text'; save it as 'CSV UTF-8'"
+    if b"\0" in read[:_BEGINNING]:
+        return "1: this is no text but a binary file; save the table as 'CSV UTF-8'"
+    before = read[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(codecs.BOM_UTF8)
+    line = before.count(b"\n") + 1
+    column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+    told = f"character {column} (byte 0x{read[start]:02X}) is not UTF-8"
+    return f"{line}: {told}, perhaps Windows-1252 or Latin-1; save it as 'CSV UTF-8'"
 
 
 def _write(output: Path, text: str) -> Path | None:

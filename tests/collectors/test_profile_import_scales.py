@@ -120,3 +120,24 @@ def test_a_scale_that_is_no_number_is_told_with_its_mend(written: str) -> None:
         imported(f"load,holding,1,u16,,{written},,kW,")
     rule = "it must be a number, with a decimal point, by which the raw number is multiplied: 0.1 for"
     assert f"acme.csv:3: 'load': scale is {written!r}; {rule}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "scale"), [("1,5", "1.5"), ("0,1", "0.1"), ("-1,25", "-1.25"), ("1,000", "1.000")]
+)
+def test_a_decimal_comma_that_parts_a_scale_is_no_scale_and_offset(written: str, scale: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        imported(f"load,holding,1,u16,,{written},,kW,")
+    rule = f"if the scale is {scale}, write it so; if not, remove the comma at the end of the row"
+    assert str(caught.value) == f"acme.csv:3: 'load': {written} is taken for a scale and an offset; {rule}"
+
+
+def test_commas_at_the_end_of_a_row_with_a_unit_do_no_harm() -> None:
+    found = only("load,holding,1,u16,,1,5,kW,Power,,")
+    assert (found.scale, found.offset) == (1000.0, 5000.0)
+
+
+def test_a_semicolon_parts_fields_and_no_numbers() -> None:
+    header = "name;register_type;address;data_type;word_order;scale;offset;unit;description"
+    found = import_map(f"{header}\nload;holding;1;u16;;1;5;;Power;\n", "acme.csv")
+    assert found.profile.points[0].name == "load"

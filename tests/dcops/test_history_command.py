@@ -142,6 +142,18 @@ async def test_what_cannot_be_exported_is_said(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("below", ["x.parquet", "deeper/x.parquet"])
+async def test_an_export_below_a_file_says_what_is_in_the_way(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], below: str
+) -> None:
+    (tmp_path / "out.csv").write_text("kept", encoding="utf-8")
+    output = tmp_path / "out.csv" / below
+    assert await run("export", "--data", data, "--series", "*", "--output", output) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("; a file is where its folder should be: give the path of a folder\n")
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8") == "kept"
+
+
 async def test_a_file_of_the_history_that_is_missing_is_named_with_what_to_do(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

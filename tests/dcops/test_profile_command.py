@@ -91,6 +91,43 @@ def test_what_is_not_there_is_said_so(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "name,unit\r\nTür,".encode() + b"\xb0C\r\n",
+            (
+                ":2: character 5 (byte 0xB0) is not UTF-8, perhaps Windows-1252 or Latin-1;"
+                " save it as 'CSV UTF-8'"
+            ),
+        ),
+        (
+            "name,unit\n".encode("utf-16"),
+            ":1: this is UTF-16, as spreadsheets save 'Unicode text'; save it as 'CSV UTF-8'",
+        ),
+        (
+            b"PK\x03\x04\x00\x00\xff\xff",
+            ":1: this is no text but a binary file; save the table as 'CSV UTF-8'",
+        ),
+    ],
+)
+def test_a_map_that_is_not_utf8_is_named_with_line_and_mend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    file = tmp_path / "map.csv"
+    file.write_bytes(content)
+    assert main(["profile", "import", str(file)]) == 1
+    assert capsys.readouterr().err == f"{file}{message}\n"
+
+
+def test_a_folder_in_place_of_a_map_is_named_with_its_mend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", "import", str(tmp_path)]) == 1
+    told = f"{tmp_path}: cannot be read (Is a directory); give a file: this is a folder\n"
+    assert capsys.readouterr().err == told
+
+
 def test_an_output_that_cannot_be_written_is_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,23 @@ def test_secret_from_the_environment() -> None:
     assert SecretRef(env="TOKEN").resolve({"TOKEN": "hunter2"}) == "hunter2"
 
 
+@pytest.mark.parametrize("given", ["hunter2\n", "hunter2\r\n", "hunter2\n\n"])
+def test_a_secret_from_the_environment_is_without_its_line_end(given: str) -> None:
+    assert SecretRef(env="TOKEN").resolve({"TOKEN": given}) == "hunter2"
+
+
+def test_line_ends_and_spaces_within_a_secret_are_kept_alike(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b" a\r\nb \n")
+
+    assert SecretRef(file=tmp_path / "token").resolve({}) == " a\r\nb "
+    assert SecretRef(env="TOKEN").resolve({"TOKEN": " a\r\nb \n"}) == " a\r\nb "
+
+
+def test_a_variable_with_a_line_end_only_is_named() -> None:
+    with pytest.raises(SecretError, match=r"^the environment variable TOKEN holds nothing but a line end;"):
+        SecretRef(env="TOKEN").resolve({"TOKEN": "\n"})
+
+
 @pytest.mark.parametrize("environ", [{}, {"TOKEN": ""}])
 def test_missing_variable_is_named(environ: dict[str, str]) -> None:
     with pytest.raises(

@@ -59,6 +59,7 @@ _MENDS = {
 }
 _LAST_ADDRESS = 0xFFFF
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{2,4}")
+_DIGITS = re.compile(r"[-+]?\d+")
 _LONGEST_FIELD = 4_000
 """Characters: the search for meaning in words takes a time that grows with their square."""
 _LONGEST_COMMENT = 8_000
@@ -111,20 +112,28 @@ def read_rows(text: str, problems: Problems, note: Remark) -> MapText:
     if start == len(lines):
         problems.add(1, f"there is no table; begin it with the header {','.join(COLUMNS)}")
         return MapText(comment=comment, rows=())
-    table = _table(lines[start:], start + 1, problems)
+    separator = max(",;\t", key=lines[start].count)
+    commas = separator == ","
+    table = _table(lines[start:], separator, start + 1, problems)
     _, first = next(table, (0, []))
     header = [each.strip().lower() for each in first]
     if problems.found or not _check_header(header, start + 1, problems, note):
         return MapText(comment=comment, rows=())
-    rows = [row for line, fields in table if (row := _row(header, fields, line, problems)) is not None]
+    rows = [
+        row
+        for line, fields in table
+        if not (commas and _may_hold_decimal_comma(header, fields, line, problems))
+        if (row := _row(header, fields, line, problems)) is not None
+    ]
     if not rows and not problems.found:
         problems.add(start + 1, "the map has no rows; add one for each register")
     return MapText(comment=comment, rows=tuple(rows))
 
 
-def _table(lines: Sequence[str], first: int, problems: Problems) -> Iterator[tuple[int, list[str]]]:
+def _table(
+    lines: Sequence[str], separator: str, first: int, problems: Problems
+) -> Iterator[tuple[int, list[str]]]:
     """(line it begins in, fields) of each row; ends with a mistake where quotes leave no rows to be told."""
-    separator = max(",;\t", key=lines[0].count)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     line = first
     try:
@@ -166,6 +175,20 @@ def _check_header(header: list[str], line: int, problems: Problems, note: Remark
         elif name:
             note(line, f"column {name!r} is ignored; known ones are {', '.join(COLUMNS)}")
     return not problems.found
+
+
+def _may_hold_decimal_comma(header: list[str], fields: list[str], line: int, problems: Problems) -> bool:
+    """Whether ``1,5`` may have become a scale and an offset: the row ends with a comma too many, unitless."""
+    at = header.index("scale") if "scale" in header else len(header)
+    surplus = fields[len(header) :]
+    if not surplus or any(surplus) or fields[0].startswith("#") or header[at + 1 : at + 2] != ["offset"]:
+        return False
+    scale, offset, after = fields[at : at + 3]
+    if not (_DIGITS.fullmatch(scale) and offset.isdecimal()) or after or not any(fields[at + 3 :]):
+        return False
+    rule = f"if the scale is {scale}.{offset}, write it so; if not, remove the comma at the end of the row"
+    problems.add(line, f"{fields[0]!r}: {scale},{offset} is taken for a scale and an offset; {rule}")
+    return True
 
 
 def _row(header: list[str], fields: list[str], line: int, problems: Problems) -> MapRow | None:

@@ -11,6 +11,7 @@ import duckdb
 from ingest.errors import HistoryCopyError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 _FULL_TEXTS = tuple(os.strerror(number) for number in _FULL)
 """How DuckDB ends what it says of a full disk, whatever it was about."""
 
@@ -27,6 +28,9 @@ def writing(part: Path, target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = f"{error.filename2 or error.filename or part}: {error.strerror}"
+        if error.errno in _IN_THE_WAY:
+            told = f"{target}: {reason}; a file is where its folder should be: give the path of a folder"
+            raise HistoryCopyError(told) from error
         raise _no_copy(target, reason, is_full=error.errno in _FULL) from error
     except duckdb.Error as error:
         reason = " ".join(str(error).split())
