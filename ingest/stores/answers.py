@@ -87,7 +87,7 @@ def seconds(header: str | None, now: datetime) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(header)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         asked = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return min(max(0.0, asked), LONGEST_PAUSE) if asked == asked else None  # noqa: PLR0124 - not NaN

@@ -173,6 +173,8 @@ async def test_a_server_that_moved_is_not_followed_but_named(version: int) -> No
         ("Thu, 01 Jan 2026 11:59:00 GMT", 0.0),
         ("Thu, 01 Jan 2026", None),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:00 +999999999999999999999", None),
         (None, None),
     ],
 )
