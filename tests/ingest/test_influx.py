@@ -146,6 +146,20 @@ async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: 
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_a_page_that_is_not_in_utf_8_is_no_judgement_on_the_readings(status: int, version: int) -> None:
+    page = "<html><body>Zugriff über den Proxy gestört</body></html>".encode("latin-1")
+    async with Receiver().running() as receiver:
+        receiver.answers = [web.Response(status=status, body=page, content_type="text/html")]
+        server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
+        old = LineStore(server, catalogue(), "v1")
+        store = old if version == 1 else InfluxStore(target(receiver.url))
+        with pytest.raises(StoreUnavailableError):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
 async def test_a_server_that_moved_is_not_followed_but_named(version: int) -> None:
     """As a proxy answers that wants https: the address of the site file is to be corrected."""
     async with Receiver().running() as receiver:
