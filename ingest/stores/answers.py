@@ -70,7 +70,7 @@ def answer_error(
 
 def is_page(said: str) -> bool:
     """Whether an answer is a web page: it is from a proxy or another program, whatever its status."""
-    return said.lstrip()[:1] == "<"
+    return said.lstrip("\ufeff \t\r\n")[:1] == "<"
 
 
 def not_a_store(place: str, said: str) -> StoreUnavailableError:

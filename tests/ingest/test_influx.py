@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal_entries import JournalEntry
-from ingest.stores.answers import seconds
+from ingest.stores.answers import is_page, seconds
 from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
@@ -298,3 +298,7 @@ async def test_the_token_is_never_shown(caplog: pytest.LogCaptureFixture) -> Non
     assert TOKEN not in str(caught.value)
     assert TOKEN not in repr(target(receiver.url))
     assert TOKEN not in caplog.text
+
+
+def test_a_page_may_begin_with_a_byte_order_mark() -> None:
+    assert is_page("\ufeff\r\n<!DOCTYPE html>")
