@@ -183,7 +183,12 @@ class Delivery:
         began = self._clock.now()
         entries = await self._spool.read(self.name, points)
         if entries:
-            await self._write(entries)
+            try:
+                await self._write(entries)
+            except StoreUnavailableError:
+                # Tried again as it was, it would never get through a quota that is smaller.
+                self._backlog_points = min(self._backlog_points, max(_LEAST_BACKLOG, points // 2))
+                raise
             await self._spool.advance(self.name, entries[-1].position)
             self._size_backlog(sum(e.batch.point_count for e in entries), self._clock.now() - began)
             taken = self._time_of(entries)

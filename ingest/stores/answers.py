@@ -70,7 +70,7 @@ def answer_error(
 
 def is_page(said: str) -> bool:
     """Whether an answer is a web page: it is from a proxy or another program, whatever its status."""
-    return said.lstrip()[:1] == "<"
+    return said.lstrip("\ufeff \t\r\n")[:1] == "<"
 
 
 def not_a_store(place: str, said: str) -> StoreUnavailableError:
@@ -87,7 +87,7 @@ def seconds(header: str | None, now: datetime) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(header)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         asked = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return min(max(0.0, asked), LONGEST_PAUSE) if asked == asked else None  # noqa: PLR0124 - not NaN

@@ -24,6 +24,8 @@ _GZIP = 31
 _CONNECTIONS = 4
 _NO_ERROR = 300
 _BEGINNING = 100
+_MOST_SAID = 64 << 10
+"""Bytes of an error that are read."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -112,15 +114,18 @@ class HttpClient:
         asked = f"?{urlencode(query)}" if query else ""
         url = f"{self._target.url.rstrip('/')}{path}{asked}"
         try:
-            response = self._pool.request(method, url, body=body, headers={**self._headers, **headers})
+            response = self._pool.request(
+                method, url, body=body, headers={**self._headers, **headers}, preload_content=False
+            )
+            if response.status < _NO_ERROR:
+                return bytes(response.data)
+            said = response.read(_MOST_SAID)
+            response.close()  # whatever else it says: it may have no end
         except (HTTPError, OSError) as error:
             raise unreachable(self._place, error) from error
-        if response.status >= _NO_ERROR:
-            raise self._answer_error(response)
-        return bytes(response.data)
+        raise self._answer_error(response, said.decode(errors="replace"))
 
-    def _answer_error(self, response: BaseHTTPResponse) -> StoreError:
-        said = response.data.decode(errors="replace")
+    def _answer_error(self, response: BaseHTTPResponse, said: str) -> StoreError:
         return answer_error(self._place, response.status, said, self._mends, response.headers)
 
 

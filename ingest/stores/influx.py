@@ -100,6 +100,8 @@ class InfluxStore:
             )
         except ApiException as error:
             raise self._answer_error(error) from error
+        except UnicodeDecodeError as error:  # influxdb-client reads every answer as UTF-8, of any status
+            raise not_a_store(self._place, "which is not in UTF-8") from error
         except (InfluxDBError, HTTPError, OSError) as error:
             raise unreachable(f"InfluxDB at {target.url}", error) from error
 

@@ -328,6 +328,33 @@ async def test_what_the_store_asks_for_is_honoured(tmp_path: Path) -> None:
     assert rig.pauses == [17.0]
 
 
+class QuotaStore(ListStore):
+    """Takes so many batches, then none until it was left alone."""
+
+    def __init__(self, quota: int) -> None:
+        super().__init__()
+        self.quota = self.left = quota
+        self.tries = 0
+
+    async def write(self, entries: Sequence[JournalEntry]) -> None:
+        self.tries += 1
+        self.left -= len(entries)
+        if self.left < 0:
+            self.left = self.quota
+            raise StoreUnavailableError("HTTP 429", retry_after=60.0)
+        await super().write(entries)
+
+
+async def test_a_backlog_gets_through_a_quota_smaller_than_one_write_of_it(tmp_path: Path) -> None:
+    store = QuotaStore(2_500)
+    rig = Rig(tmp_path, Pace(points=16_000, seconds=3600.0, backlog=1_000_000.0), store=store)
+    rig.put(*range(12_000))
+    async with rig.running():
+        await until(lambda: store.tries > 30 or len(store.taken) == 12_000)
+        assert store.tries <= 30
+    assert sorted(store.taken) == [1000.0 + n for n in range(12_000)]
+
+
 async def test_refused_data_is_put_aside_and_the_rest_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,11 +1,14 @@
 """What a store's requests look like on the wire."""
 
+import asyncio
 import gzip
 
 import pytest
 
+from ingest.errors import StoreUnavailableError
 from ingest.stores.http_client import HttpClient, HttpTarget, wants_compression
 from tests.ingest.taking import taking
+from tests.streams import stream_server
 
 LINES = b"rack_pdu,device=a power=1.5 1\n" * 50
 
@@ -49,3 +52,23 @@ def test_only_what_leaves_this_machine_is_compressed_unless_told(url: str, *, wa
     assert wants_compression(url, told=None) is wanted
     assert wants_compression(url, told=True) is True
     assert wants_compression(url, told=False) is False
+
+
+async def test_of_a_huge_error_only_the_beginning_is_read() -> None:
+    sent = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 no\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(100):
+            writer.write(b"x" * 1_000_000)
+            await writer.drain()
+            sent += 1_000_000
+
+    async with stream_server(answer) as port:
+        client = HttpClient(HttpTarget(url=f"http://127.0.0.1:{port}"), "the store", {})
+        with pytest.raises(StoreUnavailableError, match="HTTP 500"):
+            await asyncio.to_thread(client.post, "/write", {}, LINES)
+        client.close()
+    assert sent < 50_000_000

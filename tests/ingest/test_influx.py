@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ingest.errors import StoreRejectedError, StoreUnavailableError
 from ingest.journal_entries import JournalEntry
-from ingest.stores.answers import seconds
+from ingest.stores.answers import is_page, seconds
 from ingest.stores.http_client import HttpTarget
 from ingest.stores.influx import InfluxStore
 from ingest.stores.influx_v1 import InfluxDatabase, InfluxV1Server
@@ -146,6 +146,20 @@ async def test_a_web_page_is_no_judgement_on_the_readings(status: int, version: 
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_a_page_that_is_not_in_utf_8_is_no_judgement_on_the_readings(status: int, version: int) -> None:
+    page = "<html><body>Zugriff über den Proxy gestört</body></html>".encode("latin-1")
+    async with Receiver().running() as receiver:
+        receiver.answers = [web.Response(status=status, body=page, content_type="text/html")]
+        server = InfluxV1Server(HttpTarget(url=receiver.url), InfluxDatabase(database="plant"))
+        old = LineStore(server, catalogue(), "v1")
+        store = old if version == 1 else InfluxStore(target(receiver.url))
+        with pytest.raises(StoreUnavailableError):
+            await store.write([entry(1, 5.0, 6.0)])
+        await store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
 async def test_a_server_that_moved_is_not_followed_but_named(version: int) -> None:
     """As a proxy answers that wants https: the address of the site file is to be corrected."""
     async with Receiver().running() as receiver:
@@ -173,6 +187,8 @@ async def test_a_server_that_moved_is_not_followed_but_named(version: int) -> No
         ("Thu, 01 Jan 2026 11:59:00 GMT", 0.0),
         ("Thu, 01 Jan 2026", None),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:00 +999999999999999999999", None),
         (None, None),
     ],
 )
@@ -282,3 +298,7 @@ async def test_the_token_is_never_shown(caplog: pytest.LogCaptureFixture) -> Non
     assert TOKEN not in str(caught.value)
     assert TOKEN not in repr(target(receiver.url))
     assert TOKEN not in caplog.text
+
+
+def test_a_page_may_begin_with_a_byte_order_mark() -> None:
+    assert is_page("\ufeff\r\n<!DOCTYPE html>")
