@@ -232,6 +232,8 @@ class Delivery:
         points = sum(entry.batch.point_count for entry in entries)
         try:
             await self._store.write(entries)
+        except StoreUnavailableError:
+            raise
         except StoreRejectedError as error:
             refused = sum(line.points for line in error.lines)
             if not self.stats.rejected:
@@ -240,6 +242,12 @@ class Delivery:
             points -= refused
             self.stats.rejected += refused
             await self._dead_letters.add(self.name, error.lines)
+        except Exception as error:  # whatever it is, what is collected and the other stores go on
+            if self.stats.available:
+                _log.exception("store %s: a write ended in an error of dcops", self.name)
+            told = f"a write ended in an error of dcops, {type(error).__name__}: {error}"
+            mend = "report it with its traceback in the log; what comes waits in the journal"
+            raise StoreUnavailableError(told, mend=mend) from error
         self.stats.written += points
         self._found()
 

@@ -105,6 +105,26 @@ async def test_everything_arrives_in_order_and_the_cursor_follows(tmp_path: Path
     assert rig.delivery.stats.written == 8
 
 
+async def test_an_error_that_nobody_foresaw_is_of_its_store_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    rig.store.failures = [OverflowError("date value out of range")]
+    rig.pause_for_good = True
+    async with rig.running():
+        rig.put(0)
+        await until(lambda: bool(rig.pauses))
+        assert rig.delivery.stats.error == (
+            "a write ended in an error of dcops, OverflowError: date value out of range;"
+            " report it with its traceback in the log; what comes waits in the journal"
+        )
+        assert [record.message for record in caplog.records if record.exc_info] == [
+            "store list: a write ended in an error of dcops"
+        ]
+        rig.delivery.try_again()
+        await until(lambda: rig.store.taken == [1000.0])
+
+
 async def test_writes_are_bounded_by_points(tmp_path: Path) -> None:
     store = ListStore()
     store.any_order = False
