@@ -16,6 +16,7 @@ from ingest.spool import Spool
 from ingest.staleness import StalenessPlan
 from ingest.stores.dead_letters import DeadLetters
 from ingest.tick import Tick
+from tests.ingest.delivery_rig import ListStore
 from tests.ingest.plant import (
     DEVICE_POINTS,
     GRID,
@@ -29,7 +30,6 @@ from tests.ingest.plant import (
     site,
     until,
 )
-from tests.ingest.test_delivery import ListStore
 
 
 class Pipeline:
