@@ -26,6 +26,7 @@ LAST_RETRY = 60.0
 """Seconds between tries while a store is away: doubled from the first to the last, each drawn from the
 upper half so that many who wait don't come back at once."""
 
+_REPORT = "report it with its traceback in the log; what comes waits in the journal"
 _NO_WINDOW = 1 << 62
 """ns: everything a store lacks is live, and goes in order."""
 _LONGEST_GAP = 10 * NANOSECONDS
@@ -243,11 +244,10 @@ class Delivery:
             self.stats.rejected += refused
             await self._dead_letters.add(self.name, error.lines)
         except Exception as error:  # whatever it is, what is collected and the other stores go on
-            if self.stats.available:
+            if self.stats.available or self._mend != _REPORT:
                 _log.exception("store %s: a write ended in an error of dcops", self.name)
             told = f"a write ended in an error of dcops, {type(error).__name__}: {error}"
-            mend = "report it with its traceback in the log; what comes waits in the journal"
-            raise StoreUnavailableError(told, mend=mend) from error
+            raise StoreUnavailableError(told, mend=_REPORT) from error
         self.stats.written += points
         self._found()
 

@@ -33,6 +33,21 @@ async def test_an_error_that_nobody_foresaw_is_of_its_store_only(
         await until(lambda: rig.store.taken == [1000.0])
 
 
+async def test_an_error_of_dcops_on_a_lost_store_has_its_traceback_in_the_log_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    away, wrong = StoreUnavailableError("away", mend="start it"), OverflowError("date value out of range")
+    rig.store.failures = [away, wrong, wrong, away, wrong]
+    rig.put(0)
+    async with rig.running():
+        await until(lambda: rig.store.taken == [1000.0])
+    assert [record.exc_info is not None for record in caplog.records if "ended in" in record.message] == [
+        *(True, False),  # the traceback, and why it is still lost
+        *(True, False),
+    ]
+
+
 async def test_another_reason_for_the_loss_is_said_too(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
